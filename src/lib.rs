@@ -1,0 +1,5 @@
+//! x
+pub mod rate;
+pub mod row;
+pub mod secret;
+pub mod task;
