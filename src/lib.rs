@@ -1,5 +1,11 @@
 //! x
+pub mod answer;
+pub mod gates;
 pub mod rate;
+pub mod record;
+pub mod request_id;
+pub mod retry;
 pub mod row;
 pub mod secret;
+pub mod stats;
 pub mod task;

@@ -214,11 +214,7 @@ mod tests {
     fn any_task() -> impl Strategy<Value = Task> {
         (any::<bool>(), 1..=Id::MAX, 1..=Id::MAX).prop_map(|(project, business, id)| Task {
             business: Business {
-                scope: if project {
-                    Scope::Project
-                } else {
-                    Scope::CmdbBiz
-                },
+                scope: if project { Scope::Project } else { Scope::CmdbBiz },
                 id: Id(business),
             },
             id: Id(id),

@@ -1,0 +1,158 @@
+//! What one request brought: an [`Answer`], and all that is kept of it.
+//!
+//! Facts only. Which answer means what is `api::verdict`'s rule, and what to do
+//! about a [`Failure`] is `retry`'s.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What one request brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What it means for the row.
+    pub verdict: Verdict,
+    /// What the server said, word for word.
+    pub reply: Reply,
+}
+
+/// What an answer to `start_task` means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server put the task on its queue.
+    Accepted,
+    /// The task was started before.
+    AlreadyStarted,
+    /// Neither.
+    Failed(Failure),
+}
+
+/// A request that started nothing, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub class: FailureClass,
+    /// How far the request came.
+    pub contact: Contact,
+    /// The pause that the answer asks for.
+    pub hold: Option<Hold>,
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// An HTTP answer came, at least its head.
+    Answered,
+    /// Not a byte of the request left this machine.
+    NotSent(NotSent),
+    /// The request may have arrived, but no answer came.
+    Lost,
+}
+
+/// Why a request was never sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// No connection: refused, unreachable, or not made in time.
+    Unreachable,
+    /// The host's name has no address.
+    HostName,
+    /// The TLS handshake failed, by a certificate that is not trusted for instance.
+    Certificate,
+}
+
+/// The kinds of failure, told apart by what can be done about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FailureClass {
+    /// The server cannot read the request.
+    BadRequest,
+    /// The task, or its business, does not exist.
+    NotFound,
+    /// The user may not start this task.
+    Permission,
+    /// Credentials, the user, or an app without the right to the API itself.
+    Auth,
+    /// Wrong URL, inactive channel, a redirect, a page in place of an API.
+    Config,
+    /// The business has used up its starts.
+    ThrottledBiz,
+    /// The app has used up its requests.
+    ThrottledApp,
+    /// Surely not started, and may work later.
+    Transient,
+    /// Nobody can tell whether the task was started.
+    Ambiguous,
+}
+
+impl FailureClass {
+    /// The word that stands in the report.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::NotFound => "not_found",
+            Self::Permission => "permission",
+            Self::Auth => "auth",
+            Self::Config => "config",
+            Self::ThrottledBiz => "throttled_biz",
+            Self::ThrottledApp => "throttled_app",
+            Self::Transient => "transient",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+
+    /// Whether a request that ended so may have started its task.
+    #[must_use]
+    pub const fn may_have_started(self) -> bool {
+        matches!(self, Self::Ambiguous)
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A pause that an answer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who is to pause.
+    pub whom: Whom,
+    /// For how long, if the answer says so; else the backoff decides.
+    pub stated: Option<Duration>,
+}
+
+/// Who is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// The starts of the row's business.
+    Business,
+    /// Every request.
+    Everyone,
+}
+
+/// What the server said, as it goes into the report.
+///
+/// Texts are cut at [`Reply::LONGEST`] characters, so that a server cannot fill
+/// the memory of thousands of waiting rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status, if an answer came.
+    pub http_status: Option<u16>,
+    /// The body's `result`, if it is a boolean.
+    pub result: Option<bool>,
+    /// The body's `code`, a number or a text (wire facts, section 1, no. 2).
+    pub code: Box<str>,
+    /// The body's `message`; without a JSON body, what happened instead.
+    pub message: Box<str>,
+    /// Where people can watch the task.
+    pub task_url: Box<str>,
+    /// The body's `request_id` and the header `X-Bkapi-Request-Id`, whichever there are.
+    pub request_id: Box<str>,
+    /// The body's `trace_id` and the header `Sops-Trace-Id`, whichever there are.
+    pub trace_id: Box<str>,
+}
+
+impl Reply {
+    /// The most characters that are kept of one text.
+    pub const LONGEST: usize = 1000;
+}

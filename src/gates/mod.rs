@@ -1,0 +1,214 @@
+//! All limits in one place: who may send the next request, and when.
+//!
+//! A row asks for a [`Pass`] and waits. One loop serves all of them: when a row
+//! may go, a slot is free and the next turn of the pace is due, it picks the row,
+//! and that row is sent at once. Nothing waits between the pick and the send:
+//! turns taken earlier would all leave at once after a stall.
+//!
+//! The rules are in [`lineup`] (who), [`pace`] (how fast), [`throttle`] (who is
+//! held) and [`outage`] (is anybody there). This module must not know what a
+//! request is, nor send one.
+
+pub mod lineup;
+pub mod outage;
+pub mod pace;
+pub mod throttle;
+
+mod state;
+
+use std::num::NonZeroU32;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use crate::answer::{Answer, Contact, Verdict, Whom};
+use crate::rate::Rate;
+use crate::retry::{Attempt, Backoff, Server};
+use crate::task::Business;
+
+pub use lineup::Turn;
+use state::{Pick, State};
+
+/// The limits on requests.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests of everyone.
+    pub rate: Rate,
+    /// How many may leave at once, where more than the pace's own allowance.
+    pub burst: Option<NonZeroU32>,
+    /// Starts of one business.
+    pub rate_per_biz: Rate,
+    /// Requests in flight.
+    pub slots: NonZeroUsize,
+    /// Requests in flight of one business.
+    pub slots_per_biz: Option<NonZeroUsize>,
+    /// How long holds last that state no time, and how often an outage is probed.
+    pub backoff: Backoff,
+}
+
+/// The gates that every request passes.
+#[derive(Debug)]
+pub struct Gates {
+    state: Mutex<State<oneshot::Sender<Granted>>>,
+    changed: Notify,
+    backoff: Backoff,
+}
+
+/// What the loop hands to a row: the right to send one request now.
+#[derive(Debug)]
+struct Granted {
+    kind: Attempt,
+}
+
+/// The right to send one request, at once. It gives its slot back when dropped.
+#[derive(Debug)]
+pub struct Pass {
+    gates: Arc<Gates>,
+    business: Business,
+    sent: Instant,
+    kind: Attempt,
+}
+
+/// The gates are closed: nothing more may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+/// What the gates know, after they heard of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Whether the request was a probe.
+    pub kind: Attempt,
+    /// Whether any answer ever came, before or now.
+    pub server: Server,
+    /// How long those who share the throttle that refused this request have
+    /// been refused without anything granted; zero for any other answer.
+    pub starved: Duration,
+    /// How long an outage has lasted, if this was its probe and it failed.
+    pub outage: Option<Duration>,
+}
+
+impl Gates {
+    /// Gates with these limits, open from now on.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State::new(limits, Instant::now())),
+            changed: Notify::new(),
+            backoff: limits.backoff,
+        })
+    }
+
+    /// Waits until a request of `business` may leave. It must then leave at once.
+    ///
+    /// # Errors
+    ///
+    /// When the gates are [closed](Self::close), also while it waits.
+    pub async fn pass(self: &Arc<Self>, business: Business, turn: Turn) -> Result<Pass, Closed> {
+        let (grant, granted) = oneshot::channel();
+        self.state().join(business, turn, grant)?;
+        self.changed.notify_one();
+        let Granted { kind } = granted.await.map_err(|_| Closed)?;
+        Ok(Pass { gates: Arc::clone(self), business, sent: Instant::now(), kind })
+    }
+
+    /// The one loop: hands out passes until the gates are closed.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let wake = match self.hand_out(Instant::now()) {
+                Ok(wake) => wake,
+                Err(Closed) => return,
+            };
+            match wake {
+                None => self.changed.notified().await,
+                Some(due) => tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = sleep_until(due) => {}
+                },
+            }
+        }
+    }
+
+    /// Hands out every pass that is due at `now`, and says when to look again.
+    fn hand_out(&self, now: Instant) -> Result<Option<Instant>, Closed> {
+        let mut state = self.state();
+        loop {
+            match state.pick(now)? {
+                Pick::Wait(wake) => return Ok(wake),
+                Pick::Go(business, kind, grant) => {
+                    // A row that no longer waits gives its slot back at once.
+                    if grant.send(Granted { kind }).is_err() {
+                        state.release(business, kind, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the pass back, and learns from the answer that its request brought.
+    pub fn heard(&self, pass: Pass, answer: &Answer) -> Known {
+        let now = Instant::now();
+        let mut state = self.state();
+        let mut starved = Duration::ZERO;
+        let mut outage = None;
+        let contact = match &answer.verdict {
+            Verdict::Accepted | Verdict::AlreadyStarted => {
+                state.everyone.granted();
+                state.business(pass.business, now).throttle.granted();
+                Contact::Answered
+            }
+            Verdict::Failed(failure) => {
+                if let Some(hold) = failure.hold {
+                    let throttle = match hold.whom {
+                        Whom::Business => &mut state.business(pass.business, now).throttle,
+                        Whom::Everyone => &mut state.everyone,
+                    };
+                    throttle.refused(pass.sent, now, hold.stated, &self.backoff);
+                    starved = throttle.starved(now);
+                }
+                failure.contact
+            }
+        };
+        if contact == Contact::Answered {
+            state.outage.answered();
+        } else {
+            outage = state.outage.unanswered(pass.kind, now, &self.backoff);
+        }
+        let server = state.outage.server();
+        let kind = pass.kind;
+        drop(state);
+        drop(pass);
+        Known { kind, server, starved, outage }
+    }
+
+    /// Nothing more may be sent; whoever waits is told so at once.
+    pub fn close(&self) {
+        self.state().close();
+        self.changed.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<oneshot::Sender<Granted>>> {
+        // Nothing that holds the lock leaves the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass {
+    /// When the pass was given.
+    #[must_use]
+    pub const fn sent(&self) -> Instant {
+        self.sent
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.gates.state().release(self.business, self.kind, Instant::now());
+        self.gates.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests;

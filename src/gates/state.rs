@@ -1,0 +1,169 @@
+//! What the gates' loop looks at, as one value: who waits, who is held, what is
+//! in flight. It decides who goes next; time is handed in.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use tokio::time::Instant;
+
+use super::lineup::{Blocked, Lineup, Turn};
+use super::outage::{May, Outage};
+use super::pace::Pace;
+use super::throttle::Throttle;
+use super::{Closed, Limits};
+use crate::rate::Rate;
+use crate::retry::Attempt;
+use crate::task::Business;
+
+/// Everything that decides who goes next; a waiting row is a `T`.
+#[derive(Debug)]
+pub struct State<T> {
+    lineup: Lineup<T>,
+    businesses: HashMap<Business, Share>,
+    pub everyone: Throttle,
+    pub outage: Outage,
+    pace: Option<Pace>,
+    in_flight: usize,
+    slots: NonZeroUsize,
+    slots_per_biz: usize,
+    rate_per_biz: Rate,
+    gate: Gate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Open,
+    Closed,
+}
+
+/// What is known of one business.
+#[derive(Debug)]
+pub struct Share {
+    pub throttle: Throttle,
+    in_flight: usize,
+    pace: Option<Pace>,
+}
+
+/// Who goes next.
+#[derive(Debug)]
+pub enum Pick<T> {
+    /// This row, now.
+    Go(Business, Attempt, T),
+    /// Nobody before this time, or before something changes.
+    Wait(Option<Instant>),
+}
+
+impl<T> State<T> {
+    pub fn new(limits: &Limits, now: Instant) -> Self {
+        Self {
+            lineup: Lineup::default(),
+            businesses: HashMap::new(),
+            everyone: Throttle::default(),
+            outage: Outage::default(),
+            pace: Pace::new(limits.rate, limits.burst, now),
+            in_flight: 0,
+            slots: limits.slots,
+            slots_per_biz: limits.slots_per_biz.map_or(usize::MAX, NonZeroUsize::get),
+            rate_per_biz: limits.rate_per_biz,
+            gate: Gate::Open,
+        }
+    }
+
+    pub fn join(&mut self, business: Business, turn: Turn, row: T) -> Result<(), Closed> {
+        if self.gate == Gate::Closed {
+            return Err(Closed);
+        }
+        self.lineup.join(business, turn, row);
+        Ok(())
+    }
+
+    /// Whose request leaves at `now`, if any may.
+    pub fn pick(&mut self, now: Instant) -> Result<Pick<T>, Closed> {
+        if self.gate == Gate::Closed {
+            return Err(Closed);
+        }
+        if self.in_flight >= self.slots.get() {
+            return Ok(Pick::Wait(None));
+        }
+        if let Some(until) = self.everyone.held(now) {
+            return Ok(Pick::Wait(Some(until)));
+        }
+        let kind = match self.outage.may_go(now) {
+            May::Go(kind) => kind,
+            May::Wait(until) => return Ok(Pick::Wait(Some(until))),
+            May::WaitForProbe => return Ok(Pick::Wait(None)),
+        };
+        let Some(business) = self.next_business(now) else {
+            return Ok(Pick::Wait(self.lineup.next_wake()));
+        };
+        if let Some(pace) = &mut self.pace {
+            if let Err(due) = pace.take(now) {
+                return Ok(Pick::Wait(Some(due)));
+            }
+            pace.used();
+        }
+        let Some(row) = self.lineup.take(business) else {
+            return Ok(Pick::Wait(None));
+        };
+        self.in_flight += 1;
+        self.outage.sent(kind);
+        let share = self.business(business, now);
+        share.in_flight += 1;
+        if let Some(pace) = &mut share.pace {
+            pace.used();
+        }
+        Ok(Pick::Go(business, kind, row))
+    }
+
+    fn next_business(&mut self, now: Instant) -> Option<Business> {
+        let Self { lineup, businesses, slots_per_biz, rate_per_biz, .. } = self;
+        lineup.next(now, |business| {
+            let share =
+                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
+            share.blocked(now, *slots_per_biz)
+        })
+    }
+
+    /// The slot of a request of `business` is free again.
+    pub fn release(&mut self, business: Business, kind: Attempt, now: Instant) {
+        self.in_flight -= 1;
+        if kind == Attempt::Probe {
+            self.outage.withdrawn();
+        }
+        if let Some(share) = self.businesses.get_mut(&business) {
+            share.in_flight -= 1;
+            // Memory must not grow with the number of businesses that came by.
+            if share.in_flight == 0 && share.pace.is_none() && share.throttle.is_forgotten(now) {
+                self.businesses.remove(&business);
+            }
+        }
+        self.lineup.wake(business);
+    }
+
+    pub fn business(&mut self, business: Business, now: Instant) -> &mut Share {
+        let rate = self.rate_per_biz;
+        self.businesses.entry(business).or_insert_with(|| Share::new(rate, now))
+    }
+
+    /// Nobody goes any more; dropping those who wait tells them.
+    pub fn close(&mut self) {
+        self.gate = Gate::Closed;
+        self.lineup.drain().for_each(drop);
+    }
+}
+
+impl Share {
+    fn new(rate: Rate, now: Instant) -> Self {
+        Self { throttle: Throttle::default(), in_flight: 0, pace: Pace::new(rate, None, now) }
+    }
+
+    fn blocked(&mut self, now: Instant, slots: usize) -> Option<Blocked> {
+        if let Some(until) = self.throttle.held(now) {
+            return Some(Blocked::Until(until));
+        }
+        if self.in_flight >= self.throttle.slots(now, slots) {
+            return Some(Blocked::UntilWoken);
+        }
+        self.pace.as_mut().and_then(|pace| pace.take(now).err()).map(Blocked::Until)
+    }
+}

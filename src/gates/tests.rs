@@ -1,0 +1,212 @@
+//! The gates as rows see them, under paused time: a stamp is the moment at which
+//! a row was let through.
+
+#![expect(clippy::cast_precision_loss, reason = "small counts, compared with measured seconds")]
+
+use super::*;
+use crate::answer::{Failure, FailureClass, Hold, Reply};
+use crate::task::Scope;
+
+fn business(id: u64) -> Business {
+    Business { scope: Scope::CmdbBiz, id: id.to_string().parse().unwrap() }
+}
+
+fn limits(rate: &str, slots: usize) -> Limits {
+    Limits {
+        rate: rate.parse().unwrap(),
+        burst: None,
+        rate_per_biz: Rate::Unlimited,
+        slots: NonZeroUsize::new(slots).unwrap(),
+        slots_per_biz: None,
+        backoff: "500ms..30s".parse().unwrap(),
+    }
+}
+
+fn open(limits: &Limits) -> Arc<Gates> {
+    let gates = Gates::new(limits);
+    tokio::spawn(Arc::clone(&gates).run());
+    gates
+}
+
+fn accepted() -> Answer {
+    Answer { verdict: Verdict::Accepted, reply: Reply::default() }
+}
+
+fn failed(class: FailureClass, contact: Contact, hold: Option<Whom>) -> Answer {
+    let hold = hold.map(|whom| Hold { whom, stated: None });
+    Answer { verdict: Verdict::Failed(Failure { class, contact, hold }), reply: Reply::default() }
+}
+
+fn refused() -> Answer {
+    failed(FailureClass::ThrottledBiz, Contact::Answered, Some(Whom::Business))
+}
+
+fn lost() -> Answer {
+    failed(FailureClass::Ambiguous, Contact::Lost, None)
+}
+
+/// Sends `rows` rows of `business` at once, each taking `latency`; their stamps in
+/// seconds since now, sorted.
+async fn stamps(gates: &Arc<Gates>, id: u64, rows: usize, latency: Duration) -> Vec<f64> {
+    let start = Instant::now();
+    let mut sent = tokio::task::JoinSet::new();
+    for _ in 0..rows {
+        let gates = Arc::clone(gates);
+        sent.spawn(async move {
+            let pass = gates.pass(business(id), Turn::First).await.unwrap();
+            let stamp = pass.sent().duration_since(start).as_secs_f64();
+            tokio::time::sleep(latency).await;
+            gates.heard(pass, &accepted());
+            stamp
+        });
+    }
+    let mut stamps = sent.join_all().await;
+    stamps.sort_by(f64::total_cmp);
+    stamps
+}
+
+fn busiest_second(stamps: &[f64]) -> usize {
+    let within =
+        |first: &f64| stamps.iter().filter(|s| **s >= *first && **s <= first + 1.0).count();
+    stamps.iter().map(within).max().unwrap_or(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pace_is_exact() {
+    for (rate, rows, last) in [("200/s", 1001, 5.0), ("20/s", 101, 5.0), ("100/m", 11, 6.0)] {
+        let gates = open(&limits(rate, 64));
+        let stamps = stamps(&gates, 1, rows, Duration::from_millis(30)).await;
+        let took = stamps[rows - 1];
+        assert!((took - last).abs() <= last / 100.0, "{rate}: {took}");
+    }
+    let gates = open(&limits("200/s", 64));
+    let stamps = stamps(&gates, 1, 1001, Duration::from_millis(30)).await;
+    assert!(busiest_second(&stamps) <= 202, "{}", busiest_second(&stamps));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_with_all_slots_full_does_not_turn_into_a_burst() {
+    let gates = open(&limits("200/s", 64));
+    let stalled = Arc::clone(&gates);
+    let first = tokio::spawn(async move { stamps(&stalled, 1, 64, Duration::from_secs(2)).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let later = stamps(&gates, 1, 400, Duration::from_millis(5)).await;
+    let mut all = first.await.unwrap();
+    all.extend(later.iter().map(|stamp| stamp + 0.1));
+    all.sort_by(f64::total_cmp);
+    assert!(busiest_second(&all) <= 202, "{}", busiest_second(&all));
+    let after: Vec<_> = all.iter().filter(|stamp| **stamp > 1.9).collect();
+    let took = *after[after.len() - 1] - *after[0];
+    let due = after.len() as f64 / 200.0;
+    assert!((took - due).abs() < 0.02, "{} rows in {took} s", after.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_the_slots_are_in_flight() {
+    let gates = open(&Limits { slots_per_biz: NonZeroUsize::new(2), ..limits("unlimited", 3) });
+    let (one, two) = tokio::join!(
+        stamps(&gates, 1, 6, Duration::from_secs(1)),
+        stamps(&gates, 2, 6, Duration::from_secs(1)),
+    );
+    let mut all = [one.clone(), two].concat();
+    all.sort_by(f64::total_cmp);
+    assert_eq!(all.iter().filter(|stamp| **stamp < 0.5).count(), 3);
+    assert!((all[11] - 3.0).abs() < 0.01, "12 rows by 3 slots of a second: {all:?}");
+    assert!(one.iter().filter(|stamp| **stamp < 0.5).count() <= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_business_does_not_stop_the_others() {
+    let gates = open(&limits("unlimited", 4));
+    let pass = gates.pass(business(1), Turn::First).await.unwrap();
+    gates.heard(pass, &refused());
+    let (held, other) = tokio::join!(
+        stamps(&gates, 1, 100, Duration::from_millis(1)),
+        stamps(&gates, 2, 100, Duration::from_millis(1)),
+    );
+    assert!(other[99] < 0.2, "{}", other[99]);
+    assert!(held[0] >= 0.5 && held[0] < 0.51, "{}", held[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_refusal_two_of_a_business_are_out_at_once() {
+    let gates = open(&limits("unlimited", 64));
+    let pass = gates.pass(business(1), Turn::First).await.unwrap();
+    gates.heard(pass, &refused());
+    let stamps = stamps(&gates, 1, 10, Duration::from_secs(1)).await;
+    let seconds: Vec<_> = stamps.iter().map(|stamp| format!("{stamp:.1}")).collect();
+    assert_eq!(seconds, ["0.5", "0.5", "1.5", "1.5", "2.5", "2.5", "3.5", "3.5", "4.5", "4.5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_sent_before_goes_first() {
+    let gates = open(&limits("1/s", 4));
+    let first = gates.pass(business(1), Turn::First).await.unwrap();
+    drop(first);
+    let fresh = tokio::spawn({
+        let gates = Arc::clone(&gates);
+        async move { stamps(&gates, 1, 3, Duration::ZERO).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let pass = gates.pass(business(2), Turn::Again).await.unwrap();
+    drop(pass);
+    let fresh = fresh.await.unwrap();
+    assert!(fresh[0] > 1.5, "the retry took the turn at 1 s: {fresh:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_lets_one_probe_through_at_a_time() {
+    let gates = open(&limits("unlimited", 8));
+    let pass = gates.pass(business(1), Turn::First).await.unwrap();
+    assert_eq!(gates.heard(pass, &accepted()).server, Server::Seen);
+    let start = Instant::now();
+    for _ in 0..4 {
+        let pass = gates.pass(business(1), Turn::First).await.unwrap();
+        gates.heard(pass, &lost());
+    }
+    let mut probes = Vec::new();
+    for _ in 0..3 {
+        let pass = gates.pass(business(1), Turn::Again).await.unwrap();
+        probes.push(pass.sent().duration_since(start).as_millis());
+        let known = gates.heard(pass, &lost());
+        assert_eq!(known.kind, Attempt::Probe);
+        assert_eq!(known.outage.map(|o| o.as_millis()), probes.last().copied());
+    }
+    assert_eq!(probes, [500, 1500, 3500]);
+    let probe = gates.pass(business(1), Turn::Again).await.unwrap();
+    let other = gates.pass(business(2), Turn::First);
+    tokio::pin!(other);
+    let waited = tokio::time::timeout(Duration::from_secs(60), &mut other).await;
+    assert!(waited.is_err(), "while a probe is out nothing else may go");
+    gates.heard(probe, &accepted());
+    let pass = other.await.unwrap();
+    assert_eq!(gates.heard(pass, &accepted()).kind, Attempt::Ordinary);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_the_gates_turns_everyone_away_at_once() {
+    let gates = open(&limits("1/h", 1));
+    let out = gates.pass(business(1), Turn::First).await.unwrap();
+    let waiting = tokio::spawn({
+        let gates = Arc::clone(&gates);
+        async move { gates.pass(business(2), Turn::Again).await.err() }
+    });
+    tokio::task::yield_now().await;
+    gates.close();
+    assert_eq!(waiting.await.unwrap(), Some(Closed));
+    assert_eq!(gates.pass(business(1), Turn::First).await.err(), Some(Closed));
+    gates.heard(out, &accepted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_no_longer_waits_costs_nobody_a_slot() {
+    let gates = open(&limits("unlimited", 1));
+    let out = gates.pass(business(1), Turn::First).await.unwrap();
+    {
+        let gone = gates.pass(business(1), Turn::First);
+        let _ = tokio::time::timeout(Duration::from_millis(10), gone).await;
+    }
+    drop(out);
+    let pass = tokio::time::timeout(Duration::from_secs(1), gates.pass(business(1), Turn::First));
+    assert!(pass.await.unwrap().is_ok());
+}

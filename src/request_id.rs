@@ -1,0 +1,79 @@
+//! The names under which a run and each of its requests can be found again, in
+//! the server's logs too.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+/// The name of a run: sorts by the time of its start.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunId(Box<str>);
+
+impl RunId {
+    /// A new name for a run that starts at `now`; `random` tells apart runs of
+    /// the same second.
+    #[must_use]
+    pub fn new(now: Timestamp, random: u32) -> Self {
+        let second = now.strftime("%Y%m%d-%H%M%S");
+        Self(format!("{second}-{:05x}", random & 0xf_ffff).into())
+    }
+
+    /// The text of the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The `X-Request-Id` of one attempt, derived from run, session, line and
+/// attempt, so that an attempt whose answer never came can be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(Box<str>);
+
+impl RequestId {
+    /// The id of attempt `attempt` (from 1) at the row on `line`, in session
+    /// `session` (from 1) of `run`.
+    #[must_use]
+    pub fn new(run: &RunId, session: u32, line: u64, attempt: u32) -> Self {
+        Self(format!("{run}-s{session}-l{line}-a{attempt}").into())
+    }
+
+    /// The text of the id: ASCII letters, digits and `-`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_tells_run_session_line_and_attempt() {
+        let start: Timestamp = "2026-12-01T22:00:00Z".parse().unwrap();
+        let run = RunId::new(start, 0xabc);
+        assert_eq!(run.as_str(), "20261201-220000-00abc");
+        let id = RequestId::new(&run, 2, 1007, 3);
+        assert_eq!(id.as_str(), "20261201-220000-00abc-s2-l1007-a3");
+    }
+
+    #[test]
+    fn runs_sort_by_their_start() {
+        let earlier = RunId::new("2026-12-01T21:59:59Z".parse().unwrap(), 0xf_ffff);
+        let later = RunId::new("2026-12-01T22:00:00Z".parse().unwrap(), 0);
+        assert!(earlier < later);
+    }
+}
