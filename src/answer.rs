@@ -132,8 +132,6 @@ pub enum Whom {
 
 /// What the server said, as it goes into the report.
 ///
-/// Texts are cut at [`Reply::LONGEST`] characters, so that a server cannot fill
-/// the memory of thousands of waiting rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status, if an answer came.
@@ -155,4 +153,37 @@ pub struct Reply {
 impl Reply {
     /// The most characters that are kept of one text.
     pub const LONGEST: usize = 1000;
+
+    /// Its texts, each of them.
+    pub fn texts(&mut self) -> [&mut Box<str>; 5] {
+        let Self { http_status: _, result: _, code, message, task_url, request_id, trace_id } =
+            self;
+        [code, message, task_url, request_id, trace_id]
+    }
+
+    /// Cuts every text at [`LONGEST`](Self::LONGEST) characters, so that a server
+    /// cannot fill the memory of thousands of waiting rows.
+    pub fn cut(&mut self) {
+        for text in self.texts() {
+            if let Some((end, _)) = text.char_indices().nth(Self::LONGEST) {
+                *text = format!("{}…", &text[..end]).into();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let long = "中".repeat(Reply::LONGEST + 1);
+        let mut reply = Reply { message: long.as_str().into(), ..Reply::default() };
+        reply.code = "7".into();
+        reply.cut();
+        assert_eq!(reply.message.chars().count(), Reply::LONGEST + 1);
+        assert!(reply.message.ends_with("中…"));
+        assert_eq!(&*reply.code, "7");
+    }
 }

@@ -1,5 +1,6 @@
 //! x
 pub mod answer;
+pub mod api;
 pub mod gates;
 pub mod rate;
 pub mod record;
@@ -7,5 +8,6 @@ pub mod request_id;
 pub mod retry;
 pub mod row;
 pub mod secret;
+pub mod shutdown;
 pub mod stats;
 pub mod task;

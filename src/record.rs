@@ -42,6 +42,8 @@ pub struct Record {
     pub row: Row,
     /// What became of it.
     pub outcome: Outcome,
+    /// Whether that is the last word.
+    pub ending: Ending,
     /// How many `start_task` requests were sent for it.
     pub attempts: u32,
     /// The last of them.
@@ -49,6 +51,15 @@ pub struct Record {
     /// From opening the row to settling it, waits included; `None` for a row
     /// that was never opened.
     pub elapsed: Option<Duration>,
+}
+
+/// Whether a row came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is settled.
+    Settled,
+    /// The run was stopped before.
+    CutOff,
 }
 
 /// One `start_task` request that was sent, and what it brought.

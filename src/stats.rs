@@ -2,7 +2,7 @@
 //!
 //! Counting only; printing the counts is `cli`'s work.
 
-use crate::record::{AlreadyStarted, Outcome, Record, Standing};
+use crate::record::{AlreadyStarted, Ending, Outcome, Record, Standing};
 
 /// The outcomes in the order in which they are told.
 pub const OUTCOMES: [&str; 8] = [
@@ -22,8 +22,8 @@ pub struct Summary {
     by_outcome: [u64; OUTCOMES.len()],
     /// `start_task` requests that were sent.
     pub requests: u64,
-    /// Pending rows of which some attempt may have been taken.
-    pub pending_in_doubt: u64,
+    /// Rows that were cut off by a stop, or not reached.
+    pub cut_off: u64,
     already: AlreadyStarted,
     bad: u64,
 }
@@ -39,6 +39,7 @@ impl Summary {
     pub fn add(&mut self, record: &Record) {
         self.by_outcome[position(record.outcome)] += 1;
         self.requests += u64::from(record.attempts);
+        self.cut_off += u64::from(record.ending == Ending::CutOff);
         self.bad += u64::from(record.outcome.standing(self.already) == Standing::Bad);
     }
 
@@ -57,12 +58,6 @@ impl Summary {
     #[must_use]
     pub const fn bad(&self) -> u64 {
         self.bad
-    }
-
-    /// The rows that are still to be done.
-    #[must_use]
-    pub fn pending(&self) -> u64 {
-        self.by_outcome[position(Outcome::Pending)]
     }
 }
 

@@ -1,0 +1,48 @@
+//! The route by the ESB: one URL for all tasks, ids and credentials in the body.
+//!
+//! The legacy ESB reads credentials from the body alone, the newer one prefers
+//! the header `X-Bkapi-Authorization`, so they are sent in both (wire facts,
+//! section 2).
+
+use reqwest::Url;
+
+use super::target::{TargetError, base_url};
+use crate::task::Task;
+
+/// An ESB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Esb {
+    start: Url,
+}
+
+impl Esb {
+    /// The ESB at `text`; a URL that ends in `/compapi` is taken as it is.
+    ///
+    /// # Errors
+    ///
+    /// Where `text` is no URL of a server.
+    pub fn new(text: &str) -> Result<Self, TargetError> {
+        let mut url = base_url(text)?;
+        let path = url.path().trim_end_matches('/');
+        let prefix = if path.ends_with("/compapi") { "" } else { "/api/c/compapi" };
+        let path = format!("{path}{prefix}/v2/sops/start_task/");
+        url.set_path(&path);
+        Ok(Self { start: url })
+    }
+
+    /// Where tasks are started.
+    #[must_use]
+    pub const fn start_url(&self) -> &Url {
+        &self.start
+    }
+
+    /// The body that starts `task`; `members` are the caller's credentials.
+    #[must_use]
+    pub fn start_body(task: &Task, members: &str) -> String {
+        let Task { business, id } = task;
+        format!(
+            r#"{{{members},"bk_biz_id":"{}","task_id":"{id}","scope":"{}"}}"#,
+            business.id, business.scope
+        )
+    }
+}

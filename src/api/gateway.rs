@@ -1,0 +1,67 @@
+//! The route by the API gateway: ids in the path, credentials in the header
+//! `X-Bkapi-Authorization` alone.
+
+use std::fmt;
+
+use reqwest::Url;
+
+use super::target::{TargetError, base_url};
+use crate::task::Task;
+
+/// The gateway's name for bk-sops.
+const NAME: &str = "bk-sops";
+
+/// One stage of the gateway's bk-sops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gateway {
+    /// Its path ends with the stage.
+    base: Url,
+}
+
+impl Gateway {
+    /// The gateway at `template`, in which `{gateway_name}` (or the older
+    /// `{api_name}`) is filled in; `stage` is usually `prod`.
+    ///
+    /// # Errors
+    ///
+    /// Where `template` is no URL of a server, or `stage` is no name of one.
+    pub fn new(template: &str, stage: &str) -> Result<Self, TargetError> {
+        let filled = template.replace("{gateway_name}", NAME).replace("{api_name}", NAME);
+        if filled.contains(['{', '}']) {
+            return Err(TargetError::Placeholder);
+        }
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if stage.is_empty() || !stage.bytes().all(fits) {
+            return Err(TargetError::Stage);
+        }
+        let mut base = base_url(&filled)?;
+        let path = format!("{}/{stage}", base.path().trim_end_matches('/'));
+        base.set_path(&path);
+        Ok(Self { base })
+    }
+
+    pub(super) const fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Where `task` is started.
+    #[must_use]
+    pub fn start_url(&self, task: &Task) -> Url {
+        let mut url = self.base.clone();
+        let path = format!("{}/start_task/{}/{}/", url.path(), task.id, task.business.id);
+        url.set_path(&path);
+        url
+    }
+
+    /// The body that starts `task`.
+    #[must_use]
+    pub fn start_body(task: &Task) -> String {
+        format!(r#"{{"scope":"{}"}}"#, task.business.scope)
+    }
+}
+
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/start_task/{{task_id}}/{{bk_biz_id}}/", self.base)
+    }
+}

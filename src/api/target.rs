@@ -1,0 +1,168 @@
+//! Where the API is: one of two routes, and the URLs that follow from it.
+//!
+//! Text to [`Target`], and nothing that sends.
+
+use std::fmt;
+
+use reqwest::Url;
+use thiserror::Error;
+
+use super::{esb, gateway};
+
+/// A route to the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// By the ESB.
+    Esb(esb::Esb),
+    /// By the API gateway.
+    Gateway(gateway::Gateway),
+}
+
+impl Target {
+    /// Whether the server is this machine itself, which no proxy can reach.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let url = match self {
+            Self::Esb(esb) => esb.start_url(),
+            Self::Gateway(gateway) => gateway.base(),
+        };
+        match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    /// The URL that people know it by; it holds no credentials and no query.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Esb(esb) => esb.start_url().fmt(f),
+            Self::Gateway(gateway) => gateway.fmt(f),
+        }
+    }
+}
+
+/// Reads an `http` or `https` URL that can be extended by a path.
+pub(super) fn base_url(text: &str) -> Result<Url, TargetError> {
+    let url = Url::parse(text.trim()).map_err(|error| TargetError::Url(error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(TargetError::Scheme(url.scheme().to_owned()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(TargetError::Host);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(TargetError::Credentials);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(TargetError::Query);
+    }
+    Ok(url)
+}
+
+/// The text is no target. The text itself is not repeated: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// No URL at all.
+    #[error("not a URL ({0}); write it as https://host or http://host:port")]
+    Url(String),
+    /// Neither http nor https.
+    #[error("a URL must begin with http:// or https://, not with {0}:")]
+    Scheme(String),
+    /// No host.
+    #[error("a URL must name a host, as in https://host")]
+    Host,
+    /// User and password in the URL.
+    #[error(
+        "a URL must not hold a user or a password: command lines and logs show it; \
+         credentials come from BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME"
+    )]
+    Credentials,
+    /// A query or a fragment.
+    #[error("a URL must end with its path, without ? and #")]
+    Query,
+    /// A stage that is no single path segment.
+    #[error("a stage is written with letters, digits, - and _ alone, such as prod")]
+    Stage,
+    /// A placeholder that is not known.
+    #[error("only {{gateway_name}} (or {{api_name}}) can be filled in")]
+    Placeholder,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn esb(text: &str) -> Result<String, TargetError> {
+        esb::Esb::new(text).map(|esb| Target::Esb(esb).to_string())
+    }
+
+    fn gateway(template: &str, stage: &str) -> Result<String, TargetError> {
+        gateway::Gateway::new(template, stage).map(|gateway| Target::Gateway(gateway).to_string())
+    }
+
+    #[test]
+    fn an_esb_url_is_extended_unless_it_ends_in_compapi() {
+        let path = "/api/c/compapi/v2/sops/start_task/";
+        for (text, url) in [
+            ("https://paas.example.com", format!("https://paas.example.com{path}")),
+            ("https://paas.example.com/", format!("https://paas.example.com{path}")),
+            ("http://h:8080/sub/", format!("http://h:8080/sub{path}")),
+            ("http://h/c/compapi", "http://h/c/compapi/v2/sops/start_task/".into()),
+            ("http://h/api/c/compapi/", format!("http://h{path}")),
+            (" http://h ", format!("http://h{path}")),
+        ] {
+            assert_eq!(esb(text), Ok(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_template_is_filled_in() {
+        for (template, stage, url) in [
+            (
+                "https://bkapi.example.com/api/{gateway_name}",
+                "prod",
+                "https://bkapi.example.com/api/bk-sops/prod/start_task/{task_id}/{bk_biz_id}/",
+            ),
+            (
+                "https://{api_name}.example.com/",
+                "stag",
+                "https://bk-sops.example.com/stag/start_task/{task_id}/{bk_biz_id}/",
+            ),
+        ] {
+            assert_eq!(gateway(template, stage), Ok(url.into()), "{template}");
+        }
+        assert_eq!(gateway("http://h/{name}", "prod"), Err(TargetError::Placeholder));
+        assert_eq!(gateway("http://h/{gateway_name}", "a/b"), Err(TargetError::Stage));
+        assert_eq!(gateway("http://h/{gateway_name}", ""), Err(TargetError::Stage));
+    }
+
+    #[test]
+    fn what_is_no_url_says_why() {
+        assert!(matches!(esb("paas"), Err(TargetError::Url(_))));
+        assert!(matches!(esb("http://"), Err(TargetError::Url(_))));
+        assert!(matches!(esb(""), Err(TargetError::Url(_))));
+        assert_eq!(esb("ftp://h"), Err(TargetError::Scheme("ftp".into())));
+        assert_eq!(esb("http://me:pw@h"), Err(TargetError::Credentials));
+        assert_eq!(esb("http://me@h"), Err(TargetError::Credentials));
+        assert_eq!(esb("http://h/?a=b"), Err(TargetError::Query));
+        assert_eq!(esb("http://h/#a"), Err(TargetError::Query));
+    }
+
+    #[test]
+    fn loopback_is_told_by_name_and_address() {
+        for (url, loopback) in [
+            ("http://localhost:1", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]:80", true),
+            ("http://localhost.example.com", false),
+            ("http://10.0.0.1", false),
+        ] {
+            let target = Target::Esb(esb::Esb::new(url).unwrap());
+            assert_eq!(target.is_loopback(), loopback, "{url}");
+        }
+    }
+}

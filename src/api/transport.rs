@@ -1,0 +1,70 @@
+//! How far a request came that brought no answer, and how to say so.
+//!
+//! The rule that matters: what surely never left this machine is told apart from
+//! what may have arrived. In doubt it may have arrived.
+
+use std::error::Error;
+use std::time::Duration;
+
+use crate::answer::{Contact, NotSent};
+
+/// How far the request came that ended in `error`.
+#[must_use]
+pub fn contact(error: &reqwest::Error) -> Contact {
+    if error.is_dns() {
+        Contact::NotSent(NotSent::HostName)
+    } else if error.is_connect() {
+        match find::<rustls::Error>(error) {
+            Some(_) => Contact::NotSent(NotSent::Certificate),
+            None => Contact::NotSent(NotSent::Unreachable),
+        }
+    } else if error.is_builder()
+        || find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
+    {
+        // hyper cancels what it never began to write, for instance because the
+        // server had closed the idle connection.
+        Contact::NotSent(NotSent::Unreachable)
+    } else {
+        Contact::Lost
+    }
+}
+
+/// What happened, for people; it names no URL.
+#[must_use]
+pub fn describe(error: &reqwest::Error, timeout: Duration) -> String {
+    let cause = root(error);
+    match contact(error) {
+        Contact::NotSent(NotSent::HostName) => format!("the host name has no address: {cause}"),
+        Contact::NotSent(NotSent::Certificate) => format!("the TLS handshake failed: {cause}"),
+        Contact::NotSent(NotSent::Unreachable) => format!("no connection: {cause}"),
+        Contact::Lost | Contact::Answered if error.is_timeout() => {
+            format!("no answer within {timeout:?}")
+        }
+        Contact::Lost | Contact::Answered => format!("the connection broke: {cause}"),
+    }
+}
+
+/// The innermost cause.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The first cause of type `E`, also where an I/O error wraps it.
+fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}

@@ -1,0 +1,303 @@
+//! What an answer means: section 5 of the wire facts, as a pure function.
+//!
+//! The rules stand in the order in which they must be tried. Nothing here knows
+//! what was sent, or what happens next. A rule is changed here, and shown by an
+//! answer in `tests/wire/`.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::{DATE, LOCATION, RETRY_AFTER};
+
+use super::body::Body;
+use super::told;
+use crate::answer::{Answer, Contact, Failure, FailureClass, Hold, Reply, Verdict, Whom};
+use FailureClass::{
+    Ambiguous, Auth, BadRequest, Config, NotFound, Permission, ThrottledApp, ThrottledBiz,
+    Transient,
+};
+
+/// What came back for one request.
+#[derive(Debug)]
+pub enum Heard<'a> {
+    /// No HTTP answer.
+    Nothing {
+        /// How far the request came; never [`Contact::Answered`].
+        contact: Contact,
+        /// What happened, for people.
+        what: String,
+    },
+    /// An HTTP answer.
+    Http(HttpAnswer<'a>),
+}
+
+/// An HTTP answer as it came.
+#[derive(Debug)]
+pub struct HttpAnswer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body, as much of it as came.
+    pub body: &'a [u8],
+    /// Whether that is all of it.
+    pub extent: Extent,
+}
+
+/// Whether a body came whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// To its end.
+    Whole,
+    /// Not to its end; the text says what happened.
+    CutOff(String),
+}
+
+/// Judges one answer.
+#[must_use]
+pub fn verdict(heard: &Heard<'_>) -> Answer {
+    match heard {
+        Heard::Nothing { contact, what } => {
+            let class = match contact {
+                Contact::NotSent(_) => Transient,
+                Contact::Lost | Contact::Answered => Ambiguous,
+            };
+            let reply = Reply { message: (**what).into(), ..Reply::default() };
+            failed(class, *contact, None, reply)
+        }
+        Heard::Http(http) => http_verdict(http),
+    }
+}
+
+fn http_verdict(http: &HttpAnswer<'_>) -> Answer {
+    let body = match http.extent {
+        Extent::Whole => Body::read(http.body),
+        Extent::CutOff(_) => None,
+    };
+    let meaning = meaning(http, body.as_ref());
+    let reply = told::reply(http, body.as_ref());
+    match meaning {
+        Meaning::Accepted => Answer { verdict: Verdict::Accepted, reply },
+        Meaning::AlreadyStarted => Answer { verdict: Verdict::AlreadyStarted, reply },
+        Meaning::Failed(class) => {
+            let hold = hold(http, class, &reply.message);
+            failed(class, Contact::Answered, hold, reply)
+        }
+    }
+}
+
+fn failed(class: FailureClass, contact: Contact, hold: Option<Hold>, reply: Reply) -> Answer {
+    Answer { verdict: Verdict::Failed(Failure { class, contact, hold }), reply }
+}
+
+/// What an HTTP answer means.
+enum Meaning {
+    Accepted,
+    AlreadyStarted,
+    Failed(FailureClass),
+}
+
+impl From<FailureClass> for Meaning {
+    fn from(class: FailureClass) -> Self {
+        Self::Failed(class)
+    }
+}
+
+fn meaning(http: &HttpAnswer<'_>, body: Option<&Body<'_>>) -> Meaning {
+    if (300..400).contains(&http.status) {
+        return Config.into();
+    }
+    if let Extent::CutOff(_) = http.extent {
+        return Ambiguous.into();
+    }
+    let Some(body) = body else { return without_json(http).into() };
+    match body.result {
+        Some(true) => return Meaning::Accepted,
+        None => return Ambiguous.into(),
+        Some(false) => {}
+    }
+    if http.status == 404 && body.code.is_none() {
+        return Config.into();
+    }
+    if body.message == "task already started" {
+        return Meaning::AlreadyStarted;
+    }
+    by_text(http.status, body).or_else(|| by_code(body)).unwrap_or(Ambiguous).into()
+}
+
+/// Answers that no API gave: proxies, login pages, a crash.
+fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
+    let text = String::from_utf8_lossy(http.body);
+    match http.status {
+        403 if text.contains("only be accessed through API gateway") => Config,
+        429 => ThrottledApp,
+        // nginx says the same whether the server took the request or not
+        // (wire facts, section 3d).
+        502 | 504 => Ambiguous,
+        500..600 => Transient,
+        400 | 413 | 414 => BadRequest,
+        400..500 => Config,
+        200 if text.trim_start().starts_with('<') => Config,
+        _ => Ambiguous,
+    }
+}
+
+/// The rules by text hold for every route: the legacy ESB gives every failure
+/// of bk-sops the same code, and bk-sops gives one code two meanings.
+fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
+    let message = &*body.message;
+    if message.ends_with("reach the limit of starting tasks") {
+        Some(ThrottledBiz)
+    } else if message.starts_with("iam authentication exception")
+        || body.code_number() == Some(9_900_403)
+        || status == 499
+    {
+        Some(Permission)
+    } else if message.starts_with("username cannot be empty") {
+        Some(Auth)
+    } else if message.contains("does not exist")
+        && (message.contains("project(") || message.contains("TaskFlowInstance"))
+    {
+        Some(NotFound)
+    } else if message.contains("invalid param format") {
+        Some(BadRequest)
+    } else {
+        None
+    }
+}
+
+fn by_code(body: &Body<'_>) -> Option<FailureClass> {
+    let message = &*body.message;
+    Some(match body.code_number()? {
+        3_540_400 => NotFound,
+        3_540_000 | 1_306_406 | 1_641_301 | 1_641_401 => BadRequest,
+        3_540_100 | 1_306_401 | 1_306_402 | 1_640_302..=1_640_304 => Permission,
+        1_306_429 | 1_642_901..=1_642_904 => ThrottledApp,
+        1_306_403 | 1_640_301 | 1_640_001 | 1_640_004 | 1_640_100..=1_640_102 => Auth,
+        1_306_404 | 1_306_405 | 1_306_407 | 1_306_408 | 1_306_203 | 1_306_206 | 1_306_209
+        | 1_640_401 | 1_650_801 => Config,
+        1_306_000 => by_esb_text(message),
+        1_306_201 => by_backend_text(message),
+        1_306_208 => Ambiguous,
+        50_000 | 1_650_001 => Transient,
+        1_650_200 | 1_650_300 | 1_650_401 => by_upstream_error(message),
+        _ => return None,
+    })
+}
+
+/// The ESB's 1306000 says many things (wire facts, section 3b).
+fn by_esb_text(message: &str) -> FailureClass {
+    const AUTH: [&str; 8] = [
+        "User authentication failed",
+        "APP Secret",
+        "APP Code",
+        "Invalid APP Code",
+        "Signature [bk_signature]",
+        "The specified user TOKEN",
+        "verify access_token failed",
+        "the access_token",
+    ];
+    const TRANSIENT: [&str; 2] = ["request bkauth api error", "bkauth:"];
+    let starts_with_any = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
+    if starts_with_any(&AUTH) {
+        Auth
+    } else if message.starts_with("Request JSON string is wrong") {
+        BadRequest
+    } else if starts_with_any(&TRANSIENT) {
+        Transient
+    } else {
+        Ambiguous
+    }
+}
+
+/// The ESB's 1306201: its call of the system behind it failed.
+fn by_backend_text(message: &str) -> FailureClass {
+    let system = message.split_once("system [").and_then(|(_, rest)| rest.split_once(']'));
+    if system.is_some_and(|(system, _)| system != "SOPS") {
+        // A call before the one of bk-sops, such as that of the login service.
+        return Transient;
+    }
+    if message.contains("NewConnectionError") || message.contains("ConnectTimeoutError") {
+        return Transient;
+    }
+    if message.contains("not the JSON format") {
+        return Config;
+    }
+    let status = message
+        .split_once("Status Code: ")
+        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+    match status.as_deref() {
+        Some("500" | "503") => Transient,
+        Some("302" | "403" | "404" | "405" | "499") => Config,
+        _ => Ambiguous,
+    }
+}
+
+/// The gateway's own 502, 503 and 504: not connected, or connected and lost.
+fn by_upstream_error(message: &str) -> FailureClass {
+    const NOT_CONNECTED: [&str; 3] =
+        ["connection refused", "while connecting to upstream", "parse backend host fail"];
+    if NOT_CONNECTED.iter().any(|text| message.contains(text)) { Transient } else { Ambiguous }
+}
+
+/// The pause that a failure asks for.
+fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) -> Option<Hold> {
+    match class {
+        ThrottledBiz => Some(Hold { whom: Whom::Business, stated: None }),
+        ThrottledApp => {
+            let stated = rate_limit_reset(http.headers)
+                .or_else(|| stated_rate(message))
+                .or_else(|| retry_after(http.headers));
+            Some(Hold { whom: Whom::Everyone, stated })
+        }
+        // No layer of the platform sends it, but a proxy may.
+        _ if matches!(http.status, 429 | 503) => retry_after(http.headers)
+            .map(|pause| Hold { whom: Whom::Everyone, stated: Some(pause) }),
+        _ => None,
+    }
+}
+
+/// The gateway's seconds to the end of its window (wire facts, section 3c).
+fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get("x-bkapi-ratelimit-reset")?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The pause that `[2/1minute]` in the ESB's text comes to: the period by the
+/// number; of several rules the longest (wire facts, section 3b, 1306429).
+fn stated_rate(message: &str) -> Option<Duration> {
+    message.split('[').filter_map(|part| pause_of_rule(part.split_once(']')?.0)).max()
+}
+
+fn pause_of_rule(rule: &str) -> Option<Duration> {
+    let (number, period) = rule.split_once('/')?;
+    let number: u32 = number.trim().parse().ok().filter(|number| *number > 0)?;
+    let digits = period.trim().find(|c: char| !c.is_ascii_digit())?;
+    let (many, unit) = period.trim().split_at(digits);
+    let many: u32 = if many.is_empty() { 1 } else { many.parse().ok()? };
+    let unit = match unit.trim().trim_end_matches('s') {
+        "second" => Duration::from_secs(1),
+        "minute" => Duration::from_mins(1),
+        "hour" => Duration::from_hours(1),
+        "day" => Duration::from_hours(24),
+        _ => return None,
+    };
+    Some(unit.saturating_mul(many) / number)
+}
+
+/// `Retry-After`, in seconds or as a date, which is held against the answer's own.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let now = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    until.duration_since(now).ok()
+}
+
+/// Where a redirect points, without its query: that may hold anything.
+pub(super) fn redirect(headers: &HeaderMap) -> Option<String> {
+    let location = headers.get(LOCATION)?.to_str().ok()?;
+    Some(location.split(['?', '#']).next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,193 @@
+//! How a run is told to stop, and by whom.
+//!
+//! Whoever has a cause calls [`Shutdown::drain`]; whoever sends or waits asks
+//! whether the run is draining. The first cause is kept. What draining means is
+//! `pipeline`'s business.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::retry::Stop;
+
+/// Why a run stops before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody sent a signal.
+    Signal(Signal),
+    /// An answer, or that there was none, that every row would get.
+    Answer {
+        /// What it means.
+        stop: Stop,
+        /// What the server said, or what happened.
+        message: Box<str>,
+    },
+    /// The server did not come back within the patience.
+    Outage {
+        /// How long it was gone.
+        lasted: Duration,
+        /// What the last attempt said.
+        message: Box<str>,
+    },
+    /// A report could not be written.
+    Output,
+}
+
+/// The signals that stop a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGHUP: the terminal went away.
+    Hangup,
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM: systemd, kill.
+    Terminate,
+}
+
+impl Signal {
+    const ALL: [Self; 3] = [Self::Hangup, Self::Interrupt, Self::Terminate];
+
+    /// The signal's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hangup => "SIGHUP",
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+
+    /// The signal's number, the same on every Unix.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Hangup => 1,
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
+        }
+    }
+
+    fn kind(self) -> SignalKind {
+        SignalKind::from_raw(self.number().into())
+    }
+}
+
+/// Whether, and why, a run is to stop. Clones are the same switch.
+#[derive(Clone, Debug)]
+pub struct Shutdown(Arc<watch::Sender<Option<Cause>>>);
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
+impl Shutdown {
+    /// Nothing new is to be sent any more. The first cause is kept.
+    pub fn drain(&self, cause: Cause) {
+        self.0.send_if_modified(|first| {
+            let is_first = first.is_none();
+            first.get_or_insert(cause);
+            is_first
+        });
+    }
+
+    /// Whether nothing new is to be sent.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// The first cause, if there is one.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        self.0.borrow().clone()
+    }
+
+    /// Returns once nothing new is to be sent.
+    pub async fn draining(&self) {
+        // The sender lives as long as `self`, so this cannot fail.
+        drop(self.0.subscribe().wait_for(Option::is_some).await);
+    }
+
+    /// Listens for signals: the first one drains, the second one calls `at_once`.
+    ///
+    /// A signal that was ignored when the program started stays ignored, as
+    /// `nohup` and shells without job control expect.
+    ///
+    /// # Errors
+    ///
+    /// Where the system lets no signal be caught.
+    pub fn listen(
+        &self,
+        at_once: impl FnOnce(Signal) + Send + 'static,
+    ) -> Result<(), std::io::Error> {
+        let (sender, mut received) = mpsc::channel(4);
+        for caught in Signal::ALL.into_iter().filter(|signal| !is_ignored(*signal)) {
+            let mut stream = signal(caught.kind())?;
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while stream.recv().await.is_some() && sender.send(caught).await.is_ok() {}
+            });
+        }
+        let shutdown = self.clone();
+        tokio::spawn(async move {
+            if let Some(first) = received.recv().await {
+                shutdown.drain(Cause::Signal(first));
+            }
+            if let Some(second) = received.recv().await {
+                at_once(second);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Whether the program was started with this signal ignored. Where there is no
+/// `/proc`, nothing counts as ignored.
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored_mask(&status) & (1 << (signal.number() - 1)) != 0
+}
+
+fn ignored_mask(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_cause_is_kept() {
+        let shutdown = Shutdown::default();
+        assert!(!shutdown.is_draining());
+        shutdown.drain(Cause::Signal(Signal::Terminate));
+        shutdown.clone().drain(Cause::Output);
+        shutdown.draining().await;
+        assert_eq!(shutdown.cause(), Some(Cause::Signal(Signal::Terminate)));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told() {
+        let shutdown = Shutdown::default();
+        let waiting = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { shutdown.draining().await }
+        });
+        tokio::task::yield_now().await;
+        shutdown.drain(Cause::Output);
+        waiting.await.unwrap();
+    }
+
+    #[test]
+    fn ignored_signals_are_read_from_the_mask() {
+        let mask = |status| ignored_mask(status);
+        assert_eq!(mask("Name:\tx\nSigIgn:\t0000000000000001\n"), 1);
+        assert_eq!(mask("SigIgn:\t0000000000001002"), 0x1002);
+        assert_eq!(mask(""), 0);
+    }
+}
