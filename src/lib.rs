@@ -1,9 +1,42 @@
-//! x
+//! `bk-launch` starts many BlueKing bk-sops tasks from a list.
+//!
+//! **Rows** come from an input; each is **settled** by as many requests as it
+//! takes, within the limits; a **collector** writes a **Record** of each to the
+//! reports.
+//!
+//! ```text
+//!  feed (thread)            async, one small task per open row             collector (thread)
+//! ┌─────────────┐   Rows   ┌──────────────────────────────────┐  Records  ┌─────────────────┐
+//! │ input       ├─────────►│ gates.pass(row) ────► api.start  ├──────────►│ reports         │
+//! └─────────────┘ bounded  │      ▲                    │      │  bounded  │ summary         │
+//!                          │      └── retry::next ◄── verdict │           └─────────────────┘
+//!                          └──────────────────────────────────┘
+//!       nothing answers backwards: a full channel slows the one before it, a closed one stops it
+//! ```
+//!
+//! The floors: a module uses only floors below its own, and no two modules of
+//! floor 2 know each other. `tests/floors.rs` reads this list and holds the code
+//! against it.
+//!
+//! ```text
+//! floor 0 words  task row answer record request_id rate secret formula
+//! floor 1 rules  retry stats
+//! floor 2 edges  input api gates shutdown report mock
+//! floor 3 flows  pipeline
+//! floor 4 face   cli
+//! ```
+
 pub mod answer;
 pub mod api;
+pub mod cli;
+pub mod formula;
 pub mod gates;
+pub mod input;
+pub mod mock;
+pub mod pipeline;
 pub mod rate;
 pub mod record;
+pub mod report;
 pub mod request_id;
 pub mod retry;
 pub mod row;

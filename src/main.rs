@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: see [`bk_launch::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bk_launch::cli::main()
+}

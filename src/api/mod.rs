@@ -76,7 +76,7 @@ pub struct Client {
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// The file of certificates cannot be read.
-    #[error("cannot read the certificates in {path}: {source}")]
+    #[error("cannot read the certificates in {}: {source}", path.display())]
     ReadCertificates {
         /// The file.
         path: PathBuf,
@@ -84,7 +84,7 @@ pub enum ClientError {
         source: std::io::Error,
     },
     /// The file holds no certificates in PEM.
-    #[error("{path} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")]
+    #[error("{} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", path.display())]
     NoCertificate {
         /// The file.
         path: PathBuf,

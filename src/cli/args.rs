@@ -1,0 +1,242 @@
+//! What can be typed: the commands and their flags, as clap reads them.
+//!
+//! Only the form of each word is checked here; what the words mean together is
+//! [`settings`](super::settings)' work.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "docs of flags are help texts, where backticks would show"
+)]
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::rate::Rate;
+use crate::retry::Backoff;
+
+/// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
+/// what became of every one.
+#[derive(Debug, Parser)]
+#[command(name = "bk-launch", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bk-launch demo                               see it work, against a server inside
+  bk-launch run tasks.csv -o report.csv        start every task of a file
+  bk-launch mock --port 8080 --fault 502=5%    a bk-sops to try things on
+
+Run 'bk-launch COMMAND --help' for the flags of a command, with examples.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the tasks of a list, and report on each.
+    Run(Box<RunArgs>),
+    /// Be a bk-sops to try things on: faults, latency, limits, its own counts.
+    Mock(Box<super::mock::MockArgs>),
+    /// Start the mock, launch a sample through it, and show the report.
+    Demo,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  export BK_APP_CODE=ops BK_APP_SECRET=... BK_TOKEN=...
+  bk-launch run tasks.csv -o report.csv --esb https://paas.example.com
+  bk-launch run tasks.csv -o report.csv --gateway 'https://bkapi.example.com/api/{gateway_name}'
+  mysql -B -e 'select ...' | bk-launch run - --format tsv -o report.csv --rate 100/m
+
+Exit codes:
+  0  every row ended good          3  stopped: credentials, URL, or the server is gone
+  1  some rows ended bad           6  the report could not be written
+  2  nothing was sent: usage, settings or input
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal stops at once";
+
+/// The flags of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub struct RunArgs {
+    /// What is to be started.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where the report goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// How fast.
+    #[command(flatten)]
+    pub gates: GateArgs,
+    /// How often.
+    #[command(flatten)]
+    pub again: AgainArgs,
+}
+
+/// What is to be started.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct InputArgs {
+    /// A file of rows, or - for standard input (also without INPUT, unless that is a terminal).
+    ///
+    /// CSV or TSV with a header (bk_biz_id or biz_id, task_id, scope, in any order; other
+    /// columns are carried through to the report) or without one, in that order; or JSON Lines.
+    /// A report of this program is a valid input.
+    pub input: Option<PathBuf>,
+    /// How the input is written [default: by its extension; csv without one].
+    #[arg(long, value_name = "csv|tsv|jsonl")]
+    pub format: Option<crate::input::Format>,
+    /// What to do if a file holds rows that cannot be used: start nothing, or the others.
+    ///
+    /// Standard input cannot be looked through first, so there it is always skip.
+    #[arg(long, value_enum, default_value_t = OnInvalid::Stop)]
+    pub on_invalid: OnInvalid,
+}
+
+/// What to do if a file holds rows that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnInvalid {
+    /// Start nothing.
+    Stop,
+    /// Start the others.
+    Skip,
+}
+
+/// Where the report goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// The report: one line a row, in the order in which they were settled (.csv or .tsv).
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub output: PathBuf,
+    /// Overwrite a report that is there already.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Where the server is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerArgs {
+    /// The ESB [env: BK_COMPONENT_API_URL].
+    #[arg(long, value_name = "URL", conflicts_with = "gateway")]
+    pub esb: Option<String>,
+    /// The API gateway, with {gateway_name} in it [env: BK_API_URL_TMPL].
+    #[arg(long, value_name = "TEMPLATE")]
+    pub gateway: Option<String>,
+    /// The gateway's stage.
+    #[arg(long, value_name = "STAGE", default_value = "prod")]
+    pub gateway_stage: String,
+    /// Certificates (PEM) that are trusted beside the system's.
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+    /// Believe any certificate: whoever answers gets the credentials.
+    #[arg(long)]
+    pub insecure: bool,
+    /// For one request and its answer [default: 35s by ESB, 125s by gateway].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// For a connection.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    pub connect_timeout: Duration,
+}
+
+/// How fast.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct GateArgs {
+    /// Requests per time, retries included: 20/s, 100/m, 5000/h or unlimited.
+    #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
+    pub rate: Rate,
+    /// How many requests may leave at once, where more than the even pace allows.
+    #[arg(long, value_name = "N")]
+    pub burst: Option<NonZeroU32>,
+    /// Starts of one business per time.
+    #[arg(long, value_name = "RATE", default_value = "unlimited", allow_hyphen_values = true)]
+    pub rate_per_biz: Rate,
+    /// Requests in flight.
+    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one)]
+    pub concurrency: NonZeroUsize,
+    /// Requests in flight of one business.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub concurrency_per_biz: Option<NonZeroUsize>,
+    /// Rows that may be open: waiting for their turn, a hold or a retry.
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one)]
+    pub lookahead: NonZeroUsize,
+}
+
+/// How often.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Retries")]
+pub struct AgainArgs {
+    /// Sends of a row after the first; throttled answers and probes of an outage do not count.
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub retries: u32,
+    /// The wait before a retry: its first value, doubled up to the last.
+    #[arg(long, value_name = "FROM..TO", default_value = "500ms..30s")]
+    pub backoff: Backoff,
+    /// How long a row may be throttled while nothing of its business is accepted.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15m")]
+    pub throttle_patience: Duration,
+    /// How long the server may be gone before the run stops.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15m")]
+    pub outage_patience: Duration,
+    /// How a task counts that somebody else had started.
+    #[arg(long, value_enum, default_value_t = AlreadyStartedArg::Ok)]
+    pub already_started: AlreadyStartedArg,
+}
+
+/// How a task counts that somebody else had started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AlreadyStartedArg {
+    /// As good.
+    Ok,
+    /// As bad.
+    Fail,
+}
+
+/// Reads a time such as 500ms, 35s or 15m.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let form = || "write a time as 500ms, 35s, 15m or 2h".to_owned();
+    let signed: SignedDuration = text.parse().map_err(|_| form())?;
+    let duration = Duration::try_from(signed).map_err(|_| form())?;
+    if duration.is_zero() { Err("a time of 0 leaves no time at all".into()) } else { Ok(duration) }
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<u32>() {
+        Ok(number) => NonZeroUsize::new(number as usize).ok_or_else(|| "must be at least 1".into()),
+        Err(_) => Err("must be a whole number from 1 to 4294967295".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        for (text, millis) in
+            [("500ms", 500), ("35s", 35_000), ("15m", 900_000), ("1h30m", 5_400_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "35", "-1s", "0s", "soon"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

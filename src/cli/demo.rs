@@ -1,0 +1,5 @@
+//! m
+use super::{Failure, exit::Exit};
+pub fn run() -> Result<Exit, Failure> {
+    todo!()
+}

@@ -1,0 +1,127 @@
+//! The exit codes, and the one rule that gives them.
+
+use std::process::ExitCode;
+
+use crate::pipeline::{Ended, InputEnd};
+use crate::shutdown::Cause;
+
+/// What the program tells the one who called it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Every row ended good, or there was none.
+    Good,
+    /// The run finished, but some rows ended bad.
+    Bad,
+    /// Usage, settings or input: nothing was sent.
+    Usage,
+    /// Stopped by an `auth` or `config` answer, an outage, or a server that was never reached.
+    Stopped,
+    /// A report could not be written.
+    Output,
+    /// Stopped by a signal.
+    Signal(crate::shutdown::Signal),
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Bad => 1,
+            Self::Usage => 2,
+            Self::Stopped => 3,
+            Self::Output => 6,
+            Self::Signal(signal) => 128 + signal.number(),
+        }
+    }
+
+    /// How a run ended. A report that could not be written beats all. A cause
+    /// gives the code only if it kept something from being done.
+    #[must_use]
+    pub fn of(ended: &Ended) -> Self {
+        if ended.report_failure.is_some() {
+            return Self::Output;
+        }
+        let incomplete = ended.summary.cut_off > 0 || matches!(ended.input, InputEnd::NotReached);
+        match &ended.cause {
+            Some(Cause::Output) => Self::Output,
+            Some(Cause::Signal(signal)) if incomplete => Self::Signal(*signal),
+            Some(Cause::Answer { .. } | Cause::Outage { .. }) if incomplete => Self::Stopped,
+            _ if ended.summary.bad() > 0 || matches!(ended.input, InputEnd::Failed(_)) => Self::Bad,
+            _ => Self::Good,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{AlreadyStarted, Ending, KnownBy, Outcome, Record};
+    use crate::retry::Stop;
+    use crate::row::Row;
+    use crate::shutdown::Signal;
+    use crate::stats::Summary;
+    use crate::task::{Business, Scope, Task};
+
+    fn ended(outcomes: &[(Outcome, Ending)], cause: Option<Cause>, input: InputEnd) -> Ended {
+        let mut summary = Summary::new(AlreadyStarted::Ok);
+        let id = "1".parse().unwrap();
+        let task = Task { business: Business { scope: Scope::CmdbBiz, id }, id };
+        for (outcome, ending) in outcomes {
+            summary.add(&Record {
+                row: Row { line: 1, task: Ok(task), carried: Box::new([]) },
+                outcome: *outcome,
+                ending: *ending,
+                attempts: 1,
+                last: None,
+                elapsed: None,
+            });
+        }
+        Ended { summary, input, cause, report_failure: None }
+    }
+
+    #[test]
+    fn the_first_cause_gives_the_code_if_it_kept_something_undone() {
+        use Ending::{CutOff, Settled};
+        let good = (Outcome::Started(KnownBy::Reply), Settled);
+        let bad = (Outcome::Rejected, Settled);
+        let pending = (Outcome::Pending, CutOff);
+        let doubtful = (Outcome::Unknown, CutOff);
+        let signal = || Some(Cause::Signal(Signal::Interrupt));
+        let auth = || Some(Cause::Answer { stop: Stop::Auth, message: "".into() });
+        let reached = || InputEnd::Reached;
+        for (outcomes, cause, input, code) in [
+            (&[][..], None, reached(), 0),
+            (&[good], None, reached(), 0),
+            (&[good, (Outcome::Duplicate, Settled)], None, reached(), 0),
+            (&[good, bad], None, reached(), 1),
+            (&[good, (Outcome::Invalid, Settled)], None, reached(), 1),
+            (&[good, pending], signal(), reached(), 130),
+            (&[good, doubtful], signal(), reached(), 130),
+            (&[good], signal(), reached(), 0),
+            (&[bad], signal(), reached(), 1),
+            (&[good], signal(), InputEnd::NotReached, 130),
+            (&[pending, bad], auth(), reached(), 3),
+            (&[good], Some(Cause::Output), reached(), 6),
+        ] {
+            let ended = ended(outcomes, cause.clone(), input);
+            assert_eq!(Exit::of(&ended).code(), code, "{outcomes:?} {cause:?}");
+        }
+    }
+
+    #[test]
+    fn signals_have_the_codes_that_shells_give_them() {
+        for (signal, code) in
+            [(Signal::Hangup, 129), (Signal::Interrupt, 130), (Signal::Terminate, 143)]
+        {
+            assert_eq!(Exit::Signal(signal).code(), code);
+        }
+    }
+}

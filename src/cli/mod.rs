@@ -1,0 +1,44 @@
+//! The face: what people type, what they are told, and the exit code.
+//!
+//! Each command is a file. Only this module and those in it talk to a terminal.
+
+#![expect(clippy::print_stderr, reason = "the face tells people what happens, on stderr")]
+
+mod args;
+mod demo;
+mod ending;
+mod exit;
+mod mock;
+mod run;
+mod settings;
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::run(*args),
+        Command::Mock(args) => mock::run(*args),
+        Command::Demo => demo::run(),
+    };
+    done.unwrap_or_else(|error| {
+        tell(&format_args!("error: {error}"));
+        Exit::Usage
+    })
+    .into()
+}
+
+/// Whatever keeps a command from beginning; its text says the way out.
+type Failure = Box<dyn std::error::Error>;
+
+/// Tells people something.
+fn tell(what: &dyn Display) {
+    eprintln!("{what}");
+}

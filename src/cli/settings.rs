@@ -1,0 +1,303 @@
+//! What is needed, from what was typed and from the environment.
+//!
+//! Flags are taken apart without `..`, so that a new flag breaks the compile
+//! where it must be handled. The environment is handed in.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::args::{
+    AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, OnInvalid, OutputArgs, RunArgs, ServerArgs,
+};
+use crate::api::credentials::{Credentials, User};
+use crate::api::esb::Esb;
+use crate::api::gateway::Gateway;
+use crate::api::target::{Target, TargetError};
+use crate::api::{Identity, Reach};
+use crate::gates::Limits;
+use crate::input;
+use crate::record::AlreadyStarted;
+use crate::report::Existing;
+use crate::retry::Policy;
+use crate::secret::Secret;
+
+const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
+const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
+
+/// The servers' own timeouts plus 5 s (wire facts, section 1, no. 11), so that
+/// it is they who give up, and say so.
+const ESB_TIMEOUT: Duration = Duration::from_secs(35);
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);
+
+/// Everything that a run needs to know.
+pub struct Settings {
+    /// Where rows come from.
+    pub input: Input,
+    /// What to do with a file that holds rows that cannot be used.
+    pub on_invalid: OnInvalid,
+    /// The report.
+    pub output: PathBuf,
+    /// What to do if it is there already.
+    pub existing: Existing,
+    /// The server.
+    pub target: Target,
+    /// Who calls it.
+    pub credentials: Credentials,
+    /// How it is reached.
+    pub reach: Reach,
+    /// The limits on requests.
+    pub limits: Limits,
+    /// The limit on open rows.
+    pub lookahead: NonZeroUsize,
+    /// When a row is sent again.
+    pub policy: Policy,
+    /// How long the server may be gone.
+    pub outage_patience: Duration,
+    /// How "already started" counts.
+    pub already_started: AlreadyStarted,
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A file.
+    File(PathBuf, input::Format),
+    /// Standard input.
+    Stdin(input::Format),
+}
+
+/// The variables of the environment, by name.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Settings {
+    /// The settings of `bk-launch run`.
+    ///
+    /// # Errors
+    ///
+    /// Where something is missing, or contradicts something else.
+    pub fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
+        let RunArgs { input, output, server, gates, again } = args;
+        let InputArgs { input, format, on_invalid } = input;
+        let OutputArgs { output, force } = output;
+        let (target, reach) = server_settings(server, environment)?;
+        let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
+            gates;
+        let AgainArgs { retries, backoff, throttle_patience, outage_patience, already_started } =
+            again;
+        Ok(Self {
+            input: input_settings(input, format)?,
+            on_invalid,
+            output,
+            existing: if force { Existing::Overwrite } else { Existing::Refuse },
+            target,
+            credentials: credentials(environment)?,
+            reach,
+            limits: Limits {
+                rate,
+                burst,
+                rate_per_biz,
+                slots: concurrency,
+                slots_per_biz: concurrency_per_biz,
+                backoff,
+            },
+            lookahead,
+            policy: Policy { retries, throttle_patience },
+            outage_patience,
+            already_started: match already_started {
+                AlreadyStartedArg::Ok => AlreadyStarted::Ok,
+                AlreadyStartedArg::Fail => AlreadyStarted::Fail,
+            },
+        })
+    }
+}
+
+fn input_settings(
+    input: Option<PathBuf>,
+    format: Option<input::Format>,
+) -> Result<Input, SettingsError> {
+    match input {
+        Some(path) if path.as_os_str() != "-" => {
+            let format = match format {
+                Some(format) => format,
+                None => input::Format::of_path(&path)?,
+            };
+            Ok(Input::File(path, format))
+        }
+        None if std::io::IsTerminal::is_terminal(&std::io::stdin()) => Err(SettingsError::NoInput),
+        _ => Ok(Input::Stdin(format.unwrap_or(input::Format::Csv))),
+    }
+}
+
+fn server_settings(
+    server: ServerArgs,
+    environment: Environment<'_>,
+) -> Result<(Target, Reach), SettingsError> {
+    let ServerArgs { esb, gateway, gateway_stage, cacert, insecure, timeout, connect_timeout } =
+        server;
+    let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
+    let as_esb = |source, url: &str| match Esb::new(url) {
+        Ok(esb) => Ok(Target::Esb(esb)),
+        Err(error) => Err(SettingsError::Target { source_name: source, error }),
+    };
+    let as_gateway = |source, template: &str| match Gateway::new(template, &gateway_stage) {
+        Ok(gateway) => Ok(Target::Gateway(gateway)),
+        Err(TargetError::Stage) => {
+            Err(SettingsError::Target { source_name: "--gateway-stage", error: TargetError::Stage })
+        }
+        Err(error) => Err(SettingsError::Target { source_name: source, error }),
+    };
+    let target = match (esb, gateway) {
+        (Some(url), _) => as_esb("--esb", &url)?,
+        (None, Some(template)) => as_gateway("--gateway", &template)?,
+        (None, None) => match (variable(ESB_VARIABLE), variable(GATEWAY_VARIABLE)) {
+            (Some(url), None) => as_esb(ESB_VARIABLE, &url)?,
+            (None, Some(template)) => as_gateway(GATEWAY_VARIABLE, &template)?,
+            (Some(_), Some(_)) => return Err(SettingsError::TwoTargets),
+            (None, None) => return Err(SettingsError::NoTarget),
+        },
+    };
+    let own_timeout = match target {
+        Target::Esb(_) => ESB_TIMEOUT,
+        Target::Gateway(_) => GATEWAY_TIMEOUT,
+    };
+    let reach = Reach {
+        timeout: timeout.unwrap_or(own_timeout),
+        connect_timeout,
+        cacert,
+        identity: if insecure { Identity::AnyCertificate } else { Identity::Proven },
+    };
+    Ok((target, reach))
+}
+
+/// A token beats a username.
+fn credentials(environment: Environment<'_>) -> Result<Credentials, SettingsError> {
+    let variable = |name| environment(name).filter(|value: &String| !value.is_empty());
+    let needed = |name| variable(name).ok_or(SettingsError::NoCredential(name));
+    let app_code = needed("BK_APP_CODE")?;
+    let app_secret = Secret::new(&needed("BK_APP_SECRET")?);
+    let user = match (variable("BK_TOKEN"), variable("BK_USERNAME")) {
+        (Some(token), _) => User::Token(Secret::new(&token)),
+        (None, Some(name)) => User::Name(name),
+        (None, None) => return Err(SettingsError::NoCredential("BK_TOKEN or BK_USERNAME")),
+    };
+    Ok(Credentials { app_code, app_secret, user })
+}
+
+/// The settings do not hold together.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// No INPUT, and nobody pipes anything in.
+    #[error("no INPUT: name a file of rows, or pipe rows into standard input")]
+    NoInput,
+    /// The input's form.
+    #[error(transparent)]
+    Input(#[from] input::InputError),
+    /// No server.
+    #[error(
+        "no server: give --esb URL or --gateway TEMPLATE, or set {ESB_VARIABLE} or {GATEWAY_VARIABLE}"
+    )]
+    NoTarget,
+    /// Two servers.
+    #[error(
+        "{ESB_VARIABLE} and {GATEWAY_VARIABLE} are both set, and only one can be meant: \
+         give --esb or --gateway, or unset one of them"
+    )]
+    TwoTargets,
+    /// A URL that is none.
+    #[error("{source_name}: {error}")]
+    Target {
+        /// The flag or variable.
+        source_name: &'static str,
+        /// What is wrong.
+        error: TargetError,
+    },
+    /// A credential that is missing.
+    #[error("no credentials: {0} is not set")]
+    NoCredential(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{Cli, Command};
+    use super::*;
+    use clap::Parser;
+
+    const WHO: [(&str, &str); 3] =
+        [("BK_APP_CODE", "app"), ("BK_APP_SECRET", "s3cret"), ("BK_TOKEN", "t0ken")];
+
+    fn settings(flags: &[&str], variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let words = ["bk-launch", "run", "tasks.csv", "-o", "r.csv"];
+        let cli = Cli::try_parse_from(words.iter().chain(flags)).unwrap();
+        let Command::Run(args) = cli.command else { panic!("run was typed") };
+        let find = |name: &str| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::new(*args, &find)
+    }
+
+    fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+        WHO.into_iter().chain(more.iter().copied()).collect()
+    }
+
+    fn target(flags: &[&str], more: &[(&'static str, &'static str)]) -> String {
+        match settings(flags, &with(more)) {
+            Ok(settings) => settings.target.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_flag_beats_both_variables() {
+        let esb = ("BK_COMPONENT_API_URL", "http://esb");
+        let gateway = ("BK_API_URL_TMPL", "http://gw/{gateway_name}");
+        assert!(target(&[], &[esb]).starts_with("http://esb/"));
+        assert!(target(&[], &[gateway]).starts_with("http://gw/bk-sops/prod/"));
+        assert!(target(&["--esb", "http://flag"], &[esb, gateway]).starts_with("http://flag/"));
+        assert!(target(&["--gateway", "http://flag"], &[esb]).starts_with("http://flag/prod/"));
+        let both = target(&[], &[esb, gateway]);
+        assert!(both.contains("BK_COMPONENT_API_URL and BK_API_URL_TMPL"), "{both}");
+        assert!(target(&[], &[]).contains("--esb URL or --gateway TEMPLATE"));
+    }
+
+    #[test]
+    fn an_error_names_the_flag_or_variable_and_no_secret() {
+        assert!(target(&["--esb", "paas"], &[]).starts_with("--esb: not a URL"));
+        let error = target(&[], &[("BK_COMPONENT_API_URL", "http://me:pa55@h")]);
+        assert!(error.starts_with("BK_COMPONENT_API_URL: "), "{error}");
+        assert!(!error.contains("pa55"), "{error}");
+        assert!(
+            target(&["--gateway", "http://h", "--gateway-stage", "a/b"], &[])
+                .starts_with("--gateway-stage: ")
+        );
+    }
+
+    #[test]
+    fn timeouts_are_the_servers_own_plus_five_seconds() {
+        let timeout = |flags: &[&str]| settings(flags, &WHO).ok().unwrap().reach.timeout.as_secs();
+        assert_eq!(timeout(&["--esb", "http://h"]), 35);
+        assert_eq!(timeout(&["--gateway", "http://h"]), 125);
+        assert_eq!(timeout(&["--esb", "http://h", "--timeout", "7s"]), 7);
+    }
+
+    #[test]
+    fn a_token_beats_a_username_and_one_of_them_is_needed() {
+        let esb = ["--esb", "http://h"];
+        let user =
+            |variables: &[(&str, &str)]| settings(&esb, variables).map(|s| s.credentials.user);
+        let token = user(&with(&[("BK_USERNAME", "me")]));
+        assert!(matches!(token, Ok(User::Token(token)) if token.expose() == "t0ken"));
+        let name = user(&[WHO[0], WHO[1], ("BK_USERNAME", "me")]);
+        assert!(matches!(name, Ok(User::Name(name)) if name == "me"));
+        for (variables, missing) in [
+            (&WHO[..2], "BK_TOKEN or BK_USERNAME"),
+            (&WHO[1..], "BK_APP_CODE"),
+            (&[WHO[0], WHO[2]][..], "BK_APP_SECRET"),
+        ] {
+            let error = user(variables).err().unwrap().to_string();
+            assert!(error.contains(missing), "{error}");
+        }
+    }
+}

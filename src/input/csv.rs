@@ -1,0 +1,241 @@
+//! Rows of separated values.
+//!
+//! Records are cut by csv-core itself, and not by the csv crate's reader, since
+//! three things must be known that it does not tell: the line on which a record
+//! begins, whether a quote is still open at the end, and when a record grows
+//! beyond all reason.
+
+use std::io::{self, BufRead};
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use super::fields::{Fields, whole};
+use super::layout::{First, Layout, Origin, first_record};
+use super::{Found, LONGEST_RECORD};
+use crate::formula::unguard;
+use crate::row::{Columns, Row};
+
+/// Records, one by one; the buffers are reused.
+pub struct Records<R> {
+    source: R,
+    core: Reader,
+    /// The line that is read next, from 1.
+    line: u64,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    fields: usize,
+}
+
+/// What a record turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Longer than [`LONGEST_RECORD`]; it was passed over.
+    TooLong,
+    /// Its quote was still open at the end of the input.
+    OpenQuote,
+}
+
+impl<R: BufRead> Records<R> {
+    /// Reads records from `source`.
+    pub fn new(source: R, delimiter: u8) -> Self {
+        let core = ReaderBuilder::new().delimiter(delimiter).build();
+        Self { source, core, line: 1, bytes: vec![0; 1024], ends: vec![0; 32], fields: 0 }
+    }
+
+    /// Reads the next record that is not blank: the line on which it begins, and
+    /// what it is.
+    fn next(&mut self) -> io::Result<Option<(u64, Extent)>> {
+        loop {
+            if !self.skip_line_ends()? {
+                return Ok(None);
+            }
+            let line = self.line;
+            let extent = self.read()?;
+            if extent != Extent::Whole || !self.is_blank() {
+                return Ok(Some((line, extent)));
+            }
+        }
+    }
+
+    /// Passes over line ends; `false` at the end of the input.
+    fn skip_line_ends(&mut self) -> io::Result<bool> {
+        loop {
+            let input = self.source.fill_buf()?;
+            if input.is_empty() {
+                return Ok(false);
+            }
+            let count = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            self.line += line_ends(&input[..count]);
+            let goes_on = count == input.len();
+            self.source.consume(count);
+            if !goes_on {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn read(&mut self) -> io::Result<Extent> {
+        let (mut length, mut ends) = (0, 0);
+        let mut extent = Extent::Whole;
+        loop {
+            let input = self.source.fill_buf()?;
+            let at_end = input.is_empty();
+            // At the end of the input a line end closes everything but a quote.
+            let input = if at_end { b"\n" } else { input };
+            let (result, taken, written, ended) =
+                self.core.read_record(input, &mut self.bytes[length..], &mut self.ends[ends..]);
+            self.line += line_ends(&input[..taken]);
+            if !at_end {
+                self.source.consume(taken);
+            }
+            length += written;
+            ends += ended;
+            match result {
+                ReadRecordResult::Record => {
+                    self.fields = ends;
+                    return Ok(extent);
+                }
+                ReadRecordResult::InputEmpty if at_end => return Ok(Extent::OpenQuote),
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::End => return Ok(extent),
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull
+                    if length >= LONGEST_RECORD || ends >= LONGEST_RECORD =>
+                {
+                    // The rest is read and thrown away.
+                    extent = Extent::TooLong;
+                    (length, ends) = (0, 0);
+                }
+                ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+            }
+        }
+    }
+
+    fn field(&self, at: usize) -> &[u8] {
+        let end = |at: usize| self.ends.get(at).copied().unwrap_or_default();
+        let begin = if at == 0 { 0 } else { end(at - 1) };
+        if at < self.fields { &self.bytes[begin..end(at)] } else { &[] }
+    }
+
+    fn is_blank(&self) -> bool {
+        (0..self.fields).all(|at| self.field(at).iter().all(u8::is_ascii_whitespace))
+    }
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+}
+
+/// The rows of an input.
+pub struct Rows<R> {
+    records: Records<R>,
+    layout: Layout,
+    /// The first record is a row itself, and waits here until it is asked for.
+    first: Option<Row>,
+}
+
+impl<R: BufRead> Rows<R> {
+    /// Reads the header, or the first row; `None` where the input is empty.
+    ///
+    /// # Errors
+    ///
+    /// Where the input cannot be read, or its first record cannot be used.
+    pub fn open(mut records: Records<R>) -> io::Result<Result<Option<Self>, Found>> {
+        let Some((line, extent)) = records.next()? else { return Ok(Ok(None)) };
+        let fault = |what: String| Ok(Err(Found { line, what }));
+        match extent {
+            Extent::TooLong => return fault("the first record is longer than 1 MiB".into()),
+            Extent::OpenQuote => return fault("a quote is opened here and never closed".into()),
+            Extent::Whole => {}
+        }
+        let mut texts = Vec::with_capacity(records.fields);
+        for at in 0..records.fields {
+            match str::from_utf8(records.field(at)) {
+                Ok(text) if text.contains('\0') => {
+                    return fault("a NUL byte; if this is UTF-16, save it as UTF-8".into());
+                }
+                Ok(text) => texts.push(text),
+                Err(_) => return fault("not UTF-8; save the file as UTF-8".into()),
+            }
+        }
+        Ok(match first_record(&texts) {
+            Err(what) => Err(Found { line, what }),
+            Ok(First::Header(layout)) => Ok(Some(Self { records, layout, first: None })),
+            Ok(First::Row(layout)) => {
+                let first = Some(row(&records, &layout, line, Extent::Whole));
+                Ok(Some(Self { records, layout, first }))
+            }
+        })
+    }
+
+    /// The names of the further columns.
+    pub fn columns(&self) -> Columns {
+        self.layout.carried.iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The line that is read next.
+    pub const fn line(&self) -> u64 {
+        self.records.line
+    }
+}
+
+impl<R: BufRead> Iterator for Rows<R> {
+    type Item = io::Result<Row>;
+
+    fn next(&mut self) -> Option<io::Result<Row>> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
+        let next = self.records.next().transpose()?;
+        Some(next.map(|(line, extent)| row(&self.records, &self.layout, line, extent)))
+    }
+}
+
+fn row<R: BufRead>(records: &Records<R>, layout: &Layout, line: u64, extent: Extent) -> Row {
+    let without = |reason: &str| Row {
+        line,
+        task: Err(Fields::default().bad(whole(reason.into()))),
+        carried: Box::default(),
+    };
+    match extent {
+        Extent::TooLong => return without("is longer than 1 MiB, and was passed over"),
+        Extent::OpenQuote => return without("opens a quote that is never closed"),
+        Extent::Whole => {}
+    }
+    let text = |at: usize| {
+        let text = String::from_utf8_lossy(records.field(at));
+        match (layout.origin, text) {
+            (Origin::Report, std::borrow::Cow::Borrowed(text)) => unguard(text).into(),
+            (_, text) => text,
+        }
+    };
+    let (biz_id, task_id) = (text(layout.biz_id), text(layout.task_id));
+    let scope = layout.scope.map(text).unwrap_or_default();
+    let fields = Fields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
+    let task = match fault_of_record(records, layout) {
+        Some(reason) => Err(fields.bad(whole(reason))),
+        None => fields.task(),
+    };
+    let carried = layout.carried.iter().map(|(at, _)| text(*at).into()).collect();
+    Row { line, task, carried }
+}
+
+/// What is wrong with a record, whatever its columns mean.
+fn fault_of_record<R: BufRead>(records: &Records<R>, layout: &Layout) -> Option<String> {
+    if records.fields > layout.width {
+        return Some(format!(
+            "has {} fields, and the header {}; quote a field that holds a separator",
+            records.fields, layout.width
+        ));
+    }
+    let whole = &records.bytes[..records.ends[records.fields.saturating_sub(1)]];
+    if whole.is_ascii() && !whole.contains(&0) {
+        return None;
+    }
+    (0..records.fields).find_map(|at| match str::from_utf8(records.field(at)) {
+        Err(_) => Some(format!("is not UTF-8 in column {}", at + 1)),
+        Ok(text) if text.contains('\0') => Some(format!("holds a NUL byte in column {}", at + 1)),
+        Ok(_) => None,
+    })
+}

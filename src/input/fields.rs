@@ -1,0 +1,97 @@
+//! The texts of one row, judged: a task, or what is wrong with them.
+//!
+//! Pure, and the same for every format.
+
+use crate::row::{BadRow, Fault};
+use crate::task::{Business, Id, Scope, Task};
+
+/// A raw text is kept up to this many characters.
+const LONGEST: usize = 200;
+
+/// The texts that name a task.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fields<'a> {
+    /// `bk_biz_id`
+    pub biz_id: &'a str,
+    /// `task_id`
+    pub task_id: &'a str,
+    /// `scope`
+    pub scope: &'a str,
+}
+
+impl Fields<'_> {
+    /// The task that they name.
+    ///
+    /// # Errors
+    ///
+    /// Where one of them is wrong; the first from the left is named.
+    pub fn task(self) -> Result<Task, Box<BadRow>> {
+        let id = |column, text: &str| {
+            text.parse::<Id>().map_err(|error| self.bad(fault(column, &error, text)))
+        };
+        let business = id("bk_biz_id", self.biz_id)?;
+        let task = id("task_id", self.task_id)?;
+        let scope = self.scope.parse::<Scope>();
+        let scope = scope.map_err(|error| self.bad(fault("scope", &error, self.scope)))?;
+        Ok(Task { business: Business { scope, id: business }, id: task })
+    }
+
+    /// The row that they would have been, but for `fault`.
+    #[must_use]
+    #[expect(clippy::unnecessary_box_returns, reason = "a row holds it in a box")]
+    pub fn bad(self, fault: Fault) -> Box<BadRow> {
+        let keep = |text: &str| text.chars().take(LONGEST).collect();
+        Box::new(BadRow {
+            biz_id: keep(self.biz_id),
+            task_id: keep(self.task_id),
+            scope: keep(self.scope),
+            fault,
+        })
+    }
+}
+
+fn fault(column: &'static str, error: &dyn std::fmt::Display, found: &str) -> Fault {
+    let reason = if found.trim().is_empty() {
+        error.to_string()
+    } else {
+        let found: String = found.chars().take(40).collect();
+        format!("{error}, not {found:?}")
+    };
+    Fault { column: Some(column), reason }
+}
+
+/// A fault of the row as a whole.
+#[must_use]
+pub fn whole(reason: String) -> Fault {
+    Fault { column: None, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_wrong_column_is_named_with_what_would_be_right() {
+        for (biz_id, task_id, scope, fault) in [
+            ("", "1", "", "bk_biz_id is empty; a whole number from 1 is needed"),
+            ("２", "1", "", "bk_biz_id must be written with the digits 0 to 9 alone, not \"２\""),
+            ("2", "0", "", "task_id must be at least 1, not \"0\""),
+            (
+                "2",
+                "99999999999999999999",
+                "x",
+                "task_id must be at most 9223372036854775807, not \"99999999999999999999\"",
+            ),
+            (
+                "2",
+                "1",
+                "cmdb",
+                "scope must be cmdb_biz, project or empty (which means cmdb_biz), not \"cmdb\"",
+            ),
+        ] {
+            let bad = Fields { biz_id, task_id, scope }.task().unwrap_err();
+            assert_eq!(bad.fault.to_string(), fault);
+            assert_eq!((&*bad.biz_id, &*bad.task_id, &*bad.scope), (biz_id, task_id, scope));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Which column is which: what the first record of an input says about all.
+//!
+//! Pure: names in, a [`Layout`] or a fault out.
+
+use crate::record::COLUMNS;
+
+/// Which columns hold what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Where `bk_biz_id` stands.
+    pub biz_id: usize,
+    /// Where `task_id` stands.
+    pub task_id: usize,
+    /// Where `scope` stands, if anywhere.
+    pub scope: Option<usize>,
+    /// The further columns: where they stand, and what the report calls them.
+    pub carried: Vec<(usize, Box<str>)>,
+    /// How many fields a row may have.
+    pub width: usize,
+    /// Whose file this is.
+    pub origin: Origin,
+}
+
+/// Whose file an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Anybody's.
+    Foreign,
+    /// A report of this program, in which formulas are guarded.
+    Report,
+}
+
+/// What the first record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum First {
+    /// It names the columns.
+    Header(Layout),
+    /// It is a row already: its columns have no names.
+    Row(Layout),
+}
+
+/// Reads the first record. It is a row if it begins with two numbers.
+///
+/// # Errors
+///
+/// Where it is neither a row nor a header that can be used; says what is wrong.
+pub fn first_record(fields: &[&str]) -> Result<First, String> {
+    let is_number = |field: &&&str| {
+        let field = field.trim();
+        !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if fields.len() >= 2 && fields.iter().take(2).filter(is_number).count() == 2 {
+        return Ok(First::Row(without_names(fields.len())));
+    }
+    by_names(fields).map(First::Header)
+}
+
+fn without_names(width: usize) -> Layout {
+    Layout {
+        biz_id: 0,
+        task_id: 1,
+        scope: (width > 2).then_some(2),
+        carried: (3..width).map(|at| (at, format!("column_{}", at + 1).into())).collect(),
+        width,
+        origin: Origin::Foreign,
+    }
+}
+
+/// The layout that the names of columns give.
+///
+/// # Errors
+///
+/// Where a needed one is missing, or one is there twice; says what is wrong.
+pub fn by_names(names: &[&str]) -> Result<Layout, String> {
+    let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    let is = |name: &str, column: &str| name.eq_ignore_ascii_case(column);
+    let origin = if COLUMNS.iter().all(|column| names.iter().any(|name| is(name, column))) {
+        Origin::Report
+    } else {
+        Origin::Foreign
+    };
+    let place = |wanted: &[&str]| {
+        let mut found = (0..names.len()).filter(|at| wanted.iter().any(|w| is(&names[*at], w)));
+        match (found.next(), found.next()) {
+            (Some(first), Some(second)) => Err(format!(
+                "columns {} and {} are both {}, and only one can be meant",
+                first + 1,
+                second + 1,
+                wanted.join(" or ")
+            )),
+            (first, _) => Ok(first),
+        }
+    };
+    let missing = |wanted: &str| {
+        let found: Vec<_> = names.iter().take(8).map(|name| format!("{name:.40}")).collect();
+        format!(
+            "neither a header with {wanted} nor a row that begins with two numbers; \
+             found {:?}{}. A header names bk_biz_id (or biz_id) and task_id, and may name scope; \
+             without one the columns are bk_biz_id, task_id, scope",
+            found.join(" | "),
+            hint(&names),
+        )
+    };
+    let biz_id = place(&["bk_biz_id", "biz_id"])?;
+    let task_id = place(&["task_id"])?.ok_or_else(|| missing("task_id"))?;
+    let biz_id = biz_id.ok_or_else(|| missing("bk_biz_id or biz_id"))?;
+    let scope = place(&["scope"])?;
+    let used = |at: usize| [Some(biz_id), Some(task_id), scope].contains(&Some(at));
+    let carried = (0..names.len())
+        .filter(|at| !used(*at))
+        .filter_map(|at| Some((at, carried_name(&names[at], origin)?)))
+        .collect();
+    Ok(Layout { biz_id, task_id, scope, carried, width: names.len(), origin })
+}
+
+/// What the report calls a further column; `None` for a report's own columns.
+pub fn carried_name(name: &str, origin: Origin) -> Option<Box<str>> {
+    let is_own = COLUMNS.iter().any(|column| name.eq_ignore_ascii_case(column));
+    match (is_own, origin) {
+        (true, Origin::Report) => None,
+        (true, Origin::Foreign) => Some(format!("input.{name}").into()),
+        (false, _) => Some(name.into()),
+    }
+}
+
+/// A guess at another separator, where there is one column.
+fn hint(names: &[String]) -> &'static str {
+    match names {
+        [only] if only.contains('\t') => " (separated by tabs? then say --format tsv)",
+        [only] if only.contains(',') => " (separated by commas? then say --format csv)",
+        [only] if only.contains(';') => " (separated by semicolons? save it with commas)",
+        [only] if only.starts_with('{') => " (JSON Lines? then say --format jsonl)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carried(layout: &Layout) -> Vec<(usize, &str)> {
+        layout.carried.iter().map(|(at, name)| (*at, &**name)).collect()
+    }
+
+    #[test]
+    fn a_header_may_have_any_order_and_case() {
+        let First::Header(layout) =
+            first_record(&["Note", " TASK_ID ", "Scope", "biz_id", "owner"]).unwrap()
+        else {
+            panic!("a header")
+        };
+        assert_eq!((layout.biz_id, layout.task_id, layout.scope), (3, 1, Some(2)));
+        assert_eq!(carried(&layout), [(0, "Note"), (4, "owner")]);
+        assert_eq!(layout.width, 5);
+    }
+
+    #[test]
+    fn two_numbers_are_a_row_without_a_header() {
+        for (fields, scope, further) in [
+            (&["2", "17"][..], None, &[][..]),
+            (&[" 2 ", "17", ""], Some(2), &[]),
+            (&["2", "17", "project", "a", "b"], Some(2), &[(3, "column_4"), (4, "column_5")]),
+        ] {
+            let First::Row(layout) = first_record(fields).unwrap() else { panic!("a row") };
+            assert_eq!((layout.biz_id, layout.task_id, layout.scope), (0, 1, scope));
+            assert_eq!(carried(&layout), further);
+        }
+    }
+
+    #[test]
+    fn a_column_named_like_one_of_the_report_is_renamed() {
+        let layout = by_names(&["bk_biz_id", "task_id", "Message", "line"]).unwrap();
+        assert_eq!(carried(&layout), [(2, "input.Message"), (3, "input.line")]);
+    }
+
+    #[test]
+    fn of_a_report_only_the_further_columns_are_carried() {
+        let mut names = COLUMNS.to_vec();
+        names.extend(["note", "input.line"]);
+        let layout = by_names(&names).unwrap();
+        assert_eq!(layout.origin, Origin::Report);
+        assert_eq!(carried(&layout), [(19, "note"), (20, "input.line")]);
+        assert_eq!((layout.biz_id, layout.task_id, layout.scope), (1, 2, Some(3)));
+    }
+
+    #[test]
+    fn what_is_no_header_says_why() {
+        for (fields, part) in [
+            (&["bk_biz_id", "task"][..], "task_id"),
+            (&["task_id", "scope"], "bk_biz_id or biz_id"),
+            (&["bk_biz_id", "task_id", "Task_ID"], "columns 2 and 3 are both task_id"),
+            (&["bk_biz_id", "biz_id", "task_id"], "columns 1 and 2 are both bk_biz_id or biz_id"),
+            (&["2", "1７"], "begins with two numbers"),
+            (&["bk_biz_id;task_id"], "semicolons"),
+            (&["bk_biz_id\ttask_id"], "--format tsv"),
+            (&["{\"task_id\": 1}"], "--format jsonl"),
+        ] {
+            let fault = first_record(fields).unwrap_err();
+            assert!(fault.contains(part), "{fields:?}: {fault}");
+        }
+    }
+}

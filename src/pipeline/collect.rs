@@ -1,0 +1,72 @@
+//! Writes every record, in the order of settling, on a thread of its own.
+//!
+//! It owns all output of records. A report that fails stops the run, and the
+//! collector goes on receiving, or the rows would block on the full channel.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::outbox::Settled;
+use crate::report::{Open, ReportError};
+use crate::shutdown::{Cause, Shutdown};
+use crate::stats::Summary;
+
+/// What was written lies in a buffer no longer than this.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// What the collector has to say at the end.
+#[derive(Debug)]
+pub struct Collected {
+    /// What became of the rows.
+    pub summary: Summary,
+    /// The first failure of a report.
+    pub failure: Option<ReportError>,
+}
+
+/// Writes batches until no more can come.
+pub fn collect(
+    mut batches: mpsc::Receiver<Vec<Settled>>,
+    reports: Vec<Open>,
+    mut summary: Summary,
+    shutdown: &Shutdown,
+) -> Collected {
+    let mut views = Views { reports, failure: None };
+    let mut flushed = Instant::now();
+    while let Some(batch) = batches.blocking_recv() {
+        for Settled { record, .. } in &batch {
+            summary.add(record);
+            views.each(|report| report.record(record));
+        }
+        if batches.is_empty() || flushed.elapsed() >= FLUSH {
+            views.each(Open::flush);
+            flushed = Instant::now();
+        }
+        if views.failure.is_some() {
+            shutdown.drain(Cause::Output);
+        }
+        // Only now do the batch's permits come back.
+        drop(batch);
+    }
+    views.each(Open::flush);
+    Collected { summary, failure: views.failure }
+}
+
+struct Views {
+    reports: Vec<Open>,
+    failure: Option<ReportError>,
+}
+
+impl Views {
+    /// Does something to every report; one that fails is given up.
+    fn each(&mut self, mut act: impl FnMut(&mut Open) -> Result<(), ReportError>) {
+        let failure = &mut self.failure;
+        self.reports.retain_mut(|report| match act(report) {
+            Ok(()) => true,
+            Err(error) => {
+                failure.get_or_insert(error);
+                false
+            }
+        });
+    }
+}

@@ -1,0 +1,219 @@
+//! The whole life of a row: [`settle`] sends it as often as it takes, and says
+//! what became of it.
+//!
+//! Facts come from `api`, limits from `gates`, decisions from `retry`. This
+//! module only follows them, and remembers whether the row is in doubt.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use crate::answer::{Answer, FailureClass, Verdict};
+use crate::api::Client;
+use crate::gates::{Gates, Known, Turn};
+use crate::record::{Attempted, Ending, KnownBy, Outcome, Record};
+use crate::request_id::{RequestId, RunId};
+use crate::retry::{Attempt, Backoff, Next, Policy, Situation};
+use crate::row::Row;
+use crate::shutdown::{Cause, Shutdown};
+use crate::task::Task;
+
+/// This program's only session of a run, until runs can be resumed.
+const SESSION: u32 = 1;
+
+/// What all rows of a run share.
+pub struct Launch {
+    parts: Parts,
+    jitter: Mutex<fastrand::Rng>,
+}
+
+/// What a [`Launch`] is made of.
+pub struct Parts {
+    /// Who sends.
+    pub client: Client,
+    /// Who may send.
+    pub gates: Arc<Gates>,
+    /// When a row is sent again.
+    pub policy: Policy,
+    /// How long it waits before.
+    pub backoff: Backoff,
+    /// How long the server may be gone.
+    pub outage_patience: Duration,
+    /// What stops the run.
+    pub shutdown: Shutdown,
+    /// The name of the run.
+    pub run: RunId,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+/// The wall clock, read once: stamps of a run never run backwards.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// What the wall clock showed...
+    pub wall: Timestamp,
+    /// ...at this moment.
+    pub at: Instant,
+}
+
+impl Clock {
+    fn read(&self, instant: Instant) -> Timestamp {
+        let since = instant.saturating_duration_since(self.at);
+        self.wall.checked_add(since).unwrap_or(self.wall)
+    }
+}
+
+impl Launch {
+    /// Shares `parts` among rows; `seed` seeds the jitter.
+    #[must_use]
+    pub fn new(parts: Parts, seed: u64) -> Self {
+        Self { parts, jitter: Mutex::new(fastrand::Rng::with_seed(seed)) }
+    }
+
+    fn wait(&self, step: u32) -> Duration {
+        let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        self.parts.backoff.jittered(step, share)
+    }
+}
+
+/// What is remembered of a row while it is open.
+#[derive(Default)]
+struct Tries {
+    /// Requests that were sent.
+    attempts: u32,
+    /// Those of them that count against the retries.
+    counted: u32,
+    /// Whether one of them may have started the task.
+    doubt: Doubt,
+    last: Option<Box<Attempted>>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Doubt {
+    #[default]
+    None,
+    MayHaveStarted,
+}
+
+/// Settles one row that was opened at `opened`.
+pub async fn settle(launch: &Launch, row: Row, task: Task, opened: Instant) -> Record {
+    let mut tries = Tries::default();
+    let (outcome, ending) = send_until_settled(launch, row.line, &task, &mut tries).await;
+    let Tries { attempts, last, .. } = tries;
+    Record { row, outcome, ending, attempts, last, elapsed: Some(opened.elapsed()) }
+}
+
+async fn send_until_settled(
+    launch: &Launch,
+    line: u64,
+    task: &Task,
+    tries: &mut Tries,
+) -> (Outcome, Ending) {
+    let Parts { gates, policy, shutdown, .. } = &launch.parts;
+    let mut turn = Turn::First;
+    loop {
+        let Ok(pass) = gates.pass(task.business, turn).await else { return tries.cut_off() };
+        if shutdown.is_draining() {
+            return tries.cut_off();
+        }
+        let sent = pass.sent();
+        let id = tries.next_id(&launch.parts.run, line);
+        // The request's future is large, so it exists only while the request is out.
+        let answer = Box::pin(launch.parts.client.start(task, &id)).await;
+        let known = gates.heard(pass, &answer);
+        tries.note(id, launch.parts.clock.read(sent), sent.elapsed(), &answer);
+
+        let failure = match answer.verdict {
+            Verdict::Accepted => return settled(Outcome::Started(KnownBy::Reply)),
+            Verdict::AlreadyStarted => return settled(tries.already_started()),
+            Verdict::Failed(failure) => failure,
+        };
+        if let Some(lasted) = known.outage.filter(|lasted| *lasted >= launch.parts.outage_patience)
+        {
+            shutdown.drain(Cause::Outage { lasted, message: answer.reply.message });
+            return tries.cut_off();
+        }
+        match policy.next(&failure, tries.situation(failure.class, known)) {
+            Next::GiveUp => return settled(tries.given_up(failure.class)),
+            Next::Stop(stop) => {
+                shutdown.drain(Cause::Answer { stop, message: answer.reply.message });
+                return tries.cut_off();
+            }
+            Next::WhenHeldNoMore => {}
+            Next::After { step } => tokio::select! {
+                biased;
+                () = shutdown.draining() => return tries.cut_off(),
+                () = sleep(launch.wait(step)) => {}
+            },
+        }
+        turn = Turn::Again;
+    }
+}
+
+const fn settled(outcome: Outcome) -> (Outcome, Ending) {
+    (outcome, Ending::Settled)
+}
+
+impl Tries {
+    fn next_id(&mut self, run: &RunId, line: u64) -> RequestId {
+        self.attempts += 1;
+        RequestId::new(run, SESSION, line, self.attempts)
+    }
+
+    fn note(&mut self, id: RequestId, sent: Timestamp, latency: Duration, answer: &Answer) {
+        let class = match &answer.verdict {
+            Verdict::Accepted | Verdict::AlreadyStarted => None,
+            Verdict::Failed(failure) => Some(failure.class),
+        };
+        let reply = answer.reply.clone();
+        self.last = Some(Box::new(Attempted { id, sent, latency, reply, class }));
+        // "Already started" is judged by what was in doubt before it.
+        if class.is_some_and(FailureClass::may_have_started) {
+            self.doubt = Doubt::MayHaveStarted;
+        }
+    }
+
+    /// Counts an attempt of this class, unless it is one that does not count:
+    /// a throttled answer, or a probe of an outage.
+    fn situation(&mut self, class: FailureClass, known: Known) -> Situation {
+        let throttled = matches!(class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
+        if !throttled && known.kind == Attempt::Ordinary {
+            self.counted += 1;
+        }
+        let Known { kind, server, starved, .. } = known;
+        Situation { counted: self.counted, kind, server, starved }
+    }
+
+    /// "Already started": by an attempt of ours, as far as anybody can know, if
+    /// one may have arrived (wire facts, section 5, no. 9).
+    fn already_started(&self) -> Outcome {
+        match self.doubt {
+            Doubt::MayHaveStarted => Outcome::Started(KnownBy::Retry),
+            Doubt::None => Outcome::AlreadyStarted,
+        }
+    }
+
+    /// The end of a row that is not sent again. In doubt it is never called
+    /// failed or rejected: an earlier attempt may have started it.
+    fn given_up(&self, class: FailureClass) -> Outcome {
+        match (self.doubt, class) {
+            (Doubt::MayHaveStarted, _) => Outcome::Unknown,
+            (
+                Doubt::None,
+                FailureClass::BadRequest | FailureClass::NotFound | FailureClass::Permission,
+            ) => Outcome::Rejected,
+            (Doubt::None, _) => Outcome::Failed,
+        }
+    }
+
+    /// The end of a row when the run stops. Without a journal nothing can be
+    /// resumed, so one that is in doubt is unknown, and not pending.
+    const fn cut_off(&self) -> (Outcome, Ending) {
+        match self.doubt {
+            Doubt::MayHaveStarted => (Outcome::Unknown, Ending::CutOff),
+            Doubt::None => (Outcome::Pending, Ending::CutOff),
+        }
+    }
+}
