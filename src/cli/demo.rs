@@ -1,5 +1,115 @@
-//! m
-use super::{Failure, exit::Exit};
+//! `bk-launch demo`: the mock, a sample, a run and its report in one command.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::OnInvalid;
+use super::exit::Exit;
+use super::settings::{Input, Settings};
+use super::{Failure, ending, run};
+use crate::api::credentials::{Credentials, User};
+use crate::api::esb::Esb;
+use crate::api::target::Target;
+use crate::api::{Identity, Reach};
+use crate::gates::Limits;
+use crate::input;
+use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
+use crate::rate::Rate;
+use crate::record::AlreadyStarted;
+use crate::report::Existing;
+use crate::retry::Policy;
+use crate::secret::Secret;
+
+/// The sample that is launched, so that the demo runs from anywhere.
+const SAMPLE: &str = include_str!("../../samples/tasks.csv");
+
+/// Runs the command.
 pub fn run() -> Result<Exit, Failure> {
-    todo!()
+    let folder = tempfile::Builder::new().prefix("bk-launch-demo-").tempdir()?.keep();
+    let tasks = folder.join("tasks.csv");
+    std::fs::write(&tasks, SAMPLE)?;
+    let report = folder.join("report.csv");
+    let mock = Mock::start(behaviour()?, 0)?;
+
+    let mut stdout = std::io::stdout();
+    let rows = SAMPLE.lines().count() - 1;
+    writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
+    let settings = settings(&mock, &tasks, &report)?;
+    let target = settings.target.to_string();
+    let ended = run::launch(settings)?;
+    writeln!(stdout, "{}", ending::describe(&ended, &target, &report))?;
+    writeln!(stdout, "{}", next_steps(&tasks))?;
+    // The sample holds bad rows on purpose; what matters is that it came to its end.
+    Ok(match Exit::of(&ended) {
+        Exit::Good | Exit::Bad => Exit::Good,
+        other => other,
+    })
+}
+
+/// What happens in life, to the rows of the sample.
+fn behaviour() -> Result<Behaviour, Failure> {
+    let throttled = Business { scope: Scope::CmdbBiz, id: 3 };
+    let first = |task, kind, times| FirstFault { task, kind, times };
+    Ok(Behaviour {
+        seed: 1,
+        throttles: [(throttled, "5/s".parse::<Rate>()?)].into(),
+        started: [2090].into(),
+        denied: [2091].into(),
+        missing: [2092].into(),
+        first: vec![
+            first(2005, FaultKind::BadGateway, 1),
+            first(2011, FaultKind::Crash, 2),
+            first(5003, FaultKind::ResetAfter, 1),
+            first(7004, FaultKind::BrokenJson, 1),
+            first(7008, FaultKind::ResetBefore, 1),
+        ],
+        ..Behaviour::default()
+    })
+}
+
+fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failure> {
+    Ok(Settings {
+        input: Input::File(tasks.to_owned(), input::Format::Csv),
+        on_invalid: OnInvalid::Stop,
+        output: report.to_owned(),
+        existing: Existing::Refuse,
+        target: Target::Esb(Esb::new(&mock.url())?),
+        credentials: Credentials {
+            app_code: "demo".into(),
+            app_secret: Secret::new("demo-secret"),
+            user: User::Token(Secret::new("demo-token")),
+        },
+        reach: Reach {
+            timeout: Duration::from_secs(35),
+            connect_timeout: Duration::from_secs(5),
+            cacert: None,
+            identity: Identity::Proven,
+        },
+        limits: Limits {
+            rate: "20/s".parse()?,
+            burst: None,
+            rate_per_biz: Rate::Unlimited,
+            slots: NonZeroUsize::MIN.saturating_add(15),
+            slots_per_biz: None,
+            backoff: "200ms..5s".parse()?,
+        },
+        lookahead: NonZeroUsize::MIN.saturating_add(9_999),
+        policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },
+        outage_patience: Duration::from_mins(15),
+        already_started: AlreadyStarted::Ok,
+    })
+}
+
+fn next_steps(tasks: &Path) -> String {
+    let tasks = tasks.display();
+    format!(
+        "
+what to try next:
+  a server that stays:    bk-launch mock --port 8080 --fault 502=5% --throttle 3=2/m
+  the same list there:    BK_APP_CODE=demo BK_APP_SECRET=demo-secret BK_TOKEN=demo-token \\
+                            bk-launch run {tasks} -o report.csv --esb http://127.0.0.1:8080
+  all flags of a run:     bk-launch run --help"
+    )
 }

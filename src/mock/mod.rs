@@ -1,1 +1,171 @@
-//! m
+//! A bk-sops to try things on: ESB and gateway routes, faults, latency, limits,
+//! and its own counts.
+//!
+//! It listens on loopback only, on a thread of its own. It must not use any type
+//! of `api`: what it says is written from the servers' facts, so that a mistake
+//! of the client cannot agree with itself.
+
+mod answers;
+mod behaviour;
+mod routes;
+mod serve;
+mod world;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub use behaviour::{
+    Behaviour, BehaviourError, Business, EsbKind, Fault, FaultKind, FirstFault, Latency, Memory,
+    Scope, Stall, ThrottleRule,
+};
+use serve::Shared;
+use world::World;
+pub use world::{Arrival, Counts, TaskCounts};
+
+/// A server that runs until it is stopped or dropped.
+pub struct Mock {
+    address: SocketAddr,
+    site: Site,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a mock knows; it outlives a stop, as bk-sops outlives a restart of the ESB.
+#[derive(Clone)]
+pub struct Site {
+    world: Arc<Mutex<World>>,
+    began: (Instant, Timestamp),
+}
+
+/// The mock cannot be started.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}: {source}; name another port, or 0 for a free one")]
+pub struct MockError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl Site {
+    /// A site at which nothing happened yet.
+    #[must_use]
+    pub fn new(behaviour: Behaviour) -> Self {
+        let world = Arc::new(Mutex::new(World::new(behaviour)));
+        Self { world, began: (Instant::now(), Timestamp::now()) }
+    }
+
+    /// Counts of everything that came.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).counts()
+    }
+
+    /// Changes how the mock behaves, also while it runs.
+    pub fn change(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner).behaviour);
+    }
+}
+
+impl Mock {
+    /// Starts a mock on `port` of the loopback address; 0 is a free one.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing can listen there.
+    pub fn start(behaviour: Behaviour, port: u16) -> Result<Self, MockError> {
+        Self::at(Site::new(behaviour), port)
+    }
+
+    /// Starts a mock of a site that may have been served before.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing can listen there.
+    pub fn at(site: Site, port: u16) -> Result<Self, MockError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let failed = |source| MockError { address, source };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let listener = runtime.block_on(TcpListener::bind(address)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Shared::new(Arc::clone(&site.world), site.began, format!("http://{address}"));
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = shared.serve(listener) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Dropping the runtime closes every connection.
+        });
+        Ok(Self { address, site, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Its URL, for `--esb`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its template, for `--gateway`.
+    #[must_use]
+    pub fn gateway(&self) -> String {
+        format!("{}/api/{{gateway_name}}", self.url())
+    }
+
+    /// What it knows.
+    #[must_use]
+    pub const fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Counts of everything that came.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.site.counts()
+    }
+
+    /// Closes the port and every connection; what it knows is kept.
+    #[must_use]
+    pub fn stop(mut self) -> Site {
+        self.end();
+        self.site.clone()
+    }
+
+    /// Serves until the process ends.
+    pub fn wait(mut self) {
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The program as its users meet it: the binary, files, and a server over a real
 //! socket. A file per capability; what they share is in `harness`.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 mod harness;
 
 mod draining;

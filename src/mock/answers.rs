@@ -1,0 +1,297 @@
+//! What the real servers would say, text by text (wire facts, section 3).
+//!
+//! The JSON is written here by hand, and shares no type with the client: a wrong
+//! field name would else agree with itself.
+
+use std::fmt::Write;
+
+use super::behaviour::{Business, EsbKind, FaultKind};
+use super::routes::{Refusal, Route};
+use super::world::{Start, TaskKey};
+
+/// An HTTP answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`.
+    pub content_type: &'static str,
+    /// More headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+/// Who answers: the route, and the ids that it gives to this request.
+#[derive(Clone, Debug)]
+pub struct Voice<'a> {
+    /// The route.
+    pub route: Route,
+    /// Which ESB it is.
+    pub esb: EsbKind,
+    /// A number of 128 bits: the request's ids are made of it.
+    pub nonce: u128,
+    /// The caller's `X-Request-Id`.
+    pub request_id: &'a str,
+    /// Where the mock is, for links.
+    pub url: &'a str,
+}
+
+impl Voice<'_> {
+    /// What a start came to. Faults of the connection have no text.
+    #[must_use]
+    pub fn start(&self, start: Start, key: TaskKey) -> Said {
+        let TaskKey { business: Business { id: business, .. }, id } = key;
+        match start {
+            Start::Accepted | Start::Fault(FaultKind::Silent | FaultKind::ResetAfter) => {
+                self.accepted(key)
+            }
+            Start::Fault(FaultKind::BrokenJson) => {
+                let mut said = self.accepted(key);
+                said.body.truncate(said.body.len() / 2);
+                said
+            }
+            Start::AlreadyStarted => self.refused("3545000", "task already started"),
+            Start::Throttled => {
+                let text = format!("project id: {business} reach the limit of starting tasks");
+                self.refused("3545000", &text)
+            }
+            Start::AppThrottled(rate) => self.app_throttled(&rate.to_string()),
+            Start::Denied => self.refused(
+                "3599999",
+                "iam authentication exception, please check, action:task_operate",
+            ),
+            Start::Missing => self.refused(
+                "3540400",
+                &format!(
+                    "数据不存在错误: 数据不存在错误, 错误内容 TaskFlowInstance(id={id}) does not exist. | process_exception"
+                ),
+            ),
+            Start::Fault(FaultKind::TooMany) => self.app_throttled("1/s"),
+            Start::Fault(FaultKind::Crash) => self.crashed(),
+            Start::Fault(FaultKind::BadGateway | FaultKind::Hang | FaultKind::ResetBefore) => {
+                bad_gateway()
+            }
+        }
+    }
+
+    fn accepted(&self, key: TaskKey) -> Said {
+        let url =
+            format!("{}/taskflow/execute/{}/?instance_id={}", self.url, key.business.id, key.id);
+        let mut body = format!(
+            r#"{{"task_url":"{url}","data":{{"task_url":"{url}"}},"result":true,"code":0,"trace_id":"{}""#,
+            self.trace_id()
+        );
+        if self.route == Route::Esb {
+            let _ = write!(body, r#","message":"","request_id":"{}""#, self.esb_request_id());
+        }
+        body.push('}');
+        self.json(200, body)
+    }
+
+    /// bk-sops says no. The legacy ESB loses its code.
+    fn refused(&self, code: &str, message: &str) -> Said {
+        let message = serde_json::Value::from(message);
+        let body = match (self.route, self.esb) {
+            (Route::Gateway, _) => format!(
+                r#"{{"result":false,"code":{code},"message":{message},"data":null,"trace_id":"{}"}}"#,
+                self.trace_id()
+            ),
+            (Route::Esb, EsbKind::Newer) => format!(
+                r#"{{"result":false,"code":{code},"message":{message},"data":null,"trace_id":"{}","request_id":"{}"}}"#,
+                self.trace_id(),
+                self.esb_request_id()
+            ),
+            (Route::Esb, EsbKind::Legacy) => format!(
+                r#"{{"message":{message},"code":1306000,"data":null,"result":false,"request_id":"{}"}}"#,
+                self.esb_request_id()
+            ),
+        };
+        self.json(200, body)
+    }
+
+    /// The request never comes to bk-sops.
+    #[must_use]
+    pub fn refusal(&self, refusal: &Refusal) -> Said {
+        match refusal {
+            Refusal::Esb(text) => self.esb_error("1306000", text),
+            Refusal::EsbParameter(name) => {
+                self.esb_error("1306406", &format!("Parameters error, param {name} is required"))
+            }
+            Refusal::Gateway(reason) => {
+                let text = format!("Parameters error [reason=\"{reason}\"]");
+                self.gateway_error(400, 1_640_001, "INVALID_ARGS", &text)
+            }
+            Refusal::Format => self.refused("3540000", "invalid param format"),
+        }
+    }
+
+    /// Nothing is there.
+    #[must_use]
+    pub fn not_found(&self, method: &str, path: &str) -> Said {
+        match self.route {
+            Route::Esb => self.json(
+                404,
+                r#"{"message":"The content does not exist","data":null,"result":false}"#.into(),
+            ),
+            Route::Gateway => {
+                let text = format!("API not found [method=\"{method}\" path=\"{path}\"]");
+                self.gateway_error(404, 1_640_401, "API_NOT_FOUND", &text)
+            }
+        }
+    }
+
+    /// Too many requests of the app. The newer ESB has no limit of its own, and
+    /// stands behind the gateway, so there the gateway says so.
+    fn app_throttled(&self, rate: &str) -> Said {
+        if (self.route, self.esb) == (Route::Esb, EsbKind::Legacy) {
+            let (count, unit) = rate.split_once('/').unwrap_or((rate, "s"));
+            let unit = match unit {
+                "h" => "hour",
+                "m" => "minute",
+                _ => "second",
+            };
+            let text = format!(
+                "Access frequency limit, Access frequency of APP [app] to component \
+                 [/v2/sops/start_task/] exceeds the limit; the frequency limit is \
+                 [{count}/1{unit}], please try again later"
+            );
+            return self.esb_error("1306429", &text);
+        }
+        let text = "API rate limit exceeded by stage strategy";
+        let mut said = self.gateway_error(429, 1_642_902, "RATE_LIMIT_RESTRICTION", text);
+        said.headers.extend([
+            ("x-bkapi-ratelimit-limit", "1".to_owned()),
+            ("x-bkapi-ratelimit-remaining", "0".to_owned()),
+            ("x-bkapi-ratelimit-reset", "1".to_owned()),
+            ("x-bkapi-ratelimit-plugin", "bk-stage-rate-limit".to_owned()),
+        ]);
+        said
+    }
+
+    fn crashed(&self) -> Said {
+        match self.route {
+            Route::Gateway => self.json(
+                500,
+                r#"{"result":false,"code":"50000","message":"系统异常,请联系管理员处理","data":null}"#
+                    .into(),
+            ),
+            Route::Esb => self.esb_error(
+                "1306201",
+                "Component request third-party system [SOPS] interface [start_task] error: \
+                 Status Code: 500, Error Message: third-party system interface response status \
+                 code is not 200, please try again later or contact component developer to handle \
+                 this",
+            ),
+        }
+    }
+
+    /// The state of a task, as `get_task_status` has it; `start` is when it was
+    /// started, as bk-sops writes a time.
+    #[must_use]
+    pub fn status(&self, start: Option<&str>) -> Said {
+        let data = match start {
+            None => r#"{"start_time":null,"state":"CREATED","retry":0,"skip":0,"finish_time":null,"elapsed_time":0,"children":{},"name":""}"#.to_owned(),
+            Some(start) => format!(
+                r#"{{"id":"n{nonce:031x}","state":"RUNNING","root_id:":"n{nonce:031x}","loop":1,"retry":0,"skip":false,"children":{{}},"elapsed_time":0,"start_time":"{start}","finish_time":null,"name":""}}"#,
+                nonce = self.nonce >> 4
+            ),
+        };
+        self.found(&data)
+    }
+
+    /// A task, as `get_task_detail` has it.
+    #[must_use]
+    pub fn detail(&self, key: TaskKey, start: Option<&str>) -> Said {
+        let start = start.map_or_else(|| "null".to_owned(), |start| format!("\"{start}\""));
+        self.found(&format!(
+            r#"{{"id":{id},"task_url":"{url}/taskflow/execute/{business}/?instance_id={id}","start_time":{start},"finish_time":null,"creator":"admin","executor":"admin","pipeline_tree":{{"activities":{{}},"flows":{{}}}}}}"#,
+            id = key.id,
+            url = self.url,
+            business = key.business.id,
+        ))
+    }
+
+    /// The user may not look, or there is nothing to look at.
+    #[must_use]
+    pub fn unseen(&self, start: Start, key: TaskKey) -> Said {
+        match start {
+            Start::Denied => {
+                let text = "iam authentication exception, please check, action:task_view";
+                self.refused("3599999", text)
+            }
+            other => self.start(other, key),
+        }
+    }
+
+    fn found(&self, data: &str) -> Said {
+        let id = match self.route {
+            Route::Esb => format!(r#","request_id":"{}""#, self.esb_request_id()),
+            Route::Gateway => String::new(),
+        };
+        let trace = self.trace_id();
+        let body = format!(
+            r#"{{"result":true,"data":{data},"message":"","code":0,"trace_id":"{trace}"{id}}}"#
+        );
+        self.json(200, body)
+    }
+
+    fn esb_error(&self, code: &str, text: &str) -> Said {
+        let body = format!(
+            r#"{{"result":false,"code":{code},"data":null,"message":{},"request_id":"{}"}}"#,
+            serde_json::Value::from(text),
+            self.esb_request_id()
+        );
+        self.json(200, body)
+    }
+
+    /// An error of the gateway itself, which says so in its headers.
+    fn gateway_error(&self, status: u16, code: u32, name: &str, text: &str) -> Said {
+        let body = format!(
+            r#"{{"code":{code},"code_name":"{name}","message":{},"result":false,"data":null}}"#,
+            serde_json::Value::from(text)
+        );
+        let mut said = self.json(status, body);
+        said.headers.push(("x-bkapi-error-code", code.to_string()));
+        said.headers.push(("x-bkapi-error-message", text.to_owned()));
+        said
+    }
+
+    fn json(&self, status: u16, body: String) -> Said {
+        let headers = match self.route {
+            Route::Esb => Vec::new(),
+            Route::Gateway => {
+                let id = format!("{:032x}", self.nonce);
+                let uuid = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
+                let own = if self.request_id.is_empty() { id } else { self.request_id.to_owned() };
+                vec![
+                    ("x-bkapi-request-id", uuid),
+                    ("x-request-id", own),
+                    ("sops-trace-id", self.trace_id()),
+                ]
+            }
+        };
+        Said { status, content_type: "application/json; charset=utf-8", headers, body }
+    }
+
+    fn esb_request_id(&self) -> String {
+        format!("{:032x}", self.nonce)
+    }
+
+    fn trace_id(&self) -> String {
+        format!("{:032x}", self.nonce.rotate_left(64))
+    }
+}
+
+/// nginx says the same for a refused connection and for a lost one.
+fn bad_gateway() -> Said {
+    Said {
+        status: 502,
+        content_type: "text/html",
+        headers: Vec::new(),
+        body: "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+               <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n\
+               </body>\r\n</html>\r\n"
+            .into(),
+    }
+}

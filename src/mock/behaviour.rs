@@ -1,0 +1,316 @@
+//! How the mock behaves: what goes wrong, how often, how slowly, for whom.
+//!
+//! Values and their text forms only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use thiserror::Error;
+
+use crate::rate::Rate;
+
+/// All of it. The default does everything right, at once, for everybody.
+#[derive(Clone, Debug, Default)]
+pub struct Behaviour {
+    /// What goes wrong by chance.
+    pub faults: Vec<Fault>,
+    /// Seeds the chances, so that a run can be had again.
+    pub seed: u64,
+    /// How long answers take.
+    pub latency: Latency,
+    /// When nothing is answered at all.
+    pub stall: Option<Stall>,
+    /// How many starts a business may have, by default and by name.
+    pub throttle: Option<Rate>,
+    /// The same for named businesses.
+    pub throttles: BTreeMap<Business, Rate>,
+    /// How many requests the app may send.
+    pub app_limit: Option<Rate>,
+    /// Which ESB it is.
+    pub esb: EsbKind,
+    /// Tasks that somebody else started before.
+    pub started: BTreeSet<u64>,
+    /// Tasks that the user may not start.
+    pub denied: BTreeSet<u64>,
+    /// Tasks that do not exist.
+    pub missing: BTreeSet<u64>,
+    /// Faults of the first requests for certain tasks.
+    pub first: Vec<FirstFault>,
+    /// The secrets that are right; without one, any will do.
+    pub secret: Option<String>,
+    /// What is remembered of each request.
+    pub memory: Memory,
+}
+
+/// A business, as the mock knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Business {
+    /// Whether `id` is a CMDB business or a project.
+    pub scope: Scope,
+    /// `bk_biz_id`
+    pub id: u64,
+}
+
+/// What `bk_biz_id` is an id of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// A business of the CMDB.
+    CmdbBiz,
+    /// A project: for every word but `cmdb_biz`, as on the real server.
+    Project,
+}
+
+impl fmt::Display for Business {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Scope::CmdbBiz => write!(f, "cmdb_biz/{}", self.id),
+            Scope::Project => write!(f, "project/{}", self.id),
+        }
+    }
+}
+
+/// The two ESBs, which differ (wire facts, sections 2 and 3b).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EsbKind {
+    /// It prefers credentials in the header, and keeps bk-sops' codes.
+    #[default]
+    Newer,
+    /// It reads credentials from the body alone, and loses bk-sops' codes.
+    Legacy,
+}
+
+/// What is remembered of each request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Memory {
+    /// When it came, and its `X-Request-Id`.
+    #[default]
+    Requests,
+    /// Nothing but counts, for millions of requests.
+    Counts,
+}
+
+/// Something that goes wrong by chance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fault {
+    /// What.
+    pub kind: FaultKind,
+    /// How often, from 0 to 1.
+    pub chance: f64,
+}
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// The gateway's limit: HTTP 429.
+    TooMany,
+    /// bk-sops crashes: HTTP 500, or what the ESB makes of it.
+    Crash,
+    /// nginx's HTML page for a lost upstream; the start was not taken.
+    BadGateway,
+    /// No answer, and no end of the connection; the start was not taken.
+    Hang,
+    /// A reset before the start was taken.
+    ResetBefore,
+    /// A reset after the start was taken.
+    ResetAfter,
+    /// The start was taken, and its answer is cut in the middle of the JSON.
+    BrokenJson,
+    /// The start was accepted, and then fails silently (wire facts, section 4).
+    Silent,
+}
+
+impl FaultKind {
+    const ALL: [(&'static str, Self); 8] = [
+        ("429", Self::TooMany),
+        ("500", Self::Crash),
+        ("502", Self::BadGateway),
+        ("hang", Self::Hang),
+        ("reset-before", Self::ResetBefore),
+        ("reset-after", Self::ResetAfter),
+        ("broken-json", Self::BrokenJson),
+        ("silent", Self::Silent),
+    ];
+
+    /// Its name on the command line and in the counts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = BehaviourError;
+
+    fn from_str(text: &str) -> Result<Self, BehaviourError> {
+        Self::ALL
+            .into_iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, kind)| kind)
+            .ok_or(BehaviourError::Fault)
+    }
+}
+
+impl FromStr for Fault {
+    type Err = BehaviourError;
+
+    /// `KIND=CHANCE`, the chance as `0.05` or `5%`.
+    fn from_str(text: &str) -> Result<Self, BehaviourError> {
+        let (kind, chance) = text.split_once('=').ok_or(BehaviourError::Chance)?;
+        let (number, whole) = match chance.strip_suffix('%') {
+            Some(percent) => (percent, 100.0),
+            None => (chance, 1.0),
+        };
+        let chance: f64 = number.parse().map_err(|_| BehaviourError::Chance)?;
+        let chance = chance / whole;
+        if !(0.0..=1.0).contains(&chance) {
+            return Err(BehaviourError::Chance);
+        }
+        Ok(Self { kind: kind.parse()?, chance })
+    }
+}
+
+/// Faults of the first requests for one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstFault {
+    /// The task's id, in whatever business.
+    pub task: u64,
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// For how many requests.
+    pub times: u32,
+}
+
+/// How long answers take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Latency {
+    /// No time.
+    #[default]
+    None,
+    /// Always this long.
+    Fixed(Duration),
+    /// This long on average, exponentially distributed.
+    Exponential(Duration),
+}
+
+impl FromStr for Latency {
+    type Err = BehaviourError;
+
+    /// `20ms`, or `exp:20ms`.
+    fn from_str(text: &str) -> Result<Self, BehaviourError> {
+        match text.strip_prefix("exp:") {
+            Some(mean) => duration(mean).map(Self::Exponential),
+            None => duration(text).map(Self::Fixed),
+        }
+        .ok_or(BehaviourError::Latency)
+    }
+}
+
+/// A time in which nothing is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// When it begins, after the first request.
+    pub from: Duration,
+    /// How long it lasts.
+    pub lasts: Duration,
+}
+
+impl FromStr for Stall {
+    type Err = BehaviourError;
+
+    /// `2s+3s`: from 2 s after the first request, for 3 s.
+    fn from_str(text: &str) -> Result<Self, BehaviourError> {
+        let (from, lasts) = text.split_once('+').ok_or(BehaviourError::Stall)?;
+        match (duration(from), duration(lasts)) {
+            (Some(from), Some(lasts)) => Ok(Self { from, lasts }),
+            _ => Err(BehaviourError::Stall),
+        }
+    }
+}
+
+/// A limit on starts: of every business, or of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThrottleRule {
+    /// Whom it limits; `None` for every business.
+    pub business: Option<Business>,
+    /// To how many.
+    pub rate: Rate,
+}
+
+impl FromStr for ThrottleRule {
+    type Err = BehaviourError;
+
+    /// `20/s`, `3=2/m`, or `project:3=2/m`.
+    fn from_str(text: &str) -> Result<Self, BehaviourError> {
+        let (who, rate) = match text.split_once('=') {
+            Some((who, rate)) => (Some(who), rate),
+            None => (None, text),
+        };
+        let rate = rate.parse().map_err(|_| BehaviourError::Throttle)?;
+        let business = match who {
+            None => None,
+            Some(who) => {
+                let (scope, id) = match who.strip_prefix("project:") {
+                    Some(id) => (Scope::Project, id),
+                    None => (Scope::CmdbBiz, who),
+                };
+                let id = id.parse().map_err(|_| BehaviourError::Throttle)?;
+                Some(Business { scope, id })
+            }
+        };
+        Ok(Self { business, rate })
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
+}
+
+/// A text that says no behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BehaviourError {
+    /// An unknown kind of fault.
+    #[error(
+        "the faults are 429, 500, 502, hang, reset-before, reset-after, broken-json and silent"
+    )]
+    Fault,
+    /// No chance.
+    #[error("write a fault as KIND=CHANCE, such as 502=5% or hang=0.01")]
+    Chance,
+    /// No latency.
+    #[error("write a latency as 20ms, or exp:20ms")]
+    Latency,
+    /// No stall.
+    #[error("write a stall as FROM+DURATION, such as 2s+3s")]
+    Stall,
+    /// No throttle.
+    #[error("write a throttle as 20/s for every business, 3=2/m or project:3=2/m for one")]
+    Throttle,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behaviour_is_read_from_text() {
+        let fault = |kind, chance| Ok(Fault { kind, chance });
+        assert_eq!("502=5%".parse(), fault(FaultKind::BadGateway, 0.05));
+        assert_eq!("hang=0.5".parse(), fault(FaultKind::Hang, 0.5));
+        assert_eq!("oops=1".parse::<Fault>(), Err(BehaviourError::Fault));
+        for text in ["hang", "hang=", "hang=2", "hang=-1%", "hang=NaN"] {
+            assert_eq!(text.parse::<Fault>(), Err(BehaviourError::Chance), "{text}");
+        }
+        let millis = Duration::from_millis;
+        assert_eq!("20ms".parse(), Ok(Latency::Fixed(millis(20))));
+        assert_eq!("exp:20ms".parse(), Ok(Latency::Exponential(millis(20))));
+        assert_eq!("2s+3s".parse(), Ok(Stall { from: millis(2000), lasts: millis(3000) }));
+        let rule = |text: &str| text.parse::<ThrottleRule>().unwrap();
+        assert_eq!(rule("20/s").business, None);
+        assert_eq!(rule("3=2/m").business, Some(Business { scope: Scope::CmdbBiz, id: 3 }));
+        assert_eq!(rule("project:3=2/m").business, Some(Business { scope: Scope::Project, id: 3 }));
+        assert!("x=2/m".parse::<ThrottleRule>().is_err());
+    }
+}

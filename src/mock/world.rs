@@ -1,0 +1,415 @@
+//! What there is behind the mock's API: tasks, token buckets, and counts of
+//! everything that came.
+//!
+//! It decides what a start comes to, in the order of checks of the real server
+//! (wire facts, section 3a). The time is handed in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::behaviour::{Behaviour, Business, FaultKind, Memory};
+use crate::rate::Rate;
+
+/// One task of one business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskKey {
+    /// Whose it is.
+    pub business: Business,
+    /// `task_id`
+    pub id: u64,
+}
+
+/// What a start comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// `result: true`.
+    Accepted,
+    /// "task already started".
+    AlreadyStarted,
+    /// "reach the limit of starting tasks".
+    Throttled,
+    /// The app sent too many requests: the limit.
+    AppThrottled(Rate),
+    /// The user may not.
+    Denied,
+    /// There is no such task.
+    Missing,
+    /// Something goes wrong.
+    Fault(FaultKind),
+}
+
+impl Start {
+    /// Its name in the counts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::AlreadyStarted => "already_started",
+            Self::Throttled => "throttled",
+            Self::AppThrottled(_) => "app_throttled",
+            Self::Denied => "denied",
+            Self::Missing => "missing",
+            Self::Fault(kind) => kind.name(),
+        }
+    }
+}
+
+/// Everything that is known.
+#[derive(Debug)]
+pub struct World {
+    /// How the mock behaves; it may be changed while it runs.
+    pub behaviour: Behaviour,
+    random: fastrand::Rng,
+    tasks: HashMap<TaskKey, Known>,
+    buckets: HashMap<Business, Bucket>,
+    app: Option<Bucket>,
+    counts: Counts,
+    in_flight: u64,
+}
+
+/// What is known of a task that was asked for.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    requests: u32,
+    accepted: u32,
+    started: Option<Duration>,
+    ids: Vec<Box<str>>,
+}
+
+/// Counts of everything that came.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Counts {
+    /// Requests of any kind, `/_mock/` ones left out.
+    pub requests: u64,
+    /// `start_task` requests with credentials that were taken.
+    pub starts: u64,
+    /// Tasks that were truly started, each once.
+    pub started: u64,
+    /// What start requests came to, by name.
+    pub answers: BTreeMap<&'static str, u64>,
+    /// Requests that were refused for their credentials.
+    pub refused: u64,
+    /// `get_task_status` requests.
+    pub status: u64,
+    /// `get_task_detail` requests.
+    pub detail: u64,
+    /// The most requests that were in flight at once.
+    pub most_in_flight: u64,
+    /// Connections that were made.
+    pub connections: u64,
+    /// Start requests as they came.
+    pub arrivals: Vec<Arrival>,
+    /// What came for each task, by `scope/bk_biz_id/task_id`.
+    pub tasks: BTreeMap<String, TaskCounts>,
+}
+
+/// When a start request came.
+#[derive(Clone, Debug, Serialize)]
+pub struct Arrival {
+    /// Microseconds since the mock began.
+    pub micros: u64,
+    /// Whose, as `scope/bk_biz_id`.
+    pub business: String,
+    /// For which task.
+    pub task: u64,
+}
+
+/// What came for one task.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TaskCounts {
+    /// Start requests.
+    pub requests: u32,
+    /// Answers of `result: true`, also those that were lost on the way.
+    pub accepted: u32,
+    /// Whether it was truly started, by this or by somebody else.
+    pub started: bool,
+    /// The `X-Request-Id`s of its start requests.
+    pub request_ids: Vec<String>,
+}
+
+impl World {
+    /// A world in which nothing happened yet.
+    #[must_use]
+    pub fn new(behaviour: Behaviour) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(behaviour.seed),
+            app: behaviour.app_limit.and_then(Bucket::full),
+            behaviour,
+            tasks: HashMap::new(),
+            buckets: HashMap::new(),
+            counts: Counts::default(),
+            in_flight: 0,
+        }
+    }
+
+    /// A start request came at `now`, counted from the mock's beginning.
+    pub fn start(&mut self, key: TaskKey, request_id: &str, now: Duration) -> Start {
+        let requests = self.note(key, request_id, now);
+        let outcome = match self.fault(key, requests) {
+            Some(kind) if !takes(kind) => Start::Fault(kind),
+            fault => match (self.judge(key, now), fault) {
+                (Start::Accepted, Some(kind)) => {
+                    self.take(key, kind, now);
+                    Start::Fault(kind)
+                }
+                (Start::Accepted, None) => {
+                    self.begin(key, now);
+                    Start::Accepted
+                }
+                (other, _) => other,
+            },
+        };
+        *self.counts.answers.entry(outcome.name()).or_default() += 1;
+        outcome
+    }
+
+    /// The checks of the real server, in its order: an unknown task and a denied
+    /// one cost no token, "already started" does.
+    fn judge(&mut self, key: TaskKey, now: Duration) -> Start {
+        if let Some(bucket) = &mut self.app
+            && !bucket.take(now)
+        {
+            return Start::AppThrottled(bucket.rate);
+        }
+        if self.behaviour.missing.contains(&key.id) {
+            return Start::Missing;
+        }
+        if self.behaviour.denied.contains(&key.id) {
+            return Start::Denied;
+        }
+        let rate = self.behaviour.throttles.get(&key.business).copied();
+        if let Some(full) = rate.or(self.behaviour.throttle).and_then(Bucket::full) {
+            let bucket = self.buckets.entry(key.business).or_insert(full);
+            if !bucket.take(now) {
+                return Start::Throttled;
+            }
+        }
+        if self.is_started(key) { Start::AlreadyStarted } else { Start::Accepted }
+    }
+
+    /// A fault by the task's own list, or by chance.
+    fn fault(&mut self, key: TaskKey, requests: u32) -> Option<FaultKind> {
+        let first = self.behaviour.first.iter();
+        let mut listed = first.filter(|fault| fault.task == key.id && requests <= fault.times);
+        if let Some(fault) = listed.next_back() {
+            return Some(fault.kind);
+        }
+        let random = &mut self.random;
+        self.behaviour.faults.iter().find(|f| random.f64() < f.chance).map(|f| f.kind)
+    }
+
+    /// The start is accepted, but what the client gets to hear is `kind`.
+    fn take(&mut self, key: TaskKey, kind: FaultKind, now: Duration) {
+        if kind == FaultKind::Silent {
+            self.tasks.entry(key).or_default().accepted += 1;
+        } else {
+            self.begin(key, now);
+        }
+    }
+
+    fn begin(&mut self, key: TaskKey, now: Duration) {
+        let task = self.tasks.entry(key).or_default();
+        task.accepted += 1;
+        task.started = Some(now);
+        self.counts.started += 1;
+    }
+
+    /// Whether the task runs, or ran.
+    #[must_use]
+    pub fn is_started(&self, key: TaskKey) -> bool {
+        self.behaviour.started.contains(&key.id) || self.started_at(key).is_some()
+    }
+
+    /// When the task was started by a request, counted from the mock's beginning.
+    #[must_use]
+    pub fn started_at(&self, key: TaskKey) -> Option<Duration> {
+        self.tasks.get(&key).and_then(|task| task.started)
+    }
+
+    fn note(&mut self, key: TaskKey, request_id: &str, now: Duration) -> u32 {
+        self.counts.starts += 1;
+        let task = self.tasks.entry(key).or_default();
+        task.requests += 1;
+        if self.behaviour.memory == Memory::Requests {
+            task.ids.push(request_id.into());
+            self.counts.arrivals.push(Arrival {
+                micros: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
+                business: key.business.to_string(),
+                task: key.id,
+            });
+        }
+        task.requests
+    }
+
+    /// A request begins.
+    pub fn enter(&mut self) {
+        self.counts.requests += 1;
+        self.in_flight += 1;
+        self.counts.most_in_flight = self.counts.most_in_flight.max(self.in_flight);
+    }
+
+    /// A request has ended, one way or another.
+    pub fn leave(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// A connection was made.
+    pub fn connected(&mut self) {
+        self.counts.connections += 1;
+    }
+
+    /// A request was refused for its credentials.
+    pub fn refused(&mut self) {
+        self.counts.refused += 1;
+    }
+
+    /// A `get_task_status` request came.
+    pub fn status(&mut self) {
+        self.counts.status += 1;
+    }
+
+    /// A `get_task_detail` request came.
+    pub fn detail(&mut self) {
+        self.counts.detail += 1;
+    }
+
+    /// A number that nobody can foresee, but for the seed.
+    pub fn random(&mut self) -> u128 {
+        self.random.u128(..)
+    }
+
+    /// A share of 1, for latencies.
+    pub fn share(&mut self) -> f64 {
+        self.random.f64()
+    }
+
+    /// All counts so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let tasks = self.tasks.iter().map(|(key, known)| {
+            let counts = TaskCounts {
+                requests: known.requests,
+                accepted: known.accepted,
+                started: self.is_started(*key),
+                request_ids: known.ids.iter().map(ToString::to_string).collect(),
+            };
+            (format!("{}/{}", key.business, key.id), counts)
+        });
+        Counts { tasks: tasks.collect(), ..self.counts.clone() }
+    }
+}
+
+/// Whether the start is taken before this goes wrong.
+const fn takes(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::ResetAfter | FaultKind::BrokenJson | FaultKind::Silent)
+}
+
+/// bk-sops' token bucket: it starts full, refills continuously, and a refused
+/// request costs nothing (wire facts, section 3a, throttle details).
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    rate: Rate,
+    size: f64,
+    per_second: f64,
+    tokens: f64,
+    at: Duration,
+}
+
+impl Bucket {
+    fn full(rate: Rate) -> Option<Self> {
+        let Rate::Limited { count, .. } = rate else { return None };
+        let size = f64::from(count.get());
+        let per_second = 1.0 / rate.interval()?.as_secs_f64();
+        Some(Self { rate, size, per_second, tokens: size, at: Duration::ZERO })
+    }
+
+    fn take(&mut self, now: Duration) -> bool {
+        let refill = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + refill).min(self.size);
+        self.at = now;
+        let granted = self.tokens >= 1.0;
+        if granted {
+            self.tokens -= 1.0;
+        }
+        granted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::behaviour::{FirstFault, Scope};
+    use super::*;
+
+    fn key(id: u64) -> TaskKey {
+        TaskKey { business: Business { scope: Scope::CmdbBiz, id: 2 }, id }
+    }
+
+    fn at(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn a_task_is_started_once() {
+        let mut world = World::new(Behaviour::default());
+        assert_eq!(world.start(key(1), "a", at(0.0)), Start::Accepted);
+        assert_eq!(world.start(key(1), "b", at(1.0)), Start::AlreadyStarted);
+        let counts = world.counts();
+        assert_eq!((counts.starts, counts.started), (2, 1));
+        let task = &counts.tasks["cmdb_biz/2/1"];
+        assert_eq!((task.requests, task.accepted, task.started), (2, 1, true));
+        assert_eq!(task.request_ids, ["a", "b"]);
+        assert_eq!(counts.arrivals[1].micros, 1_000_000);
+    }
+
+    #[test]
+    fn a_bucket_starts_full_and_refills_continuously() {
+        let mut world = World::new(Behaviour {
+            throttle: Some("2/m".parse().unwrap()),
+            missing: [9].into(),
+            denied: [8].into(),
+            started: [7].into(),
+            ..Behaviour::default()
+        });
+        assert_eq!(world.start(key(1), "", at(0.0)), Start::Accepted);
+        assert_eq!(world.start(key(9), "", at(0.0)), Start::Missing, "costs no token");
+        assert_eq!(world.start(key(8), "", at(0.0)), Start::Denied, "costs no token");
+        assert_eq!(world.start(key(7), "", at(0.0)), Start::AlreadyStarted, "costs one");
+        assert_eq!(world.start(key(3), "", at(29.0)), Start::Throttled);
+        assert_eq!(world.start(key(3), "", at(30.0)), Start::Accepted);
+        assert_eq!(world.start(key(4), "", at(31.0)), Start::Throttled);
+        assert_eq!(world.start(key(4), "", at(999.0)), Start::Accepted);
+        assert_eq!(world.start(key(5), "", at(999.0)), Start::Accepted);
+        assert_eq!(world.start(key(6), "", at(999.0)), Start::Throttled, "never more than two");
+    }
+
+    #[test]
+    fn faults_take_the_start_or_not() {
+        for (kind, name, started, again) in [
+            (FaultKind::Hang, "hang", 0, Start::Accepted),
+            (FaultKind::ResetBefore, "reset-before", 0, Start::Accepted),
+            (FaultKind::ResetAfter, "reset-after", 1, Start::AlreadyStarted),
+            (FaultKind::BrokenJson, "broken-json", 1, Start::AlreadyStarted),
+            (FaultKind::Silent, "silent", 0, Start::Accepted),
+        ] {
+            let first = vec![FirstFault { task: 1, kind, times: 1 }];
+            let mut world = World::new(Behaviour { first, ..Behaviour::default() });
+            assert_eq!(world.start(key(1), "", at(0.0)), Start::Fault(kind));
+            assert_eq!(world.counts().started, started, "{name}");
+            assert_eq!(world.start(key(1), "", at(0.0)), again, "{name}");
+            assert_eq!(world.counts().answers[name], 1);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_brings_the_same_faults() {
+        let outcomes = |seed| {
+            let faults = vec!["502=50%".parse().unwrap()];
+            let mut world = World::new(Behaviour { faults, seed, ..Behaviour::default() });
+            (0..64).map(|id| world.start(key(id), "", at(0.0))).collect::<Vec<_>>()
+        };
+        assert_eq!(outcomes(1), outcomes(1));
+        assert_ne!(outcomes(1), outcomes(2));
+    }
+}
