@@ -14,9 +14,8 @@
 //!       nothing answers backwards: a full channel slows the one before it, a closed one stops it
 //! ```
 //!
-//! The floors: a module uses only floors below its own, and no two modules of
-//! floor 2 know each other. `tests/floors.rs` reads this list and holds the code
-//! against it.
+//! A module uses only floors below its own, and edges do not know each other.
+//! `tests/floors.rs` reads this list and holds the code against it.
 //!
 //! ```text
 //! floor 0 words  task row answer record request_id rate secret formula

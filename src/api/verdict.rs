@@ -174,8 +174,8 @@ fn by_code(body: &Body<'_>) -> Option<FailureClass> {
         3_540_100 | 1_306_401 | 1_306_402 | 1_640_302..=1_640_304 => Permission,
         1_306_429 | 1_642_901..=1_642_904 => ThrottledApp,
         1_306_403 | 1_640_301 | 1_640_001 | 1_640_004 | 1_640_100..=1_640_102 => Auth,
-        1_306_404 | 1_306_405 | 1_306_407 | 1_306_408 | 1_306_203 | 1_306_206 | 1_306_209
-        | 1_640_401 | 1_650_801 => Config,
+        1_306_203 | 1_306_206 | 1_306_207 | 1_306_209 | 1_306_404 | 1_306_405 | 1_306_407
+        | 1_306_408 | 1_640_401 | 1_650_801 => Config,
         1_306_000 => by_esb_text(message),
         1_306_201 => by_backend_text(message),
         1_306_208 => Ambiguous,
@@ -264,9 +264,11 @@ fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The pause that `[2/1minute]` in the ESB's text comes to: the period by the
-/// number; of several rules the longest (wire facts, section 3b, 1306429).
+/// number; of several rules, joined by `;`, the longest (wire facts, section 3b,
+/// 1306429).
 fn stated_rate(message: &str) -> Option<Duration> {
-    message.split('[').filter_map(|part| pause_of_rule(part.split_once(']')?.0)).max()
+    let brackets = message.split('[').filter_map(|part| Some(part.split_once(']')?.0));
+    brackets.flat_map(|rules| rules.split(';')).filter_map(pause_of_rule).max()
 }
 
 fn pause_of_rule(rule: &str) -> Option<Duration> {

@@ -115,7 +115,12 @@ impl Finished {
 impl fmt::Display for Finished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { words, folder, output } = self;
-        writeln!(f, "bk-launch {words}\n  in {}, which ended by {}", folder.display(), output.status)?;
+        writeln!(
+            f,
+            "bk-launch {words}\n  in {}, which ended by {}",
+            folder.display(),
+            output.status
+        )?;
         writeln!(f, "--- stdout\n{}\n--- stderr\n{}\n---", self.stdout(), self.stderr())
     }
 }

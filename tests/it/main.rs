@@ -5,12 +5,4 @@
 
 mod harness;
 
-mod draining;
-mod fairness;
-mod input;
-mod outage;
-mod pace;
-mod routes;
-mod run;
-mod truth;
 mod wire;

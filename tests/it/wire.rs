@@ -119,7 +119,8 @@ fn replay(table: &str, folder: &str) -> (usize, Vec<String>) {
     let mut replayed = 0;
     for line in csv::Reader::from_path(wire.join(table)).unwrap().records() {
         let line = line.unwrap();
-        let (file, expected) = (&line[0], (line[1].to_owned(), line[2].to_owned(), line[3].to_owned()));
+        let (file, expected) =
+            (&line[0], (line[1].to_owned(), line[2].to_owned(), line[3].to_owned()));
         let text = std::fs::read_to_string(wire.join(folder).join(file)).unwrap();
         let capture: Value = serde_json::from_str(&text).unwrap();
         for one in answers(&capture) {
