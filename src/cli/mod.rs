@@ -20,6 +20,8 @@ use clap::Parser;
 use args::{Cli, Command};
 use exit::Exit;
 
+use crate::report::ReportError;
+
 /// Reads the command line and does what it says.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -30,7 +32,10 @@ pub fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         tell(&format_args!("error: {error}"));
-        Exit::Usage
+        match error.downcast_ref() {
+            Some(ReportError::Write { .. }) => Exit::Output,
+            _ => Exit::Usage,
+        }
     })
     .into()
 }

@@ -55,11 +55,13 @@ pub fn first_record(fields: &[&str]) -> Result<First, String> {
     by_names(fields).map(First::Header)
 }
 
-fn without_names(width: usize) -> Layout {
+/// Without names nobody said that there is no scope, so any row may have one.
+fn without_names(fields: usize) -> Layout {
+    let width = fields.max(3);
     Layout {
         biz_id: 0,
         task_id: 1,
-        scope: (width > 2).then_some(2),
+        scope: Some(2),
         carried: (3..width).map(|at| (at, format!("column_{}", at + 1).into())).collect(),
         width,
         origin: Origin::Foreign,
@@ -156,13 +158,14 @@ mod tests {
 
     #[test]
     fn two_numbers_are_a_row_without_a_header() {
-        for (fields, scope, further) in [
-            (&["2", "17"][..], None, &[][..]),
-            (&[" 2 ", "17", ""], Some(2), &[]),
-            (&["2", "17", "project", "a", "b"], Some(2), &[(3, "column_4"), (4, "column_5")]),
+        for (fields, width, further) in [
+            (&["2", "17"][..], 3, &[][..]),
+            (&[" 2 ", "17", ""], 3, &[]),
+            (&["2", "17", "project", "a", "b"], 5, &[(3, "column_4"), (4, "column_5")]),
         ] {
             let First::Row(layout) = first_record(fields).unwrap() else { panic!("a row") };
-            assert_eq!((layout.biz_id, layout.task_id, layout.scope), (0, 1, scope));
+            assert_eq!((layout.biz_id, layout.task_id, layout.scope), (0, 1, Some(2)));
+            assert_eq!(layout.width, width);
             assert_eq!(carried(&layout), further);
         }
     }

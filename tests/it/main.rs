@@ -5,4 +5,15 @@
 
 mod harness;
 
+mod demo;
+mod draining;
+mod fairness;
+mod input;
+mod outage;
+mod pace;
+mod report;
+mod routes;
+mod run;
+mod tls;
+mod truth;
 mod wire;

@@ -1,0 +1,87 @@
+//! A server that goes away costs time, not rows.
+
+use std::time::{Duration, Instant};
+
+use bk_launch::mock::{Behaviour, Mock};
+
+use crate::harness::{Folder, HEADER, rows, until};
+
+/// Stops the mock in the middle of a run for a while: all rows are started all the same.
+fn outage(lasts: Duration, flags: &[&str]) {
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let (folder, port) = (Folder::new(), mock.port());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 300)));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "100/s"];
+    let run = folder.start(&mut folder.program(&[&words[..], flags].concat()));
+    until("a third is started", || mock.counts().started >= 100);
+    let site = mock.stop();
+    std::thread::sleep(lasts);
+    let before = site.counts().starts;
+    let mock = Mock::at(site, port).unwrap();
+    run.wait().exits(0);
+    let report = folder.report("r.csv");
+    report.is_complete(300);
+    assert_eq!(report.counts()["started"], 300);
+    let counts = mock.counts();
+    assert_eq!(counts.started, 300);
+    assert!(before < 200, "it really was away: {before}");
+    assert!(counts.tasks.values().all(|task| task.accepted == 1), "none was started twice");
+}
+
+#[test]
+fn an_outage_costs_time_and_no_rows() {
+    outage(Duration::from_millis(1500), &["--backoff", "50ms..200ms", "--retries", "1"]);
+}
+
+#[test]
+#[ignore = "needs half a minute"]
+fn an_outage_of_twenty_seconds_costs_time_and_no_rows() {
+    outage(Duration::from_secs(20), &[]);
+}
+
+#[test]
+fn an_outage_beyond_the_patience_stops_the_run() {
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 300)));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "100/s"];
+    let patience = ["--outage-patience", "1s", "--backoff", "50ms..200ms"];
+    let run = folder.start(&mut folder.program(&[&words[..], &patience].concat()));
+    until("some are started", || mock.counts().started >= 20);
+    let site = mock.stop();
+    run.wait().exits(3).says(&["--outage-patience", "was gone for 1 s"]);
+    let report = folder.report("r.csv");
+    report.is_complete(300);
+    let started = report.counts()["started"] as u64;
+    assert!(started >= 20 && started <= site.counts().started);
+    let unsure = report.counts().get("unknown").copied().unwrap_or(0) as u64;
+    assert!(site.counts().started - started <= unsure, "{:?}", report.counts());
+}
+
+#[test]
+fn a_server_that_was_never_there_stops_the_run_soon() {
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let (folder, url) = (Folder::new(), mock.url());
+    drop(mock);
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 100)));
+    for retries in ["2", "0"] {
+        let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", &url];
+        let flags = ["--backoff", "10ms..50ms", "--retries", retries];
+        let begun = Instant::now();
+        let run = folder.run(&[&words[..], &flags].concat());
+        run.exits(3).says(&["was never reached", "Connection refused", &url]);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        let report = folder.report("r.csv");
+        report.is_complete(100);
+        assert_eq!(report.counts()["pending"], 100, "surely not started");
+    }
+}
+
+#[test]
+fn a_host_name_without_an_address_stops_the_run_at_once() {
+    let folder = Folder::new();
+    folder.file("tasks.csv", "2,3\n");
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", "http://no-such-host.invalid"];
+    folder.run(&words).exits(3).says(&["the host name has no address", "no-such-host.invalid"]);
+    assert_eq!(folder.report("r.csv").outcome(1), "pending");
+}

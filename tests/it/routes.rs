@@ -1,0 +1,97 @@
+//! Both routes, both ESBs, and proxies.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use bk_launch::mock::{Behaviour, EsbKind, Mock};
+
+use crate::harness::Folder;
+
+#[test]
+fn every_route_starts_a_task_and_brings_its_ids() {
+    let folder = Folder::new();
+    folder.file("tasks.csv", "7,3,project\n");
+    for (esb, flag) in
+        [(EsbKind::Newer, "--esb"), (EsbKind::Legacy, "--esb"), (EsbKind::Newer, "--gateway")]
+    {
+        let mock = Mock::start(Behaviour { esb, ..Behaviour::default() }, 0).unwrap();
+        let url = if flag == "--esb" { mock.url() } else { mock.gateway() };
+        folder.run(&["run", "tasks.csv", "-o", "r.csv", "--force", flag, &url]).exits(0);
+        let report = folder.report("r.csv");
+        let line = report.line(1);
+        assert_eq!(line["outcome"], "started", "{esb:?} {flag}");
+        assert!(!line["request_id"].is_empty() && !line["trace_id"].is_empty());
+        let task = &mock.counts().tasks["project/7/3"];
+        assert_eq!(task.request_ids, [line["client_request_id"].as_str()]);
+    }
+}
+
+#[test]
+fn the_legacy_esb_loses_codes_and_its_texts_tell_the_same() {
+    let esb = EsbKind::Legacy;
+    let mock = Mock::start(
+        Behaviour {
+            esb,
+            started: [4].into(),
+            denied: [5].into(),
+            missing: [6].into(),
+            ..Behaviour::default()
+        },
+        0,
+    )
+    .unwrap();
+    let folder = Folder::new();
+    folder.file("tasks.csv", "2,4\n2,5\n2,6\n");
+    folder.run(&["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()]).exits(1);
+    let report = folder.report("r.csv");
+    assert_eq!(report.outcome(1), "already_started");
+    assert_eq!((report.outcome(2), &*report.line(2)["error"]), ("rejected", "permission"));
+    assert_eq!((report.outcome(3), &*report.line(3)["error"]), ("rejected", "not_found"));
+    assert_eq!(report.line(3)["code"], "1306000");
+}
+
+/// A proxy that answers everything itself; it gives the first line of each request.
+fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, asked) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            let mut first = String::new();
+            BufReader::new(&stream).read_line(&mut first).unwrap();
+            drop(sender.send(first));
+            let body = r#"{"result":true,"code":0}"#;
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            drop((&stream).write_all(answer.as_bytes()));
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+fn proxies_are_honoured_but_never_for_this_machine() {
+    let folder = Folder::new();
+    folder.file("tasks.csv", "2,3\n");
+    let (proxy, asked) = proxy();
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let far = "http://paas.example.com";
+    let by_proxy = |url: &str, more: (&str, &str)| {
+        let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--retries", "0", "--esb", url];
+        let mut program = folder.program(&words);
+        program.env("HTTP_PROXY", &proxy).env("HTTPS_PROXY", &proxy).env(more.0, more.1);
+        folder.start(&mut program).wait()
+    };
+    by_proxy(far, ("NO_PROXY", "")).exits(0);
+    assert!(asked.recv().unwrap().starts_with("POST http://paas.example.com/api/c/compapi"));
+    by_proxy("https://paas.example.com", ("NO_PROXY", "")).exits(3);
+    assert!(asked.recv().unwrap().starts_with("CONNECT paas.example.com:443"));
+    by_proxy("http://no-such-host.invalid", ("NO_PROXY", ".invalid")).exits(3);
+    by_proxy(&mock.url(), ("NO_PROXY", "")).exits(0);
+    assert_eq!(mock.counts().started, 1);
+    assert!(asked.try_recv().is_err(), "neither of the last two asked the proxy");
+}
