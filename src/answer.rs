@@ -46,6 +46,8 @@ pub enum Contact {
     NotSent(NotSent),
     /// The request may have arrived, but no answer came.
     Lost,
+    /// The request may have arrived, and what came back is no HTTP.
+    NotHttp,
 }
 
 /// Why a request was never sent.

@@ -87,19 +87,18 @@ impl Policy {
     /// |---|---|---|
     /// | `bad_request`, `not_found`, `permission` | | give up |
     /// | `auth`, `config` | | stop |
-    /// | any, not sent: host name or certificate | no HTTP answer yet | stop: `config` |
+    /// | any, not sent: host name or certificate; or what came is no HTTP | no HTTP answer yet | stop: `config` |
     /// | `throttled_*` | no retries allowed, or nothing accepted for the patience | give up |
     /// | `throttled_*` | | when held no more |
     /// | `transient`, `ambiguous` | a probe, and retries are allowed | when held no more |
     /// | `transient`, `ambiguous` | retries left | after backoff |
-    /// | `transient`, `ambiguous`, without an answer | none left, no HTTP answer yet | stop: never reached |
+    /// | `transient`, not sent | none left, no HTTP answer yet | stop: never reached |
+    /// | `ambiguous`, lost | none left, at least one was used, no HTTP answer yet | stop: never reached |
     /// | `transient`, `ambiguous` | none left | give up |
     #[must_use]
     pub fn next(&self, failure: &Failure, now: Situation) -> Next {
         let unseen = now.server == Server::NeverSeen;
-        if unseen
-            && matches!(failure.contact, Contact::NotSent(NotSent::HostName | NotSent::Certificate))
-        {
+        if unseen && no_way_to_a_server(failure.contact) {
             return Next::Stop(Stop::Config);
         }
         match failure.class {
@@ -120,13 +119,31 @@ impl Policy {
                     Next::WhenHeldNoMore
                 } else if now.counted <= self.retries {
                     Next::After { step: now.counted.saturating_sub(1) }
-                } else if unseen && failure.contact != Contact::Answered {
+                } else if unseen && never_reached(failure.contact, now.counted) {
                     Next::Stop(Stop::NeverReached)
                 } else {
                     Next::GiveUp
                 }
             }
         }
+    }
+}
+
+/// Whether the URL leads to nothing that could be the server.
+const fn no_way_to_a_server(contact: Contact) -> bool {
+    match contact {
+        Contact::NotSent(NotSent::HostName | NotSent::Certificate) | Contact::NotHttp => true,
+        Contact::NotSent(NotSent::Unreachable) | Contact::Lost | Contact::Answered => false,
+    }
+}
+
+/// Whether a row that ends so says that there is no server. One request that was
+/// lost says little; one that was lost each time it was sent says enough.
+const fn never_reached(contact: Contact, counted: u32) -> bool {
+    match contact {
+        Contact::NotSent(_) => true,
+        Contact::Lost => counted > 1,
+        Contact::Answered | Contact::NotHttp => false,
     }
 }
 
@@ -292,11 +309,22 @@ mod tests {
             (not_sent(NotSent::Unreachable), 5, Server::NeverSeen, Next::Stop(Stop::NeverReached)),
             (not_sent(NotSent::Unreachable), 5, Server::Seen, Next::GiveUp),
             (Contact::Lost, 5, Server::NeverSeen, Next::Stop(Stop::NeverReached)),
+            (Contact::Lost, 5, Server::Seen, Next::GiveUp),
+            (Contact::NotHttp, 1, Server::NeverSeen, Next::Stop(Stop::Config)),
+            (Contact::NotHttp, 1, Server::Seen, Next::After { step: 0 }),
         ] {
-            let class = if contact == Contact::Lost { Ambiguous } else { Transient };
+            let lost = matches!(contact, Contact::Lost | Contact::NotHttp);
+            let class = if lost { Ambiguous } else { Transient };
             let now = Situation { server, ..situation(counted) };
             assert_eq!(POLICY.next(&failure(class, contact), now), next, "{contact:?} {counted}");
         }
+    }
+
+    #[test]
+    fn one_lost_request_does_not_mean_that_there_is_no_server() {
+        let policy = Policy { retries: 0, ..POLICY };
+        let now = Situation { server: Server::NeverSeen, ..situation(1) };
+        assert_eq!(policy.next(&failure(Ambiguous, Contact::Lost), now), Next::GiveUp);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub fn contact(error: &reqwest::Error) -> Contact {
         // hyper cancels what it never began to write, for instance because the
         // server had closed the idle connection.
         Contact::NotSent(NotSent::Unreachable)
+    } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
+        Contact::NotHttp
     } else {
         Contact::Lost
     }
@@ -37,6 +39,7 @@ pub fn describe(error: &reqwest::Error, timeout: Duration) -> String {
         Contact::NotSent(NotSent::HostName) => format!("the host name has no address: {cause}"),
         Contact::NotSent(NotSent::Certificate) => format!("the TLS handshake failed: {cause}"),
         Contact::NotSent(NotSent::Unreachable) => format!("no connection: {cause}"),
+        Contact::NotHttp => format!("what came back is no HTTP: {cause}"),
         Contact::Lost | Contact::Answered if error.is_timeout() => {
             format!("no answer within {timeout:?}")
         }

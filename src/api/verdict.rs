@@ -60,7 +60,7 @@ pub fn verdict(heard: &Heard<'_>) -> Answer {
         Heard::Nothing { contact, what } => {
             let class = match contact {
                 Contact::NotSent(_) => Transient,
-                Contact::Lost | Contact::Answered => Ambiguous,
+                Contact::Lost | Contact::NotHttp | Contact::Answered => Ambiguous,
             };
             let reply = Reply { message: (**what).into(), ..Reply::default() };
             failed(class, *contact, None, reply)

@@ -2,6 +2,11 @@
 //! socket. A file per capability; what they share is in `harness`.
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+#![expect(
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "tests are written to be read, not to be fast"
+)]
 
 mod harness;
 

@@ -85,3 +85,17 @@ fn a_host_name_without_an_address_stops_the_run_at_once() {
     folder.run(&words).exits(3).says(&["the host name has no address", "no-such-host.invalid"]);
     assert_eq!(folder.report("r.csv").outcome(1), "pending");
 }
+
+#[test]
+fn a_server_that_speaks_no_http_stops_the_run_at_once() {
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 20)));
+    let port = crate::wire::answer_once(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
+    let url = format!("http://127.0.0.1:{port}");
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &url, "--concurrency", "1"];
+    folder.run(&words).exits(3).says(&["no way to the API", "what came back is no HTTP", &url]);
+    let report = folder.report("r.csv");
+    report.is_complete(20);
+    // The request went out, and whoever is there may have obeyed it.
+    assert_eq!((report.counts()["unknown"], report.counts()["pending"]), (1, 19));
+}
