@@ -77,7 +77,7 @@ impl Shared {
             }
         });
         // Whatever ends a connection is the client's to see.
-        drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+        drop(server().serve_connection(TokioIo::new(stream), service).await);
     }
 
     async fn request(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Reset> {
@@ -223,6 +223,13 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.world().leave();
     }
+}
+
+/// Answers are small, so head and body are copied into one write.
+fn server() -> http1::Builder {
+    let mut server = http1::Builder::new();
+    server.writev(false);
+    server
 }
 
 /// A handle by which a socket can be set while hyper owns it.
