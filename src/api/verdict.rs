@@ -303,3 +303,100 @@ pub(super) fn redirect(headers: &HeaderMap) -> Option<String> {
     let location = headers.get(LOCATION)?.to_str().ok()?;
     Some(location.split(['?', '#']).next().unwrap_or_default().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn judge(status: u16, header: (&str, &str), body: &[u8], extent: Extent) -> Answer {
+        let mut headers = HeaderMap::new();
+        let name: http::HeaderName = header.0.parse().unwrap();
+        headers.insert(name, header.1.parse().unwrap());
+        verdict(&Heard::Http(HttpAnswer { status, headers: &headers, body, extent }))
+    }
+
+    fn stated(header: (&str, &str), date: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(DATE, date.parse().unwrap());
+        headers.insert::<http::HeaderName>(header.0.parse().unwrap(), header.1.parse().unwrap());
+        let http = HttpAnswer { status: 429, headers: &headers, body: b"", extent: Extent::Whole };
+        match verdict(&Heard::Http(http)).verdict {
+            Verdict::Failed(failure) => failure.hold.unwrap().stated,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_pause_is_stated_in_seconds_or_as_a_date() {
+        let now = "Tue, 01 Dec 2026 14:00:00 GMT";
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (header, pause) in [
+            (("retry-after", "7"), seconds(7)),
+            (("retry-after", "Tue, 01 Dec 2026 14:00:09 GMT"), seconds(9)),
+            (("retry-after", "Tue, 01 Dec 2026 13:00:00 GMT"), None),
+            (("retry-after", "soon"), None),
+            (("x-bkapi-ratelimit-reset", "31"), seconds(31)),
+            (("x-bkapi-ratelimit-reset", "-1"), None),
+        ] {
+            assert_eq!(stated(header, now), pause, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn rates_in_the_text_come_to_a_pause() {
+        for (text, pause) in [
+            ("the frequency limit is [2/1minute], please", Some(Duration::from_secs(30))),
+            ("[5/1hour;10/1minute]", Some(Duration::from_mins(12))),
+            (
+                "of APP [app] to [/v2/sops/start_task/] is [4/2second]",
+                Some(Duration::from_millis(500)),
+            ),
+            ("[0/1minute]", None),
+            ("[2/1fortnight]", None),
+            ("[2/]", None),
+        ] {
+            assert_eq!(stated_rate(text), pause, "{text}");
+        }
+    }
+
+    fn any_body() -> impl Strategy<Value = Vec<u8>> {
+        let word = "(\"result\"|\"code\"|\"message\"|true|false|null|[0-9]{1,9}|\"[ -~]{0,30}\"|[\\[\\]{}:,<]){0,12}";
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..200),
+            word.prop_map(String::into_bytes),
+            (
+                "[ -~]{0,60}",
+                prop_oneof![Just(1_306_000), Just(1_306_201), Just(1_306_429), any::<i32>()]
+            )
+                .prop_map(|(message, code)| {
+                    let body =
+                        serde_json::json!({"result": false, "code": code, "message": message});
+                    body.to_string().into_bytes()
+                }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_judged_and_only_true_is_accepted(
+            status in 100_u16..600,
+            value in "[ -~]{0,20}",
+            name in prop_oneof![Just("retry-after"), Just("x-bkapi-ratelimit-reset"), Just("location")],
+            body in any_body(),
+        ) {
+            let answer = judge(status, (name, value.trim()), &body, Extent::Whole);
+            let json: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+            let says_true = json.is_some_and(|json| json.get("result") == Some(&true.into()));
+            let accepted = answer.verdict == Verdict::Accepted;
+            prop_assert_eq!(accepted, says_true && !(300..400).contains(&status));
+            let cut = judge(status, (name, value.trim()), &body, Extent::CutOff("x".into()));
+            let class = match cut.verdict {
+                Verdict::Failed(failure) => failure.class,
+                other => return Err(TestCaseError::fail(format!("{other:?} of a cut-off answer"))),
+            };
+            let redirect = (300..400).contains(&status);
+            prop_assert_eq!(class, if redirect { Config } else { Ambiguous });
+        }
+    }
+}

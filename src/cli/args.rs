@@ -90,6 +90,7 @@ pub struct InputArgs {
     /// CSV or TSV with a header (bk_biz_id or biz_id, task_id, scope, in any order; other
     /// columns are carried through to the report) or without one, in that order; or JSON Lines.
     /// A report of this program is a valid input.
+    #[arg(help_heading = "Arguments")]
     pub input: Option<PathBuf>,
     /// How the input is written [default: by its extension; csv without one].
     #[arg(long, value_name = "csv|tsv|jsonl")]

@@ -27,7 +27,7 @@ pub struct MockArgs {
     /// The port; 0 is a free one, and is printed.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
-    /// What goes wrong, and how often: 429, 500, 502, hang, reset-before, reset-after,
+    /// What goes wrong, and how often: 429, 500, 502, 502-after, hang, reset-before, reset-after,
     /// broken-json or silent; repeatable.
     #[arg(long = "fault", value_name = "KIND=CHANCE")]
     faults: Vec<Fault>,

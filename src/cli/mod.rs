@@ -13,6 +13,7 @@ mod run;
 mod settings;
 
 use std::fmt::Display;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -30,14 +31,22 @@ pub fn main() -> ExitCode {
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
     };
-    done.unwrap_or_else(|error| {
-        tell(&format_args!("error: {error}"));
-        match error.downcast_ref() {
-            Some(ReportError::Write { .. }) => Exit::Output,
-            _ => Exit::Usage,
-        }
-    })
-    .into()
+    done.unwrap_or_else(|error| failed(&error)).into()
+}
+
+/// Tells why a command did not begin. Whoever closed our standard output has
+/// seen enough, which is no error.
+fn failed(error: &Failure) -> Exit {
+    if let Some(io) = error.downcast_ref::<io::Error>()
+        && io.kind() == io::ErrorKind::BrokenPipe
+    {
+        return Exit::Good;
+    }
+    tell(&format_args!("error: {error}"));
+    match error.downcast_ref() {
+        Some(ReportError::Write { .. }) => Exit::Output,
+        _ => Exit::Usage,
+    }
 }
 
 /// Whatever keeps a command from beginning; its text says the way out.

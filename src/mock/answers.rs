@@ -69,9 +69,12 @@ impl Voice<'_> {
             ),
             Start::Fault(FaultKind::TooMany) => self.app_throttled("1/s"),
             Start::Fault(FaultKind::Crash) => self.crashed(),
-            Start::Fault(FaultKind::BadGateway | FaultKind::Hang | FaultKind::ResetBefore) => {
-                bad_gateway()
-            }
+            Start::Fault(
+                FaultKind::BadGateway
+                | FaultKind::BadGatewayAfter
+                | FaultKind::Hang
+                | FaultKind::ResetBefore,
+            ) => bad_gateway(),
         }
     }
 

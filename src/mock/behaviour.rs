@@ -110,6 +110,8 @@ pub enum FaultKind {
     Crash,
     /// nginx's HTML page for a lost upstream; the start was not taken.
     BadGateway,
+    /// The same page, word for word, but the start was taken (wire facts, section 3d).
+    BadGatewayAfter,
     /// No answer, and no end of the connection; the start was not taken.
     Hang,
     /// A reset before the start was taken.
@@ -123,10 +125,11 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("429", Self::TooMany),
         ("500", Self::Crash),
         ("502", Self::BadGateway),
+        ("502-after", Self::BadGatewayAfter),
         ("hang", Self::Hang),
         ("reset-before", Self::ResetBefore),
         ("reset-after", Self::ResetAfter),
@@ -273,7 +276,7 @@ fn duration(text: &str) -> Option<Duration> {
 pub enum BehaviourError {
     /// An unknown kind of fault.
     #[error(
-        "the faults are 429, 500, 502, hang, reset-before, reset-after, broken-json and silent"
+        "the faults are 429, 500, 502, 502-after, hang, reset-before, reset-after, broken-json and silent"
     )]
     Fault,
     /// No chance.

@@ -303,7 +303,13 @@ impl World {
 
 /// Whether the start is taken before this goes wrong.
 const fn takes(kind: FaultKind) -> bool {
-    matches!(kind, FaultKind::ResetAfter | FaultKind::BrokenJson | FaultKind::Silent)
+    matches!(
+        kind,
+        FaultKind::BadGatewayAfter
+            | FaultKind::ResetAfter
+            | FaultKind::BrokenJson
+            | FaultKind::Silent
+    )
 }
 
 /// bk-sops' token bucket: it starts full, refills continuously, and a refused
@@ -390,6 +396,7 @@ mod tests {
             (FaultKind::Hang, "hang", 0, Start::Accepted),
             (FaultKind::ResetBefore, "reset-before", 0, Start::Accepted),
             (FaultKind::ResetAfter, "reset-after", 1, Start::AlreadyStarted),
+            (FaultKind::BadGatewayAfter, "502-after", 1, Start::AlreadyStarted),
             (FaultKind::BrokenJson, "broken-json", 1, Start::AlreadyStarted),
             (FaultKind::Silent, "silent", 0, Start::Accepted),
         ] {
