@@ -6,7 +6,7 @@
 
 use reqwest::Url;
 
-use super::target::{TargetError, base_url};
+use super::base_url::{TargetError, base_url};
 use crate::task::Task;
 
 /// An ESB.

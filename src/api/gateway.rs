@@ -5,7 +5,7 @@ use std::fmt;
 
 use reqwest::Url;
 
-use super::target::{TargetError, base_url};
+use super::base_url::{TargetError, base_url};
 use crate::task::Task;
 
 /// The gateway's name for bk-sops.

@@ -3,10 +3,12 @@
 //! A [`Client`] sends one request and judges one answer. It must not retry, wait
 //! for a limit, or follow a redirect: those are decisions of others.
 
+pub mod base_url;
 pub mod body;
 pub mod credentials;
 pub mod esb;
 pub mod gateway;
+pub mod heard;
 pub mod target;
 pub mod verdict;
 
@@ -26,8 +28,9 @@ use crate::answer::Answer;
 use crate::request_id::RequestId;
 use crate::task::Task;
 use credentials::Credentials;
+use heard::{Extent, Heard, HttpAnswer};
 use target::Target;
-use verdict::{Extent, Heard, HttpAnswer, verdict};
+use verdict::verdict;
 
 /// An answer longer than this is cut off, and nobody can tell what it said.
 const LONGEST_ANSWER: usize = 1024 * 1024;

@@ -3,9 +3,10 @@
 //! Nothing here decides anything.
 
 use http::HeaderMap;
+use http::header::LOCATION;
 
 use super::body::Body;
-use super::verdict::{Extent, HttpAnswer, redirect};
+use super::heard::{Extent, HttpAnswer};
 use crate::answer::Reply;
 
 /// The words of an answer, uncut: secrets must be masked in whole texts.
@@ -68,4 +69,10 @@ fn in_place_of_json(http: &HttpAnswer<'_>) -> String {
 fn title(html: &str) -> Option<&str> {
     let (_, rest) = html.split_once("<title>")?;
     Some(rest.split_once("</title>")?.0)
+}
+
+/// Where a redirect points, without its query: that may hold anything.
+fn redirect(headers: &HeaderMap) -> Option<String> {
+    let location = headers.get(LOCATION)?.to_str().ok()?;
+    Some(location.split(['?', '#']).next().unwrap_or_default().to_owned())
 }

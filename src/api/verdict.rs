@@ -7,51 +7,16 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{DATE, LOCATION, RETRY_AFTER};
+use http::header::{DATE, RETRY_AFTER};
 
 use super::body::Body;
+use super::heard::{Extent, Heard, HttpAnswer};
 use super::told;
 use crate::answer::{Answer, Contact, Failure, FailureClass, Hold, Reply, Verdict, Whom};
 use FailureClass::{
     Ambiguous, Auth, BadRequest, Config, NotFound, Permission, ThrottledApp, ThrottledBiz,
     Transient,
 };
-
-/// What came back for one request.
-#[derive(Debug)]
-pub enum Heard<'a> {
-    /// No HTTP answer.
-    Nothing {
-        /// How far the request came; never [`Contact::Answered`].
-        contact: Contact,
-        /// What happened, for people.
-        what: String,
-    },
-    /// An HTTP answer.
-    Http(HttpAnswer<'a>),
-}
-
-/// An HTTP answer as it came.
-#[derive(Debug)]
-pub struct HttpAnswer<'a> {
-    /// The status code.
-    pub status: u16,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-    /// The body, as much of it as came.
-    pub body: &'a [u8],
-    /// Whether that is all of it.
-    pub extent: Extent,
-}
-
-/// Whether a body came whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// To its end.
-    Whole,
-    /// Not to its end; the text says what happened.
-    CutOff(String),
-}
 
 /// Judges one answer.
 #[must_use]
@@ -296,12 +261,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let until = httpdate::parse_http_date(text).ok()?;
     let now = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
     until.duration_since(now).ok()
-}
-
-/// Where a redirect points, without its query: that may hold anything.
-pub(super) fn redirect(headers: &HeaderMap) -> Option<String> {
-    let location = headers.get(LOCATION)?.to_str().ok()?;
-    Some(location.split(['?', '#']).next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

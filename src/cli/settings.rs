@@ -12,10 +12,11 @@ use thiserror::Error;
 use super::args::{
     AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, OnInvalid, OutputArgs, RunArgs, ServerArgs,
 };
+use crate::api::base_url::TargetError;
 use crate::api::credentials::{Credentials, User};
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
-use crate::api::target::{Target, TargetError};
+use crate::api::target::Target;
 use crate::api::{Identity, Reach};
 use crate::gates::Limits;
 use crate::input;

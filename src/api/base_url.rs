@@ -1,0 +1,53 @@
+//! The URL that a server is known by, and what is wrong with a text that is none.
+//!
+//! Pure; what follows such a URL is the routes' business.
+
+use reqwest::Url;
+use thiserror::Error;
+
+/// Reads an `http` or `https` URL that can be extended by a path.
+pub(super) fn base_url(text: &str) -> Result<Url, TargetError> {
+    let url = Url::parse(text.trim()).map_err(|error| TargetError::Url(error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(TargetError::Scheme(url.scheme().to_owned()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(TargetError::Host);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(TargetError::Credentials);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(TargetError::Query);
+    }
+    Ok(url)
+}
+
+/// The text is no target. The text itself is not repeated: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// No URL at all.
+    #[error("not a URL ({0}); write it as https://host or http://host:port")]
+    Url(String),
+    /// Neither http nor https.
+    #[error("a URL must begin with http:// or https://, not with {0}:")]
+    Scheme(String),
+    /// No host.
+    #[error("a URL must name a host, as in https://host")]
+    Host,
+    /// User and password in the URL.
+    #[error(
+        "a URL must not hold a user or a password: command lines and logs show it; \
+         credentials come from BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME"
+    )]
+    Credentials,
+    /// A query or a fragment.
+    #[error("a URL must end with its path, without ? and #")]
+    Query,
+    /// A stage that is no single path segment.
+    #[error("a stage is written with letters, digits, - and _ alone, such as prod")]
+    Stage,
+    /// A placeholder that is not known.
+    #[error("only {{gateway_name}} (or {{api_name}}) can be filled in")]
+    Placeholder,
+}
