@@ -1,6 +1,12 @@
-//! What a run has come to: counts, folded from the records one by one.
+//! What a run has come to: counts, groups of failures and latencies, folded from
+//! records and attempts one by one.
 //!
-//! Counting only; printing the counts is `cli`'s work.
+//! Counting only; telling it to people and programs is `cli`'s work.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
 
 use crate::record::{AlreadyStarted, Ending, Outcome, Record, Standing};
 
@@ -16,16 +22,39 @@ pub const OUTCOMES: [&str; 8] = [
     "pending",
 ];
 
+/// So many groups of failures are kept apart; the others are one.
+const GROUPS: usize = 50;
+
 /// Counts over all records of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Summary {
     by_outcome: [u64; OUTCOMES.len()],
     /// `start_task` requests that were sent.
     pub requests: u64,
+    /// Those of them that were not a row's first.
+    pub retries: u64,
     /// Rows that were cut off by a stop, or not reached.
     pub cut_off: u64,
+    /// Rows of these that may have been started.
+    pub cut_off_in_doubt: u64,
     already: AlreadyStarted,
     bad: u64,
+    groups: BTreeMap<(Outcome, String, String), Group>,
+}
+
+/// Failures of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// How their rows ended.
+    pub outcome: Outcome,
+    /// The `error` of the report: a class, or what is wrong with a row.
+    pub error: String,
+    /// What the server said to the first of them.
+    pub message: String,
+    /// The line of the first of them.
+    pub example: u64,
+    /// How many there are.
+    pub rows: u64,
 }
 
 impl Summary {
@@ -39,13 +68,57 @@ impl Summary {
     pub fn add(&mut self, record: &Record) {
         self.by_outcome[position(record.outcome)] += 1;
         self.requests += u64::from(record.attempts);
-        self.cut_off += u64::from(record.ending == Ending::CutOff);
-        self.bad += u64::from(record.outcome.standing(self.already) == Standing::Bad);
+        self.retries += u64::from(record.attempts.saturating_sub(1));
+        if record.ending == Ending::CutOff {
+            self.cut_off += 1;
+            self.cut_off_in_doubt += u64::from(record.outcome == Outcome::Unknown);
+        }
+        if record.outcome.standing(self.already) == Standing::Bad {
+            self.bad += 1;
+            self.group(record);
+        }
+    }
+
+    /// Failures are alike if their messages differ in nothing but digits.
+    fn group(&mut self, record: &Record) {
+        let last = record.last.as_deref();
+        let (error, message) = match &record.row.task {
+            Err(bad) => (bad.fault.to_string(), ""),
+            Ok(_) => (
+                last.and_then(|last| last.class).map(|class| class.to_string()).unwrap_or_default(),
+                last.map_or("", |last| &last.reply.message),
+            ),
+        };
+        let mut key = (record.outcome, without_digits(&error), without_digits(message));
+        if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
+            key = (record.outcome, "others".into(), String::new());
+        }
+        let group = self.groups.entry(key).or_insert_with(|| Group {
+            outcome: record.outcome,
+            error,
+            message: message.to_owned(),
+            example: record.row.line,
+            rows: 0,
+        });
+        group.rows += 1;
     }
 
     /// The outcomes that occurred, each with its count.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        OUTCOMES.into_iter().zip(self.by_outcome).filter(|(_, count)| *count > 0)
+        self.all_counts().filter(|(_, count)| *count > 0)
+    }
+
+    /// All outcomes, each with its count.
+    pub fn all_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        OUTCOMES.into_iter().zip(self.by_outcome)
+    }
+
+    /// The failures, the largest group first.
+    #[must_use]
+    pub fn failures(&self) -> Vec<&Group> {
+        let mut groups: Vec<_> = self.groups.values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.rows));
+        groups
     }
 
     /// All rows.
@@ -59,6 +132,12 @@ impl Summary {
     pub const fn bad(&self) -> u64 {
         self.bad
     }
+
+    /// The rows that are still to be done.
+    #[must_use]
+    pub const fn pending(&self) -> u64 {
+        self.by_outcome[position(Outcome::Pending)]
+    }
 }
 
 const fn position(outcome: Outcome) -> usize {
@@ -71,5 +150,125 @@ const fn position(outcome: Outcome) -> usize {
         Outcome::Invalid => 5,
         Outcome::Duplicate => 6,
         Outcome::Pending => 7,
+    }
+}
+
+/// A text with each run of digits as one `#`.
+fn without_digits(text: &str) -> String {
+    let mut shape = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !c.is_ascii_digit() {
+            shape.push(c);
+        } else if !shape.ends_with('#') {
+            shape.push('#');
+        }
+    }
+    shape
+}
+
+/// How long requests took, in a histogram of three digits from 1 µs to 10 min.
+#[derive(Clone, Debug)]
+pub struct Latencies(Histogram<u64>);
+
+/// The longest latency that is told apart, in µs.
+const LONGEST: u64 = 600_000_000;
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self(Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order"))
+    }
+}
+
+impl Latencies {
+    /// Adds one request.
+    pub fn add(&mut self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
+        self.0.saturating_record(micros.max(1));
+    }
+
+    /// The latency that `percent` of the requests did not exceed; `None` where
+    /// there were none.
+    #[must_use]
+    pub fn percentile(&self, percent: f64) -> Option<Duration> {
+        (!self.0.is_empty()).then(|| Duration::from_micros(self.0.value_at_percentile(percent)))
+    }
+
+    /// The longest; `None` where there were none.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        (!self.0.is_empty()).then(|| Duration::from_micros(self.0.max()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::{FailureClass, Reply};
+    use crate::record::Attempted;
+    use crate::request_id::{RequestId, RunId};
+    use crate::row::Row;
+    use crate::task::{Business, Scope, Task};
+
+    fn rejected(line: u64, message: &str) -> Record {
+        let id = "1".parse().unwrap();
+        let sent = "2026-12-01T14:00:00Z".parse().unwrap();
+        Record {
+            row: Row {
+                line,
+                task: Ok(Task { business: Business { scope: Scope::CmdbBiz, id }, id }),
+                carried: Box::new([]),
+            },
+            outcome: Outcome::Rejected,
+            ending: Ending::Settled,
+            attempts: 3,
+            last: Some(Box::new(Attempted {
+                id: RequestId::new(&RunId::new(sent, 1), 1, line, 3),
+                sent,
+                latency: Duration::ZERO,
+                reply: Reply { message: message.into(), ..Reply::default() },
+                class: Some(FailureClass::NotFound),
+            })),
+            elapsed: None,
+        }
+    }
+
+    #[test]
+    fn failures_that_differ_in_digits_alone_are_one_group() {
+        let mut summary = Summary::new(AlreadyStarted::Ok);
+        for (line, message) in
+            [(2, "Task(id=17) does not exist"), (3, "Task(id=4) does not exist"), (4, "no")]
+        {
+            summary.add(&rejected(line, message));
+        }
+        let groups: Vec<_> =
+            summary.failures().iter().map(|g| (g.rows, g.example, g.message.clone())).collect();
+        assert_eq!(groups, [(2, 2, "Task(id=17) does not exist".into()), (1, 4, "no".into())]);
+        assert_eq!((summary.requests, summary.retries, summary.bad()), (9, 6, 3));
+    }
+
+    #[test]
+    fn groups_do_not_grow_without_end() {
+        let mut summary = Summary::new(AlreadyStarted::Ok);
+        for line in 0..200 {
+            let message: String = std::iter::repeat_n('x', line).collect();
+            summary.add(&rejected(line as u64, &message));
+        }
+        assert_eq!(summary.failures().len(), GROUPS + 1);
+        assert_eq!(summary.failures().iter().map(|group| group.rows).sum::<u64>(), 200);
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_requests() {
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.percentile(50.0), None);
+        for millis in 1..=100 {
+            latencies.add(Duration::from_millis(millis));
+        }
+        for (percent, millis) in [(50.0, 50.0), (99.0, 99.0), (100.0, 100.0)] {
+            let found = latencies.percentile(percent).unwrap().as_secs_f64() * 1000.0;
+            assert!((found / millis - 1.0).abs() < 0.001, "p{percent}: {found} ms");
+        }
+        latencies.add(Duration::from_hours(2));
+        assert!(latencies.longest().unwrap() >= Duration::from_mins(9));
     }
 }

@@ -115,12 +115,16 @@ pub enum OnInvalid {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// The report: one line a row, in the order in which they were settled (.csv or .tsv).
-    #[arg(short, long, value_name = "FILE", required = true)]
-    pub output: PathBuf,
+    /// A report: one line a row, in the order in which they were settled; .csv, .tsv or .jsonl,
+    /// or - for CSV on standard output; repeatable.
+    #[arg(short, long = "output", value_name = "FILE", required = true)]
+    pub outputs: Vec<PathBuf>,
     /// Overwrite a report that is there already.
     #[arg(long)]
     pub force: bool,
+    /// The summary as one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where the server is.

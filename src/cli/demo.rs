@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::OnInvalid;
+use super::ending::{self, Told};
 use super::exit::Exit;
-use super::settings::{Input, Settings};
-use super::{Failure, ending, run};
+use super::settings::{Input, Settings, SummaryForm};
+use super::{Failure, run};
 use crate::api::credentials::{Credentials, User};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
@@ -37,9 +38,9 @@ pub fn run() -> Result<Exit, Failure> {
     let rows = SAMPLE.lines().count() - 1;
     writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
     let settings = settings(&mock, &tasks, &report)?;
-    let target = settings.target.to_string();
+    let told = Told { target: settings.target.to_string(), reports: vec![report] };
     let ended = run::launch(settings)?;
-    writeln!(stdout, "{}", ending::describe(&ended, &target, &report))?;
+    writeln!(stdout, "{}", ending::text(&ended, &told))?;
     writeln!(stdout, "{}", next_steps(&tasks))?;
     // The sample holds bad rows on purpose; what matters is that it came to its end.
     Ok(match Exit::of(&ended) {
@@ -73,8 +74,9 @@ fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failur
     Ok(Settings {
         input: Input::File(tasks.to_owned(), input::Format::Csv),
         on_invalid: OnInvalid::Stop,
-        output: report.to_owned(),
+        outputs: vec![report.to_owned()],
         existing: Existing::Refuse,
+        summary: SummaryForm::Text,
         target: Target::Esb(Esb::new(&mock.url())?),
         credentials: Credentials {
             app_code: "demo".into(),

@@ -1,30 +1,71 @@
-//! What people are told at the end of a run, as text.
+//! What people and programs are told at the end of a run.
+//!
+//! Text of what happened; nothing here decides anything.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::terminal::harmless;
 use crate::pipeline::{Ended, InputEnd};
+use crate::record::Outcome;
 use crate::retry::Stop;
 use crate::shutdown::Cause;
-use crate::stats::Summary;
+use crate::stats::{Group, Summary};
 
-/// How a run ended, in a few lines.
-pub fn describe(ended: &Ended, target: &str, report: &Path) -> String {
+/// Groups of failures that are told to people; programs get them all.
+const TOLD: usize = 10;
+
+/// What a summary needs to know beside how the run ended.
+pub struct Told {
+    /// The server, as people know it.
+    pub target: String,
+    /// Where the reports are; `-` is standard output.
+    pub reports: Vec<PathBuf>,
+}
+
+/// How a run ended, for people.
+pub fn text(ended: &Ended, told: &Told) -> String {
     let mut text = counts(&ended.summary);
+    for group in ended.summary.failures().into_iter().take(TOLD) {
+        let _ = write!(text, "\n{}", failure(group));
+    }
+    let groups = ended.summary.failures().len();
+    if groups > TOLD {
+        let _ = write!(text, "\n  and {} more kinds; the report has each row", groups - TOLD);
+    }
+    if ended.summary.requests > 0 {
+        let _ = write!(text, "\n{}\n{}", requests(ended), latencies(ended));
+    }
     if let InputEnd::Failed(error) = &ended.input {
         let rows = ended.summary.rows();
         let _ = write!(text, "\ninput incomplete: {rows} rows were read, then {error}");
     }
-    if let Some(failure) = &ended.report_failure {
-        let _ = write!(text, "\nstopped: {failure}");
-    } else if let Some(cause) = &ended.cause {
-        let _ = write!(text, "\nstopped: {}", why(cause, target));
+    if let Some(why) = stopped(ended, &told.target) {
+        let _ = write!(text, "\nstopped: {why}");
     }
-    let _ = write!(text, "\nreport: {}", report.display());
+    if ended.summary.cut_off_in_doubt > 0 {
+        let _ = write!(
+            text,
+            "\n{} of the unknown rows were cut off, and may have been started",
+            ended.summary.cut_off_in_doubt
+        );
+    }
+    for report in &told.reports {
+        if report.as_os_str() != "-" {
+            let _ = write!(text, "\nreport: {}", report.display());
+        }
+    }
+    if let Some(next) = next(&ended.summary, &told.reports) {
+        let _ = write!(text, "\n{next}");
+    }
     text
 }
 
-/// `12 rows: 10 started, 2 failed; 14 requests`
+/// `12 rows: 10 started, 2 failed`
 fn counts(summary: &Summary) -> String {
     let counts: Vec<_> =
         summary.counts().map(|(outcome, count)| format!("{count} {outcome}")).collect();
@@ -32,9 +73,81 @@ fn counts(summary: &Summary) -> String {
     let plural = if rows == 1 { "" } else { "s" };
     match counts.as_slice() {
         [] => "no rows".into(),
-        counts => {
-            format!("{rows} row{plural}: {}; {} requests", counts.join(", "), summary.requests)
+        counts => format!("{rows} row{plural}: {}", counts.join(", ")),
+    }
+}
+
+fn failure(group: &Group) -> String {
+    let Group { outcome, error, message, example, rows } = group;
+    let said = if message.is_empty() { String::new() } else { format!(": {}", harmless(message)) };
+    let many = if *rows == 1 {
+        format!("line {example}")
+    } else {
+        format!("{rows} rows, the first in line {example}")
+    };
+    format!("  {outcome} ({}) {many}{said}\n    {}", harmless(error), advice(*outcome, error))
+}
+
+/// One sentence on what to do about rows that ended so.
+fn advice(outcome: Outcome, error: &str) -> &'static str {
+    match (outcome, error) {
+        (Outcome::Invalid, _) => "mend these rows; they were never sent",
+        (Outcome::Unknown, _) => {
+            "look at these tasks before you start them again: some attempt may have started them"
         }
+        (Outcome::AlreadyStarted, _) => "somebody else started these tasks, or an earlier run did",
+        (Outcome::Rejected, "permission") => {
+            "ask for the right to operate these tasks, or use an account that has it"
+        }
+        (Outcome::Rejected, "not_found") => {
+            "check the ids, and that scope says what bk_biz_id is an id of"
+        }
+        (Outcome::Rejected, _) => "the server cannot read this request; look at its message",
+        (Outcome::Failed, "throttled_biz" | "throttled_app") => {
+            "surely not started; launch these rows again later, or with a lower --rate"
+        }
+        _ => "surely not started; launch these rows again when the server is well",
+    }
+}
+
+fn requests(ended: &Ended) -> String {
+    let Summary { requests, retries, .. } = &ended.summary;
+    let seconds = ended.took.as_secs_f64();
+    format!(
+        "{requests} requests ({retries} retries, {} throttled answers, {} holds) in {seconds:.1} s: {:.1}/s",
+        ended.tally.throttled,
+        ended.tally.holds,
+        rate(ended)
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is told with one digit after the point")]
+fn rate(ended: &Ended) -> f64 {
+    ended.summary.requests as f64 / ended.took.as_secs_f64().max(1e-6)
+}
+
+const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0)];
+
+fn latencies(ended: &Ended) -> String {
+    let shown = |latency: Option<Duration>| {
+        latency.map_or_else(|| "-".into(), |latency| format!("{:.1} ms", millis(latency)))
+    };
+    let percentiles: Vec<_> = PERCENTILES
+        .iter()
+        .map(|(name, percent)| format!("{name} {}", shown(ended.latencies.percentile(*percent))))
+        .collect();
+    format!("latency: {}, max {}", percentiles.join(", "), shown(ended.latencies.longest()))
+}
+
+fn millis(latency: Duration) -> f64 {
+    (latency.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn stopped(ended: &Ended, target: &str) -> Option<String> {
+    match (&ended.report_failure, &ended.cause) {
+        (Some(failure), _) => Some(failure.to_string()),
+        (None, Some(cause)) => Some(why(cause, target)),
+        (None, None) => None,
     }
 }
 
@@ -65,20 +178,71 @@ fn why(cause: &Cause, target: &str) -> String {
     }
 }
 
-/// Text from the server with nothing in it that a terminal would obey.
-fn harmless(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
-    text.chars().map(shown).collect()
+/// The command that goes on from here, where rows are left.
+fn next(summary: &Summary, reports: &[PathBuf]) -> Option<String> {
+    if summary.pending() == 0 {
+        return None;
+    }
+    let csv = |path: &&PathBuf| path.extension().is_none_or(|e| e.eq_ignore_ascii_case("csv"));
+    let report = reports.iter().filter(|path| path.as_os_str() != "-").find(csv)?;
+    Some(format!(
+        "next: awk -F, 'NR==1 || $5==\"pending\"' {} | bk-launch run - -o rest.csv",
+        report.display()
+    ))
+}
+
+/// How a run ended, for programs. The README has the schema.
+pub fn json(ended: &Ended, told: &Told) -> Value {
+    let summary = &ended.summary;
+    let failures: Vec<_> = summary
+        .failures()
+        .into_iter()
+        .map(|group| {
+            json!({
+                "outcome": group.outcome.as_str(),
+                "error": group.error,
+                "message": group.message,
+                "rows": group.rows,
+                "example_line": group.example,
+                "advice": advice(group.outcome, &group.error),
+            })
+        })
+        .collect();
+    let mut latency: serde_json::Map<_, _> = PERCENTILES
+        .iter()
+        .map(|(name, percent)| {
+            ((*name).to_owned(), json!(ended.latencies.percentile(*percent).map(millis)))
+        })
+        .collect();
+    latency.insert("max".into(), json!(ended.latencies.longest().map(millis)));
+    json!({
+        "rows": summary.rows(),
+        "outcomes": summary.all_counts().collect::<std::collections::BTreeMap<_, _>>(),
+        "bad": summary.bad(),
+        "cut_off": summary.cut_off,
+        "cut_off_in_doubt": summary.cut_off_in_doubt,
+        "failures": failures,
+        "requests": summary.requests,
+        "retries": summary.retries,
+        "throttled": ended.tally.throttled,
+        "holds": ended.tally.holds,
+        "seconds": (ended.took.as_secs_f64() * 1e3).round() / 1e3,
+        "requests_per_second": (rate(ended) * 10.0).round() / 10.0,
+        "latency_ms": latency,
+        "stopped": stopped(ended, &told.target),
+        "input_error": match &ended.input {
+            InputEnd::Failed(error) => Some(error.to_string()),
+            InputEnd::Reached | InputEnd::NotReached => None,
+        },
+        "reports": told.reports.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        "target": told.target,
+        "exit": Exit::of(ended).code(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_terminal_obeys_nothing_that_a_server_says() {
-        assert_eq!(harmless("a\u{1b}[2J\n中"), "a\\u{1b}[2J\\n中");
-    }
 
     #[test]
     fn a_cause_says_what_to_check() {
@@ -90,6 +254,20 @@ mod tests {
         ] {
             let text = why(&cause, "http://h/");
             assert!(text.contains("said") && text.contains(hint), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_bad_outcome_has_its_advice() {
+        for (outcome, error, part) in [
+            (Outcome::Invalid, "task_id is empty", "mend these rows"),
+            (Outcome::Unknown, "ambiguous", "may have started"),
+            (Outcome::Rejected, "permission", "the right"),
+            (Outcome::Rejected, "not_found", "scope"),
+            (Outcome::Failed, "throttled_biz", "--rate"),
+            (Outcome::Failed, "transient", "surely not started"),
+        ] {
+            assert!(advice(outcome, error).contains(part), "{outcome} {error}");
         }
     }
 }

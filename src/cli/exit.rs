@@ -63,12 +63,14 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gates::Tally;
     use crate::record::{AlreadyStarted, Ending, KnownBy, Outcome, Record};
     use crate::retry::Stop;
     use crate::row::Row;
     use crate::shutdown::Signal;
-    use crate::stats::Summary;
+    use crate::stats::{Latencies, Summary};
     use crate::task::{Business, Scope, Task};
+    use std::time::Duration;
 
     fn ended(outcomes: &[(Outcome, Ending)], cause: Option<Cause>, input: InputEnd) -> Ended {
         let mut summary = Summary::new(AlreadyStarted::Ok);
@@ -84,7 +86,15 @@ mod tests {
                 elapsed: None,
             });
         }
-        Ended { summary, input, cause, report_failure: None }
+        Ended {
+            summary,
+            latencies: Latencies::default(),
+            tally: Tally::default(),
+            took: Duration::ZERO,
+            input,
+            cause,
+            report_failure: None,
+        }
     }
 
     #[test]

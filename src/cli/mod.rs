@@ -11,6 +11,7 @@ mod exit;
 mod mock;
 mod run;
 mod settings;
+mod terminal;
 
 use std::fmt::Display;
 use std::io;

@@ -1,7 +1,7 @@
 //! `bk-launch run`: launch a list of tasks.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,29 +11,36 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::args::{OnInvalid, RunArgs};
-use super::ending;
+use super::ending::{self, Told};
 use super::exit::Exit;
-use super::settings::{Input, Settings};
+use super::settings::{Input, Settings, SummaryForm};
 use super::{Failure, tell};
 use crate::api::{Client, Identity};
 use crate::input::{self, Checked, Opened};
 use crate::pipeline::{Clock, Ended, Pipeline, Source};
-use crate::report::Destination;
+use crate::report::{Destination, Existing, Open, ReportError};
 use crate::request_id::RunId;
+use crate::row::Columns;
 use crate::shutdown::{Cause, Shutdown};
 
 /// Runs the command.
 pub fn run(args: RunArgs) -> Result<Exit, Failure> {
     let settings = Settings::new(args, &|name| std::env::var(name).ok())?;
-    let (target, output) = (settings.target.to_string(), settings.output.clone());
+    let told = Told { target: settings.target.to_string(), reports: settings.outputs.clone() };
+    let summary = settings.summary;
     let ended = launch(settings)?;
-    tell(&ending::describe(&ended, &target, &output));
+    tell(&ending::text(&ended, &told));
+    if summary == SummaryForm::Json {
+        let mut stdout = io::stdout();
+        writeln!(stdout, "{}", ending::json(&ended, &told))?;
+    }
     Ok(Exit::of(&ended))
 }
 
 /// Launches what `settings` say, from the check of the input to the last record.
 pub fn launch(settings: Settings) -> Result<Ended, Failure> {
-    let Settings { input, on_invalid, output, existing, target, credentials, reach, .. } = settings;
+    let Settings { input, on_invalid, outputs, existing, target, credentials, reach, .. } =
+        settings;
     if reach.identity == Identity::AnyCertificate {
         tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
     }
@@ -45,13 +52,12 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
         }
         _ => None,
     };
-    refuse_own_input(&input, &output)?;
-    let destination = Destination::open(&output, existing)?;
+    let destinations = destinations(&input, &outputs, existing)?;
     let Opened { columns, rows } = match &checked {
         Some(checked) => checked.open()?,
         None => open_stream(&input)?,
     };
-    let report = destination.begin(&columns, TimeZone::system())?;
+    let reports = begin(destinations, &columns)?;
 
     let pipeline = Pipeline {
         rows,
@@ -62,7 +68,7 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
         policy: settings.policy,
         outage_patience: settings.outage_patience,
         already_started: settings.already_started,
-        reports: vec![report],
+        reports,
         shutdown: Shutdown::default(),
         run: RunId::new(Timestamp::now(), fastrand::u32(..)),
         clock: Clock { wall: Timestamp::now(), at: Instant::now() },
@@ -130,6 +136,53 @@ fn open_stream(input: &Input) -> Result<Opened, Failure> {
             input::open_stream(Box::new(io::stdin()), "standard input", *format)?
         }
     })
+}
+
+/// Opens all reports, or leaves none behind.
+fn destinations(
+    input: &Input,
+    outputs: &[PathBuf],
+    existing: Existing,
+) -> Result<Vec<Destination>, Failure> {
+    let mut opened = Vec::with_capacity(outputs.len());
+    for (at, output) in outputs.iter().enumerate() {
+        if output.as_os_str() == "-" {
+            opened.push(Destination::stdout());
+            continue;
+        }
+        refuse_own_input(input, output)?;
+        match Destination::file(output, existing) {
+            Ok(destination) => opened.push(destination),
+            Err(error) => {
+                if existing == Existing::Refuse {
+                    // Those before it were made just now, and are empty.
+                    let made = outputs[..at].iter().filter(|path| path.is_file());
+                    made.for_each(|path| drop(std::fs::remove_file(path)));
+                }
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(opened)
+}
+
+/// Writes the heads. Whoever closed standard output already has seen enough, as
+/// long as another report is written.
+fn begin(destinations: Vec<Destination>, columns: &Columns) -> Result<Vec<Open>, ReportError> {
+    let zone = TimeZone::system();
+    let mut reports = Vec::with_capacity(destinations.len());
+    let mut closed = None;
+    for destination in destinations {
+        match destination.begin(columns, &zone) {
+            Ok(report) => reports.push(report),
+            Err(error) if error.is_closed_stdout() => closed = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match closed {
+        Some(error) if reports.is_empty() => Err(error),
+        _ => Ok(reports),
+    }
 }
 
 /// An input that is overwritten by its own report is lost.

@@ -39,10 +39,12 @@ pub struct Settings {
     pub input: Input,
     /// What to do with a file that holds rows that cannot be used.
     pub on_invalid: OnInvalid,
-    /// The report.
-    pub output: PathBuf,
-    /// What to do if it is there already.
+    /// The reports; `-` is standard output.
+    pub outputs: Vec<PathBuf>,
+    /// What to do with one that is there already.
     pub existing: Existing,
+    /// How the summary is told.
+    pub summary: SummaryForm,
     /// The server.
     pub target: Target,
     /// Who calls it.
@@ -59,6 +61,15 @@ pub struct Settings {
     pub outage_patience: Duration,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
+}
+
+/// How the summary is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SummaryForm {
+    /// To people, on standard error.
+    Text,
+    /// To programs too, on standard output.
+    Json,
 }
 
 /// Where rows come from.
@@ -82,7 +93,9 @@ impl Settings {
     pub fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
         let RunArgs { input, output, server, gates, again } = args;
         let InputArgs { input, format, on_invalid } = input;
-        let OutputArgs { output, force } = output;
+        let OutputArgs { outputs, force, json } = output;
+        let summary = if json { SummaryForm::Json } else { SummaryForm::Text };
+        check_outputs(&outputs, summary)?;
         let (target, reach) = server_settings(server, environment)?;
         let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
             gates;
@@ -91,8 +104,9 @@ impl Settings {
         Ok(Self {
             input: input_settings(input, format)?,
             on_invalid,
-            output,
+            outputs,
             existing: if force { Existing::Overwrite } else { Existing::Refuse },
+            summary,
             target,
             credentials: credentials(environment)?,
             reach,
@@ -113,6 +127,21 @@ impl Settings {
             },
         })
     }
+}
+
+/// Two reports in one file would destroy each other, and so would a report and
+/// the summary on standard output.
+fn check_outputs(outputs: &[PathBuf], summary: SummaryForm) -> Result<(), SettingsError> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    for (at, output) in outputs.iter().enumerate() {
+        if outputs[..at].iter().any(|other| absolute(other) == absolute(output)) {
+            return Err(SettingsError::SameOutput(output.clone()));
+        }
+        if summary == SummaryForm::Json && output.as_os_str() == "-" {
+            return Err(SettingsError::TwoOnStdout);
+        }
+    }
+    Ok(())
 }
 
 fn input_settings(
@@ -193,6 +222,12 @@ pub enum SettingsError {
     /// No INPUT, and nobody pipes anything in.
     #[error("no INPUT: name a file of rows, or pipe rows into standard input")]
     NoInput,
+    /// A report that is named twice.
+    #[error("--output {} is given twice; name each report once", .0.display())]
+    SameOutput(PathBuf),
+    /// Two things for standard output.
+    #[error("--json and --output - both want standard output; give the report a file")]
+    TwoOnStdout,
     /// The input's form.
     #[error(transparent)]
     Input(#[from] input::InputError),

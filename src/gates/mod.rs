@@ -31,6 +31,7 @@ use crate::task::Business;
 
 pub use lineup::Turn;
 use state::{Pick, State};
+use throttle::Began;
 
 /// The limits on requests.
 #[derive(Clone, Debug)]
@@ -75,6 +76,15 @@ pub struct Pass {
 /// The gates are closed: nothing more may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
+
+/// Counts of what the gates have seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Answers that asked for a hold.
+    pub throttled: u64,
+    /// Holds that began.
+    pub holds: u64,
+}
 
 /// What the gates know, after they heard of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,8 +175,10 @@ impl Gates {
                         Whom::Business => &mut state.business(pass.business, now).throttle,
                         Whom::Everyone => &mut state.everyone,
                     };
-                    throttle.refused(pass.sent, now, hold.stated, &self.backoff);
+                    let began = throttle.refused(pass.sent, now, hold.stated, &self.backoff);
                     starved = throttle.starved(now);
+                    state.tally.throttled += 1;
+                    state.tally.holds += u64::from(began == Began::Hold);
                 }
                 failure.contact
             }
@@ -181,6 +193,12 @@ impl Gates {
         drop(state);
         drop(pass);
         Known { kind, server, starved, outage }
+    }
+
+    /// What the gates have seen so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.state().tally
     }
 
     /// Nothing more may be sent; whoever waits is told so at once.

@@ -10,7 +10,7 @@ use super::lineup::{Blocked, Lineup, Turn};
 use super::outage::{May, Outage};
 use super::pace::Pace;
 use super::throttle::Throttle;
-use super::{Closed, Limits};
+use super::{Closed, Limits, Tally};
 use crate::rate::Rate;
 use crate::retry::Attempt;
 use crate::task::Business;
@@ -22,6 +22,7 @@ pub struct State<T> {
     businesses: HashMap<Business, Share>,
     pub everyone: Throttle,
     pub outage: Outage,
+    pub tally: Tally,
     pace: Option<Pace>,
     in_flight: usize,
     slots: NonZeroUsize,
@@ -60,6 +61,7 @@ impl<T> State<T> {
             businesses: HashMap::new(),
             everyone: Throttle::default(),
             outage: Outage::default(),
+            tally: Tally::default(),
             pace: Pace::new(limits.rate, limits.burst, now),
             in_flight: 0,
             slots: limits.slots,

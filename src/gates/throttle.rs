@@ -28,26 +28,35 @@ pub struct Throttle {
     last_refusal: Option<Instant>,
 }
 
+/// Whether a refusal began a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Began {
+    /// It did.
+    Hold,
+    /// There was one, or it says nothing new.
+    Not,
+}
+
 impl Throttle {
     /// A request that left at `sent` was refused.
     ///
     /// A hold lasts as long as the answer `stated`, or the backoff's next wait.
     /// A refusal of a request that left before the present hold began says
-    /// nothing new, so it takes no step of the backoff.
+    /// nothing new, so it takes no step of the backoff. Whether a hold began.
     pub fn refused(
         &mut self,
         sent: Instant,
         now: Instant,
         stated: Option<Duration>,
         backoff: &Backoff,
-    ) {
+    ) -> Began {
         self.last_refusal = Some(now);
         self.refused_since.get_or_insert(now);
         let known = self.began.is_some_and(|began| sent <= began);
         let stated = stated.filter(|pause| !pause.is_zero());
         let pause = match stated {
             Some(pause) => pause.min(LONGEST),
-            None if known => return,
+            None if known => return Began::Not,
             None => {
                 let wait = backoff.wait(self.step);
                 self.step = self.step.saturating_add(1);
@@ -58,6 +67,7 @@ impl Throttle {
             self.began = Some(now);
         }
         self.until = self.until.max(Some(now + pause));
+        if known { Began::Not } else { Began::Hold }
     }
 
     /// Something was granted: accepted, or "already started", which costs the

@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 use super::LONGEST_RECORD;
 use super::fields::{Fields, whole};
 use super::layout::{Origin, carried_name};
-use crate::formula::unguard;
 use crate::record::COLUMNS;
 use crate::row::{Columns, Fault, Row};
 
@@ -199,13 +198,7 @@ impl<R: BufRead> Iterator for Rows<R> {
 
 fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
     let find = |wanted: Part| object.0.iter().filter(move |(key, _)| part(key) == Some(wanted));
-    let unguarded = |text: String| match keys.origin {
-        Some(Origin::Report) => unguard(&text).to_owned(),
-        _ => text,
-    };
-    let text = |wanted| {
-        find(wanted).next().map(|(_, value)| unguarded(text_of(value))).unwrap_or_default()
-    };
+    let text = |wanted| find(wanted).next().map(|(_, value)| text_of(value)).unwrap_or_default();
     let (biz_id, task_id, scope) = (text(Part::BizId), text(Part::TaskId), text(Part::Scope));
     let fields = Fields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
     let twice = [(Part::BizId, "bk_biz_id"), (Part::TaskId, "task_id"), (Part::Scope, "scope")]
@@ -223,7 +216,7 @@ fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
         .iter()
         .map(|name| {
             let value = object.0.iter().find(|(key, _)| **key == **name);
-            value.map(|(_, value)| unguarded(text_of(value))).unwrap_or_default().into()
+            value.map(|(_, value)| text_of(value)).unwrap_or_default().into()
         })
         .collect();
     Row { line, task, carried }

@@ -1,4 +1,4 @@
-//! Which call a request is: path, query and body to a [`Call`], or to the reason
+//! Which call a request is: path, query and body to a [`Place`], or to the reason
 //! why it is none. Pure.
 
 use serde_json::Value;

@@ -58,15 +58,19 @@ struct Views {
 }
 
 impl Views {
-    /// Does something to every report; one that fails is given up.
+    /// Does something to every report; one that fails is given up. Whoever closed
+    /// standard output has seen enough, as long as another report is written.
     fn each(&mut self, mut act: impl FnMut(&mut Open) -> Result<(), ReportError>) {
-        let failure = &mut self.failure;
+        let mut failed = Vec::new();
         self.reports.retain_mut(|report| match act(report) {
             Ok(()) => true,
             Err(error) => {
-                failure.get_or_insert(error);
+                failed.push(error);
                 false
             }
         });
+        let enough = !self.reports.is_empty();
+        let failure = failed.into_iter().find(|error| !(enough && error.is_closed_stdout()));
+        self.failure = self.failure.take().or(failure);
     }
 }

@@ -8,7 +8,7 @@
 //! Nothing answers backwards: a full channel slows the one before it, a closed
 //! one stops it. This module knows when a row is opened and when the run has
 //! ended; it must not know how a row is settled ([`row`]) or written
-//! ([`collect`]).
+//! (`collect`).
 
 mod collect;
 mod feed;
@@ -18,12 +18,13 @@ pub mod row;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::api::Client;
-use crate::gates::{Gates, Limits};
+use crate::gates::{Gates, Limits, Tally};
 use crate::input::{InputError, Rows};
 use crate::record::{AlreadyStarted, Ending, Outcome, Record};
 use crate::report::{Open, ReportError};
@@ -31,7 +32,7 @@ use crate::request_id::RunId;
 use crate::retry::Policy;
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
-use crate::stats::Summary;
+use crate::stats::{Latencies, Summary};
 use crate::task::Task;
 use feed::Fed;
 use outbox::{Outbox, Settled};
@@ -54,7 +55,7 @@ pub struct Pipeline {
     /// When a row is sent again.
     pub policy: Policy,
     /// How long the server may be gone before the run stops.
-    pub outage_patience: std::time::Duration,
+    pub outage_patience: Duration,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
     /// Where records go.
@@ -83,6 +84,12 @@ pub enum Source {
 pub struct Ended {
     /// What became of the rows.
     pub summary: Summary,
+    /// How long the requests took.
+    pub latencies: Latencies,
+    /// What the gates saw.
+    pub tally: Tally,
+    /// From the first row to the last record.
+    pub took: Duration,
     /// How the input ended.
     pub input: InputEnd,
     /// Why the run was stopped, if it was.
@@ -131,9 +138,15 @@ impl Pipeline {
         };
         let forwarding = tokio::spawn(Arc::clone(&outbox).forward(batches));
         let gatekeeping = tokio::spawn(Arc::clone(&gates).run());
-        let closing = tokio::spawn(close_when_draining(gates, shutdown.clone()));
+        let closing = tokio::spawn(close_when_draining(Arc::clone(&gates), shutdown.clone()));
 
-        let opener = Opener { launch, outbox, permits: Permits::new(lookahead), source };
+        let begun = Instant::now();
+        let opener = Opener {
+            launch: Arc::clone(&launch),
+            outbox,
+            permits: Permits::new(lookahead),
+            source,
+        };
         let input = opener.open_all(fed, &shutdown).await;
         opener.permits.all_back().await;
 
@@ -150,6 +163,9 @@ impl Pipeline {
         };
         Ended {
             summary: collected.summary,
+            latencies: launch.latencies(),
+            tally: gates.tally(),
+            took: begun.elapsed(),
             input,
             cause: shutdown.cause(),
             report_failure: collected.failure,

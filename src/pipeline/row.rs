@@ -18,6 +18,7 @@ use crate::request_id::{RequestId, RunId};
 use crate::retry::{Attempt, Backoff, Next, Policy, Situation};
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
+use crate::stats::Latencies;
 use crate::task::Task;
 
 /// This program's only session of a run, until runs can be resumed.
@@ -27,6 +28,7 @@ const SESSION: u32 = 1;
 pub struct Launch {
     parts: Parts,
     jitter: Mutex<fastrand::Rng>,
+    latencies: Mutex<Latencies>,
 }
 
 /// What a [`Launch`] is made of.
@@ -69,7 +71,14 @@ impl Launch {
     /// Shares `parts` among rows; `seed` seeds the jitter.
     #[must_use]
     pub fn new(parts: Parts, seed: u64) -> Self {
-        Self { parts, jitter: Mutex::new(fastrand::Rng::with_seed(seed)) }
+        let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
+        Self { parts, jitter, latencies: Mutex::default() }
+    }
+
+    /// How long the requests took so far.
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        self.latencies.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn wait(&self, step: u32) -> Duration {
@@ -122,8 +131,10 @@ async fn send_until_settled(
         let id = tries.next_id(&launch.parts.run, line);
         // The request's future is large, so it exists only while the request is out.
         let answer = Box::pin(launch.parts.client.start(task, &id)).await;
+        let latency = sent.elapsed();
+        launch.latencies.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
         let known = gates.heard(pass, &answer);
-        tries.note(id, launch.parts.clock.read(sent), sent.elapsed(), &answer);
+        tries.note(id, launch.parts.clock.read(sent), latency, &answer);
 
         let failure = match answer.verdict {
             Verdict::Accepted => return settled(Outcome::Started(KnownBy::Reply)),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use csv::{Terminator, Writer, WriterBuilder};
 use jiff::tz::TimeZone;
 
-use super::Report;
+use super::{Report, stamp};
 use crate::formula::guard;
 use crate::record::{Attempted, COLUMNS, Record};
 use crate::row::Columns;
@@ -104,8 +104,8 @@ impl<W: Write + Send> Report for Csv<W> {
         self.last(last)?;
         self.error(record)?;
         self.plain(Some(record.attempts))?;
-        let sent = last.map(|last| last.sent.to_zoned_datetime(self.zone.clone()));
-        self.plain(sent.as_ref().map(|sent| sent.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")))?;
+        let sent = last.map(|last| stamp(last.sent, &self.zone));
+        self.plain(sent)?;
         self.plain(last.map(|last| last.latency.as_millis()))?;
         self.plain(record.elapsed.map(|elapsed| elapsed.as_millis()))?;
         self.carried(record)?;

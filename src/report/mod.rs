@@ -3,11 +3,14 @@
 //! A report is a view of the records: it must decide nothing about them.
 
 mod csv;
+mod jsonl;
 
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
@@ -31,6 +34,11 @@ pub trait Report: Send {
     fn flush(&mut self) -> io::Result<()>;
 }
 
+/// A time as reports tell it: RFC 3339, with milliseconds and the offset.
+fn stamp(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+}
+
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -38,6 +46,8 @@ pub enum Format {
     Csv,
     /// Tab-separated values.
     Tsv,
+    /// One JSON object a line.
+    JsonLines,
 }
 
 impl Format {
@@ -51,6 +61,7 @@ impl Format {
         match extension.as_ref().map(|extension| extension.to_str().unwrap_or_default()) {
             None | Some("csv") => Ok(Self::Csv),
             Some("tsv") => Ok(Self::Tsv),
+            Some("jsonl") => Ok(Self::JsonLines),
             Some(_) => Err(ReportError::Extension { path: path.to_owned() }),
         }
     }
@@ -65,21 +76,44 @@ pub enum Existing {
     Overwrite,
 }
 
-/// A file that is to become a report: made, and still empty.
-#[derive(Debug)]
+/// Where a report is to go: open, and still empty.
 pub struct Destination {
-    path: PathBuf,
+    name: Name,
     format: Format,
-    file: File,
+    out: Box<dyn Write + Send>,
+}
+
+/// What a report is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// A file.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Stdout => f.write_str("standard output"),
+        }
+    }
 }
 
 impl Destination {
+    /// Standard output, as CSV.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self { name: Name::Stdout, format: Format::Csv, out: Box::new(io::stdout()) }
+    }
+
     /// Opens `path` for writing, before anything is sent.
     ///
     /// # Errors
     ///
     /// Where the form is unknown, the file is there already, or it cannot be made.
-    pub fn open(path: &Path, existing: Existing) -> Result<Self, ReportError> {
+    pub fn file(path: &Path, existing: Existing) -> Result<Self, ReportError> {
         let format = Format::of_path(path)?;
         // A pipe or a device holds nothing that could be lost.
         let special = path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
@@ -94,7 +128,7 @@ impl Destination {
             io::ErrorKind::AlreadyExists => ReportError::Exists { path: path.to_owned() },
             _ => ReportError::Open { path: path.to_owned(), source },
         })?;
-        Ok(Self { path: path.to_owned(), format, file })
+        Ok(Self { name: Name::File(path.to_owned()), format, out: Box::new(file) })
     }
 
     /// Begins the report, with the input's further columns.
@@ -102,22 +136,29 @@ impl Destination {
     /// # Errors
     ///
     /// Where its head cannot be written.
-    pub fn begin(self, columns: &Columns, zone: TimeZone) -> Result<Open, ReportError> {
-        let Self { path, format, file } = self;
-        let delimiter = match format {
-            Format::Csv => b',',
-            Format::Tsv => b'\t',
+    pub fn begin(self, columns: &Columns, zone: &TimeZone) -> Result<Open, ReportError> {
+        let Self { name, format, out } = self;
+        let zone = zone.clone();
+        let separated = |delimiter, out, zone| -> io::Result<Box<dyn Report>> {
+            Ok(Box::new(csv::Csv::begin(out, delimiter, columns, zone)?))
         };
-        match csv::Csv::begin(file, delimiter, columns, zone) {
-            Ok(report) => Ok(Open { path, report: Box::new(report) }),
-            Err(source) => Err(ReportError::Write { path, source }),
+        let report = match format {
+            Format::Csv => separated(b',', out, zone),
+            Format::Tsv => separated(b'\t', out, zone),
+            Format::JsonLines => {
+                Ok(Box::new(jsonl::JsonLines::new(out, columns.clone(), zone)) as Box<dyn Report>)
+            }
+        };
+        match report {
+            Ok(report) => Ok(Open { name, report }),
+            Err(source) => Err(ReportError::Write { name, source }),
         }
     }
 }
 
 /// A report that takes records.
 pub struct Open {
-    path: PathBuf,
+    name: Name,
     report: Box<dyn Report>,
 }
 
@@ -129,7 +170,7 @@ impl Open {
     /// Where it cannot be written.
     pub fn record(&mut self, record: &Record) -> Result<(), ReportError> {
         let written = self.report.record(record);
-        written.map_err(|source| ReportError::Write { path: self.path.clone(), source })
+        written.map_err(|source| ReportError::Write { name: self.name.clone(), source })
     }
 
     /// Hands everything that was written to the system.
@@ -139,7 +180,16 @@ impl Open {
     /// Where it cannot be written.
     pub fn flush(&mut self) -> Result<(), ReportError> {
         let flushed = self.report.flush();
-        flushed.map_err(|source| ReportError::Write { path: self.path.clone(), source })
+        flushed.map_err(|source| ReportError::Write { name: self.name.clone(), source })
+    }
+}
+
+impl ReportError {
+    /// Whether somebody who read our standard output, such as `head`, has seen enough.
+    #[must_use]
+    pub fn is_closed_stdout(&self) -> bool {
+        matches!(self, Self::Write { name: Name::Stdout, source }
+            if source.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -147,7 +197,7 @@ impl Open {
 #[derive(Debug, Error)]
 pub enum ReportError {
     /// The extension names no form.
-    #[error("{}: the name of a report ends in .csv or .tsv", path.display())]
+    #[error("{}: the name of a report ends in .csv, .tsv or .jsonl", path.display())]
     Extension {
         /// The report.
         path: PathBuf,
@@ -166,11 +216,11 @@ pub enum ReportError {
         /// What happened.
         source: io::Error,
     },
-    /// The file cannot be written.
-    #[error("cannot write the report {}: {source}", path.display())]
+    /// It cannot be written.
+    #[error("cannot write the report {name}: {source}")]
     Write {
         /// The report.
-        path: PathBuf,
+        name: Name,
         /// What happened.
         source: io::Error,
     },
@@ -185,10 +235,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.csv");
         std::fs::write(&path, "precious").unwrap();
-        let refused = Destination::open(&path, Existing::Refuse).unwrap_err();
-        assert!(matches!(refused, ReportError::Exists { .. }), "{refused}");
+        let refused = Destination::file(&path, Existing::Refuse).err();
+        assert!(matches!(refused, Some(ReportError::Exists { .. })), "{refused:?}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        Destination::open(&path, Existing::Overwrite).unwrap();
+        drop(Destination::file(&path, Existing::Overwrite).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 
@@ -200,6 +250,7 @@ mod tests {
             ("a.CSV", Some(Format::Csv)),
             ("a.b/c", Some(Format::Csv)),
             ("a.tsv", Some(Format::Tsv)),
+            ("a.jsonl", Some(Format::JsonLines)),
             ("a.xlsm", None),
         ] {
             assert_eq!(Format::of_path(Path::new(name)).ok(), format, "{name}");

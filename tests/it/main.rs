@@ -19,6 +19,7 @@ mod pace;
 mod report;
 mod routes;
 mod run;
+mod summary;
 mod tls;
 mod truth;
 mod wire;

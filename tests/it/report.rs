@@ -102,3 +102,63 @@ fn a_task_is_started_once_however_often_it_stands_in_the_list() {
     assert_eq!((report.outcome(1), report.outcome(4)), ("started", "duplicate"));
     assert_eq!(mock.counts().tasks["cmdb_biz/2/3"].requests, 1);
 }
+
+#[test]
+fn one_run_writes_several_reports_and_each_is_a_valid_input() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", "bk_biz_id,task_id,note\n2,3,=a\n2,4,b\n2,x,c\n");
+    let words = ["run", "tasks.csv", "-o", "r.csv", "-o", "r.jsonl", "-o", "r.tsv"];
+    let rest = ["--on-invalid", "skip", "--esb", &mock.url()];
+    folder.run(&[&words[..], &rest].concat()).exits(1);
+    let json = std::fs::read_to_string(folder.path("r.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    let first = lines.iter().find(|line| line["line"] == 2).unwrap();
+    assert_eq!((&first["task_id"], &first["result"]), (&3.into(), &true.into()));
+    assert_eq!((&first["note"], &first["error"]), (&"=a".into(), &serde_json::Value::Null));
+    assert_eq!(first.as_object().unwrap().len(), 20);
+    for (report, again) in [("r.csv", "2.csv"), ("r.jsonl", "3.csv"), ("r.tsv", "4.csv")] {
+        let words = ["run", report, "-o", again, "--on-invalid", "skip", "--esb", &mock.url()];
+        folder.run(&words).exits(1);
+        let again = folder.report(again);
+        assert_eq!(again.columns.len(), 20, "{report}: {:?}", again.columns);
+        let notes: Vec<_> = again.lines.iter().map(|line| &*line["note"]).collect();
+        assert!(notes.contains(&"'=a"), "{report}: {notes:?}");
+        assert_eq!(again.counts()["already_started"], 2, "{report}");
+    }
+}
+
+#[test]
+fn a_report_on_standard_output_may_be_cut_short() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 500)));
+    let words = ["run", "tasks.csv", "-o", "-", "--esb", &mock.url()];
+    let run = folder.run(&[&words[..], &QUICK].concat()).exits(0);
+    assert_eq!(run.stdout().lines().count(), 501);
+
+    let words = ["run", "tasks.csv", "-o", "-", "-o", "r.csv", "--esb", &mock.url()];
+    let mut run = folder.start(&mut folder.program(&[&words[..], &QUICK].concat()));
+    drop(run.child.stdout.take());
+    run.wait().exits(0);
+    folder.report("r.csv").is_complete(500);
+
+    let words = ["run", "tasks.csv", "-o", "-", "--esb", &mock.url(), "--rate", "500/s"];
+    let mut run = folder.start(&mut folder.program(&words));
+    drop(run.child.stdout.take());
+    run.wait().exits(6).says(&["standard output"]);
+}
+
+#[test]
+fn a_pipe_and_a_device_need_no_force() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", "2,3\n");
+    folder.run(&["run", "tasks.csv", "-o", "/dev/null", "--esb", &mock.url()]).exits(0);
+    let made = std::process::Command::new("mkfifo").arg(folder.path("p.csv")).status().unwrap();
+    assert!(made.success());
+    let words = ["run", "tasks.csv", "-o", "p.csv", "--esb", &mock.url()];
+    let run = folder.start(&mut folder.program(&words));
+    let read = std::fs::read_to_string(folder.path("p.csv")).unwrap();
+    run.wait().exits(0);
+    assert_eq!(read.lines().count(), 2, "{read}");
+}

@@ -156,7 +156,10 @@ fn what_is_missing_is_named() {
         (&["run", "no.csv", "-o", "r.csv", "--esb", "http://h"], "no.csv"),
         (&["run", "tasks.csv", "-o", "no/r.csv", "--esb", "http://h"], "no/r.csv"),
         (&["run", "tasks.csv", "-o", "tasks.csv", "--force", "--esb", "http://h"], "is the input"),
-        (&["run", "tasks.csv", "-o", "r.pdf", "--esb", "http://h"], ".csv or .tsv"),
+        (&["run", "tasks.csv", "-o", "r.pdf", "--esb", "http://h"], ".csv, .tsv or .jsonl"),
+        (&["run", "tasks.csv", "-o", "r.csv", "-o", "./r.csv", "--esb", "http://h"], "given twice"),
+        (&["run", "tasks.csv", "-o", "-", "--json", "--esb", "http://h"], "--json and --output -"),
+        (&["run", "tasks.csv", "-o", "r.csv", "-o", "no/r.csv", "--esb", "http://h"], "no/r.csv"),
         (&["run", "tasks.csv", "-o", "r.csv", "--esb", "http://h", "--rate", "fast"], "20/s"),
         (&["run", "tasks.csv", "-o", "r.csv", "--esb", "http://h", "--rate", "-1/s"], "20/s"),
         (

@@ -1,0 +1,23 @@
+//! Text that a terminal can be shown.
+
+/// Text from the server or a file with nothing in it that a terminal would obey.
+pub fn harmless(text: &str) -> String {
+    let shown = |c: char| if is_obeyed(c) { c.escape_unicode().to_string() } else { c.into() };
+    text.chars().map(shown).collect()
+}
+
+/// Control characters, and those that turn the direction of a text around.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_a_server_says() {
+        assert_eq!(harmless("a\u{1b}[2J\n中"), "a\\u{1b}[2J\\u{a}中");
+        assert_eq!(harmless("\u{202e}x"), "\\u{202e}x");
+    }
+}
