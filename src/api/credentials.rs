@@ -26,18 +26,28 @@ pub enum User {
 }
 
 impl Credentials {
-    /// The credentials as members of a JSON object, without its braces.
-    pub(super) fn members(&self) -> String {
-        let (key, user) = match &self.user {
+    /// The same app and user, with `***` for what must not be seen.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let user = match &self.user {
+            User::Token(_) => User::Token(Secret::new("***")),
+            User::Name(name) => User::Name(name.clone()),
+        };
+        Self { app_code: self.app_code.clone(), app_secret: Secret::new("***"), user }
+    }
+
+    /// The credentials by the servers' names.
+    pub(super) fn pairs(&self) -> [(&'static str, &str); 3] {
+        let user = match &self.user {
             User::Token(token) => ("bk_token", token.expose()),
             User::Name(name) => ("bk_username", name.as_str()),
         };
-        format!(
-            r#""bk_app_code":{},"bk_app_secret":{},"{key}":{}"#,
-            json(&self.app_code),
-            json(self.app_secret.expose()),
-            json(user),
-        )
+        [("bk_app_code", &self.app_code), ("bk_app_secret", self.app_secret.expose()), user]
+    }
+
+    /// The credentials as members of a JSON object, without its braces.
+    pub(super) fn members(&self) -> String {
+        self.pairs().map(|(key, value)| format!("\"{key}\":{}", json(value))).join(",")
     }
 
     /// Takes the secrets out of what a server said: some quote the request.

@@ -12,6 +12,7 @@ use crate::task::Task;
 /// An ESB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Esb {
+    /// It ends in `/v2/sops/start_task/`.
     start: Url,
 }
 
@@ -34,6 +35,18 @@ impl Esb {
     #[must_use]
     pub const fn start_url(&self) -> &Url {
         &self.start
+    }
+
+    /// Where the state of `task` is asked for.
+    #[must_use]
+    pub fn status_url(&self, task: &Task) -> Url {
+        let mut url = self.start.clone();
+        url.set_path(&url.path().replace("/start_task/", "/get_task_status/"));
+        url.query_pairs_mut()
+            .append_pair("bk_biz_id", &task.business.id.to_string())
+            .append_pair("task_id", &task.id.to_string())
+            .append_pair("scope", task.business.scope.as_str());
+        url
     }
 
     /// The body that starts `task`; `members` are the caller's credentials.

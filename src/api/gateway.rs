@@ -47,8 +47,20 @@ impl Gateway {
     /// Where `task` is started.
     #[must_use]
     pub fn start_url(&self, task: &Task) -> Url {
+        self.url("start_task", task)
+    }
+
+    /// Where the state of `task` is asked for.
+    #[must_use]
+    pub fn status_url(&self, task: &Task) -> Url {
+        let mut url = self.url("get_task_status", task);
+        url.query_pairs_mut().append_pair("scope", task.business.scope.as_str());
+        url
+    }
+
+    fn url(&self, api: &str, task: &Task) -> Url {
         let mut url = self.base.clone();
-        let path = format!("{}/start_task/{}/{}/", url.path(), task.id, task.business.id);
+        let path = format!("{}/{api}/{}/{}/", url.path(), task.id, task.business.id);
         url.set_path(&path);
         url
     }

@@ -21,10 +21,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Certificate, Method, Request, Response};
+use reqwest::{Certificate, Method, Request, Response, Url};
 use thiserror::Error;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, FailureClass, Verdict};
 use crate::request_id::RequestId;
 use crate::task::Task;
 use credentials::Credentials;
@@ -62,6 +62,16 @@ pub enum Identity {
     Proven,
     /// Any certificate will do: whoever answers gets the credentials.
     AnyCertificate,
+}
+
+/// Whether credentials may stand in the query of a GET, and so in the access logs
+/// of every proxy on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegacyGet {
+    /// They may, where the legacy ESB needs it.
+    Allowed,
+    /// Never.
+    Forbidden,
 }
 
 /// A server, and who calls it.
@@ -129,7 +139,44 @@ impl Client {
 
     /// Starts `task`: sends one request, named `id`, and judges its answer.
     pub async fn start(&self, task: &Task, id: &RequestId) -> Answer {
-        let request = self.start_request(task, id);
+        self.send(self.start_request(task, id)).await
+    }
+
+    /// Asks for the state of `task` with `get_task_status`; "accepted" means that
+    /// it may be seen.
+    ///
+    /// By ESB the credentials stand in the header alone. The legacy ESB answers
+    /// `auth` to that; only where [`LegacyGet::Allowed`], the request is sent once
+    /// more with the credentials in its query.
+    pub async fn status(&self, task: &Task, id: &RequestId, legacy: LegacyGet) -> Answer {
+        let url = match &self.target {
+            Target::Esb(esb) => esb.status_url(task),
+            Target::Gateway(gateway) => gateway.status_url(task),
+        };
+        let answer = self.send(self.request(Method::GET, url.clone(), id)).await;
+        let is_auth = matches!(&answer.verdict,
+            Verdict::Failed(failure) if failure.class == FailureClass::Auth);
+        match (&self.target, legacy) {
+            (Target::Esb(_), LegacyGet::Allowed) if is_auth => {
+                let mut url = url;
+                url.query_pairs_mut().extend_pairs(self.credentials.pairs());
+                self.send(self.request(Method::GET, url, id)).await
+            }
+            _ => answer,
+        }
+    }
+
+    /// The request that starts `task`, as text, with its secrets masked.
+    #[must_use]
+    pub fn show_start(&self, task: &Task) -> String {
+        let members = self.credentials.masked().members();
+        let (url, body) = self.start_parts(task, &members);
+        format!(
+            "POST {url}\nContent-Type: application/json\nX-Bkapi-Authorization: {{{members}}}\n\n{body}"
+        )
+    }
+
+    async fn send(&self, request: Request) -> Answer {
         let mut answer = match self.http.execute(request).await {
             Ok(response) => {
                 let (head, body, extent) = self.read(response).await;
@@ -151,22 +198,29 @@ impl Client {
     }
 
     fn start_request(&self, task: &Task, id: &RequestId) -> Request {
-        let (url, body) = match &self.target {
-            Target::Esb(esb) => {
-                (esb.start_url().clone(), esb::Esb::start_body(task, &self.members))
-            }
+        let (url, body) = self.start_parts(task, &self.members);
+        let mut request = self.request(Method::POST, url, id);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(body.into());
+        request
+    }
+
+    fn start_parts(&self, task: &Task, members: &str) -> (Url, String) {
+        match &self.target {
+            Target::Esb(esb) => (esb.start_url().clone(), esb::Esb::start_body(task, members)),
             Target::Gateway(gateway) => {
                 (gateway.start_url(task), gateway::Gateway::start_body(task))
             }
-        };
-        let mut request = Request::new(Method::POST, url);
+        }
+    }
+
+    fn request(&self, method: Method, url: Url, id: &RequestId) -> Request {
+        let mut request = Request::new(method, url);
         let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, self.authorization.clone());
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             headers.insert(REQUEST_ID, id);
         }
-        *request.body_mut() = Some(body.into());
         request
     }
 

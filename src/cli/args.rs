@@ -67,6 +67,9 @@ pub struct RunArgs {
     /// What is to be started.
     #[command(flatten)]
     pub input: InputArgs,
+    /// A look before anything is sent.
+    #[command(flatten)]
+    pub look: LookArgs,
     /// Where the report goes.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -100,6 +103,26 @@ pub struct InputArgs {
     /// Standard input cannot be looked through first, so there it is always skip.
     #[arg(long, value_enum, default_value_t = OnInvalid::Stop)]
     pub on_invalid: OnInvalid,
+    /// Launch the first N rows that can be launched; the others are pending.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// A look before anything is sent.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "First look")]
+pub struct LookArgs {
+    /// Print what would happen, and send nothing.
+    #[arg(long, conflicts_with = "check")]
+    pub dry_run: bool,
+    /// Prove URL, credentials and the right to view by one get_task_status of the first row; start
+    /// nothing.
+    #[arg(long)]
+    pub check: bool,
+    /// Where the legacy ESB refuses a GET: let it have the credentials in the query, and so in the
+    /// access logs of every proxy on the way.
+    #[arg(long)]
+    pub esb_legacy_get: bool,
 }
 
 /// What to do if a file holds rows that cannot be used.
@@ -117,7 +140,8 @@ pub enum OnInvalid {
 pub struct OutputArgs {
     /// A report: one line a row, in the order in which they were settled; .csv, .tsv or .jsonl,
     /// or - for CSV on standard output; repeatable.
-    #[arg(short, long = "output", value_name = "FILE", required = true)]
+    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(required_unless_present_any = ["dry_run", "check"])]
     pub outputs: Vec<PathBuf>,
     /// Overwrite a report that is there already.
     #[arg(long)]

@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::args::OnInvalid;
 use super::ending::{self, Told};
 use super::exit::Exit;
-use super::settings::{Input, Settings, SummaryForm};
+use super::settings::{Input, Look, Settings, SummaryForm};
 use super::{Failure, run};
 use crate::api::credentials::{Credentials, User};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
-use crate::api::{Identity, Reach};
+use crate::api::{Identity, LegacyGet, Reach};
 use crate::gates::Limits;
 use crate::input;
 use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
@@ -74,6 +74,9 @@ fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failur
     Ok(Settings {
         input: Input::File(tasks.to_owned(), input::Format::Csv),
         on_invalid: OnInvalid::Stop,
+        limit: None,
+        look: Look::None,
+        legacy_get: LegacyGet::Forbidden,
         outputs: vec![report.to_owned()],
         existing: Existing::Refuse,
         summary: SummaryForm::Text,

@@ -5,10 +5,13 @@
 #![expect(clippy::print_stderr, reason = "the face tells people what happens, on stderr")]
 
 mod args;
+mod check;
 mod demo;
 mod ending;
 mod exit;
+mod files;
 mod mock;
+mod plan;
 mod run;
 mod settings;
 mod terminal;
@@ -17,7 +20,7 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -27,8 +30,12 @@ use crate::report::ReportError;
 /// Reads the command line and does what it says.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Run(args) => run::run(*args),
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let done = match cli.command {
+        Command::Run(args) => {
+            run::run(*args, matches.subcommand_matches("run").unwrap_or(&matches))
+        }
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
     };

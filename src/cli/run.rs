@@ -1,31 +1,31 @@
-//! `bk-launch run`: launch a list of tasks.
+//! `bk-launch run`: launch a list of tasks, or look at what that would be.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
+use clap::ArgMatches;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use thiserror::Error;
 use tokio::time::Instant;
 
-use super::args::{OnInvalid, RunArgs};
+use super::args::RunArgs;
 use super::ending::{self, Told};
 use super::exit::Exit;
-use super::settings::{Input, Settings, SummaryForm};
-use super::{Failure, tell};
+use super::files::{self, Source as From};
+use super::plan::{self, Plan, Rows};
+use super::settings::{Look, Settings, SummaryForm};
+use super::{Failure, check, tell};
 use crate::api::{Client, Identity};
-use crate::input::{self, Checked, Opened};
 use crate::pipeline::{Clock, Ended, Pipeline, Source};
-use crate::report::{Destination, Existing, Open, ReportError};
 use crate::request_id::RunId;
-use crate::row::Columns;
 use crate::shutdown::{Cause, Shutdown};
 
-/// Runs the command.
-pub fn run(args: RunArgs) -> Result<Exit, Failure> {
+/// Runs the command; `matches` tell where each setting comes from.
+pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let settings = Settings::new(args, &|name| std::env::var(name).ok())?;
+    match settings.look {
+        Look::None => {}
+        Look::DryRun => return dry_run(&settings, matches),
+        Look::Check => return check::run(settings),
+    }
     let told = Told { target: settings.target.to_string(), reports: settings.outputs.clone() };
     let summary = settings.summary;
     let ended = launch(settings)?;
@@ -39,30 +39,20 @@ pub fn run(args: RunArgs) -> Result<Exit, Failure> {
 
 /// Launches what `settings` say, from the check of the input to the last record.
 pub fn launch(settings: Settings) -> Result<Ended, Failure> {
-    let Settings { input, on_invalid, outputs, existing, target, credentials, reach, .. } =
-        settings;
-    if reach.identity == Identity::AnyCertificate {
-        tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
-    }
-    let client = Client::new(target, credentials, &reach, settings.limits.slots.get())?;
-    let source = source(&input)?;
-    let checked = match &input {
-        Input::File(path, format) if source == Source::File => {
-            Some(checked(path, *format, on_invalid)?)
-        }
-        _ => None,
-    };
-    let destinations = destinations(&input, &outputs, existing)?;
-    let Opened { columns, rows } = match &checked {
-        Some(checked) => checked.open()?,
-        None => open_stream(&input)?,
-    };
-    let reports = begin(destinations, &columns)?;
-
+    warn(&settings);
+    let from = From::look_through(&settings.input, settings.on_invalid)?;
+    let line = plan_of(&settings, &from).to_string();
+    let slots = settings.limits.slots.get();
+    let client = Client::new(settings.target, settings.credentials, &settings.reach, slots)?;
+    let destinations = files::destinations(&settings.input, &settings.outputs, settings.existing)?;
+    let opened = from.open(&settings.input)?;
+    let reports = files::begin(destinations, &opened.columns)?;
+    tell(&line);
     let pipeline = Pipeline {
-        rows,
-        source,
+        rows: opened.rows,
+        source: from.kind(),
         lookahead: settings.lookahead,
+        limit: settings.limit,
         limits: settings.limits,
         client,
         policy: settings.policy,
@@ -80,6 +70,45 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
     // The feed may sit in a read of a terminal for ever.
     runtime.shutdown_background();
     Ok(ended)
+}
+
+fn warn(settings: &Settings) {
+    if settings.reach.identity == Identity::AnyCertificate {
+        tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
+    }
+}
+
+fn plan_of<'a>(settings: &Settings, from: &'a From) -> Plan<'a> {
+    Plan {
+        rows: match from {
+            From::File(checked) => Rows::Known(checked),
+            From::Stream => Rows::Unknown,
+        },
+        limit: settings.limit,
+        target: settings.target.to_string(),
+        user: plan::user(&settings.credentials),
+        rate: settings.limits.rate,
+    }
+}
+
+/// Tells what a run would do, and sends nothing. A stream is read to its end.
+fn dry_run(settings: &Settings, matches: &ArgMatches) -> Result<Exit, Failure> {
+    warn(settings);
+    let from = From::read_through(&settings.input, settings.on_invalid)?;
+    let client =
+        Client::new(settings.target.clone(), settings.credentials.clone(), &settings.reach, 1)?;
+    let request = match &from {
+        From::File(checked) => checked.first.map(|task| client.show_start(&task)),
+        From::Stream => None,
+    };
+    let variables: Vec<_> = super::settings::VARIABLES
+        .into_iter()
+        .filter(|name| std::env::var_os(name).is_some())
+        .collect();
+    let settings_text = plan::settings(matches, &variables);
+    let page = plan_of(settings, &from).page(&settings_text, request.as_deref());
+    write!(io::stdout(), "{page}")?;
+    Ok(Exit::Good)
 }
 
 /// Runs `pipeline`, with an eye on signals.
@@ -104,126 +133,12 @@ async fn watched(pipeline: Pipeline) -> io::Result<Ended> {
     Ok(pipeline.run().await)
 }
 
-/// What a check of the whole file found; with bad rows nothing is started.
-fn checked(path: &Path, format: input::Format, on_invalid: OnInvalid) -> Result<Checked, Failure> {
-    let checked = input::check(path, format)?;
-    if checked.bad > 0 && on_invalid == OnInvalid::Stop {
-        return Err(BadRows { path: path.to_owned(), checked }.into());
-    }
-    Ok(checked)
-}
-
-/// A pipe that is named like a file can be read only once, so it is a stream.
-fn source(input: &Input) -> Result<Source, Failure> {
-    match input {
-        Input::Stdin(_) => Ok(Source::Stream),
-        Input::File(path, _) => {
-            let meta =
-                path.metadata().map_err(|source| RunError::Input { path: path.clone(), source })?;
-            Ok(if meta.is_file() || meta.is_dir() { Source::File } else { Source::Stream })
+impl From {
+    /// Whether the rows have an end that can be waited for.
+    const fn kind(&self) -> Source {
+        match self {
+            Self::File(_) => Source::File,
+            Self::Stream => Source::Stream,
         }
-    }
-}
-
-fn open_stream(input: &Input) -> Result<Opened, Failure> {
-    Ok(match input {
-        Input::File(path, format) => {
-            let file = File::open(path)
-                .map_err(|source| RunError::Input { path: path.clone(), source })?;
-            input::open_stream(Box::new(file), &path.display().to_string(), *format)?
-        }
-        Input::Stdin(format) => {
-            input::open_stream(Box::new(io::stdin()), "standard input", *format)?
-        }
-    })
-}
-
-/// Opens all reports, or leaves none behind.
-fn destinations(
-    input: &Input,
-    outputs: &[PathBuf],
-    existing: Existing,
-) -> Result<Vec<Destination>, Failure> {
-    let mut opened = Vec::with_capacity(outputs.len());
-    for (at, output) in outputs.iter().enumerate() {
-        if output.as_os_str() == "-" {
-            opened.push(Destination::stdout());
-            continue;
-        }
-        refuse_own_input(input, output)?;
-        match Destination::file(output, existing) {
-            Ok(destination) => opened.push(destination),
-            Err(error) => {
-                if existing == Existing::Refuse {
-                    // Those before it were made just now, and are empty.
-                    let made = outputs[..at].iter().filter(|path| path.is_file());
-                    made.for_each(|path| drop(std::fs::remove_file(path)));
-                }
-                return Err(error.into());
-            }
-        }
-    }
-    Ok(opened)
-}
-
-/// Writes the heads. Whoever closed standard output already has seen enough, as
-/// long as another report is written.
-fn begin(destinations: Vec<Destination>, columns: &Columns) -> Result<Vec<Open>, ReportError> {
-    let zone = TimeZone::system();
-    let mut reports = Vec::with_capacity(destinations.len());
-    let mut closed = None;
-    for destination in destinations {
-        match destination.begin(columns, &zone) {
-            Ok(report) => reports.push(report),
-            Err(error) if error.is_closed_stdout() => closed = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    match closed {
-        Some(error) if reports.is_empty() => Err(error),
-        _ => Ok(reports),
-    }
-}
-
-/// An input that is overwritten by its own report is lost.
-fn refuse_own_input(input: &Input, output: &Path) -> Result<(), RunError> {
-    let Input::File(input, _) = input else { return Ok(()) };
-    let (Ok(from), Ok(to)) = (input.metadata(), output.metadata()) else { return Ok(()) };
-    if from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino()) {
-        return Err(RunError::OwnInput(output.to_owned()));
-    }
-    Ok(())
-}
-
-#[derive(Debug, Error)]
-enum RunError {
-    #[error("cannot read the input {}: {source}", path.display())]
-    Input { path: PathBuf, source: io::Error },
-    #[error("--output {} is the input itself; name another file", .0.display())]
-    OwnInput(PathBuf),
-}
-
-/// A file with rows that cannot be used.
-#[derive(Debug)]
-struct BadRows {
-    path: PathBuf,
-    checked: Checked,
-}
-
-impl std::error::Error for BadRows {}
-
-impl std::fmt::Display for BadRows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { path, checked } = self;
-        let (path, bad, rows) = (path.display(), checked.bad, checked.rows);
-        writeln!(f, "{bad} of {rows} rows of {path} cannot be used, so nothing was started:")?;
-        for (line, fault) in &checked.first_bad {
-            writeln!(f, "  {path}:{line}: {fault}")?;
-        }
-        let more = bad - checked.first_bad.len() as u64;
-        if more > 0 {
-            writeln!(f, "  and {more} more")?;
-        }
-        write!(f, "mend them, or start the others with --on-invalid skip")
     }
 }

@@ -10,14 +10,15 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::args::{
-    AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, OnInvalid, OutputArgs, RunArgs, ServerArgs,
+    AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, LookArgs, OnInvalid, OutputArgs, RunArgs,
+    ServerArgs,
 };
 use crate::api::base_url::TargetError;
 use crate::api::credentials::{Credentials, User};
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
-use crate::api::{Identity, Reach};
+use crate::api::{Identity, LegacyGet, Reach};
 use crate::gates::Limits;
 use crate::input;
 use crate::record::AlreadyStarted;
@@ -27,6 +28,10 @@ use crate::secret::Secret;
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
 const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
+
+/// The variables that are read.
+pub const VARIABLES: [&str; 6] =
+    [ESB_VARIABLE, GATEWAY_VARIABLE, "BK_APP_CODE", "BK_APP_SECRET", "BK_TOKEN", "BK_USERNAME"];
 
 /// The servers' own timeouts plus 5 s (wire facts, section 1, no. 11), so that
 /// it is they who give up, and say so.
@@ -39,6 +44,12 @@ pub struct Settings {
     pub input: Input,
     /// What to do with a file that holds rows that cannot be used.
     pub on_invalid: OnInvalid,
+    /// How many rows are launched at most.
+    pub limit: Option<u64>,
+    /// What is done before, or in place of, a launch.
+    pub look: Look,
+    /// Whether a GET may have the credentials in its query.
+    pub legacy_get: LegacyGet,
     /// The reports; `-` is standard output.
     pub outputs: Vec<PathBuf>,
     /// What to do with one that is there already.
@@ -61,6 +72,17 @@ pub struct Settings {
     pub outage_patience: Duration,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
+}
+
+/// What a run is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Launch.
+    None,
+    /// Tell what would happen.
+    DryRun,
+    /// Ask for the state of the first task.
+    Check,
 }
 
 /// How the summary is told.
@@ -91,8 +113,9 @@ impl Settings {
     ///
     /// Where something is missing, or contradicts something else.
     pub fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
-        let RunArgs { input, output, server, gates, again } = args;
-        let InputArgs { input, format, on_invalid } = input;
+        let RunArgs { input, look, output, server, gates, again } = args;
+        let InputArgs { input, format, on_invalid, limit } = input;
+        let LookArgs { dry_run, check, esb_legacy_get } = look;
         let OutputArgs { outputs, force, json } = output;
         let summary = if json { SummaryForm::Json } else { SummaryForm::Text };
         check_outputs(&outputs, summary)?;
@@ -104,6 +127,13 @@ impl Settings {
         Ok(Self {
             input: input_settings(input, format)?,
             on_invalid,
+            limit,
+            look: match (dry_run, check) {
+                (true, _) => Look::DryRun,
+                (false, true) => Look::Check,
+                (false, false) => Look::None,
+            },
+            legacy_get: if esb_legacy_get { LegacyGet::Allowed } else { LegacyGet::Forbidden },
             outputs,
             existing: if force { Existing::Overwrite } else { Existing::Refuse },
             summary,

@@ -15,12 +15,16 @@ use super::{Found, LONGEST_RECORD};
 use crate::formula::unguard;
 use crate::row::{Columns, Row};
 
+const OPEN_QUOTE: &str = "this record opens a quote that is never closed";
+
 /// Records, one by one; the buffers are reused.
 pub struct Records<R> {
     source: R,
     core: Reader,
     /// The line that is read next, from 1.
     line: u64,
+    /// Whether the last byte was a CR: alone it ends a line, as on old Macs.
+    after_cr: bool,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     fields: usize,
@@ -40,7 +44,15 @@ impl<R: BufRead> Records<R> {
     /// Reads records from `source`.
     pub fn new(source: R, delimiter: u8) -> Self {
         let core = ReaderBuilder::new().delimiter(delimiter).build();
-        Self { source, core, line: 1, bytes: vec![0; 1024], ends: vec![0; 32], fields: 0 }
+        Self {
+            source,
+            core,
+            line: 1,
+            after_cr: false,
+            bytes: vec![0; 1024],
+            ends: vec![0; 32],
+            fields: 0,
+        }
     }
 
     /// Reads the next record that is not blank: the line on which it begins, and
@@ -66,10 +78,11 @@ impl<R: BufRead> Records<R> {
                 return Ok(false);
             }
             let count = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            self.line += line_ends(&input[..count]);
-            let goes_on = count == input.len();
+            let begins = input.get(count).copied();
+            (self.line, self.after_cr) = lines(self.line, self.after_cr, &input[..count]);
             self.source.consume(count);
-            if !goes_on {
+            if begins.is_some() {
+                self.line += u64::from(std::mem::take(&mut self.after_cr));
                 return Ok(true);
             }
         }
@@ -85,8 +98,8 @@ impl<R: BufRead> Records<R> {
             let input = if at_end { b"\n" } else { input };
             let (result, taken, written, ended) =
                 self.core.read_record(input, &mut self.bytes[length..], &mut self.ends[ends..]);
-            self.line += line_ends(&input[..taken]);
             if !at_end {
+                (self.line, self.after_cr) = lines(self.line, self.after_cr, &input[..taken]);
                 self.source.consume(taken);
             }
             length += written;
@@ -123,8 +136,13 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+/// The line, and whether a CR came last, after `bytes`. LF, CRLF and CR end a line.
+fn lines(mut line: u64, mut after_cr: bool, bytes: &[u8]) -> (u64, bool) {
+    for byte in bytes {
+        line += u64::from(*byte == b'\n' || after_cr);
+        after_cr = *byte == b'\r';
+    }
+    (line, after_cr)
 }
 
 /// The rows of an input.
@@ -146,7 +164,7 @@ impl<R: BufRead> Rows<R> {
         let fault = |what: String| Ok(Err(Found { line, what }));
         match extent {
             Extent::TooLong => return fault("the first record is longer than 1 MiB".into()),
-            Extent::OpenQuote => return fault("a quote is opened here and never closed".into()),
+            Extent::OpenQuote => return fault(OPEN_QUOTE.into()),
             Extent::Whole => {}
         }
         let mut texts = Vec::with_capacity(records.fields);
@@ -181,14 +199,18 @@ impl<R: BufRead> Rows<R> {
 }
 
 impl<R: BufRead> Iterator for Rows<R> {
-    type Item = io::Result<Row>;
+    type Item = io::Result<Result<Row, Found>>;
 
-    fn next(&mut self) -> Option<io::Result<Row>> {
+    fn next(&mut self) -> Option<Self::Item> {
         if let Some(first) = self.first.take() {
-            return Some(Ok(first));
+            return Some(Ok(Ok(first)));
         }
         let next = self.records.next().transpose()?;
-        Some(next.map(|(line, extent)| row(&self.records, &self.layout, line, extent)))
+        Some(next.map(|(line, extent)| match extent {
+            // It swallowed all that follows, which must not be skipped as one bad row.
+            Extent::OpenQuote => Err(Found { line, what: OPEN_QUOTE.into() }),
+            Extent::Whole | Extent::TooLong => Ok(row(&self.records, &self.layout, line, extent)),
+        }))
     }
 }
 
@@ -198,10 +220,8 @@ fn row<R: BufRead>(records: &Records<R>, layout: &Layout, line: u64, extent: Ext
         task: Err(Fields::default().bad(whole(reason.into()))),
         carried: Box::default(),
     };
-    match extent {
-        Extent::TooLong => return without("is longer than 1 MiB, and was passed over"),
-        Extent::OpenQuote => return without("opens a quote that is never closed"),
-        Extent::Whole => {}
+    if extent == Extent::TooLong {
+        return without("is longer than 1 MiB, and was passed over");
     }
     let text = |at: usize| {
         let text = String::from_utf8_lossy(records.field(at));

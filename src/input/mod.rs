@@ -9,6 +9,7 @@ mod fields;
 mod jsonl;
 mod layout;
 
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -18,6 +19,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::row::{Columns, Fault, Row};
+use crate::task::{Business, Task};
 use jsonl::{Keys, NewKeys};
 
 /// A record longer than this is no row: memory must not depend on the input.
@@ -105,6 +107,12 @@ pub struct Checked {
     pub bad: u64,
     /// The first of them: line, and what is wrong.
     pub first_bad: Vec<(u64, Fault)>,
+    /// Rows that repeat an earlier one.
+    pub duplicates: u64,
+    /// Rows that can be launched, by business.
+    pub businesses: BTreeMap<Business, u64>,
+    /// The first task that can be launched.
+    pub first: Option<Task>,
 }
 
 /// Looks through a whole file.
@@ -113,6 +121,24 @@ pub struct Checked {
 ///
 /// Where it cannot be read, or is no table of rows at all.
 pub fn check(path: &Path, format: Format) -> Result<Checked, InputError> {
+    check_all(Reading::of_file(path, format, None, NewKeys::Add)?, path, format)
+}
+
+/// Looks through a whole stream, which is called `name`; it cannot be opened again.
+///
+/// # Errors
+///
+/// Where it cannot be read, or is no table of rows at all.
+pub fn check_stream(
+    source: Box<dyn Read + Send>,
+    name: &str,
+    format: Format,
+) -> Result<Checked, InputError> {
+    let reading = Reading::new(source, name.to_owned(), format, None, NewKeys::Add)?;
+    check_all(reading, Path::new(name), format)
+}
+
+fn check_all(mut reading: Reading, path: &Path, format: Format) -> Result<Checked, InputError> {
     let mut checked = Checked {
         path: path.to_owned(),
         format,
@@ -120,23 +146,42 @@ pub fn check(path: &Path, format: Format) -> Result<Checked, InputError> {
         rows: 0,
         bad: 0,
         first_bad: Vec::new(),
+        duplicates: 0,
+        businesses: BTreeMap::new(),
+        first: None,
     };
-    let mut reading = Reading::of_file(path, format, None, NewKeys::Add)?;
+    let mut seen = HashSet::new();
     for row in &mut reading {
-        let row = row?;
-        checked.rows += 1;
-        if let Err(bad) = row.task {
-            checked.bad += 1;
-            if checked.first_bad.len() < NAMED {
-                checked.first_bad.push((row.line, bad.fault));
-            }
-        }
+        checked.add(row?, &mut seen);
     }
     checked.keys = reading.keys();
     Ok(checked)
 }
 
 impl Checked {
+    fn add(&mut self, row: Row, seen: &mut HashSet<u128>) {
+        self.rows += 1;
+        match row.task {
+            Err(bad) => {
+                self.bad += 1;
+                if self.first_bad.len() < NAMED {
+                    self.first_bad.push((row.line, bad.fault));
+                }
+            }
+            Ok(task) if seen.insert(task.key()) => {
+                *self.businesses.entry(task.business).or_default() += 1;
+                self.first.get_or_insert(task);
+            }
+            Ok(_) => self.duplicates += 1,
+        }
+    }
+
+    /// Rows that can be launched.
+    #[must_use]
+    pub fn launchable(&self) -> u64 {
+        self.rows - self.bad - self.duplicates
+    }
+
     /// Opens the file that was checked.
     ///
     /// # Errors
@@ -210,7 +255,7 @@ impl Reading {
                 Ok(Some(rows)) => Ok(Form::Separated(Box::new(rows))),
                 Ok(None) => Ok(Form::Empty),
                 Err(Found { line, what }) => {
-                    Err(InputError::FirstRecord { name: name.clone(), line, what })
+                    Err(InputError::Record { name: name.clone(), line, what })
                 }
             };
         let rows = match format {
@@ -247,19 +292,23 @@ impl Iterator for Reading {
         let (row, line) = match &mut self.rows {
             Form::Empty => return None,
             Form::Separated(rows) => (rows.next()?, rows.line()),
-            Form::JsonLines(rows) => (rows.next()?, rows.line()),
+            Form::JsonLines(rows) => (rows.next()?.map(Ok), rows.line()),
         };
-        Some(row.map_err(|source| {
-            // What cannot be read once is not read again.
-            self.rows = Form::Empty;
-            InputError::Read { name: self.name.clone(), line, source }
-        }))
+        let name = || self.name.clone();
+        let error = match row {
+            Ok(Ok(row)) => return Some(Ok(row)),
+            Ok(Err(Found { line, what })) => InputError::Record { name: name(), line, what },
+            Err(source) => InputError::Read { name: name(), line, source },
+        };
+        // What cannot be read once is not read again.
+        self.rows = Form::Empty;
+        Some(Err(error))
     }
 }
 
-/// What is wrong with the first record.
+/// What is wrong with a record that no row can be made of.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
+pub struct Found {
     line: u64,
     what: String,
 }
@@ -337,9 +386,10 @@ pub enum InputError {
         /// The input.
         name: String,
     },
-    /// The first record is neither a header nor a row.
+    /// A record that no row can be made of: the first is neither a header nor a
+    /// row, or a quote is never closed.
     #[error("{name}:{line}: {what}")]
-    FirstRecord {
+    Record {
         /// The input.
         name: String,
         /// Its line.

@@ -48,6 +48,8 @@ pub struct Pipeline {
     pub source: Source,
     /// How many rows may be open: handed out, and their records not yet written.
     pub lookahead: NonZeroUsize,
+    /// How many rows are launched at most; the others are pending.
+    pub limit: Option<u64>,
     /// The limits on requests.
     pub limits: Limits,
     /// Who sends them.
@@ -146,6 +148,7 @@ impl Pipeline {
             outbox,
             permits: Permits::new(lookahead),
             source,
+            limit: self.limit,
         };
         let input = opener.open_all(fed, &shutdown).await;
         opener.permits.all_back().await;
@@ -208,13 +211,20 @@ struct Opener {
     outbox: Arc<Outbox>,
     permits: Permits,
     source: Source,
+    limit: Option<u64>,
 }
 
 impl Opener {
     async fn open_all(&self, mut fed: mpsc::Receiver<Fed>, shutdown: &Shutdown) -> InputEnd {
         let mut batch = Vec::with_capacity(feed::BATCH);
         let mut end = InputEnd::Reached;
+        let mut left = self.limit.unwrap_or(u64::MAX);
         loop {
+            if left == 0 && self.source == Source::Stream && !fed.is_closed() {
+                // Nothing more is to be launched, so nothing more is read.
+                fed.close();
+                end = InputEnd::NotReached;
+            }
             let count = match self.source {
                 Source::File => fed.recv_many(&mut batch, feed::BATCH).await,
                 Source::Stream => tokio::select! {
@@ -235,7 +245,13 @@ impl Opener {
                 match fed {
                     Fed::End => end = InputEnd::Reached,
                     Fed::Failed(error) => end = InputEnd::Failed(error),
-                    Fed::Task(row, task) => self.open(row, task, shutdown).await,
+                    Fed::Task(row, _) if left == 0 => {
+                        self.pass(row, Outcome::Pending, Ending::CutOff).await;
+                    }
+                    Fed::Task(row, task) => {
+                        left -= 1;
+                        self.open(row, task, shutdown).await;
+                    }
                     Fed::Unsent(row, outcome) => self.pass(row, outcome, Ending::Settled).await,
                 }
             }

@@ -16,6 +16,7 @@ mod fairness;
 mod input;
 mod outage;
 mod pace;
+mod plan;
 mod report;
 mod routes;
 mod run;

@@ -1,0 +1,202 @@
+//! What a run would do, told before it does it: one line before each launch,
+//! and a page for `--dry-run`.
+//!
+//! Text only; nothing is sent here.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use crate::api::credentials::{Credentials, User};
+use crate::input::Checked;
+use crate::rate::Rate;
+use crate::task::{Business, Scope};
+
+/// So many businesses are told one by one.
+const TOLD: usize = 20;
+
+/// The rows of a launch, as far as they are known before.
+pub enum Rows<'a> {
+    /// A file that was looked through.
+    Known(&'a Checked),
+    /// A stream.
+    Unknown,
+}
+
+/// What a launch is made of, for people.
+pub struct Plan<'a> {
+    /// What is to be started.
+    pub rows: Rows<'a>,
+    /// How many rows at most.
+    pub limit: Option<u64>,
+    /// The server.
+    pub target: String,
+    /// Who calls it.
+    pub user: String,
+    /// How fast.
+    pub rate: Rate,
+}
+
+/// Who calls, without anything secret.
+pub fn user(credentials: &Credentials) -> String {
+    match &credentials.user {
+        User::Token(_) => format!("the token's user, by app {}", credentials.app_code),
+        User::Name(name) => format!("{name}, by app {}", credentials.app_code),
+    }
+}
+
+impl Plan<'_> {
+    fn launched(&self) -> Option<u64> {
+        let Rows::Known(checked) = self.rows else { return None };
+        Some(checked.launchable().min(self.limit.unwrap_or(u64::MAX)))
+    }
+
+    /// The time that the rate alone needs; the answers may need more.
+    fn expected(&self) -> Option<Duration> {
+        let interval = self.rate.interval()?;
+        let rows = u32::try_from(self.launched()?).unwrap_or(u32::MAX);
+        Some(interval.saturating_mul(rows))
+    }
+
+    fn businesses(&self) -> &BTreeMap<Business, u64> {
+        static NONE: BTreeMap<Business, u64> = BTreeMap::new();
+        match self.rows {
+            Rows::Known(checked) => &checked.businesses,
+            Rows::Unknown => &NONE,
+        }
+    }
+
+    /// The page of `--dry-run`; `settings` has a line for each setting, and
+    /// `request` is the first one.
+    pub fn page(&self, settings: &str, request: Option<&str>) -> String {
+        let mut page = self.to_string();
+        if let Rows::Known(checked) = self.rows {
+            let _ = write!(
+                page,
+                "\n\nrows: {} ({} to start, {} duplicates, {} that cannot be used)",
+                checked.rows,
+                checked.launchable(),
+                checked.duplicates,
+                checked.bad
+            );
+            for (business, count) in self.businesses().iter().take(TOLD) {
+                let _ = write!(page, "\n  {business}: {count}");
+            }
+            if self.businesses().len() > TOLD {
+                let _ = write!(page, "\n  and {} more businesses", self.businesses().len() - TOLD);
+            }
+        }
+        let _ = write!(page, "\n\nsettings:\n{settings}");
+        if let Some(request) = request {
+            let _ = write!(page, "\nthe first request:\n");
+            for line in request.lines() {
+                let _ = writeln!(page, "  {line}");
+            }
+        }
+        page
+    }
+}
+
+impl fmt::Display for Plan<'_> {
+    /// One line with everything that a person must know before it happens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.launched() {
+            None => f.write_str("rows of standard input or a pipe")?,
+            Some(rows) => {
+                let count = |scope| {
+                    let keys = self.businesses().keys();
+                    keys.filter(|business| business.scope == scope).count() as u64
+                };
+                let (businesses, projects) = (count(Scope::CmdbBiz), count(Scope::Project));
+                write!(f, "{} of ", many(rows, "task", "tasks").unwrap_or("no task".into()))?;
+                let businesses = many(businesses, "CMDB business", "CMDB businesses");
+                let projects = many(projects, "project", "projects");
+                match (businesses, projects) {
+                    (Some(businesses), Some(projects)) => write!(f, "{businesses} and {projects}")?,
+                    (Some(some), None) | (None, Some(some)) => f.write_str(&some)?,
+                    (None, None) => f.write_str("no business")?,
+                }
+            }
+        }
+        write!(f, " at {}, as {}, at {}", self.target, self.user, self.rate)?;
+        if let Some(expected) = self.expected() {
+            write!(f, ": at least {}", roughly(expected))?;
+        }
+        Ok(())
+    }
+}
+
+/// `1 task`, `2 tasks`; `None` for none.
+fn many(count: u64, one: &str, more: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {more}")),
+    }
+}
+
+/// A time as people say it.
+pub fn roughly(time: Duration) -> String {
+    match time.as_secs() {
+        0..120 => format!("{} s", time.as_secs_f64().ceil()),
+        seconds @ 120..7200 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Every setting that has a value, with where it comes from.
+pub fn settings(matches: &ArgMatches, variables: &[&str]) -> String {
+    let mut text = String::new();
+    // Groups of flags have ids too, named like their types.
+    let is_flag = |id: &&str| id.starts_with(|c: char| c.is_ascii_lowercase());
+    let mut ids: Vec<_> = matches.ids().map(clap::Id::as_str).filter(is_flag).collect();
+    ids.sort_unstable();
+    for id in ids {
+        let Some(source) = matches.value_source(id) else { continue };
+        let Some(values) = matches.try_get_raw(id).ok().flatten() else { continue };
+        let values: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
+        let source = match source {
+            ValueSource::DefaultValue => "default",
+            ValueSource::EnvVariable => "environment",
+            _ => "command line",
+        };
+        let name = id.replace('_', "-");
+        let _ = writeln!(text, "  {name} = {} ({source})", values.join(", "));
+    }
+    for variable in variables {
+        let _ = writeln!(text, "  {variable} is set (environment)");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_roughly() {
+        for (seconds, told) in
+            [(0.2, "1 s"), (75.0, "75 s"), (121.0, "3 min"), (7260.0, "2 h 1 min")]
+        {
+            assert_eq!(roughly(Duration::from_secs_f64(seconds)), told);
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_will_happen() {
+        let plan = Plan {
+            rows: Rows::Unknown,
+            limit: None,
+            target: "http://h/".into(),
+            user: "admin, by app ops".into(),
+            rate: "20/s".parse().unwrap(),
+        };
+        assert_eq!(
+            plan.to_string(),
+            "rows of standard input or a pipe at http://h/, as admin, by app ops, at 20/s"
+        );
+    }
+}

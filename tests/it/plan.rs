@@ -1,0 +1,98 @@
+//! A look before anything is sent: the plan, the check, and a first few rows.
+
+use bk_launch::mock::{Behaviour, EsbKind, Mock};
+
+use crate::harness::{Folder, HEADER, rows};
+
+#[test]
+fn a_dry_run_tells_everything_and_sends_nothing() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,3\n2,4\n3,5,project\n2,3\n");
+    let words = ["run", "tasks.csv", "--dry-run", "--rate", "2/s", "--esb", &mock.url()];
+    let plan = folder.run(&words).exits(0);
+    let told = plan.stdout();
+    for part in [
+        "3 tasks of 1 CMDB business and 1 project at http://127.0.0.1",
+        "the token's user, by app app, at 2/s: at least 2 s",
+        "rows: 4 (3 to start, 1 duplicates, 0 that cannot be used)",
+        "business 2: 2",
+        "rate = 2/s (command line)",
+        "retries = 4 (default)",
+        "BK_TOKEN is set (environment)",
+        "POST http://127.0.0.1",
+        "\"bk_app_secret\":\"***\"",
+    ] {
+        assert!(told.contains(part), "{part:?} in {plan}");
+    }
+    assert!(!told.contains("s3cret") && !told.contains("t0ken"), "{plan}");
+    assert_eq!(mock.counts().requests, 0);
+    folder.file("bad.csv", "bk_biz_id,task_id\n2,x\n");
+    let bad = ["run", "bad.csv", "--dry-run", "--esb", &mock.url()];
+    folder.run(&bad).exits(2).says(&["bad.csv:2: task_id"]);
+    assert_eq!(std::fs::read_dir(folder.path("")).unwrap().count(), 2, "no file was made");
+}
+
+#[test]
+fn before_a_launch_one_line_says_what_will_happen() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,3\n");
+    let run = folder.run(&["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()]).exits(0);
+    let first = run.stderr().lines().next().unwrap().to_owned();
+    assert!(first.starts_with("1 task of 1 CMDB business at http://127.0.0.1"), "{run}");
+}
+
+#[test]
+fn a_check_proves_the_way_without_a_start() {
+    let behaviour = Behaviour { denied: [5].into(), ..Behaviour::default() };
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,3\n");
+    folder.file("denied.csv", "2,5\n");
+    folder.run(&["run", "tasks.csv", "--check", "--esb", &mock.url()]).exits(0);
+    folder.run(&["run", "tasks.csv", "--check", "--gateway", &mock.gateway()]).exits(0);
+    let denied = ["run", "denied.csv", "--check", "--esb", &mock.url()];
+    folder.run(&denied).exits(3).says(&["permission", "action:task_view"]);
+    mock.site().change(|behaviour| behaviour.secret = Some("another".into()));
+    let words = ["run", "tasks.csv", "--check", "--esb", &mock.url()];
+    folder.run(&words).exits(3).says(&["auth", "--esb-legacy-get"]);
+    folder
+        .run(&["run", "-", "--check", "--esb", &mock.url()])
+        .exits(2)
+        .says(&["--check needs a file"]);
+    assert_eq!((mock.counts().starts, mock.counts().status), (0, 3));
+}
+
+#[test]
+fn the_legacy_esb_gets_credentials_in_a_query_only_where_that_is_allowed() {
+    let behaviour = Behaviour { esb: EsbKind::Legacy, ..Behaviour::default() };
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,3\n");
+    let words = ["run", "tasks.csv", "--check", "--esb", &mock.url()];
+    folder.run(&words).exits(3).says(&["auth", "--esb-legacy-get"]);
+    assert_eq!(mock.counts().status, 0);
+    let allowed = folder.run(&[&words[..], &["--esb-legacy-get"]].concat()).exits(0);
+    assert!(!allowed.stderr().contains("s3cret"), "{allowed}");
+    assert_eq!(mock.counts().status, 1);
+}
+
+#[test]
+fn a_limit_launches_the_first_rows_and_leaves_the_others_pending() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}2,x\n2,1\n{}", rows(2, 1, 9)));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--limit", "3", "--on-invalid", "skip"];
+    folder.run(&[&words[..], &["--esb", &mock.url()]].concat()).exits(1);
+    let report = folder.report("r.csv");
+    report.is_complete(11);
+    let started: Vec<_> = report
+        .lines
+        .iter()
+        .filter(|line| line["outcome"] == "started")
+        .map(|line| &*line["line"])
+        .collect();
+    assert_eq!(started, ["3", "5", "6"]);
+    assert_eq!((report.counts()["invalid"], report.counts()["duplicate"]), (1, 1));
+    assert_eq!(report.counts()["pending"], 6);
+    folder.file("good.csv", format!("{HEADER}{}", rows(2, 11, 3)));
+    let words = ["run", "good.csv", "-o", "s.csv", "--limit", "2", "--esb", &mock.url()];
+    folder.run(&words).exits(0);
+    assert_eq!(mock.counts().started, 5);
+}
