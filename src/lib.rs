@@ -20,7 +20,7 @@
 //! ```text
 //! floor 0 words  task row answer record request_id rate secret formula
 //! floor 1 rules  retry stats
-//! floor 2 edges  input api gates shutdown report mock
+//! floor 2 edges  input api gates shutdown report progress mock
 //! floor 3 flows  pipeline
 //! floor 4 face   cli
 //! ```
@@ -33,6 +33,7 @@ pub mod gates;
 pub mod input;
 pub mod mock;
 pub mod pipeline;
+pub mod progress;
 pub mod rate;
 pub mod record;
 pub mod report;

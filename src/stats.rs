@@ -38,6 +38,7 @@ pub struct Summary {
     /// Rows of these that may have been started.
     pub cut_off_in_doubt: u64,
     already: AlreadyStarted,
+    good: u64,
     bad: u64,
     groups: BTreeMap<(Outcome, String, String), Group>,
 }
@@ -73,9 +74,13 @@ impl Summary {
             self.cut_off += 1;
             self.cut_off_in_doubt += u64::from(record.outcome == Outcome::Unknown);
         }
-        if record.outcome.standing(self.already) == Standing::Bad {
-            self.bad += 1;
-            self.group(record);
+        match record.outcome.standing(self.already) {
+            Standing::Good => self.good += 1,
+            Standing::Bad => {
+                self.bad += 1;
+                self.group(record);
+            }
+            Standing::Neutral | Standing::Resumable => {}
         }
     }
 
@@ -125,6 +130,12 @@ impl Summary {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.by_outcome.iter().sum()
+    }
+
+    /// The rows that ended good.
+    #[must_use]
+    pub const fn good(&self) -> u64 {
+        self.good
     }
 
     /// The rows that ended bad.

@@ -82,6 +82,9 @@ pub struct RunArgs {
     /// How often.
     #[command(flatten)]
     pub again: AgainArgs,
+    /// What is shown.
+    #[command(flatten)]
+    pub looks: LooksArgs,
 }
 
 /// What is to be started.
@@ -221,6 +224,31 @@ pub struct AgainArgs {
     /// How a task counts that somebody else had started.
     #[arg(long, value_enum, default_value_t = AlreadyStartedArg::Ok)]
     pub already_started: AlreadyStartedArg,
+}
+
+/// What is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Looks")]
+pub struct LooksArgs {
+    /// How progress is shown: auto is a bar on a terminal, else a line every ten seconds.
+    #[arg(long, value_enum, default_value_t = ProgressArg::Auto)]
+    pub progress: ProgressArg,
+    /// Nothing at all, unless the exit code is not 0: then everything.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressArg {
+    /// A bar on a terminal, else lines.
+    Auto,
+    /// A bar.
+    Bar,
+    /// A line every ten seconds.
+    Plain,
+    /// Nothing.
+    None,
 }
 
 /// How a task counts that somebody else had started.

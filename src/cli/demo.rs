@@ -1,6 +1,6 @@
 //! `bk-launch demo`: the mock, a sample, a run and its report in one command.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::OnInvalid;
 use super::ending::{self, Told};
 use super::exit::Exit;
-use super::settings::{Input, Look, Settings, SummaryForm};
+use super::settings::{Input, Look, Settings, SummaryForm, Voice};
 use super::{Failure, run};
 use crate::api::credentials::{Credentials, User};
 use crate::api::esb::Esb;
@@ -17,6 +17,7 @@ use crate::api::{Identity, LegacyGet, Reach};
 use crate::gates::Limits;
 use crate::input;
 use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
+use crate::progress;
 use crate::rate::Rate;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
@@ -104,6 +105,12 @@ fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failur
         policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },
         outage_patience: Duration::from_mins(15),
         already_started: AlreadyStarted::Ok,
+        progress: if std::io::stderr().is_terminal() {
+            progress::Look::Bar
+        } else {
+            progress::Look::None
+        },
+        voice: Voice::Open,
     })
 }
 

@@ -19,12 +19,14 @@ mod terminal;
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use exit::Exit;
 
+use crate::progress::aside;
 use crate::report::ReportError;
 
 /// Reads the command line and does what it says.
@@ -39,7 +41,7 @@ pub fn main() -> ExitCode {
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
     };
-    done.unwrap_or_else(|error| failed(&error)).into()
+    end(done.unwrap_or_else(|error| failed(&error))).into()
 }
 
 /// Tells why a command did not begin. Whoever closed our standard output has
@@ -60,7 +62,28 @@ fn failed(error: &Failure) -> Exit {
 /// Whatever keeps a command from beginning; its text says the way out.
 type Failure = Box<dyn std::error::Error>;
 
-/// Tells people something.
+/// Tells people something, beside a bar if there is one, or later.
 fn tell(what: &dyn Display) {
-    eprintln!("{what}");
+    let mut held = HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner);
+    match held.as_mut() {
+        Some(held) => held.push(what.to_string()),
+        None => aside(|| eprintln!("{what}")),
+    }
+}
+
+/// What was told while everything is held back.
+static HELD_BACK: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// From now on everything is held back.
+fn hold_back() {
+    *HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+}
+
+/// The program ends with this: anything but good is told in full.
+fn end(exit: Exit) -> Exit {
+    let held = HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if exit != Exit::Good {
+        held.into_iter().flatten().for_each(|what| eprintln!("{what}"));
+    }
+    exit
 }

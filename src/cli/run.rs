@@ -11,16 +11,20 @@ use super::ending::{self, Told};
 use super::exit::Exit;
 use super::files::{self, Source as From};
 use super::plan::{self, Plan, Rows};
-use super::settings::{Look, Settings, SummaryForm};
+use super::settings::{Look, Settings, SummaryForm, Voice};
 use super::{Failure, check, tell};
 use crate::api::{Client, Identity};
 use crate::pipeline::{Clock, Ended, Pipeline, Source};
+use crate::progress::Progress;
 use crate::request_id::RunId;
 use crate::shutdown::{Cause, Shutdown};
 
 /// Runs the command; `matches` tell where each setting comes from.
 pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let settings = Settings::new(args, &|name| std::env::var(name).ok())?;
+    if settings.voice == Voice::HeldBack {
+        super::hold_back();
+    }
     match settings.look {
         Look::None => {}
         Look::DryRun => return dry_run(&settings, matches),
@@ -42,6 +46,10 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
     warn(&settings);
     let from = From::look_through(&settings.input, settings.on_invalid)?;
     let line = plan_of(&settings, &from).to_string();
+    let rows = match &from {
+        From::File(checked) => Some(checked.rows),
+        From::Stream => None,
+    };
     let slots = settings.limits.slots.get();
     let client = Client::new(settings.target, settings.credentials, &settings.reach, slots)?;
     let destinations = files::destinations(&settings.input, &settings.outputs, settings.existing)?;
@@ -53,11 +61,12 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
         source: from.kind(),
         lookahead: settings.lookahead,
         limit: settings.limit,
-        limits: settings.limits,
+        limits: settings.limits.clone(),
         client,
         policy: settings.policy,
         outage_patience: settings.outage_patience,
         already_started: settings.already_started,
+        progress: Progress::begin(settings.progress, rows, settings.limits.rate, Instant::now()),
         reports,
         shutdown: Shutdown::default(),
         run: RunId::new(Timestamp::now(), fastrand::u32(..)),
@@ -119,7 +128,7 @@ async fn watched(pipeline: Pipeline) -> io::Result<Ended> {
             "{}: stopped at once; what was in flight is not in the report, and may have been started",
             signal.name()
         ));
-        std::process::exit(Exit::Signal(signal).code().into());
+        std::process::exit(super::end(Exit::Signal(signal)).code().into());
     })?;
     tokio::spawn(async move {
         shutdown.draining().await;

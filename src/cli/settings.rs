@@ -10,8 +10,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::args::{
-    AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, LookArgs, OnInvalid, OutputArgs, RunArgs,
-    ServerArgs,
+    AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, LookArgs, LooksArgs, OnInvalid, OutputArgs,
+    ProgressArg, RunArgs, ServerArgs,
 };
 use crate::api::base_url::TargetError;
 use crate::api::credentials::{Credentials, User};
@@ -21,6 +21,7 @@ use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
 use crate::gates::Limits;
 use crate::input;
+use crate::progress;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
 use crate::retry::Policy;
@@ -72,6 +73,19 @@ pub struct Settings {
     pub outage_patience: Duration,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
+    /// How progress is shown.
+    pub progress: progress::Look,
+    /// Whether people are told things at once.
+    pub voice: Voice,
+}
+
+/// Whether people are told things at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// They are.
+    Open,
+    /// All is held back, and told at the end if the exit code is not 0.
+    HeldBack,
 }
 
 /// What a run is to do.
@@ -113,7 +127,8 @@ impl Settings {
     ///
     /// Where something is missing, or contradicts something else.
     pub fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
-        let RunArgs { input, look, output, server, gates, again } = args;
+        let RunArgs { input, look, output, server, gates, again, looks } = args;
+        let LooksArgs { progress, quiet } = looks;
         let InputArgs { input, format, on_invalid, limit } = input;
         let LookArgs { dry_run, check, esb_legacy_get } = look;
         let OutputArgs { outputs, force, json } = output;
@@ -155,7 +170,21 @@ impl Settings {
                 AlreadyStartedArg::Ok => AlreadyStarted::Ok,
                 AlreadyStartedArg::Fail => AlreadyStarted::Fail,
             },
+            progress: if quiet { progress::Look::None } else { progress_look(progress) },
+            voice: if quiet { Voice::HeldBack } else { Voice::Open },
         })
+    }
+}
+
+/// A bar needs a terminal that can move its cursor.
+fn progress_look(progress: ProgressArg) -> progress::Look {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    match progress {
+        ProgressArg::Auto if is_terminal && !is_dumb => progress::Look::Bar,
+        ProgressArg::Bar => progress::Look::Bar,
+        ProgressArg::Auto | ProgressArg::Plain => progress::Look::Plain,
+        ProgressArg::None => progress::Look::None,
     }
 }
 

@@ -84,6 +84,30 @@ pub struct Tally {
     pub throttled: u64,
     /// Holds that began.
     pub holds: u64,
+    /// Requests that were let through.
+    pub requests: u64,
+}
+
+/// How things stand at the gates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glimpse {
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// Requests that were let through.
+    pub requests: u64,
+    /// Who is held, if anybody is.
+    pub held: Option<Held>,
+}
+
+/// Who is held, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Everyone, since the server does not answer.
+    Outage(Instant),
+    /// Everyone, since the app's requests are used up.
+    Everyone(Instant),
+    /// So many businesses; the one that is held longest.
+    Businesses(u64, Business, Instant),
 }
 
 /// What the gates know, after they heard of an answer.
@@ -193,6 +217,12 @@ impl Gates {
         drop(state);
         drop(pass);
         Known { kind, server, starved, outage }
+    }
+
+    /// How things stand at the gates now.
+    #[must_use]
+    pub fn glimpse(&self) -> Glimpse {
+        self.state().glimpse(Instant::now())
     }
 
     /// What the gates have seen so far.

@@ -10,7 +10,7 @@ use super::lineup::{Blocked, Lineup, Turn};
 use super::outage::{May, Outage};
 use super::pace::Pace;
 use super::throttle::Throttle;
-use super::{Closed, Limits, Tally};
+use super::{Closed, Glimpse, Held, Limits, Tally};
 use crate::rate::Rate;
 use crate::retry::Attempt;
 use crate::task::Business;
@@ -108,6 +108,7 @@ impl<T> State<T> {
             return Ok(Pick::Wait(None));
         };
         self.in_flight += 1;
+        self.tally.requests += 1;
         self.outage.sent(kind);
         let share = self.business(business, now);
         share.in_flight += 1;
@@ -124,6 +125,29 @@ impl<T> State<T> {
                 businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
             share.blocked(now, *slots_per_biz)
         })
+    }
+
+    /// How things stand at `now`.
+    pub fn glimpse(&self, now: Instant) -> Glimpse {
+        let businesses = || {
+            let held = self.businesses.iter().filter_map(|(business, share)| {
+                share.throttle.held(now).map(|until| (until, *business))
+            });
+            let (count, longest) =
+                held.fold((0, None), |(count, longest), held| (count + 1, longest.max(Some(held))));
+            longest.map(|(until, business)| Held::Businesses(count, business, until))
+        };
+        let outage = match self.outage.may_go(now) {
+            May::Wait(until) => Some(Held::Outage(until)),
+            May::WaitForProbe => Some(Held::Outage(now)),
+            May::Go(_) => None,
+        };
+        let everyone = || self.everyone.held(now).map(Held::Everyone);
+        Glimpse {
+            in_flight: self.in_flight as u64,
+            requests: self.tally.requests,
+            held: outage.or_else(everyone).or_else(businesses),
+        }
     }
 
     /// The slot of a request of `business` is free again.

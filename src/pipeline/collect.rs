@@ -3,6 +3,7 @@
 //! It owns all output of records. A report that fails stops the run, and the
 //! collector goes on receiving, or the rows would block on the full channel.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -14,6 +15,17 @@ use crate::stats::Summary;
 
 /// What was written lies in a buffer no longer than this.
 const FLUSH: Duration = Duration::from_secs(1);
+
+/// How many records were written, for those who look on.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// All of them.
+    pub done: AtomicU64,
+    /// Those that count as good.
+    pub good: AtomicU64,
+    /// Those that count as bad.
+    pub bad: AtomicU64,
+}
 
 /// What the collector has to say at the end.
 #[derive(Debug)]
@@ -29,6 +41,7 @@ pub fn collect(
     mut batches: mpsc::Receiver<Vec<Settled>>,
     reports: Vec<Open>,
     mut summary: Summary,
+    written: &Written,
     shutdown: &Shutdown,
 ) -> Collected {
     let mut views = Views { reports, failure: None };
@@ -42,6 +55,9 @@ pub fn collect(
             views.each(Open::flush);
             flushed = Instant::now();
         }
+        written.done.store(summary.rows(), Ordering::Relaxed);
+        written.good.store(summary.good(), Ordering::Relaxed);
+        written.bad.store(summary.bad(), Ordering::Relaxed);
         if views.failure.is_some() {
             shutdown.drain(Cause::Output);
         }

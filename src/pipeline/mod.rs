@@ -17,15 +17,17 @@ pub mod row;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::api::Client;
-use crate::gates::{Gates, Limits, Tally};
+use crate::gates::{self, Gates, Limits, Tally};
 use crate::input::{InputError, Rows};
+use crate::progress::{Held, Pause, Progress, Standing};
 use crate::record::{AlreadyStarted, Ending, Outcome, Record};
 use crate::report::{Open, ReportError};
 use crate::request_id::RunId;
@@ -34,6 +36,7 @@ use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
 use crate::stats::{Latencies, Summary};
 use crate::task::Task;
+use collect::Written;
 use feed::Fed;
 use outbox::{Outbox, Settled};
 use row::Launch;
@@ -60,6 +63,8 @@ pub struct Pipeline {
     pub outage_patience: Duration,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
+    /// What shows how it goes.
+    pub progress: Progress,
     /// Where records go.
     pub reports: Vec<Open>,
     /// What stops the run.
@@ -132,11 +137,13 @@ impl Pipeline {
         ));
 
         let fed = feed::start(rows);
+        let written = Arc::new(Written::default());
         let (batches, received) = mpsc::channel(4);
         let collector = {
             let (reports, shutdown) = (self.reports, shutdown.clone());
             let summary = Summary::new(self.already_started);
-            thread::spawn(move || collect::collect(received, reports, summary, &shutdown))
+            let written = Arc::clone(&written);
+            thread::spawn(move || collect::collect(received, reports, summary, &written, &shutdown))
         };
         let forwarding = tokio::spawn(Arc::clone(&outbox).forward(batches));
         let gatekeeping = tokio::spawn(Arc::clone(&gates).run());
@@ -150,8 +157,19 @@ impl Pipeline {
             source,
             limit: self.limit,
         };
-        let input = opener.open_all(fed, &shutdown).await;
-        opener.permits.all_back().await;
+        let mut onlooker = Onlooker {
+            progress: self.progress,
+            written,
+            gates: Arc::clone(&gates),
+            permits: opener.permits.clone(),
+        };
+        let work = async {
+            let input = opener.open_all(fed, &shutdown).await;
+            opener.permits.all_back().await;
+            input
+        };
+        let input = onlooker.until(work).await;
+        onlooker.progress.end();
 
         closing.abort();
         gatekeeping.abort();
@@ -183,6 +201,7 @@ async fn close_when_draining(gates: Arc<Gates>, shutdown: Shutdown) {
 
 /// The right to have a row open; `lookahead` of them exist. A permit travels
 /// with its row's record and comes back once that is written.
+#[derive(Clone)]
 struct Permits {
     free: Arc<Semaphore>,
     all: u32,
@@ -199,9 +218,59 @@ impl Permits {
         permit.expect("nobody closes the semaphore")
     }
 
+    /// How many rows are open.
+    fn taken(&self) -> u64 {
+        u64::from(self.all) - self.free.available_permits() as u64
+    }
+
     /// Returns once every record is written.
     async fn all_back(&self) {
         drop(self.free.acquire_many(self.all).await);
+    }
+}
+
+/// Shows how things stand while the work goes on.
+struct Onlooker {
+    progress: Progress,
+    written: Arc<Written>,
+    gates: Arc<Gates>,
+    permits: Permits,
+}
+
+impl Onlooker {
+    async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let Some(every) = self.progress.every() else { return work.await };
+        tokio::pin!(work);
+        let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                now = ticks.tick() => self.progress.show(&self.standing(now), now),
+            }
+        }
+    }
+
+    fn standing(&self, now: Instant) -> Standing {
+        let glimpse = self.gates.glimpse();
+        let left = |until: Instant| until.saturating_duration_since(now);
+        let pause = glimpse.held.map(|held| match held {
+            gates::Held::Outage(until) => Pause { who: Held::Outage, left: left(until) },
+            gates::Held::Everyone(until) => Pause { who: Held::Everyone, left: left(until) },
+            gates::Held::Businesses(count, business, until) => {
+                Pause { who: Held::Businesses(count, business), left: left(until) }
+            }
+        });
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Standing {
+            done: count(&self.written.done),
+            good: count(&self.written.good),
+            bad: count(&self.written.bad),
+            waiting: self.permits.taken().saturating_sub(glimpse.in_flight),
+            in_flight: glimpse.in_flight,
+            requests: glimpse.requests,
+            pause,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod demo;
 mod draining;
 mod fairness;
 mod input;
+mod looks;
 mod outage;
 mod pace;
 mod plan;

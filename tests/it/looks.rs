@@ -1,0 +1,66 @@
+//! What people see of a run while it goes on: a bar, lines, or nothing.
+
+use std::process::{Command, Stdio};
+
+use bk_launch::mock::{Behaviour, Mock};
+
+use crate::harness::{Folder, HEADER, rows};
+use crate::run::QUICK;
+
+fn scene() -> (Mock, Folder) {
+    let behaviour = Behaviour { denied: [500].into(), ..Behaviour::default() };
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 40)));
+    folder.file("bad.csv", "2,500\n");
+    (mock, folder)
+}
+
+/// Runs the program on a terminal of its own; what the terminal was sent.
+fn on_a_terminal(folder: &Folder, words: &[&str], more: (&str, &str)) -> String {
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_bk-launch"), words.join(" "));
+    let program = folder.program(&[]);
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(folder.path("")).env_clear();
+    script.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.env("TERM", "xterm").env("PATH", "/usr/bin:/bin").env(more.0, more.1);
+    let output = script.stdin(Stdio::null()).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_terminal_gets_a_bar_and_no_colours() {
+    let (mock, folder) = scene();
+    let url = mock.url();
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--rate", "50/s", "--esb", &url];
+    let seen = on_a_terminal(&folder, &words, ("NO_COLOR", "1"));
+    assert!(seen.contains("/40"), "{seen}");
+    assert!(seen.contains(" good, 0 bad; "), "{seen}");
+    assert!(!seen.contains("\u{1b}[3"), "no colours: {seen:?}");
+    assert!(seen.contains("40 rows: 40 started"), "{seen}");
+}
+
+#[test]
+fn no_bar_is_drawn_where_nobody_could_see_it() {
+    let (mock, folder) = scene();
+    let url = mock.url();
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--rate", "50/s", "--esb", &url];
+    let run = folder.run(&words).exits(0);
+    assert!(!run.stderr().contains("/40") && !run.stderr().contains('\u{1b}'), "{run}");
+    let seen = on_a_terminal(&folder, &words, ("TERM", "dumb"));
+    assert!(!seen.contains("/40"), "{seen}");
+    let none = [&words[..], &["--progress", "none"]].concat();
+    assert!(!on_a_terminal(&folder, &none, ("A", "b")).contains("/40"));
+}
+
+#[test]
+fn quiet_is_nothing_at_all_unless_something_is_wrong() {
+    let (mock, folder) = scene();
+    let url = mock.url();
+    let words = ["run", "tasks.csv", "-o", "r.csv", "-q", "--esb", &url];
+    let run = folder.run(&[&words[..], &QUICK].concat()).exits(0);
+    assert_eq!((run.stdout(), run.stderr()), (String::new(), String::new()));
+    let words = ["run", "bad.csv", "-o", "s.csv", "-q", "--esb", &url];
+    folder.run(&words).exits(1).says(&["1 task of 1 CMDB business", "1 row: 1 rejected"]);
+    let words = ["run", "no.csv", "-o", "t.csv", "-q", "--esb", &url];
+    folder.run(&words).exits(2).says(&["no.csv"]);
+}
