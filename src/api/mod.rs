@@ -16,6 +16,7 @@ mod told;
 mod transport;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -78,11 +79,38 @@ pub enum LegacyGet {
 pub struct Client {
     http: reqwest::Client,
     target: Target,
-    credentials: Credentials,
     timeout: Duration,
-    /// Prepared once: the credentials as JSON members, and as a header.
+    caller: Mutex<Arc<Caller>>,
+    reread: Reread,
+}
+
+/// Reads the credentials once more, where they come from files.
+pub type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
+
+/// Who calls, prepared once: the credentials as JSON members, and as a header.
+pub struct Caller {
+    credentials: Credentials,
     members: String,
     authorization: HeaderValue,
+}
+
+impl Caller {
+    fn new(credentials: Credentials) -> Result<Self, ClientError> {
+        let members = credentials.members();
+        let mut authorization = HeaderValue::from_bytes(format!("{{{members}}}").as_bytes())
+            .map_err(|_| ClientError::Credentials)?;
+        authorization.set_sensitive(true);
+        Ok(Self { credentials, members, authorization })
+    }
+}
+
+/// Whether there are credentials that the server has not refused yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// There are: what was refused may be sent again.
+    Newer,
+    /// There are none.
+    None,
 }
 
 /// The client cannot be made.
@@ -123,12 +151,43 @@ impl Client {
         connections: usize,
     ) -> Result<Self, ClientError> {
         let http = http_client(&target, reach, connections)?;
-        let members = credentials.members();
-        let mut authorization = HeaderValue::from_bytes(format!("{{{members}}}").as_bytes())
-            .map_err(|_| ClientError::Credentials)?;
-        authorization.set_sensitive(true);
-        let timeout = reach.timeout;
-        Ok(Self { http, target, credentials, timeout, members, authorization })
+        let caller = Mutex::new(Arc::new(Caller::new(credentials)?));
+        let reread: Reread = Box::new(|| None);
+        Ok(Self { http, target, timeout: reach.timeout, caller, reread })
+    }
+
+    /// The same client, which reads credentials once more when they are refused.
+    #[must_use]
+    pub fn rereading(self, reread: Reread) -> Self {
+        Self { reread, ..self }
+    }
+
+    /// Who calls at present.
+    #[must_use]
+    pub fn caller(&self) -> Arc<Caller> {
+        Arc::clone(&self.present())
+    }
+
+    fn present(&self) -> MutexGuard<'_, Arc<Caller>> {
+        self.caller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server refused `caller`. If others call by now, or the credentials have
+    /// changed where they came from, there is another try.
+    #[must_use]
+    pub fn renew(&self, caller: &Arc<Caller>) -> Renewal {
+        let mut present = self.present();
+        if !Arc::ptr_eq(&present, caller) {
+            return Renewal::Newer;
+        }
+        let changed = (self.reread)().filter(|found| *found != caller.credentials);
+        match changed.map(Caller::new) {
+            Some(Ok(newer)) => {
+                *present = Arc::new(newer);
+                Renewal::Newer
+            }
+            Some(Err(_)) | None => Renewal::None,
+        }
     }
 
     /// The server.
@@ -137,9 +196,10 @@ impl Client {
         &self.target
     }
 
-    /// Starts `task`: sends one request, named `id`, and judges its answer.
-    pub async fn start(&self, task: &Task, id: &RequestId) -> Answer {
-        self.send(self.start_request(task, id)).await
+    /// Starts `task` in the name of `caller`: sends one request, named `id`, and
+    /// judges its answer.
+    pub async fn start(&self, caller: &Caller, task: &Task, id: &RequestId) -> Answer {
+        self.send(caller, self.start_request(caller, task, id)).await
     }
 
     /// Asks for the state of `task` with `get_task_status`; "accepted" means that
@@ -153,14 +213,15 @@ impl Client {
             Target::Esb(esb) => esb.status_url(task),
             Target::Gateway(gateway) => gateway.status_url(task),
         };
-        let answer = self.send(self.request(Method::GET, url.clone(), id)).await;
+        let caller = self.caller();
+        let answer = self.send(&caller, request(&caller, Method::GET, url.clone(), id)).await;
         let is_auth = matches!(&answer.verdict,
             Verdict::Failed(failure) if failure.class == FailureClass::Auth);
         match (&self.target, legacy) {
             (Target::Esb(_), LegacyGet::Allowed) if is_auth => {
                 let mut url = url;
-                url.query_pairs_mut().extend_pairs(self.credentials.pairs());
-                self.send(self.request(Method::GET, url, id)).await
+                url.query_pairs_mut().extend_pairs(caller.credentials.pairs());
+                self.send(&caller, request(&caller, Method::GET, url, id)).await
             }
             _ => answer,
         }
@@ -169,14 +230,14 @@ impl Client {
     /// The request that starts `task`, as text, with its secrets masked.
     #[must_use]
     pub fn show_start(&self, task: &Task) -> String {
-        let members = self.credentials.masked().members();
+        let members = self.caller().credentials.masked().members();
         let (url, body) = self.start_parts(task, &members);
         format!(
             "POST {url}\nContent-Type: application/json\nX-Bkapi-Authorization: {{{members}}}\n\n{body}"
         )
     }
 
-    async fn send(&self, request: Request) -> Answer {
+    async fn send(&self, caller: &Caller, request: Request) -> Answer {
         let mut answer = match self.http.execute(request).await {
             Ok(response) => {
                 let (head, body, extent) = self.read(response).await;
@@ -192,14 +253,14 @@ impl Client {
                 what: transport::describe(&error, self.timeout),
             }),
         };
-        self.credentials.mask(&mut answer.reply);
+        caller.credentials.mask(&mut answer.reply);
         answer.reply.cut();
         answer
     }
 
-    fn start_request(&self, task: &Task, id: &RequestId) -> Request {
-        let (url, body) = self.start_parts(task, &self.members);
-        let mut request = self.request(Method::POST, url, id);
+    fn start_request(&self, caller: &Caller, task: &Task, id: &RequestId) -> Request {
+        let (url, body) = self.start_parts(task, &caller.members);
+        let mut request = request(caller, Method::POST, url, id);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *request.body_mut() = Some(body.into());
         request
@@ -212,16 +273,6 @@ impl Client {
                 (gateway.start_url(task), gateway::Gateway::start_body(task))
             }
         }
-    }
-
-    fn request(&self, method: Method, url: Url, id: &RequestId) -> Request {
-        let mut request = Request::new(method, url);
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, self.authorization.clone());
-        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-            headers.insert(REQUEST_ID, id);
-        }
-        request
     }
 
     /// Reads an answer to its end, or as far as it goes.
@@ -247,6 +298,16 @@ impl Client {
         let whole = [&first[..], &rest[..]].concat();
         (head, whole.into(), extent)
     }
+}
+
+fn request(caller: &Caller, method: Method, url: Url, id: &RequestId) -> Request {
+    let mut request = Request::new(method, url);
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, caller.authorization.clone());
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    request
 }
 
 fn http_client(

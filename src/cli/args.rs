@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use super::logs::LogFormat;
 use crate::rate::Rate;
 use crate::retry::Backoff;
 
@@ -45,6 +46,14 @@ pub enum Command {
     Mock(Box<super::mock::MockArgs>),
     /// Start the mock, launch a sample through it, and show the report.
     Demo,
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual pages.
+    Man,
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -167,6 +176,13 @@ pub struct ServerArgs {
     /// The gateway's stage.
     #[arg(long, value_name = "STAGE", default_value = "prod")]
     pub gateway_stage: String,
+    /// A file that holds the app secret [else: BK_APP_SECRET, or bk_app_secret in
+    /// $CREDENTIALS_DIRECTORY].
+    #[arg(long, value_name = "FILE")]
+    pub app_secret_file: Option<PathBuf>,
+    /// A file that holds the token [else: BK_TOKEN, or bk_token in $CREDENTIALS_DIRECTORY].
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Certificates (PEM) that are trusted beside the system's.
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
@@ -236,6 +252,12 @@ pub struct LooksArgs {
     /// Nothing at all, unless the exit code is not 0: then everything.
     #[arg(short, long)]
     pub quiet: bool,
+    /// Log each attempt; -vv each decision too, with its reason (RUST_LOG beats it).
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// How logs are written.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
 }
 
 /// How progress is shown.

@@ -24,7 +24,8 @@ pub fn run(settings: Settings) -> Result<Exit, Failure> {
     let Some(task) = checked.first else { return Err(CheckError::Empty.into()) };
     let is_esb = matches!(settings.target, Target::Esb(_));
     let target = settings.target.to_string();
-    let client = Client::new(settings.target, settings.credentials, &settings.reach, 1)?;
+    let credentials = settings.credentials.read()?;
+    let client = Client::new(settings.target, credentials, &settings.reach, 1)?;
     let id = RequestId::new(&RunId::new(Timestamp::now(), fastrand::u32(..)), 1, 0, 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(client.status(&task, &id, settings.legacy_get));

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::OnInvalid;
+use super::credentials::{Files, Origin};
 use super::ending::{self, Told};
 use super::exit::Exit;
+use super::logs::LogFormat;
 use super::settings::{Input, Look, Settings, SummaryForm, Voice};
 use super::{Failure, run};
-use crate::api::credentials::{Credentials, User};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
@@ -22,7 +23,6 @@ use crate::rate::Rate;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
 use crate::retry::Policy;
-use crate::secret::Secret;
 
 /// The sample that is launched, so that the demo runs from anywhere.
 const SAMPLE: &str = include_str!("../../samples/tasks.csv");
@@ -71,6 +71,17 @@ fn behaviour() -> Result<Behaviour, Failure> {
     })
 }
 
+/// The credentials of nobody, for a server that takes any.
+fn demo_variable(name: &str) -> Option<String> {
+    let value = match name {
+        "BK_APP_CODE" => "demo",
+        "BK_APP_SECRET" => "demo-secret",
+        "BK_TOKEN" => "demo-token",
+        _ => return None,
+    };
+    Some(value.into())
+}
+
 fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failure> {
     Ok(Settings {
         input: Input::File(tasks.to_owned(), input::Format::Csv),
@@ -82,11 +93,7 @@ fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failur
         existing: Existing::Refuse,
         summary: SummaryForm::Text,
         target: Target::Esb(Esb::new(&mock.url())?),
-        credentials: Credentials {
-            app_code: "demo".into(),
-            app_secret: Secret::new("demo-secret"),
-            user: User::Token(Secret::new("demo-token")),
-        },
+        credentials: Origin::find(Files { app_secret: None, token: None }, &demo_variable)?,
         reach: Reach {
             timeout: Duration::from_secs(35),
             connect_timeout: Duration::from_secs(5),
@@ -111,6 +118,8 @@ fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failur
             progress::Look::None
         },
         voice: Voice::Open,
+        verbosity: 0,
+        log_format: LogFormat::Text,
     })
 }
 

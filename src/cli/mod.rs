@@ -6,10 +6,13 @@
 
 mod args;
 mod check;
+mod credentials;
 mod demo;
+mod docs;
 mod ending;
 mod exit;
 mod files;
+mod logs;
 mod mock;
 mod plan;
 mod run;
@@ -40,6 +43,8 @@ pub fn main() -> ExitCode {
         }
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
+        Command::Completions { shell } => docs::completions(shell),
+        Command::Man => docs::man(),
     };
     end(done.unwrap_or_else(|error| failed(&error))).into()
 }

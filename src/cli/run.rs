@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::args::RunArgs;
+use super::credentials::Origin;
 use super::ending::{self, Told};
 use super::exit::Exit;
 use super::files::{self, Source as From};
 use super::plan::{self, Plan, Rows};
 use super::settings::{Look, Settings, SummaryForm, Voice};
-use super::{Failure, check, tell};
-use crate::api::{Client, Identity};
+use super::{Failure, check, logs, tell};
+use crate::api::credentials::Credentials;
+use crate::api::{Client, Identity, Reread};
 use crate::pipeline::{Clock, Ended, Pipeline, Source};
 use crate::progress::Progress;
 use crate::request_id::RunId;
@@ -25,6 +27,7 @@ pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     if settings.voice == Voice::HeldBack {
         super::hold_back();
     }
+    logs::begin(settings.log_format, settings.verbosity);
     match settings.look {
         Look::None => {}
         Look::DryRun => return dry_run(&settings, matches),
@@ -45,13 +48,15 @@ pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
 pub fn launch(settings: Settings) -> Result<Ended, Failure> {
     warn(&settings);
     let from = From::look_through(&settings.input, settings.on_invalid)?;
-    let line = plan_of(&settings, &from).to_string();
+    let credentials = settings.credentials.read()?;
+    let line = plan_of(&settings, &credentials, &from).to_string();
     let rows = match &from {
         From::File(checked) => Some(checked.rows),
         From::Stream => None,
     };
     let slots = settings.limits.slots.get();
-    let client = Client::new(settings.target, settings.credentials, &settings.reach, slots)?;
+    let client = Client::new(settings.target, credentials, &settings.reach, slots)?
+        .rereading(reread(settings.credentials));
     let destinations = files::destinations(&settings.input, &settings.outputs, settings.existing)?;
     let opened = from.open(&settings.input)?;
     let reports = files::begin(destinations, &opened.columns)?;
@@ -81,13 +86,19 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
     Ok(ended)
 }
 
+/// Files may have changed since they were read; variables cannot have.
+fn reread(origin: Origin) -> Reread {
+    if origin.may_change() { Box::new(move || origin.read().ok()) } else { Box::new(|| None) }
+}
+
 fn warn(settings: &Settings) {
+    settings.credentials.warn();
     if settings.reach.identity == Identity::AnyCertificate {
         tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
     }
 }
 
-fn plan_of<'a>(settings: &Settings, from: &'a From) -> Plan<'a> {
+fn plan_of<'a>(settings: &Settings, credentials: &Credentials, from: &'a From) -> Plan<'a> {
     Plan {
         rows: match from {
             From::File(checked) => Rows::Known(checked),
@@ -95,7 +106,7 @@ fn plan_of<'a>(settings: &Settings, from: &'a From) -> Plan<'a> {
         },
         limit: settings.limit,
         target: settings.target.to_string(),
-        user: plan::user(&settings.credentials),
+        user: plan::user(credentials),
         rate: settings.limits.rate,
     }
 }
@@ -104,18 +115,16 @@ fn plan_of<'a>(settings: &Settings, from: &'a From) -> Plan<'a> {
 fn dry_run(settings: &Settings, matches: &ArgMatches) -> Result<Exit, Failure> {
     warn(settings);
     let from = From::read_through(&settings.input, settings.on_invalid)?;
-    let client =
-        Client::new(settings.target.clone(), settings.credentials.clone(), &settings.reach, 1)?;
+    let credentials = settings.credentials.read()?;
+    let client = Client::new(settings.target.clone(), credentials.clone(), &settings.reach, 1)?;
     let request = match &from {
         From::File(checked) => checked.first.map(|task| client.show_start(&task)),
         From::Stream => None,
     };
-    let variables: Vec<_> = super::settings::VARIABLES
-        .into_iter()
-        .filter(|name| std::env::var_os(name).is_some())
-        .collect();
+    let is_set = |name: &&str| std::env::var_os(name).is_some();
+    let variables: Vec<_> = super::settings::variables().filter(is_set).collect();
     let settings_text = plan::settings(matches, &variables);
-    let page = plan_of(settings, &from).page(&settings_text, request.as_deref());
+    let page = plan_of(settings, &credentials, &from).page(&settings_text, request.as_deref());
     write!(io::stdout(), "{page}")?;
     Ok(Exit::Good)
 }

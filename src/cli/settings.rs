@@ -13,8 +13,9 @@ use super::args::{
     AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, LookArgs, LooksArgs, OnInvalid, OutputArgs,
     ProgressArg, RunArgs, ServerArgs,
 };
+use super::credentials::{CredentialError, Files, Origin};
+use super::logs::LogFormat;
 use crate::api::base_url::TargetError;
-use crate::api::credentials::{Credentials, User};
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
@@ -25,14 +26,14 @@ use crate::progress;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
 use crate::retry::Policy;
-use crate::secret::Secret;
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
 const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
 
 /// The variables that are read.
-pub const VARIABLES: [&str; 6] =
-    [ESB_VARIABLE, GATEWAY_VARIABLE, "BK_APP_CODE", "BK_APP_SECRET", "BK_TOKEN", "BK_USERNAME"];
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    [ESB_VARIABLE, GATEWAY_VARIABLE].into_iter().chain(super::credentials::variables())
+}
 
 /// The servers' own timeouts plus 5 s (wire facts, section 1, no. 11), so that
 /// it is they who give up, and say so.
@@ -59,8 +60,8 @@ pub struct Settings {
     pub summary: SummaryForm,
     /// The server.
     pub target: Target,
-    /// Who calls it.
-    pub credentials: Credentials,
+    /// Where it is found who calls it.
+    pub credentials: Origin,
     /// How it is reached.
     pub reach: Reach,
     /// The limits on requests.
@@ -77,6 +78,10 @@ pub struct Settings {
     pub progress: progress::Look,
     /// Whether people are told things at once.
     pub voice: Voice,
+    /// How much is logged: the number of `-v`.
+    pub verbosity: u8,
+    /// How logs are written.
+    pub log_format: LogFormat,
 }
 
 /// Whether people are told things at once.
@@ -128,13 +133,13 @@ impl Settings {
     /// Where something is missing, or contradicts something else.
     pub fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
         let RunArgs { input, look, output, server, gates, again, looks } = args;
-        let LooksArgs { progress, quiet } = looks;
+        let LooksArgs { progress, quiet, verbose, log_format } = looks;
         let InputArgs { input, format, on_invalid, limit } = input;
         let LookArgs { dry_run, check, esb_legacy_get } = look;
         let OutputArgs { outputs, force, json } = output;
         let summary = if json { SummaryForm::Json } else { SummaryForm::Text };
         check_outputs(&outputs, summary)?;
-        let (target, reach) = server_settings(server, environment)?;
+        let Server { target, reach, credentials } = server_settings(server, environment)?;
         let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
             gates;
         let AgainArgs { retries, backoff, throttle_patience, outage_patience, already_started } =
@@ -153,7 +158,7 @@ impl Settings {
             existing: if force { Existing::Overwrite } else { Existing::Refuse },
             summary,
             target,
-            credentials: credentials(environment)?,
+            credentials,
             reach,
             limits: Limits {
                 rate,
@@ -171,6 +176,8 @@ impl Settings {
                 AlreadyStartedArg::Fail => AlreadyStarted::Fail,
             },
             progress: if quiet { progress::Look::None } else { progress_look(progress) },
+            verbosity: verbose,
+            log_format,
             voice: if quiet { Voice::HeldBack } else { Voice::Open },
         })
     }
@@ -220,12 +227,27 @@ fn input_settings(
     }
 }
 
+struct Server {
+    target: Target,
+    reach: Reach,
+    credentials: Origin,
+}
+
 fn server_settings(
     server: ServerArgs,
     environment: Environment<'_>,
-) -> Result<(Target, Reach), SettingsError> {
-    let ServerArgs { esb, gateway, gateway_stage, cacert, insecure, timeout, connect_timeout } =
-        server;
+) -> Result<Server, SettingsError> {
+    let ServerArgs {
+        esb,
+        gateway,
+        gateway_stage,
+        app_secret_file,
+        token_file,
+        cacert,
+        insecure,
+        timeout,
+        connect_timeout,
+    } = server;
     let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
     let as_esb = |source, url: &str| match Esb::new(url) {
         Ok(esb) => Ok(Target::Esb(esb)),
@@ -258,21 +280,9 @@ fn server_settings(
         cacert,
         identity: if insecure { Identity::AnyCertificate } else { Identity::Proven },
     };
-    Ok((target, reach))
-}
-
-/// A token beats a username.
-fn credentials(environment: Environment<'_>) -> Result<Credentials, SettingsError> {
-    let variable = |name| environment(name).filter(|value: &String| !value.is_empty());
-    let needed = |name| variable(name).ok_or(SettingsError::NoCredential(name));
-    let app_code = needed("BK_APP_CODE")?;
-    let app_secret = Secret::new(&needed("BK_APP_SECRET")?);
-    let user = match (variable("BK_TOKEN"), variable("BK_USERNAME")) {
-        (Some(token), _) => User::Token(Secret::new(&token)),
-        (None, Some(name)) => User::Name(name),
-        (None, None) => return Err(SettingsError::NoCredential("BK_TOKEN or BK_USERNAME")),
-    };
-    Ok(Credentials { app_code, app_secret, user })
+    let files = Files { app_secret: app_secret_file, token: token_file };
+    let credentials = Origin::find(files, environment)?;
+    Ok(Server { target, reach, credentials })
 }
 
 /// The settings do not hold together.
@@ -309,9 +319,9 @@ pub enum SettingsError {
         /// What is wrong.
         error: TargetError,
     },
-    /// A credential that is missing.
-    #[error("no credentials: {0} is not set")]
-    NoCredential(&'static str),
+    /// Credentials that cannot be had.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
 }
 
 #[cfg(test)]
@@ -375,24 +385,5 @@ mod tests {
         assert_eq!(timeout(&["--esb", "http://h"]), 35);
         assert_eq!(timeout(&["--gateway", "http://h"]), 125);
         assert_eq!(timeout(&["--esb", "http://h", "--timeout", "7s"]), 7);
-    }
-
-    #[test]
-    fn a_token_beats_a_username_and_one_of_them_is_needed() {
-        let esb = ["--esb", "http://h"];
-        let user =
-            |variables: &[(&str, &str)]| settings(&esb, variables).map(|s| s.credentials.user);
-        let token = user(&with(&[("BK_USERNAME", "me")]));
-        assert!(matches!(token, Ok(User::Token(token)) if token.expose() == "t0ken"));
-        let name = user(&[WHO[0], WHO[1], ("BK_USERNAME", "me")]);
-        assert!(matches!(name, Ok(User::Name(name)) if name == "me"));
-        for (variables, missing) in [
-            (&WHO[..2], "BK_TOKEN or BK_USERNAME"),
-            (&WHO[1..], "BK_APP_CODE"),
-            (&[WHO[0], WHO[2]][..], "BK_APP_SECRET"),
-        ] {
-            let error = user(variables).err().unwrap().to_string();
-            assert!(error.contains(missing), "{error}");
-        }
     }
 }

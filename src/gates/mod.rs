@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
+use tracing::debug;
 
 use crate::answer::{Answer, Contact, Verdict, Whom};
 use crate::rate::Rate;
@@ -203,6 +204,10 @@ impl Gates {
                     starved = throttle.starved(now);
                     state.tally.throttled += 1;
                     state.tally.holds += u64::from(began == Began::Hold);
+                    if began == Began::Hold {
+                        let pause = throttle_pause(hold.whom, pass.business, &mut state, now);
+                        debug!(whom = ?hold.whom, business = %pass.business, ?pause, stated = ?hold.stated, "held");
+                    }
                 }
                 failure.contact
             }
@@ -241,6 +246,20 @@ impl Gates {
         // Nothing that holds the lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long a hold that has just begun lasts.
+fn throttle_pause<T>(
+    whom: Whom,
+    business: Business,
+    state: &mut State<T>,
+    now: Instant,
+) -> Option<Duration> {
+    let throttle = match whom {
+        Whom::Business => state.business(business, now).throttle,
+        Whom::Everyone => state.everyone,
+    };
+    throttle.held(now).map(|until| until - now)
 }
 
 impl Pass {

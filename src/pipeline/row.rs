@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
+use tracing::{debug, info};
 
 use crate::answer::{Answer, FailureClass, Verdict};
-use crate::api::Client;
+use crate::api::{Client, Renewal};
 use crate::gates::{Gates, Known, Turn};
 use crate::record::{Attempted, Ending, KnownBy, Outcome, Record};
 use crate::request_id::{RequestId, RunId};
-use crate::retry::{Attempt, Backoff, Next, Policy, Situation};
+use crate::retry::{Attempt, Backoff, Next, Policy, Situation, Stop};
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
 use crate::stats::Latencies;
@@ -120,7 +121,7 @@ async fn send_until_settled(
     task: &Task,
     tries: &mut Tries,
 ) -> (Outcome, Ending) {
-    let Parts { gates, policy, shutdown, .. } = &launch.parts;
+    let Parts { client, gates, policy, shutdown, .. } = &launch.parts;
     let mut turn = Turn::First;
     loop {
         let Ok(pass) = gates.pass(task.business, turn).await else { return tries.cut_off() };
@@ -129,11 +130,13 @@ async fn send_until_settled(
         }
         let sent = pass.sent();
         let id = tries.next_id(&launch.parts.run, line);
+        let caller = client.caller();
         // The request's future is large, so it exists only while the request is out.
-        let answer = Box::pin(launch.parts.client.start(task, &id)).await;
+        let answer = Box::pin(client.start(&caller, task, &id)).await;
         let latency = sent.elapsed();
         launch.latencies.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
         let known = gates.heard(pass, &answer);
+        log_attempt(line, tries.attempts, &id, latency, &answer);
         tries.note(id, launch.parts.clock.read(sent), latency, &answer);
 
         let failure = match answer.verdict {
@@ -146,7 +149,13 @@ async fn send_until_settled(
             shutdown.drain(Cause::Outage { lasted, message: answer.reply.message });
             return tries.cut_off();
         }
-        match policy.next(&failure, tries.situation(failure.class, known)) {
+        let situation = tries.situation(failure.class, known);
+        let next = policy.next(&failure, situation);
+        debug!(line, attempt = tries.attempts, class = %failure.class, ?next, ?situation, "decided");
+        match next {
+            Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
+                debug!(line, "sent again, with credentials that were not refused yet");
+            }
             Next::GiveUp => return settled(tries.given_up(failure.class)),
             Next::Stop(stop) => {
                 shutdown.drain(Cause::Answer { stop, message: answer.reply.message });
@@ -161,6 +170,29 @@ async fn send_until_settled(
         }
         turn = Turn::Again;
     }
+}
+
+/// One line an attempt. Texts of the server are written as literals, in which a
+/// terminal finds nothing to obey.
+fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answer: &Answer) {
+    let verdict = match &answer.verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::AlreadyStarted => "already_started",
+        Verdict::Failed(failure) => failure.class.as_str(),
+    };
+    let reply = &answer.reply;
+    info!(
+        line,
+        attempt,
+        client_request_id = %id,
+        verdict,
+        http_status = reply.http_status,
+        latency_ms = latency.as_millis(),
+        code = ?reply.code,
+        message = ?reply.message,
+        request_id = ?reply.request_id,
+        "attempt"
+    );
 }
 
 const fn settled(outcome: Outcome) -> (Outcome, Ending) {

@@ -64,3 +64,45 @@ fn quiet_is_nothing_at_all_unless_something_is_wrong() {
     let words = ["run", "no.csv", "-o", "t.csv", "-q", "--esb", &url];
     folder.run(&words).exits(2).says(&["no.csv"]);
 }
+
+#[test]
+fn logs_tell_attempts_and_decisions_to_people_and_programs() {
+    let (mock, folder) = scene();
+    let url = mock.url();
+    let words = ["run", "bad.csv", "-o", "r.csv", "--force", "--esb", &url];
+    let quiet = folder.run(&words).exits(1);
+    assert!(!quiet.stderr().contains("attempt"), "{quiet}");
+    folder.run(&[&words[..], &["-v"]].concat()).exits(1).says(&[
+        "INFO attempt line=1 attempt=1",
+        "verdict=\"permission\"",
+        "-s1-l1-a1",
+    ]);
+    folder.run(&[&words[..], &["-vv"]].concat()).exits(1).says(&["DEBUG decided", "next=GiveUp"]);
+    let json = folder.run(&[&words[..], &["-v", "--log-format", "json"]].concat()).exits(1);
+    let told = json.stderr();
+    let event = told.lines().find(|line| line.starts_with('{')).unwrap();
+    let event: serde_json::Value = serde_json::from_str(event).unwrap();
+    assert_eq!((&event["line"], &event["verdict"]), (&1.into(), &"permission".into()));
+    let mut program = folder.program(&words);
+    let run = folder.start(program.env("RUST_LOG", "trace")).wait().exits(1);
+    assert!(run.stderr().contains("decided") && !run.stderr().contains("hyper"), "{run}");
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = folder.run(&["completions", shell]).exits(0).stdout();
+        assert!(script.contains("bk-launch") && script.contains("throttle-patience"), "{shell}");
+    }
+    let manual = folder.run(&["man"]).exits(0).stdout();
+    assert!(manual.contains(".TH bk-launch 1") && manual.contains(".TH bk-launch-run 1"));
+}
+
+#[test]
+fn a_misspelt_word_suggests_the_near_one() {
+    let folder = Folder::new();
+    folder.run(&["run", "--rte", "5/s"]).exits(2).says(&["--rate"]);
+    folder.run(&["rum"]).exits(2).says(&["run"]);
+    folder.run(&["completion", "bash"]).exits(2).says(&["completions"]);
+}

@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod credentials;
 mod demo;
 mod draining;
 mod fairness;

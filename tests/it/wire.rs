@@ -88,7 +88,7 @@ pub fn judge(bytes: Vec<u8>) -> Answer {
     let task = Task { business: Business { scope: Scope::CmdbBiz, id }, id };
     let request = RequestId::new(&RunId::new("2026-12-01T22:00:00Z".parse().unwrap(), 1), 1, 2, 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(client.start(&task, &request))
+    runtime.block_on(client.start(&client.caller(), &task, &request))
 }
 
 fn verdict_word(answer: &Answer) -> String {
