@@ -132,6 +132,7 @@ impl Shutdown {
                 while stream.recv().await.is_some() && sender.send(caught).await.is_ok() {}
             });
         }
+        catch_file_size_limit()?;
         let shutdown = self.clone();
         tokio::spawn(async move {
             if let Some(first) = received.recv().await {
@@ -143,6 +144,15 @@ impl Shutdown {
         });
         Ok(())
     }
+}
+
+/// A file that may not grow raises SIGXFSZ, which kills. Once it is caught, the
+/// write fails with an error that can be told.
+fn catch_file_size_limit() -> Result<(), std::io::Error> {
+    const SIGXFSZ: i32 = 25;
+    let mut caught = signal(SignalKind::from_raw(SIGXFSZ))?;
+    tokio::spawn(async move { while caught.recv().await.is_some() {} });
+    Ok(())
 }
 
 /// Whether the program was started with this signal ignored. Where there is no

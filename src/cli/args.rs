@@ -190,10 +190,10 @@ pub struct ServerArgs {
     #[arg(long)]
     pub insecure: bool,
     /// For one request and its answer [default: 35s by ESB, 125s by gateway].
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub timeout: Option<Duration>,
     /// For a connection.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "5s")]
     pub connect_timeout: Duration,
 }
 
@@ -211,13 +211,13 @@ pub struct GateArgs {
     #[arg(long, value_name = "RATE", default_value = "unlimited", allow_hyphen_values = true)]
     pub rate_per_biz: Rate,
     /// Requests in flight.
-    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, allow_negative_numbers = true)]
     pub concurrency: NonZeroUsize,
     /// Requests in flight of one business.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub concurrency_per_biz: Option<NonZeroUsize>,
     /// Rows that may be open: waiting for their turn, a hold or a retry.
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one, allow_negative_numbers = true)]
     pub lookahead: NonZeroUsize,
 }
 
@@ -226,16 +226,16 @@ pub struct GateArgs {
 #[command(next_help_heading = "Retries")]
 pub struct AgainArgs {
     /// Sends of a row after the first; throttled answers and probes of an outage do not count.
-    #[arg(long, value_name = "N", default_value = "4")]
+    #[arg(long, value_name = "N", default_value = "4", allow_negative_numbers = true)]
     pub retries: u32,
     /// The wait before a retry: its first value, doubled up to the last.
     #[arg(long, value_name = "FROM..TO", default_value = "500ms..30s")]
     pub backoff: Backoff,
     /// How long a row may be throttled while nothing of its business is accepted.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15m")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub throttle_patience: Duration,
     /// How long the server may be gone before the run stops.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15m")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub outage_patience: Duration,
     /// How a task counts that somebody else had started.
     #[arg(long, value_enum, default_value_t = AlreadyStartedArg::Ok)]

@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod bad_input;
 mod credentials;
 mod demo;
 mod draining;
