@@ -1,0 +1,98 @@
+//! What a row costs from its line to its record, against the mock in a thread of
+//! its own: whole launches of a thousand rows.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark may end by a panic")]
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use bk_launch::api::credentials::{Credentials, User};
+use bk_launch::api::esb::Esb;
+use bk_launch::api::target::Target;
+use bk_launch::api::{Client, Identity, Reach};
+use bk_launch::gates::Limits;
+use bk_launch::input::{Format, open_stream};
+use bk_launch::mock::{Behaviour, Memory, Mock};
+use bk_launch::pipeline::{Clock, Pipeline, Source};
+use bk_launch::progress::{Look, Progress};
+use bk_launch::rate::Rate;
+use bk_launch::record::AlreadyStarted;
+use bk_launch::report::{Destination, Existing};
+use bk_launch::request_id::RunId;
+use bk_launch::retry::Policy;
+use bk_launch::secret::Secret;
+use bk_launch::shutdown::Shutdown;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+
+const ROWS: u64 = 1_000;
+
+fn client(mock: &Mock) -> Client {
+    let target = Target::Esb(Esb::new(&mock.url()).unwrap());
+    let credentials = Credentials {
+        app_code: "app".into(),
+        app_secret: Secret::new("a secret"),
+        user: User::Token(Secret::new("a token")),
+    };
+    let reach = Reach {
+        timeout: Duration::from_secs(35),
+        connect_timeout: Duration::from_secs(5),
+        cacert: None,
+        identity: Identity::Proven,
+    };
+    Client::new(target, credentials, &reach, 64).unwrap()
+}
+
+fn pipeline(mock: &Mock, list: &str) -> Pipeline {
+    let list = std::io::Cursor::new(list.to_owned().into_bytes());
+    let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
+    let report = Destination::file(Path::new("/dev/null"), Existing::Refuse).unwrap();
+    let slots = NonZeroUsize::new(64).unwrap();
+    Pipeline {
+        rows: opened.rows,
+        source: Source::File,
+        lookahead: NonZeroUsize::new(10_000).unwrap(),
+        limit: None,
+        limits: Limits {
+            rate: Rate::Unlimited,
+            burst: None,
+            rate_per_biz: Rate::Unlimited,
+            slots,
+            slots_per_biz: None,
+            backoff: "500ms..30s".parse().unwrap(),
+        },
+        client: client(mock),
+        policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },
+        outage_patience: Duration::from_mins(15),
+        already_started: AlreadyStarted::Ok,
+        progress: Progress::begin(Look::None, None, Rate::Unlimited, Instant::now()),
+        reports: vec![report.begin(&opened.columns, &TimeZone::UTC).unwrap()],
+        shutdown: Shutdown::default(),
+        run: RunId::new(Timestamp::now(), 1),
+        clock: Clock { wall: Timestamp::now(), at: Instant::now() },
+        seed: 1,
+    }
+}
+
+fn launch(c: &mut Criterion) {
+    let behaviour = Behaviour { memory: Memory::Counts, ..Behaviour::default() };
+    let mock = Mock::start(behaviour, 0).unwrap();
+    let rows: Vec<_> = (1..=ROWS).map(|task| format!("{},{task}", task % 50 + 1)).collect();
+    let list = rows.join("\n");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut group = c.benchmark_group("pipeline");
+    group.throughput(Throughput::Elements(ROWS)).sample_size(20);
+    group.bench_function("launch", |b| {
+        b.iter(|| {
+            let ended = runtime.block_on(async { pipeline(&mock, &list).run().await });
+            assert_eq!(ended.summary.rows(), ROWS);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, launch);
+criterion_main!(benches);
