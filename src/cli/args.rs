@@ -22,7 +22,7 @@ use crate::retry::Backoff;
 /// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
 /// what became of every one.
 #[derive(Debug, Parser)]
-#[command(name = "bk-launch", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "bk-launch", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -71,7 +71,7 @@ Exit codes:
 
 /// The flags of `run`.
 #[derive(Debug, Args)]
-#[command(after_help = RUN_EXAMPLES)]
+#[command(after_long_help = RUN_EXAMPLES)]
 pub struct RunArgs {
     /// What is to be started.
     #[command(flatten)]

@@ -128,7 +128,7 @@ fn next_steps(tasks: &Path) -> String {
     format!(
         "
 what to try next:
-  a server that stays:    bk-launch mock --port 8080 --fault 502=5% --throttle 3=2/m
+  a server that stays:    bk-launch mock --port 8080 --fault 502=5% --throttle 3=2/s
   the same list there:    BK_APP_CODE=demo BK_APP_SECRET=demo-secret BK_TOKEN=demo-token \\
                             bk-launch run {tasks} -o report.csv --esb http://127.0.0.1:8080
   all flags of a run:     bk-launch run --help"

@@ -22,7 +22,7 @@ It listens on this machine alone. Every task exists and can be started once.";
 
 /// The flags of `mock`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub struct MockArgs {
     /// The port; 0 is a free one, and is printed.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]

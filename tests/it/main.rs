@@ -20,6 +20,7 @@ mod looks;
 mod outage;
 mod pace;
 mod plan;
+mod recipes;
 mod report;
 mod routes;
 mod run;
