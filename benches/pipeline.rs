@@ -54,6 +54,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     Pipeline {
         rows: opened.rows,
         source: Source::File,
+        expected: None,
         lookahead: NonZeroUsize::new(10_000).unwrap(),
         limit: None,
         limits: Limits {

@@ -38,7 +38,7 @@ impl Secret {
     /// stands in every text, and hiding it would leave nothing of the report.
     #[must_use]
     pub fn mask(&self, text: String) -> String {
-        if self.0.len() < 4 || !text.contains(&*self.0) {
+        if self.0.len() < 4 || self.0.len() > text.len() || !text.contains(&*self.0) {
             return text;
         }
         text.replace(&*self.0, "***")

@@ -157,6 +157,15 @@ impl Task {
     }
 }
 
+impl Business {
+    /// The business of the task with this [key](Task::key).
+    #[must_use]
+    pub const fn of_key(key: u128) -> Self {
+        let scope = if key & 1 == 1 { Scope::Project } else { Scope::CmdbBiz };
+        Self { scope, id: Id((key >> 64) as u64) }
+    }
+}
+
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {} of {}", self.id, self.business)
@@ -226,6 +235,7 @@ mod tests {
         fn keys_tell_tasks_apart(a in any_task(), b in any_task()) {
             prop_assert_eq!(a.key() == b.key(), a == b);
             prop_assert!(a.key() >> 127 == 0);
+            prop_assert_eq!(Business::of_key(a.key()), a.business);
         }
 
         #[test]

@@ -50,9 +50,9 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
     let from = From::look_through(&settings.input, settings.on_invalid)?;
     let credentials = settings.credentials.read()?;
     let line = plan_of(&settings, &credentials, &from).to_string();
-    let rows = match &from {
-        From::File(checked) => Some(checked.rows),
-        From::Stream => None,
+    let (rows, expected) = match &from {
+        From::File(checked) => (Some(checked.rows), Some(checked.launchable())),
+        From::Stream => (None, None),
     };
     let slots = settings.limits.slots.get();
     let client = Client::new(settings.target, credentials, &settings.reach, slots)?
@@ -64,6 +64,7 @@ pub fn launch(settings: Settings) -> Result<Ended, Failure> {
     let pipeline = Pipeline {
         rows: opened.rows,
         source: from.kind(),
+        expected,
         lookahead: settings.lookahead,
         limit: settings.limit,
         limits: settings.limits.clone(),

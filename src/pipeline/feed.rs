@@ -28,15 +28,14 @@ pub enum Fed {
     Failed(InputError),
 }
 
-/// Starts the thread.
-pub fn start(rows: Rows) -> mpsc::Receiver<Fed> {
+/// Starts the thread; `expected` tasks make room once, where their number is known.
+pub fn start(rows: Rows, expected: Option<u64>) -> mpsc::Receiver<Fed> {
     let (sender, receiver) = mpsc::channel(BATCH);
-    thread::spawn(move || feed(rows, &sender));
+    thread::spawn(move || feed(rows, Seen::with_room_for(expected), &sender));
     receiver
 }
 
-fn feed(rows: Rows, sender: &mpsc::Sender<Fed>) {
-    let mut seen = Seen::default();
+fn feed(rows: Rows, mut seen: Seen, sender: &mpsc::Sender<Fed>) {
     for row in rows {
         let (fed, goes_on) = match row {
             Ok(row) => (tell_apart(row, &mut seen), true),
@@ -59,10 +58,14 @@ fn tell_apart(row: Row, seen: &mut Seen) -> Fed {
 }
 
 /// The tasks that came by: 16 bytes each, and what a hash table needs around them.
-#[derive(Default)]
 struct Seen(HashSet<u128>);
 
 impl Seen {
+    fn with_room_for(expected: Option<u64>) -> Self {
+        let expected = usize::try_from(expected.unwrap_or_default()).unwrap_or_default();
+        Self(HashSet::with_capacity(expected))
+    }
+
     fn is_new(&mut self, task: &Task) -> bool {
         self.0.insert(task.key())
     }

@@ -49,6 +49,8 @@ pub struct Pipeline {
     pub rows: Rows,
     /// Whether the rows have an end that can be waited for.
     pub source: Source,
+    /// How many tasks there are, where that is known before.
+    pub expected: Option<u64>,
     /// How many rows may be open: handed out, and their records not yet written.
     pub lookahead: NonZeroUsize,
     /// How many rows are launched at most; the others are pending.
@@ -136,7 +138,7 @@ impl Pipeline {
             self.seed,
         ));
 
-        let fed = feed::start(rows);
+        let fed = feed::start(rows, self.expected);
         let written = Arc::new(Written::default());
         let (batches, received) = mpsc::channel(4);
         let collector = {

@@ -137,16 +137,23 @@ async fn send_until_settled(
         launch.latencies.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
         let known = gates.heard(pass, &answer);
         log_attempt(line, tries.attempts, &id, latency, &answer);
-        tries.note(id, launch.parts.clock.read(sent), latency, &answer);
-
-        let failure = match answer.verdict {
+        let Answer { verdict, reply } = answer;
+        tries.last = Some(Box::new(Attempted {
+            id,
+            sent: launch.parts.clock.read(sent),
+            latency,
+            reply,
+            class: None,
+        }));
+        let failure = match verdict {
             Verdict::Accepted => return settled(Outcome::Started(KnownBy::Reply)),
             Verdict::AlreadyStarted => return settled(tries.already_started()),
             Verdict::Failed(failure) => failure,
         };
+        tries.failed(failure.class);
         if let Some(lasted) = known.outage.filter(|lasted| *lasted >= launch.parts.outage_patience)
         {
-            shutdown.drain(Cause::Outage { lasted, message: answer.reply.message });
+            shutdown.drain(Cause::Outage { lasted, message: tries.message() });
             return tries.cut_off();
         }
         let situation = tries.situation(failure.class, known);
@@ -158,7 +165,7 @@ async fn send_until_settled(
             }
             Next::GiveUp => return settled(tries.given_up(failure.class)),
             Next::Stop(stop) => {
-                shutdown.drain(Cause::Answer { stop, message: answer.reply.message });
+                shutdown.drain(Cause::Answer { stop, message: tries.message() });
                 return tries.cut_off();
             }
             Next::WhenHeldNoMore => {}
@@ -205,17 +212,20 @@ impl Tries {
         RequestId::new(run, SESSION, line, self.attempts)
     }
 
-    fn note(&mut self, id: RequestId, sent: Timestamp, latency: Duration, answer: &Answer) {
-        let class = match &answer.verdict {
-            Verdict::Accepted | Verdict::AlreadyStarted => None,
-            Verdict::Failed(failure) => Some(failure.class),
-        };
-        let reply = answer.reply.clone();
-        self.last = Some(Box::new(Attempted { id, sent, latency, reply, class }));
-        // "Already started" is judged by what was in doubt before it.
-        if class.is_some_and(FailureClass::may_have_started) {
+    /// The last attempt failed. "Already started" is judged by what was in doubt
+    /// before it.
+    fn failed(&mut self, class: FailureClass) {
+        if let Some(last) = &mut self.last {
+            last.class = Some(class);
+        }
+        if class.may_have_started() {
             self.doubt = Doubt::MayHaveStarted;
         }
+    }
+
+    /// What the server said last.
+    fn message(&self) -> Box<str> {
+        self.last.as_ref().map(|last| last.reply.message.clone()).unwrap_or_default()
     }
 
     /// Counts an attempt of this class, unless it is one that does not count:

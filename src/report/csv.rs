@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use csv::{Terminator, Writer, WriterBuilder};
 use jiff::tz::TimeZone;
 
-use super::{Report, stamp};
+use super::{Report, Stamps};
 use crate::formula::guard;
 use crate::record::{Attempted, COLUMNS, Record};
 use crate::row::Columns;
@@ -13,7 +13,7 @@ use crate::row::Columns;
 /// A report of separated values.
 pub struct Csv<W: Write> {
     writer: Writer<W>,
-    zone: TimeZone,
+    stamps: Stamps,
     columns: usize,
     /// Reused for every field that is not a text already.
     field: String,
@@ -31,7 +31,7 @@ impl<W: Write> Csv<W> {
         let head = COLUMNS.into_iter().map(Into::into).chain(further);
         writer.write_record(head.map(|name: std::borrow::Cow<'_, str>| name.into_owned()))?;
         writer.flush()?;
-        Ok(Self { writer, zone, columns: columns.len(), field: String::new() })
+        Ok(Self { writer, stamps: Stamps::new(zone), columns: columns.len(), field: String::new() })
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {
@@ -104,8 +104,11 @@ impl<W: Write + Send> Report for Csv<W> {
         self.last(last)?;
         self.error(record)?;
         self.plain(Some(record.attempts))?;
-        let sent = last.map(|last| stamp(last.sent, &self.zone));
-        self.plain(sent)?;
+        self.field.clear();
+        if let Some(last) = last {
+            self.stamps.write(last.sent, &mut self.field).map_err(io::Error::other)?;
+        }
+        self.writer.write_field(&self.field)?;
         self.plain(last.map(|last| last.latency.as_millis()))?;
         self.plain(record.elapsed.map(|elapsed| elapsed.as_millis()))?;
         self.carried(record)?;

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::CompactFormatter;
 
-use super::{Report, stamp};
+use super::{Report, Stamps};
 use crate::record::{KnownBy, Record};
 use crate::row::Columns;
 
@@ -18,13 +18,16 @@ use crate::row::Columns;
 pub struct JsonLines<W: Write> {
     out: BufWriter<W>,
     columns: Columns,
-    zone: TimeZone,
+    stamps: Stamps,
+    /// When the record's last request left.
+    sent: String,
 }
 
 impl<W: Write> JsonLines<W> {
     /// A report with the input's further columns.
     pub fn new(out: W, columns: Columns, zone: TimeZone) -> Self {
-        Self { out: BufWriter::with_capacity(64 * 1024, out), columns, zone }
+        let out = BufWriter::with_capacity(64 * 1024, out);
+        Self { out, columns, stamps: Stamps::new(zone), sent: String::new() }
     }
 
     fn object(&mut self, record: &Record) -> serde_json::Result<()> {
@@ -62,8 +65,7 @@ impl<W: Write> JsonLines<W> {
         };
         map.serialize_entry("error", &error)?;
         map.serialize_entry("attempts", &record.attempts)?;
-        let sent = last.map(|last| stamp(last.sent, &self.zone));
-        map.serialize_entry("started_at", &sent)?;
+        map.serialize_entry("started_at", &last.map(|_| &*self.sent))?;
         map.serialize_entry("latency_ms", &last.map(|last| last.latency.as_millis()))?;
         map.serialize_entry("elapsed_ms", &record.elapsed.map(|elapsed| elapsed.as_millis()))?;
         for (at, name) in self.columns.iter().enumerate() {
@@ -75,6 +77,10 @@ impl<W: Write> JsonLines<W> {
 
 impl<W: Write + Send> Report for JsonLines<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
+        self.sent.clear();
+        if let Some(last) = &record.last {
+            self.stamps.write(last.sent, &mut self.sent).map_err(io::Error::other)?;
+        }
         self.object(record)?;
         self.out.write_all(b"\n")
     }

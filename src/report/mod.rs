@@ -34,9 +34,33 @@ pub trait Report: Send {
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// A time as reports tell it: RFC 3339, with milliseconds and the offset.
-fn stamp(time: Timestamp, zone: &TimeZone) -> String {
-    time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+/// Writes times as reports tell them: RFC 3339, with milliseconds and the offset.
+struct Stamps {
+    zone: TimeZone,
+    /// The last second that was written, and what stands before and after its
+    /// milliseconds: most records share theirs with the one before.
+    second: Option<(i64, String, String)>,
+}
+
+impl Stamps {
+    const fn new(zone: TimeZone) -> Self {
+        Self { zone, second: None }
+    }
+
+    fn write(&mut self, time: Timestamp, into: &mut String) -> fmt::Result {
+        use fmt::Write as _;
+        let second = time.as_second();
+        let millis = time.subsec_millisecond();
+        if self.second.as_ref().is_none_or(|(known, ..)| *known != second) {
+            let time = time.to_zoned_datetime(self.zone.clone());
+            let before = time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            self.second = Some((second, before, time.strftime("%:z").to_string()));
+        }
+        match &self.second {
+            Some((_, before, after)) => write!(into, "{before}.{millis:03}{after}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The forms of a report.
