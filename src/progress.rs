@@ -4,7 +4,8 @@
 //! that others write to standard error go [`aside`], so that no bar is torn.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,17 @@ pub struct Standing {
     pub requests: u64,
     /// The pause that is kept, if one is.
     pub pause: Option<Pause>,
+    /// Whether more rows could be opened.
+    pub room: Room,
+}
+
+/// Whether more rows could be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// They could.
+    Free,
+    /// As many as `--lookahead` allows are open, and all of them wait.
+    AllWait,
 }
 
 /// A pause that somebody is held for.
@@ -127,10 +139,10 @@ impl Progress {
     }
 
     /// Shows how things stand.
-    #[expect(clippy::print_stderr, reason = "a plain look writes its lines there")]
     pub fn show(&mut self, standing: &Standing, now: Instant) {
         if let Some(line) = self.drawn(standing, now) {
-            eprintln!("{line}");
+            // Whoever closed standard error does not want to know.
+            drop(writeln!(io::stderr(), "{line}"));
         }
     }
 
@@ -170,6 +182,9 @@ impl Progress {
         let mut line = format!("{good} good, {bad} bad");
         if let Some(pause) = &standing.pause {
             let _ = write!(line, "; {}", pause.text());
+        }
+        if standing.room == Room::AllWait {
+            line.push_str("; all rows of --lookahead wait, a larger one may go on");
         }
         let _ = write!(line, "; {:.1}/s of {}", self.achieved(), self.wanted);
         if let Some(left) = self.left(*done, now) {
@@ -237,7 +252,16 @@ mod tests {
     use crate::task::Scope;
 
     fn standing(done: u64, requests: u64) -> Standing {
-        Standing { done, good: done, bad: 0, waiting: 4, in_flight: 2, requests, pause: None }
+        Standing {
+            done,
+            good: done,
+            bad: 0,
+            waiting: 4,
+            in_flight: 2,
+            requests,
+            pause: None,
+            room: Room::Free,
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -264,6 +288,14 @@ mod tests {
         ] {
             assert_eq!(Pause { who, left: Duration::from_millis(11_200) }.text(), text);
         }
+    }
+
+    #[test]
+    fn when_all_of_the_lookahead_waits_the_flag_is_named() {
+        let now = Instant::now();
+        let mut progress = Progress::begin(Look::Plain, None, Rate::Unlimited, now);
+        let full = Standing { room: Room::AllWait, ..standing(5, 5) };
+        assert!(progress.drawn(&full, now).unwrap().contains("all rows of --lookahead wait"));
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //!
 //! Each command is a file. Only this module and those in it talk to a terminal.
 
-#![expect(clippy::print_stderr, reason = "the face tells people what happens, on stderr")]
-
 mod args;
 mod check;
 mod credentials;
@@ -20,7 +18,7 @@ mod settings;
 mod terminal;
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
@@ -72,8 +70,13 @@ fn tell(what: &dyn Display) {
     let mut held = HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner);
     match held.as_mut() {
         Some(held) => held.push(what.to_string()),
-        None => aside(|| eprintln!("{what}")),
+        None => aside(|| write_line(what)),
     }
+}
+
+/// Whoever closed standard error does not want to know.
+fn write_line(what: &dyn Display) {
+    drop(writeln!(io::stderr(), "{what}"));
 }
 
 /// What was told while everything is held back.
@@ -88,7 +91,7 @@ fn hold_back() {
 fn end(exit: Exit) -> Exit {
     let held = HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner).take();
     if exit != Exit::Good {
-        held.into_iter().flatten().for_each(|what| eprintln!("{what}"));
+        held.into_iter().flatten().for_each(|what| write_line(&what));
     }
     exit
 }

@@ -23,11 +23,12 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
+use tracing::debug;
 
 use crate::api::Client;
 use crate::gates::{self, Gates, Limits, Tally};
 use crate::input::{InputError, Rows};
-use crate::progress::{Held, Pause, Progress, Standing};
+use crate::progress::{Held, Pause, Progress, Room, Standing};
 use crate::record::{AlreadyStarted, Ending, Outcome, Record};
 use crate::report::{Open, ReportError};
 use crate::request_id::RunId;
@@ -264,6 +265,14 @@ impl Onlooker {
             }
         });
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let is_full = self.permits.taken() == u64::from(self.permits.all);
+        let held = matches!(glimpse.held, Some(gates::Held::Businesses(..)));
+        let room = if is_full && held && glimpse.in_flight == 0 {
+            debug!("all rows of --lookahead wait for businesses that are held");
+            Room::AllWait
+        } else {
+            Room::Free
+        };
         Standing {
             done: count(&self.written.done),
             good: count(&self.written.good),
@@ -272,6 +281,7 @@ impl Onlooker {
             in_flight: glimpse.in_flight,
             requests: glimpse.requests,
             pause,
+            room,
         }
     }
 }

@@ -168,6 +168,7 @@ fn a_terminal_without_an_input_is_told_so() {
 }
 
 #[test]
+#[ignore = "needs user namespaces, which some systems forbid"]
 fn a_folder_that_is_read_only() {
     let folder = Folder::new();
     folder.file("t.csv", "2,3\n");
@@ -180,6 +181,7 @@ fn a_folder_that_is_read_only() {
 }
 
 #[test]
+#[ignore = "needs user namespaces, which some systems forbid"]
 fn a_disk_that_is_full_stops_the_run() {
     let mock = Mock::start(Behaviour::default(), 0).unwrap();
     let folder = Folder::new();
@@ -215,6 +217,12 @@ fn standard_output_that_is_closed_is_no_error() {
     let line =
         format!("PROGRAM run t.csv -o r.csv --json --esb {} | true; echo done >&2", mock.url());
     shell(&folder, &["sh", "-c"], &line).says(&["2 rows: 2 started", "done"]);
+    let line = format!(
+        "PROGRAM run t.csv -o s.csv -v --esb {} 2>&1 | true; test ${{PIPESTATUS[0]}} = 0",
+        mock.url()
+    );
+    shell(&folder, &["bash", "-c"], &line).exits(0);
+    assert_eq!(folder.report("s.csv").lines.len(), 2);
     for command in ["demo", "completions bash", "man"] {
         let line = format!("PROGRAM {command} | true");
         let ended = shell(&folder, &["bash", "-o", "pipefail", "-c"], &line).exits(0);
