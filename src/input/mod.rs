@@ -4,29 +4,28 @@
 //! [checked](check) as a whole before anything is done with it; a stream comes as
 //! it comes.
 
+mod check;
 mod csv;
+mod error;
 mod fields;
 mod jsonl;
 mod layout;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::row::{Columns, Fault, Row};
-use crate::task::{Business, Task};
+use crate::row::{Columns, Row};
+pub use check::{Checked, check, check_stream};
+pub use error::InputError;
 use jsonl::{Keys, NewKeys};
 
 /// A record longer than this is no row: memory must not depend on the input.
 const LONGEST_RECORD: usize = 1024 * 1024;
-
-/// So many bad rows are named one by one.
-const NAMED: usize = 10;
 
 /// Rows in the order of the input; after an error there are no more.
 pub type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
@@ -93,117 +92,6 @@ pub struct Opened {
     pub columns: Columns,
     /// The rows.
     pub rows: Rows,
-}
-
-/// What a look through a whole file found.
-#[derive(Debug)]
-pub struct Checked {
-    path: PathBuf,
-    format: Format,
-    keys: Option<Keys>,
-    /// All rows.
-    pub rows: u64,
-    /// Those that cannot be used.
-    pub bad: u64,
-    /// The first of them: line, and what is wrong.
-    pub first_bad: Vec<(u64, Fault)>,
-    /// Rows that repeat an earlier one.
-    pub duplicates: u64,
-    /// Rows that can be launched, by business.
-    pub businesses: BTreeMap<Business, u64>,
-    /// The first task that can be launched.
-    pub first: Option<Task>,
-}
-
-/// Looks through a whole file.
-///
-/// # Errors
-///
-/// Where it cannot be read, or is no table of rows at all.
-pub fn check(path: &Path, format: Format) -> Result<Checked, InputError> {
-    check_all(Reading::of_file(path, format, None, NewKeys::Add)?, path, format)
-}
-
-/// Looks through a whole stream, which is called `name`; it cannot be opened again.
-///
-/// # Errors
-///
-/// Where it cannot be read, or is no table of rows at all.
-pub fn check_stream(
-    source: Box<dyn Read + Send>,
-    name: &str,
-    format: Format,
-) -> Result<Checked, InputError> {
-    let reading = Reading::new(source, name.to_owned(), format, None, NewKeys::Add)?;
-    check_all(reading, Path::new(name), format)
-}
-
-fn check_all(mut reading: Reading, path: &Path, format: Format) -> Result<Checked, InputError> {
-    let mut checked = Checked {
-        path: path.to_owned(),
-        format,
-        keys: None,
-        rows: 0,
-        bad: 0,
-        first_bad: Vec::new(),
-        duplicates: 0,
-        businesses: BTreeMap::new(),
-        first: None,
-    };
-    let mut keys = Vec::new();
-    for row in &mut reading {
-        checked.add(row?, &mut keys);
-    }
-    checked.keys = reading.keys();
-    checked.leave_out_duplicates(keys);
-    Ok(checked)
-}
-
-impl Checked {
-    /// Adds a row, and the key of its task to `keys`: sorting them at the end takes
-    /// half the memory of a hash table.
-    fn add(&mut self, row: Row, keys: &mut Vec<u128>) {
-        self.rows += 1;
-        match row.task {
-            Err(bad) => {
-                self.bad += 1;
-                if self.first_bad.len() < NAMED {
-                    self.first_bad.push((row.line, bad.fault));
-                }
-            }
-            Ok(task) => {
-                *self.businesses.entry(task.business).or_default() += 1;
-                self.first.get_or_insert(task);
-                keys.push(task.key());
-            }
-        }
-    }
-
-    fn leave_out_duplicates(&mut self, mut keys: Vec<u128>) {
-        keys.sort_unstable();
-        for pair in keys.windows(2).filter(|pair| pair[0] == pair[1]) {
-            self.duplicates += 1;
-            if let Some(count) = self.businesses.get_mut(&Business::of_key(pair[0])) {
-                *count -= 1;
-            }
-        }
-    }
-
-    /// Rows that can be launched.
-    #[must_use]
-    pub fn launchable(&self) -> u64 {
-        self.rows - self.bad - self.duplicates
-    }
-
-    /// Opens the file that was checked.
-    ///
-    /// # Errors
-    ///
-    /// Where it can no longer be read.
-    pub fn open(&self) -> Result<Opened, InputError> {
-        let keys = self.keys.clone();
-        Reading::of_file(&self.path, self.format, keys, NewKeys::Ignore).map(Reading::opened)
-    }
 }
 
 /// Opens a stream, which is called `name` in errors. It waits for the first line.
@@ -364,58 +252,6 @@ fn read_one(source: &mut dyn Read, byte: &mut [u8; 1]) -> io::Result<bool> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// An input that cannot be read.
-#[derive(Debug, Error)]
-pub enum InputError {
-    /// It cannot be opened.
-    #[error("cannot open the input {name}: {source}")]
-    Open {
-        /// The input.
-        name: String,
-        /// What happened.
-        source: io::Error,
-    },
-    /// It is a folder.
-    #[error("the input {name} is a folder; name a file of rows, or - for standard input")]
-    Folder {
-        /// The input.
-        name: String,
-    },
-    /// Reading failed.
-    #[error("cannot read {name} from line {line} on: {source}")]
-    Read {
-        /// The input.
-        name: String,
-        /// The line that was to be read.
-        line: u64,
-        /// What happened.
-        source: io::Error,
-    },
-    /// It is UTF-16.
-    #[error("{name} is written in UTF-16; save it as UTF-8")]
-    Utf16 {
-        /// The input.
-        name: String,
-    },
-    /// A record that no row can be made of: the first is neither a header nor a
-    /// row, or a quote is never closed.
-    #[error("{name}:{line}: {what}")]
-    Record {
-        /// The input.
-        name: String,
-        /// Its line.
-        line: u64,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// The extension names no format.
-    #[error("the name of {} tells no format; say --format csv, tsv or jsonl", path.display())]
-    Extension {
-        /// The input.
-        path: PathBuf,
-    },
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod answers;
 mod behaviour;
+mod bucket;
 mod routes;
 mod serve;
 mod world;

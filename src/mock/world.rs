@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::behaviour::{Behaviour, Business, FaultKind, Memory};
+use super::bucket::Bucket;
 use crate::rate::Rate;
 
 /// One task of one business.
@@ -310,37 +311,6 @@ const fn takes(kind: FaultKind) -> bool {
             | FaultKind::BrokenJson
             | FaultKind::Silent
     )
-}
-
-/// bk-sops' token bucket: it starts full, refills continuously, and a refused
-/// request costs nothing (wire facts, section 3a, throttle details).
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    rate: Rate,
-    size: f64,
-    per_second: f64,
-    tokens: f64,
-    at: Duration,
-}
-
-impl Bucket {
-    fn full(rate: Rate) -> Option<Self> {
-        let Rate::Limited { count, .. } = rate else { return None };
-        let size = f64::from(count.get());
-        let per_second = 1.0 / rate.interval()?.as_secs_f64();
-        Some(Self { rate, size, per_second, tokens: size, at: Duration::ZERO })
-    }
-
-    fn take(&mut self, now: Duration) -> bool {
-        let refill = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
-        self.tokens = (self.tokens + refill).min(self.size);
-        self.at = now;
-        let granted = self.tokens >= 1.0;
-        if granted {
-            self.tokens -= 1.0;
-        }
-        granted
-    }
 }
 
 #[cfg(test)]

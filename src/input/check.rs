@@ -1,0 +1,124 @@
+//! A look through a whole input, before anything is done with it.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::jsonl::{Keys, NewKeys};
+use super::{Format, InputError, Opened, Reading};
+use crate::row::{Fault, Row};
+use crate::task::{Business, Task};
+
+/// So many bad rows are named one by one.
+const NAMED: usize = 10;
+
+/// What a look through a whole file found.
+#[derive(Debug)]
+pub struct Checked {
+    path: PathBuf,
+    format: Format,
+    keys: Option<Keys>,
+    /// All rows.
+    pub rows: u64,
+    /// Those that cannot be used.
+    pub bad: u64,
+    /// The first of them: line, and what is wrong.
+    pub first_bad: Vec<(u64, Fault)>,
+    /// Rows that repeat an earlier one.
+    pub duplicates: u64,
+    /// Rows that can be launched, by business.
+    pub businesses: BTreeMap<Business, u64>,
+    /// The first task that can be launched.
+    pub first: Option<Task>,
+}
+
+/// Looks through a whole file.
+///
+/// # Errors
+///
+/// Where it cannot be read, or is no table of rows at all.
+pub fn check(path: &Path, format: Format) -> Result<Checked, InputError> {
+    check_all(Reading::of_file(path, format, None, NewKeys::Add)?, path, format)
+}
+
+/// Looks through a whole stream, which is called `name`; it cannot be opened again.
+///
+/// # Errors
+///
+/// Where it cannot be read, or is no table of rows at all.
+pub fn check_stream(
+    source: Box<dyn Read + Send>,
+    name: &str,
+    format: Format,
+) -> Result<Checked, InputError> {
+    let reading = Reading::new(source, name.to_owned(), format, None, NewKeys::Add)?;
+    check_all(reading, Path::new(name), format)
+}
+
+fn check_all(mut reading: Reading, path: &Path, format: Format) -> Result<Checked, InputError> {
+    let mut checked = Checked {
+        path: path.to_owned(),
+        format,
+        keys: None,
+        rows: 0,
+        bad: 0,
+        first_bad: Vec::new(),
+        duplicates: 0,
+        businesses: BTreeMap::new(),
+        first: None,
+    };
+    let mut keys = Vec::new();
+    for row in &mut reading {
+        checked.add(row?, &mut keys);
+    }
+    checked.keys = reading.keys();
+    checked.leave_out_duplicates(keys);
+    Ok(checked)
+}
+
+impl Checked {
+    /// Adds a row, and the key of its task to `keys`: sorting them at the end takes
+    /// half the memory of a hash table.
+    fn add(&mut self, row: Row, keys: &mut Vec<u128>) {
+        self.rows += 1;
+        match row.task {
+            Err(bad) => {
+                self.bad += 1;
+                if self.first_bad.len() < NAMED {
+                    self.first_bad.push((row.line, bad.fault));
+                }
+            }
+            Ok(task) => {
+                *self.businesses.entry(task.business).or_default() += 1;
+                self.first.get_or_insert(task);
+                keys.push(task.key());
+            }
+        }
+    }
+
+    fn leave_out_duplicates(&mut self, mut keys: Vec<u128>) {
+        keys.sort_unstable();
+        for pair in keys.windows(2).filter(|pair| pair[0] == pair[1]) {
+            self.duplicates += 1;
+            if let Some(count) = self.businesses.get_mut(&Business::of_key(pair[0])) {
+                *count -= 1;
+            }
+        }
+    }
+
+    /// Rows that can be launched.
+    #[must_use]
+    pub fn launchable(&self) -> u64 {
+        self.rows - self.bad - self.duplicates
+    }
+
+    /// Opens the file that was checked.
+    ///
+    /// # Errors
+    ///
+    /// Where it can no longer be read.
+    pub fn open(&self) -> Result<Opened, InputError> {
+        let keys = self.keys.clone();
+        Reading::of_file(&self.path, self.format, keys, NewKeys::Ignore).map(Reading::opened)
+    }
+}

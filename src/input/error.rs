@@ -1,0 +1,58 @@
+//! What is told of an input that cannot be read: which, where, and the way out.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// An input that cannot be read.
+#[derive(Debug, Error)]
+pub enum InputError {
+    /// It cannot be opened.
+    #[error("cannot open the input {name}: {source}")]
+    Open {
+        /// The input.
+        name: String,
+        /// What happened.
+        source: io::Error,
+    },
+    /// It is a folder.
+    #[error("the input {name} is a folder; name a file of rows, or - for standard input")]
+    Folder {
+        /// The input.
+        name: String,
+    },
+    /// Reading failed.
+    #[error("cannot read {name} from line {line} on: {source}")]
+    Read {
+        /// The input.
+        name: String,
+        /// The line that was to be read.
+        line: u64,
+        /// What happened.
+        source: io::Error,
+    },
+    /// It is UTF-16.
+    #[error("{name} is written in UTF-16; save it as UTF-8")]
+    Utf16 {
+        /// The input.
+        name: String,
+    },
+    /// A record that no row can be made of: the first is neither a header nor a
+    /// row, or a quote is never closed.
+    #[error("{name}:{line}: {what}")]
+    Record {
+        /// The input.
+        name: String,
+        /// Its line.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The extension names no format.
+    #[error("the name of {} tells no format; say --format csv, tsv or jsonl", path.display())]
+    Extension {
+        /// The input.
+        path: PathBuf,
+    },
+}

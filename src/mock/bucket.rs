@@ -1,0 +1,40 @@
+//! The token bucket by which bk-sops throttles a business. Pure, with the time
+//! handed in.
+
+use std::time::Duration;
+
+use crate::rate::Rate;
+
+/// bk-sops' token bucket: it starts full, refills continuously, and a refused
+/// request costs nothing (wire facts, section 3a, throttle details).
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    /// How it refills, and how much it holds.
+    pub rate: Rate,
+    size: f64,
+    per_second: f64,
+    tokens: f64,
+    at: Duration,
+}
+
+impl Bucket {
+    /// A full one; `None` where there is no limit.
+    pub fn full(rate: Rate) -> Option<Self> {
+        let Rate::Limited { count, .. } = rate else { return None };
+        let size = f64::from(count.get());
+        let per_second = 1.0 / rate.interval()?.as_secs_f64();
+        Some(Self { rate, size, per_second, tokens: size, at: Duration::ZERO })
+    }
+
+    /// Takes a token at `now`, counted from the mock's beginning, if there is one.
+    pub fn take(&mut self, now: Duration) -> bool {
+        let refill = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + refill).min(self.size);
+        self.at = now;
+        let granted = self.tokens >= 1.0;
+        if granted {
+            self.tokens -= 1.0;
+        }
+        granted
+    }
+}
