@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::settings::Environment;
 use super::tell;
 use crate::api::credentials::{Credentials, User};
 use crate::secret::Secret;
+
+/// The variables of the environment, by name.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The variables that are read, each with the older names of the SDK.
 const APP_CODE: [&str; 3] = ["BK_APP_CODE", "BKPAAS_APP_ID", "APP_CODE"];

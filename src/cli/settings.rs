@@ -13,7 +13,7 @@ use super::args::{
     AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, LookArgs, LooksArgs, OnInvalid, OutputArgs,
     ProgressArg, RunArgs, ServerArgs,
 };
-use super::credentials::{CredentialError, Files, Origin};
+use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
 use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
@@ -121,9 +121,6 @@ pub enum Input {
     /// Standard input.
     Stdin(input::Format),
 }
-
-/// The variables of the environment, by name.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
     /// The settings of `bk-launch run`.

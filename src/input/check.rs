@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::error::InputError;
 use super::jsonl::{Keys, NewKeys};
-use super::{Format, InputError, Opened, Reading};
+use super::reading::Reading;
+use super::{Format, Opened};
 use crate::row::{Fault, Row};
 use crate::task::{Business, Task};
 

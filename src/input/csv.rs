@@ -9,9 +9,9 @@ use std::io::{self, BufRead};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::fields::{Fields, whole};
+use super::error::Found;
+use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{First, Layout, Origin, first_record};
-use super::{Found, LONGEST_RECORD};
 use crate::formula::unguard;
 use crate::row::{Columns, Row};
 

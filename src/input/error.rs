@@ -56,3 +56,12 @@ pub enum InputError {
         path: PathBuf,
     },
 }
+
+/// What is wrong with a record that no row can be made of.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The line on which the record begins.
+    pub line: u64,
+    /// What is wrong.
+    pub what: String,
+}

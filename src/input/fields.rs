@@ -5,6 +5,9 @@
 use crate::row::{BadRow, Fault};
 use crate::task::{Business, Id, Scope, Task};
 
+/// A record longer than this is no row: memory must not depend on the input.
+pub const LONGEST_RECORD: usize = 1024 * 1024;
+
 /// A raw text is kept up to this many characters.
 const LONGEST: usize = 200;
 

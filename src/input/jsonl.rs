@@ -7,8 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::LONGEST_RECORD;
-use super::fields::{Fields, whole};
+use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{Origin, carried_name};
 use crate::record::COLUMNS;
 use crate::row::{Columns, Fault, Row};

@@ -1,7 +1,7 @@
 //! Rows from files and pipes, in the forms that people really have.
 //!
 //! Reading and judging only: nothing here knows what a row is for. A file can be
-//! [checked](check) as a whole before anything is done with it; a stream comes as
+//! [checked](check()) as a whole before anything is done with it; a stream comes as
 //! it comes.
 
 mod check;
@@ -10,10 +10,10 @@ mod error;
 mod fields;
 mod jsonl;
 mod layout;
+mod reading;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -22,10 +22,8 @@ use thiserror::Error;
 use crate::row::{Columns, Row};
 pub use check::{Checked, check, check_stream};
 pub use error::InputError;
-use jsonl::{Keys, NewKeys};
-
-/// A record longer than this is no row: memory must not depend on the input.
-const LONGEST_RECORD: usize = 1024 * 1024;
+use jsonl::NewKeys;
+use reading::Reading;
 
 /// Rows in the order of the input; after an error there are no more.
 pub type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
@@ -105,153 +103,6 @@ pub fn open_stream(
     format: Format,
 ) -> Result<Opened, InputError> {
     Reading::new(source, name.to_owned(), format, None, NewKeys::Ignore).map(Reading::opened)
-}
-
-/// An input that is being read.
-struct Reading {
-    name: String,
-    rows: Form,
-}
-
-type Source = BufReader<Box<dyn Read + Send>>;
-
-enum Form {
-    Empty,
-    Separated(Box<csv::Rows<Source>>),
-    JsonLines(Box<jsonl::Rows<Source>>),
-}
-
-impl Reading {
-    fn of_file(
-        path: &Path,
-        format: Format,
-        keys: Option<Keys>,
-        new_keys: NewKeys,
-    ) -> Result<Self, InputError> {
-        let name = path.display().to_string();
-        let failed = |source| InputError::Open { name: name.clone(), source };
-        let file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_dir() {
-            return Err(InputError::Folder { name });
-        }
-        Self::new(Box::new(file), name, format, keys, new_keys)
-    }
-
-    fn new(
-        source: Box<dyn Read + Send>,
-        name: String,
-        format: Format,
-        keys: Option<Keys>,
-        new_keys: NewKeys,
-    ) -> Result<Self, InputError> {
-        let read = |source| InputError::Read { name: name.clone(), line: 1, source };
-        let source = match without_byte_order_mark(source).map_err(read)? {
-            Start::Text(source) => BufReader::with_capacity(64 * 1024, source),
-            Start::Utf16 => return Err(InputError::Utf16 { name }),
-        };
-        let separated =
-            |delimiter, source| match csv::Rows::open(csv::Records::new(source, delimiter))
-                .map_err(read)?
-            {
-                Ok(Some(rows)) => Ok(Form::Separated(Box::new(rows))),
-                Ok(None) => Ok(Form::Empty),
-                Err(Found { line, what }) => {
-                    Err(InputError::Record { name: name.clone(), line, what })
-                }
-            };
-        let rows = match format {
-            Format::Csv => separated(b',', source)?,
-            Format::Tsv => separated(b'\t', source)?,
-            Format::JsonLines => {
-                Form::JsonLines(Box::new(jsonl::Rows::open(source, keys, new_keys).map_err(read)?))
-            }
-        };
-        Ok(Self { name, rows })
-    }
-
-    fn opened(self) -> Opened {
-        let columns = match &self.rows {
-            Form::Empty => Columns::from([]),
-            Form::Separated(rows) => rows.columns(),
-            Form::JsonLines(rows) => rows.keys.columns(),
-        };
-        Opened { columns, rows: Box::new(self) }
-    }
-
-    fn keys(self) -> Option<Keys> {
-        match self.rows {
-            Form::JsonLines(rows) => Some(rows.keys),
-            Form::Empty | Form::Separated(_) => None,
-        }
-    }
-}
-
-impl Iterator for Reading {
-    type Item = Result<Row, InputError>;
-
-    fn next(&mut self) -> Option<Result<Row, InputError>> {
-        let (row, line) = match &mut self.rows {
-            Form::Empty => return None,
-            Form::Separated(rows) => (rows.next()?, rows.line()),
-            Form::JsonLines(rows) => (rows.next()?.map(Ok), rows.line()),
-        };
-        let name = || self.name.clone();
-        let error = match row {
-            Ok(Ok(row)) => return Some(Ok(row)),
-            Ok(Err(Found { line, what })) => InputError::Record { name: name(), line, what },
-            Err(source) => InputError::Read { name: name(), line, source },
-        };
-        // What cannot be read once is not read again.
-        self.rows = Form::Empty;
-        Some(Err(error))
-    }
-}
-
-/// What is wrong with a record that no row can be made of.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Found {
-    line: u64,
-    what: String,
-}
-
-/// How an input begins.
-enum Start {
-    /// As text, without its byte order mark.
-    Text(Box<dyn Read + Send>),
-    Utf16,
-}
-
-/// Takes off the mark that editors on Windows put before a text. It reads no
-/// more than it must, since the rest may not have been typed yet.
-fn without_byte_order_mark(mut source: Box<dyn Read + Send>) -> io::Result<Start> {
-    const UTF8: [u8; 3] = [0xef, 0xbb, 0xbf];
-    let mut start = Vec::with_capacity(UTF8.len());
-    let mut byte = [0];
-    while start.len() < UTF8.len() && read_one(&mut source, &mut byte)? {
-        start.push(byte[0]);
-        if matches!(start[..], [0xff, 0xfe] | [0xfe, 0xff]) {
-            return Ok(Start::Utf16);
-        }
-        let may_be_a_mark = UTF8.starts_with(&start) || matches!(start[..], [0xff | 0xfe]);
-        if !may_be_a_mark {
-            break;
-        }
-    }
-    if start == UTF8 {
-        return Ok(Start::Text(source));
-    }
-    Ok(Start::Text(Box::new(Cursor::new(start).chain(source))))
-}
-
-/// Reads one byte; `false` at the end.
-fn read_one(source: &mut dyn Read, byte: &mut [u8; 1]) -> io::Result<bool> {
-    loop {
-        match source.read(byte) {
-            Ok(count) => return Ok(count == 1),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Inputs as people have them, and the rows that come of them.
 
+use super::fields::LONGEST_RECORD;
 use super::*;
 use crate::record::COLUMNS;
 use proptest::prelude::*;
+use std::io::{self, Cursor};
 
 /// A source that gives its bytes in pieces of the sizes that `sizes` says.
 struct Pieces {
