@@ -181,6 +181,33 @@ fn a_folder_that_is_read_only() {
 }
 
 #[test]
+#[ignore = "needs root, to become somebody else"]
+fn a_file_that_only_others_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let set = |name: &str, mode| {
+        std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    std::fs::copy(env!("CARGO_BIN_EXE_bk-launch"), folder.path("program")).unwrap();
+    folder.file("open.csv", "2,3\n");
+    folder.file("closed.csv", "2,3\n");
+    folder.file("secret", "s");
+    set("", 0o755);
+    set("program", 0o755);
+    set("closed.csv", 0o600);
+    set("secret", 0o600);
+    let somebody = ["setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c"];
+    for (line, parts) in [
+        ("closed.csv -o /tmp/never-made.csv", ["closed.csv", "Permission denied"]),
+        ("open.csv -o r.csv", ["r.csv", "Permission denied"]),
+        ("open.csv -o /dev/null --app-secret-file secret", ["secret", "Permission denied"]),
+    ] {
+        let line = format!("./program run {line} --esb http://127.0.0.1:9");
+        shell(&folder, &somebody, &line).exits(2).says(&parts);
+    }
+}
+
+#[test]
 #[ignore = "needs user namespaces, which some systems forbid"]
 fn a_disk_that_is_full_stops_the_run() {
     let mock = Mock::start(Behaviour::default(), 0).unwrap();
