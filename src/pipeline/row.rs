@@ -196,7 +196,7 @@ fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answe
         http_status = reply.http_status,
         latency_ms = latency.as_millis(),
         code = ?reply.code,
-        message = ?reply.message,
+        said = ?reply.message,
         request_id = ?reply.request_id,
         "attempt"
     );
