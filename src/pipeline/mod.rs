@@ -208,22 +208,24 @@ async fn close_when_draining(gates: Arc<Gates>, shutdown: Shutdown) {
 struct Permits {
     free: Arc<Semaphore>,
     all: u32,
+    given: Arc<AtomicU64>,
 }
 
 impl Permits {
     fn new(lookahead: NonZeroUsize) -> Self {
         let all = u32::try_from(lookahead.get()).unwrap_or(u32::MAX);
-        Self { free: Arc::new(Semaphore::new(all as usize)), all }
+        Self { free: Arc::new(Semaphore::new(all as usize)), all, given: Arc::default() }
     }
 
     async fn one(&self) -> OwnedSemaphorePermit {
         let permit = Arc::clone(&self.free).acquire_owned().await;
+        self.given.fetch_add(1, Ordering::Relaxed);
         permit.expect("nobody closes the semaphore")
     }
 
-    /// How many rows are open.
-    fn taken(&self) -> u64 {
-        u64::from(self.all) - self.free.available_permits() as u64
+    /// How many rows are open, of which `done` have their records written.
+    fn taken(&self, done: u64) -> u64 {
+        self.given.load(Ordering::Relaxed).saturating_sub(done)
     }
 
     /// Returns once every record is written.
@@ -265,7 +267,9 @@ impl Onlooker {
             }
         });
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let is_full = self.permits.taken() == u64::from(self.permits.all);
+        let done = count(&self.written.done);
+        let open = self.permits.taken(done);
+        let is_full = open >= u64::from(self.permits.all);
         let held = matches!(glimpse.held, Some(gates::Held::Businesses(..)));
         let room = if is_full && held && glimpse.in_flight == 0 {
             debug!("all rows of --lookahead wait for businesses that are held");
@@ -274,10 +278,10 @@ impl Onlooker {
             Room::Free
         };
         Standing {
-            done: count(&self.written.done),
+            done,
             good: count(&self.written.good),
             bad: count(&self.written.bad),
-            waiting: self.permits.taken().saturating_sub(glimpse.in_flight),
+            waiting: open.saturating_sub(glimpse.in_flight),
             in_flight: glimpse.in_flight,
             requests: glimpse.requests,
             pause,

@@ -35,6 +35,9 @@ fn a_terminal_gets_a_bar_and_no_colours() {
     let seen = on_a_terminal(&folder, &words, ("NO_COLOR", "1"));
     assert!(seen.contains("/40"), "{seen}");
     assert!(seen.contains(" good, 0 bad; "), "{seen}");
+    let waiting =
+        seen.split(" waiting").filter_map(|part| part.rsplit(' ').next()?.parse::<u64>().ok());
+    assert!(waiting.max().unwrap() <= 40, "no more than there are: {seen}");
     assert!(!seen.contains("\u{1b}[3"), "no colours: {seen:?}");
     assert!(seen.contains("40 rows: 40 started"), "{seen}");
 }
