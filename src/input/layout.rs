@@ -108,10 +108,19 @@ pub fn by_names(names: &[&str]) -> Result<Layout, String> {
     let biz_id = biz_id.ok_or_else(|| missing("bk_biz_id or biz_id"))?;
     let scope = place(&["scope"])?;
     let used = |at: usize| [Some(biz_id), Some(task_id), scope].contains(&Some(at));
-    let carried = (0..names.len())
-        .filter(|at| !used(*at))
-        .filter_map(|at| Some((at, carried_name(&names[at], origin)?)))
-        .collect();
+    let mut carried: Vec<(usize, Box<str>)> = Vec::new();
+    for at in (0..names.len()).filter(|at| !used(*at)) {
+        let Some(name) = carried_name(&names[at], origin) else { continue };
+        // Two columns of one name would be one key of a JSON report.
+        let name = match &*name {
+            "" => format!("column_{}", at + 1).into(),
+            known if carried.iter().any(|(_, other)| **other == *known) => {
+                format!("{known}.{}", at + 1).into()
+            }
+            _ => name,
+        };
+        carried.push((at, name));
+    }
     Ok(Layout { biz_id, task_id, scope, carried, width: names.len(), origin })
 }
 
@@ -174,6 +183,12 @@ mod tests {
     fn a_column_named_like_one_of_the_report_is_renamed() {
         let layout = by_names(&["bk_biz_id", "task_id", "Message", "line"]).unwrap();
         assert_eq!(carried(&layout), [(2, "input.Message"), (3, "input.line")]);
+    }
+
+    #[test]
+    fn further_columns_have_names_of_their_own() {
+        let layout = by_names(&["bk_biz_id", "task_id", "note", "", "note"]).unwrap();
+        assert_eq!(carried(&layout), [(2, "note"), (3, "column_4"), (4, "note.5")]);
     }
 
     #[test]
