@@ -190,12 +190,6 @@ impl Client {
         }
     }
 
-    /// The server.
-    #[must_use]
-    pub const fn target(&self) -> &Target {
-        &self.target
-    }
-
     /// Starts `task` in the name of `caller`: sends one request, named `id`, and
     /// judges its answer.
     pub async fn start(&self, caller: &Caller, task: &Task, id: &RequestId) -> Answer {

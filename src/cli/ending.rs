@@ -85,7 +85,8 @@ fn failure(group: &Group) -> String {
     } else {
         format!("{rows} rows, the first in line {example}")
     };
-    format!("  {outcome} ({}) {many}{said}\n    {}", harmless(error), advice(*outcome, error))
+    let kind = if error.is_empty() { String::new() } else { format!(" ({})", harmless(error)) };
+    format!("  {outcome}{kind} {many}{said}\n    {}", advice(*outcome, error))
 }
 
 /// One sentence on what to do about rows that ended so.
@@ -145,6 +146,10 @@ fn millis(latency: Duration) -> f64 {
 
 fn stopped(ended: &Ended, target: &str) -> Option<String> {
     match (&ended.report_failure, &ended.cause) {
+        (Some(failure), _) if failure.is_closed_stdout() => Some(
+            "standard output was closed, and there was no other report; add one with -o FILE"
+                .into(),
+        ),
         (Some(failure), _) => Some(failure.to_string()),
         (None, Some(cause)) => Some(why(cause, target)),
         (None, None) => None,

@@ -33,6 +33,16 @@ fn a_program_reads_the_summary_from_standard_output() {
 }
 
 #[test]
+fn a_failure_without_a_class_is_told_without_one() {
+    let behaviour = Behaviour { started: [3].into(), ..Behaviour::default() };
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,3\n");
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--already-started", "fail"];
+    let run = folder.run(&[&words[..], &["--esb", &mock.url()]].concat()).exits(1);
+    run.says(&["  already_started line 1: task already started", "somebody else"]);
+}
+
+#[test]
 fn the_command_that_goes_on_is_named_and_works() {
     let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
     mock.site().change(|behaviour| behaviour.secret = Some("another".into()));
