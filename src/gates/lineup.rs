@@ -78,19 +78,23 @@ impl<T> Lineup<T> {
         line.push_back(row);
     }
 
-    /// The business whose row goes next, if any may; `blocked` says what keeps
-    /// one from going. The business stays first in turn until its row is
-    /// [taken](Self::take).
+    /// The business whose row goes next, if any may, and which of its rows;
+    /// `blocked` says what keeps one from going. The business stays first in turn
+    /// until its row is [taken](Self::take).
     pub fn next(
         &mut self,
         now: Instant,
         mut blocked: impl FnMut(Business) -> Option<Blocked>,
-    ) -> Option<Business> {
+    ) -> Option<(Business, Turn)> {
         self.wake_sleepers(now);
         loop {
-            let business = *self.again.front().or_else(|| self.first.front())?;
+            let (business, turn) = match (self.again.front(), self.first.front()) {
+                (Some(business), _) => (*business, Turn::Again),
+                (None, Some(business)) => (*business, Turn::First),
+                (None, None) => return None,
+            };
             let Some(why) = blocked(business) else {
-                return Some(business);
+                return Some((business, turn));
             };
             self.block(business, why);
             if let Blocked::Until(until) = why {
@@ -209,7 +213,7 @@ mod tests {
         blocked: impl Fn(u64) -> Option<Blocked>,
     ) -> Vec<&'static str> {
         let mut order = Vec::new();
-        while let Some(next) = lineup.next(now, |business| blocked(business.id.get())) {
+        while let Some((next, _)) = lineup.next(now, |business| blocked(business.id.get())) {
             order.push(lineup.take(next).expect("next named it"));
         }
         order
@@ -258,10 +262,11 @@ mod tests {
     fn a_business_keeps_its_turn_until_its_row_is_taken() {
         let mut lineup = lineup(&[(1, Turn::First, "1a"), (2, Turn::First, "2a")]);
         let now = Instant::now();
-        assert_eq!(lineup.next(now, |_| None), Some(business(1)));
-        assert_eq!(lineup.next(now, |_| None), Some(business(1)));
+        let turn = |id| Some((business(id), Turn::First));
+        assert_eq!(lineup.next(now, |_| None), turn(1));
+        assert_eq!(lineup.next(now, |_| None), turn(1));
         assert_eq!(lineup.take(business(1)), Some("1a"));
-        assert_eq!(lineup.next(now, |_| None), Some(business(2)));
+        assert_eq!(lineup.next(now, |_| None), turn(2));
     }
 
     #[test]

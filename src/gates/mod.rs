@@ -9,6 +9,7 @@
 //! held) and [`outage`] (is anybody there). This module must not know what a
 //! request is, nor send one.
 
+pub mod errand;
 pub mod lineup;
 pub mod outage;
 pub mod pace;
@@ -25,11 +26,12 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use crate::answer::{Answer, Contact, Verdict, Whom};
+use crate::answer::{Answer, Contact, Hold, Verdict, Whom};
 use crate::rate::Rate;
 use crate::retry::{Attempt, Backoff, Server};
 use crate::task::Business;
 
+pub use errand::Errand;
 pub use lineup::Turn;
 use state::{Pick, State};
 use throttle::Began;
@@ -69,7 +71,7 @@ struct Granted {
 #[derive(Debug)]
 pub struct Pass {
     gates: Arc<Gates>,
-    business: Business,
+    errand: Errand,
     sent: Instant,
     kind: Attempt,
 }
@@ -136,17 +138,17 @@ impl Gates {
         })
     }
 
-    /// Waits until a request of `business` may leave. It must then leave at once.
+    /// Waits until a request on this errand may leave. It must then leave at once.
     ///
     /// # Errors
     ///
     /// When the gates are [closed](Self::close), also while it waits.
-    pub async fn pass(self: &Arc<Self>, business: Business, turn: Turn) -> Result<Pass, Closed> {
+    pub async fn pass(self: &Arc<Self>, errand: Errand) -> Result<Pass, Closed> {
         let (grant, granted) = oneshot::channel();
-        self.state().join(business, turn, grant)?;
+        self.state().join(errand, grant)?;
         self.changed.notify_one();
         let Granted { kind } = granted.await.map_err(|_| Closed)?;
-        Ok(Pass { gates: Arc::clone(self), business, sent: Instant::now(), kind })
+        Ok(Pass { gates: Arc::clone(self), errand, sent: Instant::now(), kind })
     }
 
     /// The one loop: hands out passes until the gates are closed.
@@ -172,10 +174,10 @@ impl Gates {
         loop {
             match state.pick(now)? {
                 Pick::Wait(wake) => return Ok(wake),
-                Pick::Go(business, kind, grant) => {
+                Pick::Go(errand, kind, grant) => {
                     // A row that no longer waits gives its slot back at once.
                     if grant.send(Granted { kind }).is_err() {
-                        state.release(business, kind, now);
+                        state.release(errand, kind, now);
                     }
                 }
             }
@@ -191,23 +193,14 @@ impl Gates {
         let contact = match &answer.verdict {
             Verdict::Accepted | Verdict::AlreadyStarted => {
                 state.everyone.granted();
-                state.business(pass.business, now).throttle.granted();
+                if let Errand::Start(business, _) = pass.errand {
+                    state.business(business, now).throttle.granted();
+                }
                 Contact::Answered
             }
             Verdict::Failed(failure) => {
                 if let Some(hold) = failure.hold {
-                    let throttle = match hold.whom {
-                        Whom::Business => &mut state.business(pass.business, now).throttle,
-                        Whom::Everyone => &mut state.everyone,
-                    };
-                    let began = throttle.refused(pass.sent, now, hold.stated, &self.backoff);
-                    starved = throttle.starved(now);
-                    state.tally.throttled += 1;
-                    state.tally.holds += u64::from(began == Began::Hold);
-                    if began == Began::Hold {
-                        let pause = throttle_pause(hold.whom, pass.business, &mut state, now);
-                        debug!(whom = ?hold.whom, business = %pass.business, ?pause, stated = ?hold.stated, "held");
-                    }
+                    starved = self.refused(&mut state, &pass, hold, now);
                 }
                 failure.contact
             }
@@ -222,6 +215,28 @@ impl Gates {
         drop(state);
         drop(pass);
         Known { kind, server, starved, outage }
+    }
+
+    /// An answer asked for a pause: how long those who are to pause have been
+    /// refused.
+    fn refused<T>(&self, state: &mut State<T>, pass: &Pass, hold: Hold, now: Instant) -> Duration {
+        let throttle = match (hold.whom, pass.errand) {
+            (Whom::Business, Errand::Start(business, _)) => {
+                &mut state.business(business, now).throttle
+            }
+            (Whom::Everyone, _) | (Whom::Business, Errand::Poll | Errand::Lookup) => {
+                &mut state.everyone
+            }
+        };
+        let began = throttle.refused(pass.sent, now, hold.stated, &self.backoff);
+        let starved = throttle.starved(now);
+        if began == Began::Hold {
+            let pause = throttle.held(now).map(|until| until - now);
+            debug!(whom = ?hold.whom, errand = ?pass.errand, ?pause, stated = ?hold.stated, "held");
+        }
+        state.tally.throttled += 1;
+        state.tally.holds += u64::from(began == Began::Hold);
+        starved
     }
 
     /// How things stand at the gates now.
@@ -248,20 +263,6 @@ impl Gates {
     }
 }
 
-/// How long a hold that has just begun lasts.
-fn throttle_pause<T>(
-    whom: Whom,
-    business: Business,
-    state: &mut State<T>,
-    now: Instant,
-) -> Option<Duration> {
-    let throttle = match whom {
-        Whom::Business => state.business(business, now).throttle,
-        Whom::Everyone => state.everyone,
-    };
-    throttle.held(now).map(|until| until - now)
-}
-
 impl Pass {
     /// When the pass was given.
     #[must_use]
@@ -272,7 +273,7 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.gates.state().release(self.business, self.kind, Instant::now());
+        self.gates.state().release(self.errand, self.kind, Instant::now());
         self.gates.changed.notify_one();
     }
 }

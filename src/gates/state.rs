@@ -1,11 +1,12 @@
 //! What the gates' loop looks at, as one value: who waits, who is held, what is
 //! in flight. It decides who goes next; time is handed in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 
 use tokio::time::Instant;
 
+use super::errand::{self, Errand, Kind};
 use super::lineup::{Blocked, Lineup, Turn};
 use super::outage::{May, Outage};
 use super::pace::Pace;
@@ -19,6 +20,11 @@ use crate::task::Business;
 #[derive(Debug)]
 pub struct State<T> {
     lineup: Lineup<T>,
+    polls: VecDeque<T>,
+    lookups: VecDeque<T>,
+    lookups_out: usize,
+    /// The kind that went last.
+    last: Kind,
     businesses: HashMap<Business, Share>,
     pub everyone: Throttle,
     pub outage: Outage,
@@ -48,8 +54,8 @@ pub struct Share {
 /// Who goes next.
 #[derive(Debug)]
 pub enum Pick<T> {
-    /// This row, now.
-    Go(Business, Attempt, T),
+    /// This row, on this errand, now.
+    Go(Errand, Attempt, T),
     /// Nobody before this time, or before something changes.
     Wait(Option<Instant>),
 }
@@ -58,6 +64,10 @@ impl<T> State<T> {
     pub fn new(limits: &Limits, now: Instant) -> Self {
         Self {
             lineup: Lineup::default(),
+            polls: VecDeque::new(),
+            lookups: VecDeque::new(),
+            lookups_out: 0,
+            last: Kind::Start(Turn::First),
             businesses: HashMap::new(),
             everyone: Throttle::default(),
             outage: Outage::default(),
@@ -71,11 +81,15 @@ impl<T> State<T> {
         }
     }
 
-    pub fn join(&mut self, business: Business, turn: Turn, row: T) -> Result<(), Closed> {
+    pub fn join(&mut self, errand: Errand, row: T) -> Result<(), Closed> {
         if self.gate == Gate::Closed {
             return Err(Closed);
         }
-        self.lineup.join(business, turn, row);
+        match errand {
+            Errand::Start(business, turn) => self.lineup.join(business, turn, row),
+            Errand::Poll => self.polls.push_back(row),
+            Errand::Lookup => self.lookups.push_back(row),
+        }
         Ok(())
     }
 
@@ -95,7 +109,7 @@ impl<T> State<T> {
             May::Wait(until) => return Ok(Pick::Wait(Some(until))),
             May::WaitForProbe => return Ok(Pick::Wait(None)),
         };
-        let Some(business) = self.next_business(now) else {
+        let Some(errand) = self.next_errand(now) else {
             return Ok(Pick::Wait(self.lineup.next_wake()));
         };
         if let Some(pace) = &mut self.pace {
@@ -104,21 +118,53 @@ impl<T> State<T> {
             }
             pace.used();
         }
-        let Some(row) = self.lineup.take(business) else {
+        let Some(row) = self.take(errand, now) else {
             return Ok(Pick::Wait(None));
         };
         self.in_flight += 1;
         self.tally.requests += 1;
         self.outage.sent(kind);
-        let share = self.business(business, now);
-        share.in_flight += 1;
-        if let Some(pace) = &mut share.pace {
-            pace.used();
-        }
-        Ok(Pick::Go(business, kind, row))
+        Ok(Pick::Go(errand, kind, row))
     }
 
-    fn next_business(&mut self, now: Instant) -> Option<Business> {
+    fn next_errand(&mut self, now: Instant) -> Option<Errand> {
+        let start = self.next_business(now);
+        let poll = self.polls.front().map(|_| ());
+        let lookup = self.lookups.front().filter(|_| self.lookups_out < errand::LOOKUPS);
+        let turn = start.map(|(_, turn)| turn);
+        Some(match errand::next(turn, poll, lookup.map(|_| ()), self.last)? {
+            Kind::Start(turn) => Errand::Start(start?.0, turn),
+            Kind::Poll => Errand::Poll,
+            Kind::Lookup => Errand::Lookup,
+        })
+    }
+
+    /// Takes the row that goes on `errand`.
+    fn take(&mut self, errand: Errand, now: Instant) -> Option<T> {
+        match errand {
+            Errand::Start(business, turn) => {
+                self.last = Kind::Start(turn);
+                let row = self.lineup.take(business)?;
+                let share = self.business(business, now);
+                share.in_flight += 1;
+                if let Some(pace) = &mut share.pace {
+                    pace.used();
+                }
+                Some(row)
+            }
+            Errand::Poll => {
+                self.last = Kind::Poll;
+                self.polls.pop_front()
+            }
+            Errand::Lookup => {
+                self.last = Kind::Lookup;
+                self.lookups_out += 1;
+                self.lookups.pop_front()
+            }
+        }
+    }
+
+    fn next_business(&mut self, now: Instant) -> Option<(Business, Turn)> {
         let Self { lineup, businesses, slots_per_biz, rate_per_biz, .. } = self;
         lineup.next(now, |business| {
             let share =
@@ -150,12 +196,20 @@ impl<T> State<T> {
         }
     }
 
-    /// The slot of a request of `business` is free again.
-    pub fn release(&mut self, business: Business, kind: Attempt, now: Instant) {
+    /// The slot of a request on `errand` is free again.
+    pub fn release(&mut self, errand: Errand, kind: Attempt, now: Instant) {
         self.in_flight -= 1;
         if kind == Attempt::Probe {
             self.outage.withdrawn();
         }
+        let business = match errand {
+            Errand::Start(business, _) => business,
+            Errand::Poll => return,
+            Errand::Lookup => {
+                self.lookups_out -= 1;
+                return;
+            }
+        };
         if let Some(share) = self.businesses.get_mut(&business) {
             share.in_flight -= 1;
             // Memory must not grow with the number of businesses that came by.
@@ -175,6 +229,8 @@ impl<T> State<T> {
     pub fn close(&mut self) {
         self.gate = Gate::Closed;
         self.lineup.drain().for_each(drop);
+        self.polls.clear();
+        self.lookups.clear();
     }
 }
 

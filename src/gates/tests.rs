@@ -1,7 +1,12 @@
 //! The gates as rows see them, under paused time: a stamp is the moment at which
 //! a row was let through.
 
-#![expect(clippy::cast_precision_loss, reason = "small counts, compared with measured seconds")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small counts, compared with measured seconds"
+)]
 
 use super::*;
 use crate::answer::{Failure, FailureClass, Hold, Reply};
@@ -9,6 +14,10 @@ use crate::task::Scope;
 
 fn business(id: u64) -> Business {
     Business { scope: Scope::CmdbBiz, id: id.to_string().parse().unwrap() }
+}
+
+fn to_start(id: u64, turn: Turn) -> Errand {
+    Errand::Start(business(id), turn)
 }
 
 fn limits(rate: &str, slots: usize) -> Limits {
@@ -53,7 +62,7 @@ async fn stamps(gates: &Arc<Gates>, id: u64, rows: usize, latency: Duration) -> 
     for _ in 0..rows {
         let gates = Arc::clone(gates);
         sent.spawn(async move {
-            let pass = gates.pass(business(id), Turn::First).await.unwrap();
+            let pass = gates.pass(to_start(id, Turn::First)).await.unwrap();
             let stamp = pass.sent().duration_since(start).as_secs_f64();
             tokio::time::sleep(latency).await;
             gates.heard(pass, &accepted());
@@ -118,7 +127,7 @@ async fn no_more_than_the_slots_are_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_held_business_does_not_stop_the_others() {
     let gates = open(&limits("unlimited", 4));
-    let pass = gates.pass(business(1), Turn::First).await.unwrap();
+    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
     gates.heard(pass, &refused());
     let (held, other) = tokio::join!(
         stamps(&gates, 1, 100, Duration::from_millis(1)),
@@ -131,7 +140,7 @@ async fn a_held_business_does_not_stop_the_others() {
 #[tokio::test(start_paused = true)]
 async fn after_a_refusal_two_of_a_business_are_out_at_once() {
     let gates = open(&limits("unlimited", 64));
-    let pass = gates.pass(business(1), Turn::First).await.unwrap();
+    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
     gates.heard(pass, &refused());
     let stamps = stamps(&gates, 1, 10, Duration::from_secs(1)).await;
     let seconds: Vec<_> = stamps.iter().map(|stamp| format!("{stamp:.1}")).collect();
@@ -141,14 +150,14 @@ async fn after_a_refusal_two_of_a_business_are_out_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_sent_before_goes_first() {
     let gates = open(&limits("1/s", 4));
-    let first = gates.pass(business(1), Turn::First).await.unwrap();
+    let first = gates.pass(to_start(1, Turn::First)).await.unwrap();
     drop(first);
     let fresh = tokio::spawn({
         let gates = Arc::clone(&gates);
         async move { stamps(&gates, 1, 3, Duration::ZERO).await }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let pass = gates.pass(business(2), Turn::Again).await.unwrap();
+    let pass = gates.pass(to_start(2, Turn::Again)).await.unwrap();
     drop(pass);
     let fresh = fresh.await.unwrap();
     assert!(fresh[0] > 1.5, "the retry took the turn at 1 s: {fresh:?}");
@@ -157,24 +166,24 @@ async fn a_row_that_was_sent_before_goes_first() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_lets_one_probe_through_at_a_time() {
     let gates = open(&limits("unlimited", 8));
-    let pass = gates.pass(business(1), Turn::First).await.unwrap();
+    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
     assert_eq!(gates.heard(pass, &accepted()).server, Server::Seen);
     let start = Instant::now();
     for _ in 0..4 {
-        let pass = gates.pass(business(1), Turn::First).await.unwrap();
+        let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
         gates.heard(pass, &lost());
     }
     let mut probes = Vec::new();
     for _ in 0..3 {
-        let pass = gates.pass(business(1), Turn::Again).await.unwrap();
+        let pass = gates.pass(to_start(1, Turn::Again)).await.unwrap();
         probes.push(pass.sent().duration_since(start).as_millis());
         let known = gates.heard(pass, &lost());
         assert_eq!(known.kind, Attempt::Probe);
         assert_eq!(known.outage.map(|o| o.as_millis()), probes.last().copied());
     }
     assert_eq!(probes, [500, 1500, 3500]);
-    let probe = gates.pass(business(1), Turn::Again).await.unwrap();
-    let other = gates.pass(business(2), Turn::First);
+    let probe = gates.pass(to_start(1, Turn::Again)).await.unwrap();
+    let other = gates.pass(to_start(2, Turn::First));
     tokio::pin!(other);
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut other).await;
     assert!(waited.is_err(), "while a probe is out nothing else may go");
@@ -186,27 +195,86 @@ async fn an_outage_lets_one_probe_through_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn closing_the_gates_turns_everyone_away_at_once() {
     let gates = open(&limits("1/h", 1));
-    let out = gates.pass(business(1), Turn::First).await.unwrap();
+    let out = gates.pass(to_start(1, Turn::First)).await.unwrap();
     let waiting = tokio::spawn({
         let gates = Arc::clone(&gates);
-        async move { gates.pass(business(2), Turn::Again).await.err() }
+        async move { gates.pass(to_start(2, Turn::Again)).await.err() }
     });
     tokio::task::yield_now().await;
     gates.close();
     assert_eq!(waiting.await.unwrap(), Some(Closed));
-    assert_eq!(gates.pass(business(1), Turn::First).await.err(), Some(Closed));
+    assert_eq!(gates.pass(to_start(1, Turn::First)).await.err(), Some(Closed));
     gates.heard(out, &accepted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_no_longer_waits_costs_nobody_a_slot() {
     let gates = open(&limits("unlimited", 1));
-    let out = gates.pass(business(1), Turn::First).await.unwrap();
+    let out = gates.pass(to_start(1, Turn::First)).await.unwrap();
     {
-        let gone = gates.pass(business(1), Turn::First);
+        let gone = gates.pass(to_start(1, Turn::First));
         let _ = tokio::time::timeout(Duration::from_millis(10), gone).await;
     }
     drop(out);
-    let pass = tokio::time::timeout(Duration::from_secs(1), gates.pass(business(1), Turn::First));
+    let pass = tokio::time::timeout(Duration::from_secs(1), gates.pass(to_start(1, Turn::First)));
     assert!(pass.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_is_bound_by_the_pace_but_not_by_a_business() {
+    let gates = open(&Limits { slots_per_biz: NonZeroUsize::new(1), ..limits("10/s", 4) });
+    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    gates.heard(pass, &refused());
+    let begin = Instant::now();
+    let held = gates.pass(to_start(1, Turn::First));
+    let stamps = async {
+        let mut stamps = Vec::new();
+        for _ in 0..3 {
+            stamps.push(gates.pass(Errand::Poll).await.unwrap().sent() - begin);
+        }
+        stamps
+    };
+    let (held, polls) = tokio::join!(held, stamps);
+    let tenths = |time: &Duration| (time.as_secs_f64() * 10.0).round() as u32;
+    assert_eq!(polls.iter().map(tenths).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(held.unwrap().sent() - begin >= Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_of_everyone_binds_polls_too() {
+    let gates = open(&limits("unlimited", 4));
+    let pass = gates.pass(Errand::Poll).await.unwrap();
+    let begin = Instant::now();
+    gates.heard(pass, &failed(FailureClass::ThrottledApp, Contact::Answered, Some(Whom::Everyone)));
+    let next = gates.pass(Errand::Poll).await.unwrap();
+    assert_eq!(next.sent() - begin, Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lookups_go_when_nobody_else_wants_to_two_at_a_time() {
+    let gates = open(&limits("unlimited", 3));
+    let out = [
+        gates.pass(Errand::Poll).await.unwrap(),
+        gates.pass(Errand::Poll).await.unwrap(),
+        gates.pass(Errand::Poll).await.unwrap(),
+    ];
+    let lookups: Vec<_> = (0..3)
+        .map(|_| {
+            let gates = Arc::clone(&gates);
+            tokio::spawn(async move { gates.pass(Errand::Lookup).await.unwrap() })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let fresh = tokio::spawn({
+        let gates = Arc::clone(&gates);
+        async move { gates.pass(to_start(1, Turn::First)).await.unwrap() }
+    });
+    tokio::task::yield_now().await;
+    let [first, others @ ..] = out;
+    drop(first);
+    let fresh = fresh.await.unwrap();
+    assert!(lookups.iter().all(|lookup| !lookup.is_finished()), "a start goes before a lookup");
+    drop((fresh, others));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(lookups.iter().filter(|lookup| lookup.is_finished()).count(), 2, "of three slots");
 }

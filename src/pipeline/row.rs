@@ -13,7 +13,7 @@ use tracing::{debug, info};
 
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::{Client, Renewal};
-use crate::gates::{Gates, Known, Turn};
+use crate::gates::{Errand, Gates, Known, Turn};
 use crate::record::{Attempted, Ending, KnownBy, Outcome, Record};
 use crate::request_id::{RequestId, RunId};
 use crate::retry::{Attempt, Backoff, Next, Policy, Situation, Stop};
@@ -124,7 +124,9 @@ async fn send_until_settled(
     let Parts { client, gates, policy, shutdown, .. } = &launch.parts;
     let mut turn = Turn::First;
     loop {
-        let Ok(pass) = gates.pass(task.business, turn).await else { return tries.cut_off() };
+        let Ok(pass) = gates.pass(Errand::Start(task.business, turn)).await else {
+            return tries.cut_off();
+        };
         if shutdown.is_draining() {
             return tries.cut_off();
         }
