@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # CPU time (user + system, whole process) of `bk-launch run` and of its peers, in turn, against the
 # same mock in a process of its own. Usage: benches/compare.sh [ROWS] [ROUNDS]
-# Peers that are not installed are left out: oha, wrk, hey.
+# `journal` is the same launch with its journal. Peers that are not installed are left out: oha, wrk, hey.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rows=${1:-200000} rounds=${2:-3}
@@ -24,9 +24,12 @@ wrk.headers["Content-Type"] = "application/json"
 LUA
 export BK_APP_CODE=app BK_APP_SECRET='a secret' BK_TOKEN='a token'
 
-run() {
-    "$program" run "$folder/tasks.csv" -q -o "$folder/report.csv" --force --rate unlimited --concurrency 64 --esb "$url"
+export BK_LAUNCH_STATE=$folder/state
+launch() {
+    "$program" run "$folder/tasks.csv" -q -o "$folder/report.csv" --force --rate unlimited --concurrency 64 --esb "$url" "$@"
 }
+run() { launch --no-journal; }
+journal() { launch; }
 oha() { command oha -n "$rows" -c 64 --no-tui -m POST -T application/json -d "$body" "$start"; }
 hey() { command hey -n "$rows" -c 64 -m POST -T application/json -d "$body" "$start"; }
 # wrk counts time and not requests, so its CPU time is scaled to as many requests.
@@ -42,7 +45,7 @@ cpu() {
         'BEGIN { split(spent, s, " "); printf "%.3f\n", (s[1] + s[2]) * rows / did }'
 }
 
-tools=(run)
+tools=(run journal)
 for tool in oha wrk hey; do
     if type -P "$tool" >/dev/null; then tools+=("$tool"); fi
 done
@@ -53,6 +56,6 @@ for ((round = 1; round <= rounds; round++)); do
         seconds=$(cpu "$tool")
         : "${ours:=$seconds}"
         awk -v tool="$tool" -v s="$seconds" -v ours="$ours" -v rows="$rows" -v round="$round" \
-            'BEGIN { printf "round %d  %-4s %8.3f s  %6.2f us  ratio %.2f\n", round, tool, s, s / rows * 1e6, ours / s }'
+            'BEGIN { printf "round %d  %-7s %8.3f s  %6.2f us  ratio %.2f\n", round, tool, s, s / rows * 1e6, ours / s }'
     done
 done

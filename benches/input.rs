@@ -38,9 +38,9 @@ fn read(c: &mut Criterion) {
         let path = folder.path().join(format.to_string());
         std::fs::write(&path, list(format)).unwrap();
         group.bench_function(format!("check/{format}"), |b| {
-            b.iter(|| input::check(&path, format).unwrap().rows);
+            b.iter(|| input::check(&path, "list", format).unwrap().rows);
         });
-        let checked = input::check(&path, format).unwrap();
+        let checked = input::check(&path, "list", format).unwrap();
         group.bench_function(format!("read/{format}"), |b| {
             b.iter(|| checked.open().unwrap().rows.flatten().count());
         });

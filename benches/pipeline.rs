@@ -14,12 +14,13 @@ use bk_launch::api::{Client, Identity, Reach};
 use bk_launch::gates::Limits;
 use bk_launch::input::{Format, open_stream};
 use bk_launch::mock::{Behaviour, Memory, Mock};
-use bk_launch::pipeline::{Clock, Pipeline, Source};
+use bk_launch::pipeline::{Certainty, Clock, Lookup, Pipeline, Source};
 use bk_launch::progress::{Look, Progress};
 use bk_launch::rate::Rate;
 use bk_launch::record::AlreadyStarted;
 use bk_launch::report::{Destination, Existing};
 use bk_launch::request_id::RunId;
+use bk_launch::resume::{self, Doubts, Lines};
 use bk_launch::retry::Policy;
 use bk_launch::secret::Secret;
 use bk_launch::shutdown::Shutdown;
@@ -52,9 +53,8 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     let report = Destination::file(Path::new("/dev/null"), Existing::Refuse).unwrap();
     let slots = NonZeroUsize::new(64).unwrap();
     Pipeline {
-        rows: opened.rows,
+        rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
         source: Source::File,
-        expected: None,
         lookahead: NonZeroUsize::new(10_000).unwrap(),
         limit: None,
         limits: Limits {
@@ -68,11 +68,14 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         client: client(mock),
         policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },
         outage_patience: Duration::from_mins(15),
+        certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
         already_started: AlreadyStarted::Ok,
+        keeping: None,
         progress: Progress::begin(Look::None, None, Rate::Unlimited, Instant::now()),
         reports: vec![report.begin(&opened.columns, &TimeZone::UTC).unwrap()],
         shutdown: Shutdown::default(),
         run: RunId::new(Timestamp::now(), 1),
+        session: 1,
         clock: Clock { wall: Timestamp::now(), at: Instant::now() },
         seed: 1,
     }

@@ -4,7 +4,11 @@
 //! about a [`Failure`] is `retry`'s.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
+
+use jiff::Timestamp;
+use thiserror::Error;
 
 /// What one request brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +89,18 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    const ALL: [Self; 9] = [
+        Self::BadRequest,
+        Self::NotFound,
+        Self::Permission,
+        Self::Auth,
+        Self::Config,
+        Self::ThrottledBiz,
+        Self::ThrottledApp,
+        Self::Transient,
+        Self::Ambiguous,
+    ];
+
     /// The word that stands in the report.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -114,6 +130,19 @@ impl fmt::Display for FailureClass {
     }
 }
 
+impl FromStr for FailureClass {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text).ok_or(UnknownWord)
+    }
+}
+
+/// A word that this program never writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("is no word of this program")]
+pub struct UnknownWord;
+
 /// A pause that an answer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
@@ -132,8 +161,29 @@ pub enum Whom {
     Everyone,
 }
 
+/// What a question for a task's state brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The answer; "accepted" means that the task may be seen.
+    pub answer: Answer,
+    /// The task's state, if the answer tells it.
+    pub state: Option<TaskState>,
+    /// The task's `start_time`, if it tells that.
+    pub started: Option<Timestamp>,
+    /// The server's own clock: the answer's header `Date`.
+    pub date: Option<Timestamp>,
+}
+
+/// The states of a task, as far as they matter (wire facts, section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// `CREATED`: it was not started, or not yet.
+    Created,
+    /// Any other: it did start.
+    Begun,
+}
+
 /// What the server said, as it goes into the report.
-///
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status, if an answer came.

@@ -1,26 +1,29 @@
 //! `bk-launch` starts many BlueKing bk-sops tasks from a list.
 //!
 //! **Rows** come from an input; each is **settled** by as many requests as it
-//! takes, within the limits; a **collector** writes a **Record** of each to the
-//! reports.
+//! takes, within the limits; a **collector** writes a **Record** of each, first to
+//! the journal, then to the reports.
 //!
 //! ```text
-//!  feed (thread)            async, one small task per open row             collector (thread)
-//! ┌─────────────┐   Rows   ┌──────────────────────────────────┐  Records  ┌─────────────────┐
-//! │ input       ├─────────►│ gates.pass(row) ────► api.start  ├──────────►│ reports         │
-//! └─────────────┘ bounded  │      ▲                    │      │  bounded  │ summary         │
-//!                          │      └── retry::next ◄── verdict │           └─────────────────┘
-//!                          └──────────────────────────────────┘
+//!  feed (thread)            async, one small task per open row              collector (thread)
+//! ┌─────────────┐   Rows   ┌──────────────────────────────────┐  Events  ┌───────────────────┐
+//! │ input       │          │ gates.pass(row) ────► api.start  │          │ journal (1 commit)│
+//! │ resume      ├─────────►│      ▲                    │      ├─────────►│ then the reports  │
+//! │             │ bounded  │      └── retry::next ◄── verdict │  bounded │ and the summary   │
+//! └─────────────┘          └──────────────────────────────────┘          └───────────────────┘
 //!       nothing answers backwards: a full channel slows the one before it, a closed one stops it
 //! ```
+//!
+//! The journal is the truth, and reports are views of it: `run` is live, `resume`
+//! is replay and then live, `report` is replay alone.
 //!
 //! A module uses only floors below its own, and edges do not know each other.
 //! `tests/floors.rs` reads this list and holds the code against it.
 //!
 //! ```text
 //! floor 0 words  task row answer record request_id rate secret formula
-//! floor 1 rules  retry stats
-//! floor 2 edges  input api gates shutdown report progress mock
+//! floor 1 rules  retry confirm resume stats
+//! floor 2 edges  input api gates shutdown journal folder report progress mock
 //! floor 3 flows  pipeline
 //! floor 4 face   cli
 //! ```
@@ -28,9 +31,12 @@
 pub mod answer;
 pub mod api;
 pub mod cli;
+pub mod confirm;
+pub mod folder;
 pub mod formula;
 pub mod gates;
 pub mod input;
+pub mod journal;
 pub mod mock;
 pub mod pipeline;
 pub mod progress;
@@ -38,6 +44,7 @@ pub mod rate;
 pub mod record;
 pub mod report;
 pub mod request_id;
+pub mod resume;
 pub mod retry;
 pub mod row;
 pub mod secret;

@@ -43,6 +43,8 @@ impl Look {
 pub struct Standing {
     /// Rows that have their last word, or were passed over.
     pub done: u64,
+    /// Those of them that earlier sessions settled.
+    pub replayed: u64,
     /// Those of them that ended good.
     pub good: u64,
     /// Those of them that ended bad.
@@ -178,7 +180,7 @@ impl Progress {
 
     /// The most important first: a narrow terminal cuts off the rest.
     fn line(&self, standing: &Standing, now: Instant) -> String {
-        let Standing { done, good, bad, waiting, in_flight, .. } = standing;
+        let Standing { good, bad, waiting, in_flight, .. } = standing;
         let mut line = format!("{good} good, {bad} bad");
         if let Some(pause) = &standing.pause {
             let _ = write!(line, "; {}", pause.text());
@@ -187,7 +189,7 @@ impl Progress {
             line.push_str("; all rows of --lookahead wait, a larger one may go on");
         }
         let _ = write!(line, "; {:.1}/s of {}", self.achieved(), self.wanted);
-        if let Some(left) = self.left(*done, now) {
+        if let Some(left) = self.left(standing, now) {
             let _ = write!(line, ", {} left", roughly(left));
         }
         let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
@@ -209,10 +211,11 @@ impl Progress {
 
     /// How long it will take yet, if it goes on as it went so far.
     #[expect(clippy::cast_precision_loss, reason = "a time is shown in seconds")]
-    fn left(&self, done: u64, now: Instant) -> Option<Duration> {
-        let rows = self.rows?.checked_sub(done).filter(|_| done > 0)?;
+    fn left(&self, standing: &Standing, now: Instant) -> Option<Duration> {
+        let rows = self.rows?.checked_sub(standing.done)?;
+        let now_done = standing.done.checked_sub(standing.replayed).filter(|done| *done > 0)?;
         let so_far = (now - self.began).as_secs_f64();
-        Duration::try_from_secs_f64(so_far * rows as f64 / done as f64).ok()
+        Duration::try_from_secs_f64(so_far * rows as f64 / now_done as f64).ok()
     }
 
     /// Takes the bar away.
@@ -254,6 +257,7 @@ mod tests {
     fn standing(done: u64, requests: u64) -> Standing {
         Standing {
             done,
+            replayed: 0,
             good: done,
             bad: 0,
             waiting: 4,
@@ -275,6 +279,15 @@ mod tests {
             progress.drawn(&standing(190, 195), now).unwrap(),
             "190 of 400 rows: 190 good, 0 bad; 19.5/s of 20/s, 12 s left; 2 in flight, 4 waiting"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_earlier_sessions_settled_says_nothing_about_the_time_that_is_left() {
+        let begin = Instant::now();
+        let mut progress = Progress::begin(Look::Plain, Some(400), Rate::Unlimited, begin);
+        let resumed = Standing { replayed: 200, ..standing(300, 100) };
+        let line = progress.drawn(&resumed, begin + Duration::from_secs(10)).unwrap();
+        assert!(line.contains("10 s left"), "{line}");
     }
 
     #[test]

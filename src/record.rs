@@ -4,11 +4,12 @@
 //! is written is `report`'s.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::answer::{FailureClass, Reply};
+use crate::answer::{FailureClass, Reply, UnknownWord};
 use crate::request_id::RequestId;
 use crate::row::Row;
 
@@ -46,6 +47,8 @@ pub struct Record {
     pub ending: Ending,
     /// How many `start_task` requests were sent for it.
     pub attempts: u32,
+    /// When the first of them left, as far as is known after a crash.
+    pub first_sent: Option<Timestamp>,
     /// The last of them.
     pub last: Option<Box<Attempted>>,
     /// From opening the row to settling it, waits included; `None` for a row
@@ -58,8 +61,56 @@ pub struct Record {
 pub enum Ending {
     /// It is settled.
     Settled,
-    /// The run was stopped before.
-    CutOff,
+    /// The run was stopped before; whether the task may have been started.
+    CutOff(Doubt),
+}
+
+/// Whether the requests that were sent for a row may have started its task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// Surely not.
+    #[default]
+    None,
+    /// One of them may have arrived.
+    MayHaveStarted,
+    /// The server accepted one, which only means that it queued the task (wire
+    /// facts, section 4).
+    Accepted,
+}
+
+impl Doubt {
+    const ALL: [Self; 3] = [Self::None, Self::MayHaveStarted, Self::Accepted];
+
+    /// The word that stands in the journal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::MayHaveStarted => "may_have_started",
+            Self::Accepted => "accepted",
+        }
+    }
+}
+
+impl FromStr for Doubt {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|doubt| doubt.as_str() == text).ok_or(UnknownWord)
+    }
+}
+
+/// What earlier sessions of a run left behind of a row that they did not settle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prior {
+    /// Whether they may have started its task.
+    pub doubt: Doubt,
+    /// The `start_task` requests that they sent, as far as is known.
+    pub attempts: u32,
+    /// When the first of them left, or the earliest moment at which it can have left.
+    pub first_sent: Option<Timestamp>,
+    /// The last of them, if it is known.
+    pub last: Option<Box<Attempted>>,
 }
 
 /// One `start_task` request that was sent, and what it brought.
@@ -90,6 +141,8 @@ pub enum Outcome {
     Failed,
     /// Retries are used up, and some attempt may have started it.
     Unknown,
+    /// Accepted, but nobody has seen it running.
+    Unconfirmed,
     /// The row cannot be used; it was never sent.
     Invalid,
     /// The same task as an earlier row; it was never sent.
@@ -105,15 +158,23 @@ pub enum KnownBy {
     Reply,
     /// "Already started" came after an attempt of this session that may have arrived.
     Retry,
+    /// The same, after an attempt of an earlier session.
+    Resume,
+    /// `get_task_status` shows that it runs, or ran.
+    Status,
 }
 
 impl KnownBy {
+    const ALL: [Self; 4] = [Self::Reply, Self::Retry, Self::Resume, Self::Status];
+
     /// The word that stands in the report.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reply => "reply",
             Self::Retry => "retry",
+            Self::Resume => "resume",
+            Self::Status => "status",
         }
     }
 }
@@ -151,11 +212,40 @@ impl Outcome {
             Self::Rejected => "rejected",
             Self::Failed => "failed",
             Self::Unknown => "unknown",
+            Self::Unconfirmed => "unconfirmed",
             Self::Invalid => "invalid",
             Self::Duplicate => "duplicate",
             Self::Pending => "pending",
         }
     }
+
+    /// The outcome that these words of a report mean.
+    ///
+    /// # Errors
+    ///
+    /// Where a report never has them together.
+    pub fn of_words(outcome: &str, known_by: Option<&str>) -> Result<Self, UnknownWord> {
+        if let Some(known_by) = known_by {
+            let known_by = KnownBy::ALL.into_iter().find(|word| word.as_str() == known_by);
+            return match (outcome, known_by) {
+                ("started", Some(known_by)) => Ok(Self::Started(known_by)),
+                _ => Err(UnknownWord),
+            };
+        }
+        Self::UNKNOWN_HOW.into_iter().find(|word| word.as_str() == outcome).ok_or(UnknownWord)
+    }
+
+    /// All but `started`.
+    const UNKNOWN_HOW: [Self; 8] = [
+        Self::AlreadyStarted,
+        Self::Rejected,
+        Self::Failed,
+        Self::Unknown,
+        Self::Unconfirmed,
+        Self::Invalid,
+        Self::Duplicate,
+        Self::Pending,
+    ];
 
     /// How it is known, where that is a question.
     #[must_use]
@@ -175,7 +265,9 @@ impl Outcome {
                 AlreadyStarted::Ok => Standing::Good,
                 AlreadyStarted::Fail => Standing::Bad,
             },
-            Self::Rejected | Self::Failed | Self::Unknown | Self::Invalid => Standing::Bad,
+            Self::Rejected | Self::Failed | Self::Unknown | Self::Unconfirmed | Self::Invalid => {
+                Standing::Bad
+            }
             Self::Duplicate => Standing::Neutral,
             Self::Pending => Standing::Resumable,
         }

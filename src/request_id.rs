@@ -23,6 +23,20 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name that `text` is, if it has the form of one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let mut parts = text.split('-');
+        let (day, time, random) = (parts.next()?, parts.next()?, parts.next()?);
+        let fits = (day.len(), time.len(), random.len()) == (8, 6, 5)
+            && is_digits(day)
+            && is_digits(time)
+            && random.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && parts.next().is_none();
+        fits.then(|| Self(text.into()))
+    }
 }
 
 impl fmt::Display for RunId {
@@ -42,6 +56,24 @@ impl RequestId {
     #[must_use]
     pub fn new(run: &RunId, session: u32, line: u64, attempt: u32) -> Self {
         Self(format!("{run}-s{session}-l{line}-a{attempt}").into())
+    }
+
+    /// The id of question `number` for the state of the row's task.
+    #[must_use]
+    pub fn question(run: &RunId, session: u32, line: u64, number: u32) -> Self {
+        Self(format!("{run}-s{session}-l{line}-q{number}").into())
+    }
+
+    /// The id of the question for the link of the row's task.
+    #[must_use]
+    pub fn lookup(run: &RunId, session: u32, line: u64) -> Self {
+        Self(format!("{run}-s{session}-l{line}-d").into())
+    }
+
+    /// The id of an attempt of an earlier session, as the journal has it.
+    #[must_use]
+    pub fn restored(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// The text of the id: ASCII letters, digits and `-`.
@@ -68,6 +100,19 @@ mod tests {
         assert_eq!(run.as_str(), "20261201-220000-00abc");
         let id = RequestId::new(&run, 2, 1007, 3);
         assert_eq!(id.as_str(), "20261201-220000-00abc-s2-l1007-a3");
+    }
+
+    #[test]
+    fn only_names_of_runs_are_names() {
+        for (text, is_one) in [
+            ("20261201-220000-00abc", true),
+            ("20261201-220000-00abc.new", false),
+            ("20261201-220000-00abC", false),
+            ("20261201-220000", false),
+            ("x", false),
+        ] {
+            assert_eq!(RunId::parse(text).is_some(), is_one, "{text}");
+        }
     }
 
     #[test]

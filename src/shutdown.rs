@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::answer::FailureClass;
 use crate::retry::Stop;
 
 /// Why a run stops before its end.
@@ -24,6 +25,13 @@ pub enum Cause {
         /// What the server said, or what happened.
         message: Box<str>,
     },
+    /// The first question of a run that is to confirm was refused.
+    Question {
+        /// `auth`, `config` or `permission`.
+        class: FailureClass,
+        /// What the server said.
+        message: Box<str>,
+    },
     /// The server did not come back within the patience.
     Outage {
         /// How long it was gone.
@@ -31,7 +39,7 @@ pub enum Cause {
         /// What the last attempt said.
         message: Box<str>,
     },
-    /// A report could not be written.
+    /// The journal or a report could not be written.
     Output,
 }
 
@@ -132,7 +140,6 @@ impl Shutdown {
                 while stream.recv().await.is_some() && sender.send(caught).await.is_ok() {}
             });
         }
-        catch_file_size_limit()?;
         let shutdown = self.clone();
         tokio::spawn(async move {
             if let Some(first) = received.recv().await {
@@ -147,8 +154,12 @@ impl Shutdown {
 }
 
 /// A file that may not grow raises SIGXFSZ, which kills. Once it is caught, the
-/// write fails with an error that can be told.
-fn catch_file_size_limit() -> Result<(), std::io::Error> {
+/// write fails with an error that can be told. Needs a runtime to be entered.
+///
+/// # Errors
+///
+/// Where the system does not let the signal be caught.
+pub fn catch_file_size_limit() -> Result<(), std::io::Error> {
     const SIGXFSZ: i32 = 25;
     let mut caught = signal(SignalKind::from_raw(SIGXFSZ))?;
     tokio::spawn(async move { while caught.recv().await.is_some() {} });

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::record::{AlreadyStarted, Ending, Outcome, Record, Standing};
+use crate::record::{AlreadyStarted, Doubt, Ending, Outcome, Record, Standing};
 
 /// The outcomes in the order in which they are told.
-pub const OUTCOMES: [&str; 8] = [
+pub const OUTCOMES: [&str; 9] = [
     "started",
     "already_started",
     "rejected",
     "failed",
     "unknown",
+    "unconfirmed",
     "invalid",
     "duplicate",
     "pending",
@@ -29,10 +30,6 @@ const GROUPS: usize = 50;
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     by_outcome: [u64; OUTCOMES.len()],
-    /// `start_task` requests that were sent.
-    pub requests: u64,
-    /// Those of them that were not a row's first.
-    pub retries: u64,
     /// Rows that were cut off by a stop, or not reached.
     pub cut_off: u64,
     /// Rows of these that may have been started.
@@ -68,11 +65,9 @@ impl Summary {
     /// Adds one record.
     pub fn add(&mut self, record: &Record) {
         self.by_outcome[position(record.outcome)] += 1;
-        self.requests += u64::from(record.attempts);
-        self.retries += u64::from(record.attempts.saturating_sub(1));
-        if record.ending == Ending::CutOff {
+        if let Ending::CutOff(doubt) = record.ending {
             self.cut_off += 1;
-            self.cut_off_in_doubt += u64::from(record.outcome == Outcome::Unknown);
+            self.cut_off_in_doubt += u64::from(doubt != Doubt::None);
         }
         match record.outcome.standing(self.already) {
             Standing::Good => self.good += 1,
@@ -158,9 +153,10 @@ const fn position(outcome: Outcome) -> usize {
         Outcome::Rejected => 2,
         Outcome::Failed => 3,
         Outcome::Unknown => 4,
-        Outcome::Invalid => 5,
-        Outcome::Duplicate => 6,
-        Outcome::Pending => 7,
+        Outcome::Unconfirmed => 5,
+        Outcome::Invalid => 6,
+        Outcome::Duplicate => 7,
+        Outcome::Pending => 8,
     }
 }
 
@@ -175,6 +171,33 @@ fn without_digits(text: &str) -> String {
         }
     }
     shape
+}
+
+/// The requests of one session.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// `start_task` requests that came back, or were given up.
+    pub starts: u64,
+    /// Those of them that were not the session's first for their row.
+    pub retries: u64,
+    /// Questions for states and links.
+    pub questions: u64,
+    /// How long the starts took.
+    pub latencies: Latencies,
+}
+
+impl Requests {
+    /// Adds a row's first start.
+    pub fn first(&mut self, latency: Duration) {
+        self.starts += 1;
+        self.latencies.add(latency);
+    }
+
+    /// Adds a start of a row that was sent before.
+    pub fn again(&mut self, latency: Duration) {
+        self.retries += 1;
+        self.first(latency);
+    }
 }
 
 /// How long requests took, in a histogram of three digits from 1 µs to 10 min.
@@ -232,6 +255,7 @@ mod tests {
             outcome: Outcome::Rejected,
             ending: Ending::Settled,
             attempts: 3,
+            first_sent: Some(sent),
             last: Some(Box::new(Attempted {
                 id: RequestId::new(&RunId::new(sent, 1), 1, line, 3),
                 sent,
@@ -254,7 +278,7 @@ mod tests {
         let groups: Vec<_> =
             summary.failures().iter().map(|g| (g.rows, g.example, g.message.clone())).collect();
         assert_eq!(groups, [(2, 2, "Task(id=17) does not exist".into()), (1, 4, "no".into())]);
-        assert_eq!((summary.requests, summary.retries, summary.bad()), (9, 6, 3));
+        assert_eq!(summary.bad(), 3);
     }
 
     #[test]

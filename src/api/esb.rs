@@ -37,11 +37,11 @@ impl Esb {
         &self.start
     }
 
-    /// Where the state of `task` is asked for.
+    /// Where the API `name` is asked about `task`.
     #[must_use]
-    pub fn status_url(&self, task: &Task) -> Url {
+    pub fn question_url(&self, name: &str, task: &Task) -> Url {
         let mut url = self.start.clone();
-        url.set_path(&url.path().replace("/start_task/", "/get_task_status/"));
+        url.set_path(&url.path().replace("/start_task/", &format!("/{name}/")));
         url.query_pairs_mut()
             .append_pair("bk_biz_id", &task.business.id.to_string())
             .append_pair("task_id", &task.id.to_string())

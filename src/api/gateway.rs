@@ -50,10 +50,10 @@ impl Gateway {
         self.url("start_task", task)
     }
 
-    /// Where the state of `task` is asked for.
+    /// Where the API `name` is asked about `task`.
     #[must_use]
-    pub fn status_url(&self, task: &Task) -> Url {
-        let mut url = self.url("get_task_status", task);
+    pub fn question_url(&self, name: &str, task: &Task) -> Url {
+        let mut url = self.url(name, task);
         url.query_pairs_mut().append_pair("scope", task.business.scope.as_str());
         url
     }

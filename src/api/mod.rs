@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod esb;
 pub mod gateway;
 pub mod heard;
+pub mod status;
 pub mod target;
 pub mod verdict;
 
@@ -16,16 +17,18 @@ mod told;
 mod transport;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use jiff::Timestamp;
 use reqwest::{Certificate, Method, Request, Response, Url};
 use thiserror::Error;
 
-use crate::answer::{Answer, FailureClass, Verdict};
+use crate::answer::{Answer, FailureClass, Seen, Verdict};
 use crate::request_id::RequestId;
 use crate::task::Task;
 use credentials::Credentials;
@@ -33,8 +36,10 @@ use heard::{Extent, Heard, HttpAnswer};
 use target::Target;
 use verdict::verdict;
 
+const MIB: usize = 1024 * 1024;
+
 /// An answer longer than this is cut off, and nobody can tell what it said.
-const LONGEST_ANSWER: usize = 1024 * 1024;
+const LONGEST_ANSWER: usize = MIB;
 
 /// gunicorn closes idle connections after 2 s (wire facts, section 7); ours are
 /// given up before, so that few requests meet a connection that is being closed.
@@ -82,6 +87,42 @@ pub struct Client {
     timeout: Duration,
     caller: Mutex<Arc<Caller>>,
     reread: Reread,
+    legacy_get: LegacyGet,
+    /// Whether questions have the credentials in their query.
+    in_query: AtomicBool,
+}
+
+/// What can be asked about a task, by a GET.
+#[derive(Clone, Copy)]
+enum Question {
+    Status,
+    Detail,
+}
+
+impl Question {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "get_task_status",
+            Self::Detail => "get_task_detail",
+        }
+    }
+
+    /// How much of an answer is read: each has something for every node of the flow.
+    const fn longest(self) -> usize {
+        match self {
+            Self::Status => 8 * MIB,
+            Self::Detail => 32 * MIB,
+        }
+    }
+}
+
+/// Where the credentials of a question stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// In the header alone.
+    Header,
+    /// In the query too.
+    Query,
 }
 
 /// Reads the credentials once more, where they come from files.
@@ -153,13 +194,28 @@ impl Client {
         let http = http_client(&target, reach, connections)?;
         let caller = Mutex::new(Arc::new(Caller::new(credentials)?));
         let reread: Reread = Box::new(|| None);
-        Ok(Self { http, target, timeout: reach.timeout, caller, reread })
+        Ok(Self {
+            http,
+            target,
+            timeout: reach.timeout,
+            caller,
+            reread,
+            legacy_get: LegacyGet::Forbidden,
+            in_query: AtomicBool::new(false),
+        })
     }
 
     /// The same client, which reads credentials once more when they are refused.
     #[must_use]
     pub fn rereading(self, reread: Reread) -> Self {
         Self { reread, ..self }
+    }
+
+    /// The same client, which may put credentials into the query of a GET, where
+    /// the legacy ESB reads them from nowhere else (wire facts, section 2).
+    #[must_use]
+    pub fn with_legacy_get(self, legacy_get: LegacyGet) -> Self {
+        Self { legacy_get, ..self }
     }
 
     /// Who calls at present.
@@ -196,29 +252,77 @@ impl Client {
         self.send(caller, self.start_request(caller, task, id)).await
     }
 
-    /// Asks for the state of `task` with `get_task_status`; "accepted" means that
-    /// it may be seen.
-    ///
-    /// By ESB the credentials stand in the header alone. The legacy ESB answers
-    /// `auth` to that; only where [`LegacyGet::Allowed`], the request is sent once
-    /// more with the credentials in its query.
-    pub async fn status(&self, task: &Task, id: &RequestId, legacy: LegacyGet) -> Answer {
-        let url = match &self.target {
-            Target::Esb(esb) => esb.status_url(task),
-            Target::Gateway(gateway) => gateway.status_url(task),
+    /// Asks for the state of `task` with `get_task_status`.
+    pub async fn status(
+        &self,
+        caller: &Caller,
+        task: &Task,
+        id: &RequestId,
+        manner: Manner,
+    ) -> Seen {
+        let url = self.question_url(Question::Status, task, caller, manner);
+        let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
+        let (answer, body, date) = self.heard(caller, sent, Question::Status.longest()).await;
+        let (state, started) = match answer.verdict {
+            Verdict::Accepted => status::state(&body),
+            Verdict::AlreadyStarted | Verdict::Failed(_) => (None, None),
         };
-        let caller = self.caller();
-        let answer = self.send(&caller, request(&caller, Method::GET, url.clone(), id)).await;
+        Seen { answer, state, started, date }
+    }
+
+    /// Asks for the link of `task` with `get_task_detail`: the answer, and the link
+    /// if it has one.
+    pub async fn detail(
+        &self,
+        caller: &Caller,
+        task: &Task,
+        id: &RequestId,
+        manner: Manner,
+    ) -> (Answer, Option<Box<str>>) {
+        let url = self.question_url(Question::Detail, task, caller, manner);
+        let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
+        let (answer, body, _) = self.heard(caller, sent, Question::Detail.longest()).await;
+        // Megabytes of JSON are read where no other request waits for it.
+        let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
+        (answer, url.ok().flatten())
+    }
+
+    /// How questions are asked at present.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        if self.in_query.load(Ordering::Relaxed) { Manner::Query } else { Manner::Header }
+    }
+
+    /// How a question is asked once more that was asked in `manner` and answered so:
+    /// by the legacy ESB with the credentials in the query, where that is allowed.
+    /// From then on all questions are asked like that.
+    #[must_use]
+    pub fn other_manner(&self, manner: Manner, answer: &Answer) -> Option<Manner> {
         let is_auth = matches!(&answer.verdict,
             Verdict::Failed(failure) if failure.class == FailureClass::Auth);
-        match (&self.target, legacy) {
-            (Target::Esb(_), LegacyGet::Allowed) if is_auth => {
-                let mut url = url;
-                url.query_pairs_mut().extend_pairs(caller.credentials.pairs());
-                self.send(&caller, request(&caller, Method::GET, url, id)).await
-            }
-            _ => answer,
+        let may = matches!(self.target, Target::Esb(_)) && self.legacy_get == LegacyGet::Allowed;
+        if !is_auth || !may || manner == Manner::Query {
+            return None;
         }
+        self.in_query.store(true, Ordering::Relaxed);
+        Some(Manner::Query)
+    }
+
+    fn question_url(
+        &self,
+        question: Question,
+        task: &Task,
+        caller: &Caller,
+        manner: Manner,
+    ) -> Url {
+        let mut url = match &self.target {
+            Target::Esb(esb) => esb.question_url(question.name(), task),
+            Target::Gateway(gateway) => gateway.question_url(question.name(), task),
+        };
+        if manner == Manner::Query {
+            url.query_pairs_mut().extend_pairs(caller.credentials.pairs());
+        }
+        url
     }
 
     /// The request that starts `task`, as text, with its secrets masked.
@@ -232,24 +336,36 @@ impl Client {
     }
 
     async fn send(&self, caller: &Caller, request: Request) -> Answer {
-        let mut answer = match self.http.execute(request).await {
+        let sent = self.http.execute(request).await;
+        self.heard(caller, sent, LONGEST_ANSWER).await.0
+    }
+
+    /// What came back: the answer, its body, and what the server's clock showed.
+    async fn heard(
+        &self,
+        caller: &Caller,
+        sent: reqwest::Result<Response>,
+        longest: usize,
+    ) -> (Answer, Bytes, Option<Timestamp>) {
+        let (mut answer, body, date) = match sent {
             Ok(response) => {
-                let (head, body, extent) = self.read(response).await;
-                verdict(&Heard::Http(HttpAnswer {
-                    status: head.0,
-                    headers: &head.1,
-                    body: &body,
-                    extent,
-                }))
+                let (head, body, extent) = self.read(response, longest).await;
+                let (status, headers) = (head.0, &head.1);
+                let answer =
+                    verdict(&Heard::Http(HttpAnswer { status, headers, body: &body, extent }));
+                (answer, body, date(headers))
             }
-            Err(error) => verdict(&Heard::Nothing {
-                contact: transport::contact(&error),
-                what: transport::describe(&error, self.timeout),
-            }),
+            Err(error) => {
+                let answer = verdict(&Heard::Nothing {
+                    contact: transport::contact(&error),
+                    what: transport::describe(&error, self.timeout),
+                });
+                (answer, Bytes::new(), None)
+            }
         };
         caller.credentials.mask(&mut answer.reply);
         answer.reply.cut();
-        answer
+        (answer, body, date)
     }
 
     fn start_request(&self, caller: &Caller, task: &Task, id: &RequestId) -> Request {
@@ -270,7 +386,11 @@ impl Client {
     }
 
     /// Reads an answer to its end, or as far as it goes.
-    async fn read(&self, mut response: Response) -> ((u16, HeaderMap), Bytes, Extent) {
+    async fn read(
+        &self,
+        mut response: Response,
+        longest: usize,
+    ) -> ((u16, HeaderMap), Bytes, Extent) {
         let head = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut first = Bytes::new();
         let mut rest = Vec::new();
@@ -282,8 +402,8 @@ impl Client {
                 Ok(Some(chunk)) => rest.extend_from_slice(&chunk),
                 Err(error) => break Extent::CutOff(transport::describe(&error, self.timeout)),
             }
-            if first.len() + rest.len() > LONGEST_ANSWER {
-                break Extent::CutOff("more than 1 MiB of answer".into());
+            if first.len() + rest.len() > longest {
+                break Extent::CutOff(format!("more than {} MiB of answer", longest / MIB));
             }
         };
         if rest.is_empty() {
@@ -302,6 +422,12 @@ fn request(caller: &Caller, method: Method, url: Url, id: &RequestId) -> Request
         headers.insert(REQUEST_ID, id);
     }
     request
+}
+
+/// What the server's clock showed when it answered.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let time = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    Timestamp::try_from(time).ok()
 }
 
 fn http_client(

@@ -33,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   bk-launch demo                               see it work, against a server inside
   bk-launch run tasks.csv -o report.csv        start every task of a file
+  bk-launch resume                             finish what was interrupted
   bk-launch mock --port 8080 --fault 502=5%    a bk-sops to try things on
 
 Run 'bk-launch COMMAND --help' for the flags of a command, with examples.";
@@ -42,6 +43,12 @@ Run 'bk-launch COMMAND --help' for the flags of a command, with examples.";
 pub enum Command {
     /// Start the tasks of a list, and report on each.
     Run(Box<RunArgs>),
+    /// Finish a run that was interrupted or stopped.
+    Resume(Box<ResumeArgs>),
+    /// List runs, show one, or remove old ones.
+    Runs(super::runs::RunsArgs),
+    /// Write the report of a run again, in any format, in the order of its input.
+    Report(super::report::ReportArgs),
     /// Be a bk-sops to try things on: faults, latency, limits, its own counts.
     Mock(Box<super::mock::MockArgs>),
     /// Start the mock, launch a sample through it, and show the report.
@@ -59,13 +66,13 @@ pub enum Command {
 const RUN_EXAMPLES: &str = "\
 Examples:
   export BK_APP_CODE=ops BK_APP_SECRET=... BK_TOKEN=...
-  bk-launch run tasks.csv -o report.csv --esb https://paas.example.com
+  bk-launch run tasks.csv -o report.csv --esb https://paas.example.com --confirm
   bk-launch run tasks.csv -o report.csv --gateway 'https://bkapi.example.com/api/{gateway_name}'
   mysql -B -e 'select ...' | bk-launch run - --format tsv -o report.csv --rate 100/m
 
 Exit codes:
   0  every row ended good          3  stopped: credentials, URL, or the server is gone
-  1  some rows ended bad           6  the report could not be written
+  1  some rows ended bad           6  the journal or a report could not be written
   2  nothing was sent: usage, settings or input
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal stops at once";
 
@@ -76,6 +83,9 @@ pub struct RunArgs {
     /// What is to be started.
     #[command(flatten)]
     pub input: InputArgs,
+    /// How much of it.
+    #[command(flatten)]
+    pub much: MuchArgs,
     /// A look before anything is sent.
     #[command(flatten)]
     pub look: LookArgs,
@@ -91,9 +101,111 @@ pub struct RunArgs {
     /// How often.
     #[command(flatten)]
     pub again: AgainArgs,
+    /// What is asked beside the starts.
+    #[command(flatten)]
+    pub certainty: CertaintyArgs,
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Keep no run: nothing can be resumed, and a report must be named with -o.
+    #[arg(long, help_heading = "State")]
+    pub no_journal: bool,
+}
+
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  bk-launch resume                        the latest run that is not finished
+  bk-launch resume 20261201-2200          the run whose id begins like that
+  bk-launch resume --retry-failed         its bad rows again, too
+  bk-launch resume --rate 100/m           with another rate; all else is as it was
+
+Rows that an earlier session may have started are sent again: the server starts a task at most
+once. Exit codes are those of run; 5 means that the run is still alive.";
+
+/// The flags of `resume`.
+#[derive(Debug, Args)]
+#[command(after_long_help = RESUME_EXAMPLES)]
+pub struct ResumeArgs {
+    /// A run's id, or its beginning [default: the latest unfinished run, else the latest].
+    #[arg(help_heading = "Arguments")]
+    pub run: Option<String>,
+    /// Take up rows that ended rejected, failed, unknown or unconfirmed, too.
+    #[arg(long, help_heading = "Input")]
+    pub retry_failed: bool,
+    /// Go on at another server than the run's, though it was sent to before.
+    #[arg(long, help_heading = "Server")]
+    pub target_changed: bool,
+    /// How much of it.
+    #[command(flatten)]
+    pub much: MuchArgs,
+    /// A look before anything is sent.
+    #[command(flatten)]
+    pub look: LookArgs,
+    /// Where the report goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// How fast.
+    #[command(flatten)]
+    pub gates: GateArgs,
+    /// How often.
+    #[command(flatten)]
+    pub again: AgainArgs,
+    /// What is asked beside the starts.
+    #[command(flatten)]
+    pub certainty: CertaintyArgs,
+    /// What is shown.
+    #[command(flatten)]
+    pub looks: LooksArgs,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// How much of an input is launched.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct MuchArgs {
+    /// Launch the first N rows that can be launched; the others are pending.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// What is asked beside the starts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Certainty")]
+pub struct CertaintyArgs {
+    /// Ask get_task_status until each started task runs, for up to TIMEOUT [default without a
+    /// value: 60s].
+    ///
+    /// An accepted task is only queued, and the server may fail to start it silently: then it is
+    /// sent again, out of --retries.
+    #[arg(long, value_name = "TIMEOUT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "60s", value_parser = duration)]
+    pub confirm: Option<Duration>,
+    /// Ask get_task_detail for the link of each task whose answers had none, when nothing else is
+    /// to be sent.
+    #[arg(long)]
+    pub lookup: bool,
+    /// Where the legacy ESB refuses a GET: let it have the credentials in the query, and so in the
+    /// access logs of every proxy on the way.
+    #[arg(long)]
+    pub esb_legacy_get: bool,
+}
+
+/// Where runs are kept.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "State")]
+pub struct StateArgs {
+    /// Where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
+    /// ~/.local/state/bk-launch].
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// What is to be started.
@@ -115,9 +227,6 @@ pub struct InputArgs {
     /// Standard input cannot be looked through first, so there it is always skip.
     #[arg(long, value_enum, default_value_t = OnInvalid::Stop)]
     pub on_invalid: OnInvalid,
-    /// Launch the first N rows that can be launched; the others are pending.
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u64>,
 }
 
 /// A look before anything is sent.
@@ -131,10 +240,6 @@ pub struct LookArgs {
     /// nothing.
     #[arg(long)]
     pub check: bool,
-    /// Where the legacy ESB refuses a GET: let it have the credentials in the query, and so in the
-    /// access logs of every proxy on the way.
-    #[arg(long)]
-    pub esb_legacy_get: bool,
 }
 
 /// What to do if a file holds rows that cannot be used.
@@ -151,9 +256,8 @@ pub enum OnInvalid {
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// A report: one line a row, in the order in which they were settled; .csv, .tsv or .jsonl,
-    /// or - for CSV on standard output; repeatable.
-    #[arg(short, long = "output", value_name = "FILE")]
-    #[arg(required_unless_present_any = ["dry_run", "check"])]
+    /// or - for CSV on standard output; repeatable [default: report.csv in the run's folder].
+    #[arg(short, long = "output", id = "output", value_name = "FILE")]
     pub outputs: Vec<PathBuf>,
     /// Overwrite a report that is there already.
     #[arg(long)]

@@ -5,30 +5,25 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::exit::Exit;
-use super::files::Source;
-use super::settings::{Input, Settings};
+use super::settings::Settings;
 use super::terminal::harmless;
 use super::{Failure, tell};
-use crate::answer::{FailureClass, Verdict};
+use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::target::Target;
-use crate::api::{Client, LegacyGet};
+use crate::api::{Client, LegacyGet, Manner};
 use crate::request_id::{RequestId, RunId};
+use crate::task::Task;
 
-/// Runs the check.
-pub fn run(settings: Settings) -> Result<Exit, Failure> {
-    if matches!(settings.input, Input::Stdin(_)) {
-        return Err(CheckError::Stdin.into());
-    }
-    let from = Source::look_through(&settings.input, settings.on_invalid)?;
-    let Source::File(checked) = from else { return Err(CheckError::Stdin.into()) };
-    let Some(task) = checked.first else { return Err(CheckError::Empty.into()) };
+/// Asks for the state of `task`.
+pub fn run(settings: Settings, task: Task) -> Result<Exit, Failure> {
     let is_esb = matches!(settings.target, Target::Esb(_));
     let target = settings.target.to_string();
     let credentials = settings.credentials.read()?;
-    let client = Client::new(settings.target, credentials, &settings.reach, 1)?;
+    let client = Client::new(settings.target, credentials, &settings.reach, 1)?
+        .with_legacy_get(settings.legacy_get);
     let id = RequestId::new(&RunId::new(Timestamp::now(), fastrand::u32(..)), 1, 0, 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(client.status(&task, &id, settings.legacy_get));
+    let answer = runtime.block_on(ask(&client, &task, &id));
     runtime.shutdown_background();
     let Verdict::Failed(failure) = &answer.verdict else {
         tell(&format_args!("{target} answers, and {task} may be seen; nothing was started"));
@@ -48,12 +43,24 @@ pub fn run(settings: Settings) -> Result<Exit, Failure> {
     Ok(Exit::Stopped)
 }
 
+async fn ask(client: &Client, task: &Task, id: &RequestId) -> Answer {
+    let caller = client.caller();
+    let answer = client.status(&caller, task, id, Manner::Header).await.answer;
+    match client.other_manner(Manner::Header, &answer) {
+        Some(manner) => client.status(&caller, task, id, manner).await.answer,
+        None => answer,
+    }
+}
+
+/// There is no task to ask for.
 #[derive(Debug, Error)]
-enum CheckError {
+pub enum CheckError {
+    /// Standard input.
     #[error(
         "--check needs a file: standard input or a pipe cannot be looked through and then launched"
     )]
     Stdin,
+    /// No row at all.
     #[error("--check needs a row that can be launched, and the input has none")]
     Empty,
 }

@@ -43,17 +43,20 @@ pub struct Files {
 }
 
 /// Where each credential comes from.
+#[derive(Clone)]
 pub struct Origin {
     app_code: String,
     app_secret: Place,
     user: UserPlace,
 }
 
+#[derive(Clone)]
 enum Place {
     Variable(Secret),
     File(PathBuf),
 }
 
+#[derive(Clone)]
 enum UserPlace {
     Token(Place),
     Name(String),

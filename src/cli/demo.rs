@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use super::args::OnInvalid;
 use super::credentials::{Files, Origin};
-use super::ending::{self, Told};
+use super::ending;
 use super::exit::Exit;
 use super::logs::LogFormat;
-use super::settings::{Input, Look, Settings, SummaryForm, Voice};
+use super::settings::{Input, Look, RunSettings, Settings, SummaryForm, Voice};
 use super::{Failure, run};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
+use crate::folder::Kept;
 use crate::gates::Limits;
 use crate::input;
 use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
+use crate::pipeline::{Certainty, Lookup};
 use crate::progress;
 use crate::rate::Rate;
 use crate::record::AlreadyStarted;
@@ -38,9 +40,7 @@ pub fn run() -> Result<Exit, Failure> {
     let mut stdout = std::io::stdout();
     let rows = SAMPLE.lines().count() - 1;
     writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
-    let settings = settings(&mock, &tasks, &report)?;
-    let told = Told { target: settings.target.to_string(), reports: vec![report] };
-    let ended = run::launch(settings)?;
+    let (ended, told) = run::launch(settings(&mock, &tasks, &report)?, &Kept::default(), None)?;
     writeln!(stdout, "{}", ending::text(&ended, &told))?;
     writeln!(stdout, "{}", next_steps(&tasks))?;
     // The sample holds bad rows on purpose; what matters is that it came to its end.
@@ -82,11 +82,17 @@ fn demo_variable(name: &str) -> Option<String> {
     Some(value.into())
 }
 
-fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<Settings, Failure> {
+/// The demo leaves nothing behind but its folder, so no run is kept.
+fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<RunSettings, Failure> {
+    let session = session_settings(mock, report)?;
+    let input = Input::File(tasks.to_owned(), input::Format::Csv);
+    Ok(RunSettings { input, on_invalid: OnInvalid::Stop, runs: None, session })
+}
+
+fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
     Ok(Settings {
-        input: Input::File(tasks.to_owned(), input::Format::Csv),
-        on_invalid: OnInvalid::Stop,
         limit: None,
+        certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
         look: Look::None,
         legacy_get: LegacyGet::Forbidden,
         outputs: vec![report.to_owned()],

@@ -2,6 +2,7 @@
 //!
 //! Text of what happened; nothing here decides anything.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,11 +11,14 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::terminal::harmless;
-use crate::pipeline::{Ended, InputEnd};
+use crate::answer::FailureClass;
+use crate::folder::Folder;
+use crate::journal::JournalError;
+use crate::pipeline::{Ended, InputEnd, OutputFailure};
 use crate::record::Outcome;
 use crate::retry::Stop;
 use crate::shutdown::Cause;
-use crate::stats::{Group, Summary};
+use crate::stats::{Group, Requests, Summary};
 
 /// Groups of failures that are told to people; programs get them all.
 const TOLD: usize = 10;
@@ -25,6 +29,67 @@ pub struct Told {
     pub target: String,
     /// Where the reports are; `-` is standard output.
     pub reports: Vec<PathBuf>,
+    /// Where the run is kept, if it is.
+    pub place: Option<Place>,
+}
+
+/// Where a run is kept.
+pub struct Place {
+    /// Its folder.
+    pub folder: Folder,
+    /// What was said by `--state-dir`.
+    pub state_dir: Option<OsString>,
+}
+
+impl Place {
+    /// One line that says where the run is.
+    pub fn where_it_is(&self) -> String {
+        format!("run {} in {}", self.folder.id, self.folder.path.display())
+    }
+
+    /// The command that goes on with the run.
+    pub fn resume(&self) -> String {
+        let state = match &self.state_dir {
+            Some(folder) => format!(" --state-dir {}", quoted(&folder.to_string_lossy())),
+            None => String::new(),
+        };
+        format!("bk-launch resume {}{state}", self.folder.id)
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+impl Told {
+    /// One line that says where the run is, and how it is resumed.
+    pub fn how_to_go_on(&self) -> Option<String> {
+        let place = self.place.as_ref()?;
+        Some(format!("{}; go on with: {}", place.where_it_is(), place.resume()))
+    }
+}
+
+/// Why a session left something undone, in a word or a few for the journal.
+pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Option<String> {
+    let left = summary.cut_off > 0 || matches!(input, InputEnd::NotReached | InputEnd::Failed(_));
+    left.then(|| match cause {
+        Some(Cause::Signal(signal)) => signal.name().into(),
+        Some(Cause::Answer { stop: Stop::Auth, .. }) => "auth".into(),
+        Some(Cause::Answer { stop: Stop::Config, .. }) => "config".into(),
+        Some(Cause::Answer { stop: Stop::NeverReached, .. }) => "never reached".into(),
+        Some(Cause::Question { class, .. }) => class.to_string(),
+        Some(Cause::Outage { .. }) => "outage".into(),
+        Some(Cause::Output) => "an output failed".into(),
+        None => match input {
+            InputEnd::Failed(_) => "the input failed".into(),
+            _ => "limit".into(),
+        },
+    })
 }
 
 /// How a run ended, for people.
@@ -37,12 +102,11 @@ pub fn text(ended: &Ended, told: &Told) -> String {
     if groups > TOLD {
         let _ = write!(text, "\n  and {} more kinds; the report has each row", groups - TOLD);
     }
-    if ended.summary.requests > 0 {
+    if ended.requests.starts > 0 {
         let _ = write!(text, "\n{}\n{}", requests(ended), latencies(ended));
     }
-    if let InputEnd::Failed(error) = &ended.input {
-        let rows = ended.summary.rows();
-        let _ = write!(text, "\ninput incomplete: {rows} rows were read, then {error}");
+    if let Some(incomplete) = incomplete(ended) {
+        let _ = write!(text, "\n{incomplete}");
     }
     if let Some(why) = stopped(ended, &told.target) {
         let _ = write!(text, "\nstopped: {why}");
@@ -50,7 +114,7 @@ pub fn text(ended: &Ended, told: &Told) -> String {
     if ended.summary.cut_off_in_doubt > 0 {
         let _ = write!(
             text,
-            "\n{} of the unknown rows were cut off, and may have been started",
+            "\n{} of the rows that were cut off may have been started",
             ended.summary.cut_off_in_doubt
         );
     }
@@ -59,14 +123,28 @@ pub fn text(ended: &Ended, told: &Told) -> String {
             let _ = write!(text, "\nreport: {}", report.display());
         }
     }
-    if let Some(next) = next(&ended.summary, &told.reports) {
+    if let Some(next) = next(ended, told) {
         let _ = write!(text, "\n{next}");
     }
     text
 }
 
+/// What is missing of the input.
+fn incomplete(ended: &Ended) -> Option<String> {
+    let rows = ended.summary.rows();
+    match &ended.input {
+        InputEnd::Failed(error) => {
+            Some(format!("input incomplete: {rows} rows were read, then {error}"))
+        }
+        InputEnd::Incomplete => Some(format!(
+            "input incomplete: {rows} rows were read before an earlier session stopped"
+        )),
+        InputEnd::Reached | InputEnd::NotReached => None,
+    }
+}
+
 /// `12 rows: 10 started, 2 failed`
-fn counts(summary: &Summary) -> String {
+pub fn counts(summary: &Summary) -> String {
     let counts: Vec<_> =
         summary.counts().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let rows = summary.rows();
@@ -93,6 +171,9 @@ fn failure(group: &Group) -> String {
 fn advice(outcome: Outcome, error: &str) -> &'static str {
     match (outcome, error) {
         (Outcome::Invalid, _) => "mend these rows; they were never sent",
+        (Outcome::Unconfirmed, _) => {
+            "the server took these tasks, but does not run them; look whether its workers do"
+        }
         (Outcome::Unknown, _) => {
             "look at these tasks before you start them again: some attempt may have started them"
         }
@@ -112,10 +193,15 @@ fn advice(outcome: Outcome, error: &str) -> &'static str {
 }
 
 fn requests(ended: &Ended) -> String {
-    let Summary { requests, retries, .. } = &ended.summary;
+    let Requests { starts, retries, questions, .. } = &ended.requests;
     let seconds = ended.took.as_secs_f64();
+    let questions = match questions {
+        0 => String::new(),
+        1 => " and 1 question".into(),
+        many => format!(" and {many} questions"),
+    };
     format!(
-        "{requests} requests ({retries} retries, {} throttled answers, {} holds) in {seconds:.1} s: {:.1}/s",
+        "{starts} requests ({retries} retries, {} throttled answers, {} holds){questions} in {seconds:.1} s: {:.1}/s",
         ended.tally.throttled,
         ended.tally.holds,
         rate(ended)
@@ -124,7 +210,7 @@ fn requests(ended: &Ended) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "a rate is told with one digit after the point")]
 fn rate(ended: &Ended) -> f64 {
-    ended.summary.requests as f64 / ended.took.as_secs_f64().max(1e-6)
+    ended.requests.starts as f64 / ended.took.as_secs_f64().max(1e-6)
 }
 
 const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0)];
@@ -135,9 +221,15 @@ fn latencies(ended: &Ended) -> String {
     };
     let percentiles: Vec<_> = PERCENTILES
         .iter()
-        .map(|(name, percent)| format!("{name} {}", shown(ended.latencies.percentile(*percent))))
+        .map(|(name, percent)| {
+            format!("{name} {}", shown(ended.requests.latencies.percentile(*percent)))
+        })
         .collect();
-    format!("latency: {}, max {}", percentiles.join(", "), shown(ended.latencies.longest()))
+    format!(
+        "latency: {}, max {}",
+        percentiles.join(", "),
+        shown(ended.requests.latencies.longest())
+    )
 }
 
 fn millis(latency: Duration) -> f64 {
@@ -145,8 +237,8 @@ fn millis(latency: Duration) -> f64 {
 }
 
 fn stopped(ended: &Ended, target: &str) -> Option<String> {
-    match (&ended.report_failure, &ended.cause) {
-        (Some(failure), _) if failure.is_closed_stdout() => Some(
+    match (&ended.failure, &ended.cause) {
+        (Some(OutputFailure::Report(failure)), _) if failure.is_closed_stdout() => Some(
             "standard output was closed, and there was no other report; add one with -o FILE"
                 .into(),
         ),
@@ -179,15 +271,55 @@ fn why(cause: &Cause, target: &str) -> String {
             lasted.as_secs(),
             harmless(message)
         ),
-        Cause::Output => "a report could not be written".into(),
+        Cause::Question { class, message } => question(*class, message),
+        Cause::Output => "the journal or a report could not be written".into(),
     }
 }
 
-/// The command that goes on from here, where rows are left.
-fn next(summary: &Summary, reports: &[PathBuf]) -> Option<String> {
+/// Why the first question of a run that is to confirm stopped it.
+fn question(class: FailureClass, message: &str) -> String {
+    let hint = match class {
+        FailureClass::Permission => {
+            "--confirm needs the right to view these tasks (task_view); ask for it, or go without"
+        }
+        FailureClass::Auth => {
+            "check the credentials; if this is the legacy ESB, which reads those of a GET from its \
+             query alone, say --esb-legacy-get, or go without --confirm"
+        }
+        _ => "check the URL given by --esb or --gateway (or its variable)",
+    };
+    let said = harmless(message);
+    format!(
+        "the first get_task_status was refused ({class}), and nothing was started: {said}\n  {hint}"
+    )
+}
+
+/// The run that a resume can finish, if something is left and it is still there.
+fn unfinished<'a>(ended: &Ended, told: &'a Told) -> Option<&'a Place> {
+    let is_left = ended.summary.cut_off > 0
+        || ended.failure.is_some()
+        || matches!(ended.input, InputEnd::NotReached | InputEnd::Failed(_));
+    told.place.as_ref().filter(|_| is_left && !is_gone(ended))
+}
+
+/// Whether somebody took the run's folder away.
+const fn is_gone(ended: &Ended) -> bool {
+    matches!(&ended.failure, Some(OutputFailure::Journal(JournalError::Gone { .. })))
+}
+
+/// The command that goes on from here, where something is left.
+fn next(ended: &Ended, told: &Told) -> Option<String> {
+    let summary = &ended.summary;
+    if is_gone(ended) {
+        return Some("the run cannot be resumed; its report says what became of each row".into());
+    }
+    if told.place.is_some() {
+        return unfinished(ended, told).and_then(|_| told.how_to_go_on());
+    }
     if summary.pending() == 0 {
         return None;
     }
+    let reports = &told.reports;
     let csv = |path: &&PathBuf| path.extension().is_none_or(|e| e.eq_ignore_ascii_case("csv"));
     let report = reports.iter().filter(|path| path.as_os_str() != "-").find(csv)?;
     Some(format!(
@@ -216,10 +348,10 @@ pub fn json(ended: &Ended, told: &Told) -> Value {
     let mut latency: serde_json::Map<_, _> = PERCENTILES
         .iter()
         .map(|(name, percent)| {
-            ((*name).to_owned(), json!(ended.latencies.percentile(*percent).map(millis)))
+            ((*name).to_owned(), json!(ended.requests.latencies.percentile(*percent).map(millis)))
         })
         .collect();
-    latency.insert("max".into(), json!(ended.latencies.longest().map(millis)));
+    latency.insert("max".into(), json!(ended.requests.latencies.longest().map(millis)));
     json!({
         "rows": summary.rows(),
         "outcomes": summary.all_counts().collect::<std::collections::BTreeMap<_, _>>(),
@@ -227,8 +359,9 @@ pub fn json(ended: &Ended, told: &Told) -> Value {
         "cut_off": summary.cut_off,
         "cut_off_in_doubt": summary.cut_off_in_doubt,
         "failures": failures,
-        "requests": summary.requests,
-        "retries": summary.retries,
+        "requests": ended.requests.starts,
+        "retries": ended.requests.retries,
+        "questions": ended.requests.questions,
         "throttled": ended.tally.throttled,
         "holds": ended.tally.holds,
         "seconds": (ended.took.as_secs_f64() * 1e3).round() / 1e3,
@@ -237,8 +370,12 @@ pub fn json(ended: &Ended, told: &Told) -> Value {
         "stopped": stopped(ended, &told.target),
         "input_error": match &ended.input {
             InputEnd::Failed(error) => Some(error.to_string()),
-            InputEnd::Reached | InputEnd::NotReached => None,
+            InputEnd::Reached | InputEnd::NotReached | InputEnd::Incomplete => None,
         },
+        "input_incomplete": incomplete(ended),
+        "run": told.place.as_ref().map(|place| place.folder.id.to_string()),
+        "folder": told.place.as_ref().map(|place| place.folder.path.display().to_string()),
+        "resume": unfinished(ended, told).map(Place::resume),
         "reports": told.reports.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "target": told.target,
         "exit": Exit::of(ended).code(),
@@ -263,10 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_quoted_for_a_shell_only_where_it_must_be() {
+        for (word, expected) in
+            [("/var/lib/x-1", "/var/lib/x-1"), ("", "''"), ("a b", "'a b'"), ("a'b", r"'a'\''b'")]
+        {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+
+    #[test]
     fn every_bad_outcome_has_its_advice() {
         for (outcome, error, part) in [
             (Outcome::Invalid, "task_id is empty", "mend these rows"),
             (Outcome::Unknown, "ambiguous", "may have started"),
+            (Outcome::Unconfirmed, "", "does not run them"),
             (Outcome::Rejected, "permission", "the right"),
             (Outcome::Rejected, "not_found", "scope"),
             (Outcome::Failed, "throttled_biz", "--rate"),

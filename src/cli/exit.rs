@@ -16,7 +16,9 @@ pub enum Exit {
     Usage,
     /// Stopped by an `auth` or `config` answer, an outage, or a server that was never reached.
     Stopped,
-    /// A report could not be written.
+    /// Another process works on the run.
+    Locked,
+    /// The journal or a report could not be written.
     Output,
     /// Stopped by a signal.
     Signal(crate::shutdown::Signal),
@@ -31,24 +33,30 @@ impl Exit {
             Self::Bad => 1,
             Self::Usage => 2,
             Self::Stopped => 3,
+            Self::Locked => 5,
             Self::Output => 6,
             Self::Signal(signal) => 128 + signal.number(),
         }
     }
 
-    /// How a run ended. A report that could not be written beats all. A cause
+    /// How a run ended. An output that could not be written beats all. A cause
     /// gives the code only if it kept something from being done.
     #[must_use]
     pub fn of(ended: &Ended) -> Self {
-        if ended.report_failure.is_some() {
+        if ended.failure.is_some() {
             return Self::Output;
         }
         let incomplete = ended.summary.cut_off > 0 || matches!(ended.input, InputEnd::NotReached);
+        let is_part = matches!(ended.input, InputEnd::Failed(_) | InputEnd::Incomplete);
         match &ended.cause {
             Some(Cause::Output) => Self::Output,
             Some(Cause::Signal(signal)) if incomplete => Self::Signal(*signal),
-            Some(Cause::Answer { .. } | Cause::Outage { .. }) if incomplete => Self::Stopped,
-            _ if ended.summary.bad() > 0 || matches!(ended.input, InputEnd::Failed(_)) => Self::Bad,
+            Some(Cause::Answer { .. } | Cause::Question { .. } | Cause::Outage { .. })
+                if incomplete =>
+            {
+                Self::Stopped
+            }
+            _ if ended.summary.bad() > 0 || is_part => Self::Bad,
             _ => Self::Good,
         }
     }
@@ -64,11 +72,11 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
     use crate::gates::Tally;
-    use crate::record::{AlreadyStarted, Ending, KnownBy, Outcome, Record};
+    use crate::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record};
     use crate::retry::Stop;
     use crate::row::Row;
     use crate::shutdown::Signal;
-    use crate::stats::{Latencies, Summary};
+    use crate::stats::{Requests, Summary};
     use crate::task::{Business, Scope, Task};
     use std::time::Duration;
 
@@ -82,18 +90,20 @@ mod tests {
                 outcome: *outcome,
                 ending: *ending,
                 attempts: 1,
+                first_sent: None,
                 last: None,
                 elapsed: None,
             });
         }
         Ended {
             summary,
-            latencies: Latencies::default(),
+            requests: Requests::default(),
             tally: Tally::default(),
             took: Duration::ZERO,
             input,
             cause,
-            report_failure: None,
+            failure: None,
+            journal: None,
         }
     }
 
@@ -102,8 +112,8 @@ mod tests {
         use Ending::{CutOff, Settled};
         let good = (Outcome::Started(KnownBy::Reply), Settled);
         let bad = (Outcome::Rejected, Settled);
-        let pending = (Outcome::Pending, CutOff);
-        let doubtful = (Outcome::Unknown, CutOff);
+        let pending = (Outcome::Pending, CutOff(Doubt::None));
+        let doubtful = (Outcome::Unknown, CutOff(Doubt::MayHaveStarted));
         let signal = || Some(Cause::Signal(Signal::Interrupt));
         let auth = || Some(Cause::Answer { stop: Stop::Auth, message: "".into() });
         let reached = || InputEnd::Reached;
@@ -120,6 +130,8 @@ mod tests {
             (&[good], signal(), InputEnd::NotReached, 130),
             (&[pending, bad], auth(), reached(), 3),
             (&[good], Some(Cause::Output), reached(), 6),
+            (&[good], None, InputEnd::Incomplete, 1),
+            (&[good, pending], signal(), InputEnd::Incomplete, 130),
         ] {
             let ended = ended(outcomes, cause.clone(), input);
             assert_eq!(Exit::of(&ended).code(), code, "{outcomes:?} {cause:?}");

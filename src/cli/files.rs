@@ -4,16 +4,22 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use super::Failure;
 use super::args::OnInvalid;
+use super::check::CheckError;
 use super::settings::Input;
-use crate::input::{self, Checked, Opened};
+use crate::folder::{self, Birth, Contents, Folder, Tee, TeeState};
+use crate::input::{self, Checked, InputError, Opened};
+use crate::journal::{About, InputSource};
+use crate::pipeline;
 use crate::report::{Destination, Existing, Open, ReportError};
 use crate::row::Columns;
+use crate::task::Task;
 
 /// Where rows come from, after a look at it.
 pub enum Source {
@@ -33,7 +39,7 @@ impl Source {
         if !meta.is_file() && !meta.is_dir() {
             return Ok(Self::Stream);
         }
-        judged(input::check(path, *format)?, path, on_invalid)
+        judged(input::check(path, &path.display().to_string(), *format)?, path, on_invalid)
     }
 
     /// Looks through a file, and a stream too.
@@ -48,16 +54,107 @@ impl Source {
         }
     }
 
-    /// Opens the rows.
-    pub fn open(&self, input: &Input) -> Result<Opened, Failure> {
+    /// The first task that can be asked for.
+    pub fn first(&self) -> Result<Task, CheckError> {
         match self {
-            Self::File(checked) => Ok(checked.open()?),
-            Self::Stream => {
-                let (reader, name, format) = stream(input)?;
-                Ok(input::open_stream(reader, &name, format)?)
-            }
+            Self::File(checked) => checked.first.ok_or(CheckError::Empty),
+            Self::Stream => Err(CheckError::Stdin),
         }
     }
+
+    /// All rows, where their number is known.
+    pub fn rows(&self) -> Option<u64> {
+        match self {
+            Self::File(checked) => Some(checked.rows),
+            Self::Stream => None,
+        }
+    }
+
+    /// The rows that can be launched, where their number is known.
+    pub fn expected(&self) -> Option<u64> {
+        match self {
+            Self::File(checked) => Some(checked.launchable()),
+            Self::Stream => None,
+        }
+    }
+
+    /// Whether the rows have an end that can be waited for.
+    pub const fn kind(&self) -> pipeline::Source {
+        match self {
+            Self::File(_) => pipeline::Source::File,
+            Self::Stream => pipeline::Source::Stream,
+        }
+    }
+}
+
+/// An input that is about to be launched.
+pub struct InputRead {
+    /// Where its rows come from.
+    pub from: Source,
+    /// The rows.
+    pub opened: Opened,
+    /// What its copy holds, if all of it is there.
+    pub copy: Option<Contents>,
+    /// The copy that grows while the input is read.
+    pub tee: Option<Arc<TeeState>>,
+}
+
+/// Reads an input: by way of its copy in the folder of a run that is about to
+/// `birth`, or as it is.
+pub fn read(
+    input: &Input,
+    on_invalid: OnInvalid,
+    birth: Option<&Birth>,
+) -> Result<InputRead, Failure> {
+    let Some(birth) = birth else {
+        let from = Source::look_through(input, on_invalid)?;
+        let opened = match &from {
+            Source::File(checked) => checked.open()?,
+            Source::Stream => {
+                let (reader, name, format) = stream(input)?;
+                input::open_stream(reader, &name, format)?
+            }
+        };
+        return Ok(InputRead { from, opened, copy: None, tee: None });
+    };
+    let to = birth.folder().input(&input.format().to_string());
+    if let Input::File(path, format) = input
+        && path.metadata().is_ok_and(|meta| meta.is_file())
+    {
+        let copy = folder::copy_file(path, &to)?;
+        let name = path.display().to_string();
+        // The copy is checked, and not the file: that may change in between.
+        let from = judged(input::check(&to, &name, *format)?, path, on_invalid)?;
+        let Source::File(checked) = &from else { return Err(CheckError::Stdin.into()) };
+        let opened = checked.open()?;
+        return Ok(InputRead { opened, from, copy: Some(copy), tee: None });
+    }
+    let (reader, name, format) = stream(input)?;
+    let tee = Tee::new(reader, &to)?;
+    let state = tee.state();
+    let opened = input::open_stream(Box::new(tee), &name, format)?;
+    Ok(InputRead { from: Source::Stream, opened, copy: None, tee: Some(state) })
+}
+
+/// Opens the copy of a run's input once more.
+pub fn reopen(folder: &Folder, about: &About) -> Result<Opened, Failure> {
+    let path = folder.input(&about.input_format);
+    let format: input::Format = about.input_format.parse()?;
+    Ok(match about.source {
+        InputSource::File => input::reopen_file(&path, &about.input_name, format)?,
+        InputSource::Stream => input::reopen_stream(&path, &about.input_name, format)?,
+    })
+}
+
+/// Whether an input is there at all, before anything is made for it.
+pub fn is_there(input: &Input) -> Result<(), Failure> {
+    let Input::File(path, _) = input else { return Ok(()) };
+    let meta = path.metadata();
+    let meta = meta.map_err(|source| FileError::Input { path: path.clone(), source })?;
+    if meta.is_dir() {
+        return Err(InputError::Folder { name: path.display().to_string() }.into());
+    }
+    Ok(())
 }
 
 /// With bad rows nothing is started, unless they are to be skipped.
@@ -83,9 +180,9 @@ fn stream(input: &Input) -> Result<Stream, FileError> {
 
 /// Opens all reports, or leaves none behind.
 pub fn destinations(
-    input: &Input,
+    input: Option<&Input>,
     outputs: &[PathBuf],
-    existing: Existing,
+    existing: impl Fn(&Path) -> Existing,
 ) -> Result<Vec<Destination>, Failure> {
     let mut opened = Vec::with_capacity(outputs.len());
     for (at, output) in outputs.iter().enumerate() {
@@ -93,15 +190,17 @@ pub fn destinations(
             opened.push(Destination::stdout());
             continue;
         }
-        refuse_own_input(input, output)?;
-        match Destination::file(output, existing) {
+        if let Some(input) = input {
+            refuse_own_input(input, output)?;
+        }
+        match Destination::file(output, existing(output)) {
             Ok(destination) => opened.push(destination),
             Err(error) => {
-                if existing == Existing::Refuse {
-                    // Those before it were made just now, and are empty.
-                    let made = outputs[..at].iter().filter(|path| path.is_file());
-                    made.for_each(|path| drop(std::fs::remove_file(path)));
-                }
+                // Those before it that may not be overwritten were made just now.
+                let made = outputs[..at]
+                    .iter()
+                    .filter(|path| path.is_file() && existing(path) == Existing::Refuse);
+                made.for_each(|path| drop(std::fs::remove_file(path)));
                 return Err(error.into());
             }
         }
@@ -109,21 +208,34 @@ pub fn destinations(
     Ok(opened)
 }
 
+/// What records are written to beside the reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// A journal.
+    Journal,
+    /// Nothing.
+    Nothing,
+}
+
 /// Writes the heads. Whoever closed standard output already has seen enough, as
-/// long as another report is written.
-pub fn begin(destinations: Vec<Destination>, columns: &Columns) -> Result<Vec<Open>, ReportError> {
-    let zone = TimeZone::system();
+/// long as something else is written.
+pub fn begin(
+    destinations: Vec<Destination>,
+    columns: &Columns,
+    zone: &TimeZone,
+    beside: Beside,
+) -> Result<Vec<Open>, ReportError> {
     let mut reports = Vec::with_capacity(destinations.len());
     let mut closed = None;
     for destination in destinations {
-        match destination.begin(columns, &zone) {
+        match destination.begin(columns, zone) {
             Ok(report) => reports.push(report),
             Err(error) if error.is_closed_stdout() => closed = Some(error),
             Err(error) => return Err(error),
         }
     }
     match closed {
-        Some(error) if reports.is_empty() => Err(error),
+        Some(error) if reports.is_empty() && beside == Beside::Nothing => Err(error),
         _ => Ok(reports),
     }
 }

@@ -1,12 +1,13 @@
 //! `bk-launch mock`: a bk-sops to try things on.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::Failure;
 use super::exit::Exit;
-use crate::mock::{Behaviour, EsbKind, Fault, Latency, Memory, Mock, Stall, ThrottleRule};
+use crate::mock::{Behaviour, EsbKind, Fault, Latency, Memory, Mock, Stall, ThrottleRule, View};
 use crate::rate::Rate;
 
 const EXAMPLES: &str = "\
@@ -31,6 +32,18 @@ pub struct MockArgs {
     /// broken-json or silent; repeatable.
     #[arg(long = "fault", value_name = "KIND=CHANCE")]
     faults: Vec<Fault>,
+    /// The same for questions about a task's state or link; repeatable.
+    #[arg(long = "question-fault", value_name = "KIND=CHANCE")]
+    question_faults: Vec<Fault>,
+    /// How long an accepted start lies in the queue before its task runs.
+    #[arg(long, value_name = "TIME", value_parser = super::args::duration)]
+    queue: Option<Duration>,
+    /// Forbid to look at any task.
+    #[arg(long)]
+    no_view: bool,
+    /// Refuse the credentials from the request after the N-th on.
+    #[arg(long, value_name = "N")]
+    auth_after: Option<u64>,
     /// Seeds the chances.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -83,6 +96,10 @@ fn behaviour(args: MockArgs) -> Behaviour {
     let MockArgs {
         port: _,
         faults,
+        question_faults,
+        queue,
+        no_view,
+        auth_after,
         seed,
         latency,
         stall,
@@ -108,6 +125,11 @@ fn behaviour(args: MockArgs) -> Behaviour {
         denied: denied.into_iter().collect(),
         missing: missing.into_iter().collect(),
         first: Vec::new(),
+        question_faults,
+        queue: queue.unwrap_or_default(),
+        view: if no_view { View::Denied } else { View::Allowed },
+        auth_after,
+        detail_bytes: 0,
         secret: None,
         memory: if counts_only { Memory::Counts } else { Memory::Requests },
     }

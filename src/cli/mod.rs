@@ -10,10 +10,15 @@ mod docs;
 mod ending;
 mod exit;
 mod files;
+mod kept;
 mod logs;
 mod mock;
 mod plan;
+mod report;
+mod resume;
 mod run;
+mod runs;
+mod session;
 mod settings;
 mod terminal;
 
@@ -27,8 +32,11 @@ use clap::{CommandFactory, FromArgMatches};
 use args::{Cli, Command};
 use exit::Exit;
 
+use crate::folder::FolderError;
+use crate::journal::JournalError;
 use crate::progress::aside;
 use crate::report::ReportError;
+use session::Alive;
 
 /// Reads the command line and does what it says.
 #[must_use]
@@ -39,6 +47,11 @@ pub fn main() -> ExitCode {
         Command::Run(args) => {
             run::run(*args, matches.subcommand_matches("run").unwrap_or(&matches))
         }
+        Command::Resume(args) => {
+            resume::run(&args, matches.subcommand_matches("resume").unwrap_or(&matches))
+        }
+        Command::Runs(args) => runs::run(args),
+        Command::Report(args) => report::run(args),
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
         Command::Completions { shell } => docs::completions(shell),
@@ -56,9 +69,16 @@ fn failed(error: &Failure) -> Exit {
         return Exit::Good;
     }
     tell(&format_args!("error: {error}"));
+    let is_output = matches!(error.downcast_ref(), Some(ReportError::Write { .. }))
+        || matches!(error.downcast_ref(), Some(FolderError::Write { .. }))
+        || matches!(
+            error.downcast_ref(),
+            Some(JournalError::Write { .. } | JournalError::Gone { .. })
+        );
     match error.downcast_ref() {
-        Some(ReportError::Write { .. }) => Exit::Output,
-        _ => Exit::Usage,
+        Some(Alive { .. }) => Exit::Locked,
+        None if is_output => Exit::Output,
+        None => Exit::Usage,
     }
 }
 

@@ -13,7 +13,7 @@ use clap::parser::ValueSource;
 use crate::api::credentials::{Credentials, User};
 use crate::input::Checked;
 use crate::rate::Rate;
-use crate::task::{Business, Scope};
+use crate::task::{Business, Scope, Task};
 
 /// So many businesses are told one by one.
 const TOLD: usize = 20;
@@ -22,8 +22,34 @@ const TOLD: usize = 20;
 pub enum Rows<'a> {
     /// A file that was looked through.
     Known(&'a Checked),
+    /// What is left of a run.
+    Left(&'a Left),
     /// A stream.
     Unknown,
+}
+
+/// What is left of a run.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Rows that can be launched, by business.
+    pub businesses: BTreeMap<Business, u64>,
+    /// All rows of the input.
+    pub all: u64,
+    /// Those that are settled.
+    pub settled: u64,
+    /// Rows that earlier sessions may have started.
+    pub in_doubt: u64,
+    /// The first task that can be launched.
+    pub first: Option<Task>,
+    /// Rows that are never sent and have no record yet.
+    pub unsent: u64,
+}
+
+impl Left {
+    /// The rows that can be launched.
+    pub fn launchable(&self) -> u64 {
+        self.businesses.values().sum()
+    }
 }
 
 /// What a launch is made of, for people.
@@ -50,8 +76,12 @@ pub fn user(credentials: &Credentials) -> String {
 
 impl Plan<'_> {
     fn launched(&self) -> Option<u64> {
-        let Rows::Known(checked) = self.rows else { return None };
-        Some(checked.launchable().min(self.limit.unwrap_or(u64::MAX)))
+        let rows = match self.rows {
+            Rows::Known(checked) => checked.launchable(),
+            Rows::Left(left) => left.launchable(),
+            Rows::Unknown => return None,
+        };
+        Some(rows.min(self.limit.unwrap_or(u64::MAX)))
     }
 
     /// The time that the rate alone needs; the answers may need more.
@@ -65,6 +95,7 @@ impl Plan<'_> {
         static NONE: BTreeMap<Business, u64> = BTreeMap::new();
         match self.rows {
             Rows::Known(checked) => &checked.businesses,
+            Rows::Left(left) => &left.businesses,
             Rows::Unknown => &NONE,
         }
     }
@@ -73,15 +104,25 @@ impl Plan<'_> {
     /// `request` is the first one.
     pub fn page(&self, settings: &str, request: Option<&str>) -> String {
         let mut page = self.to_string();
-        if let Rows::Known(checked) = self.rows {
-            let _ = write!(
-                page,
-                "\n\nrows: {} ({} to start, {} duplicates, {} that cannot be used)",
+        let rows = match self.rows {
+            Rows::Known(checked) => Some(format!(
+                "{} ({} to start, {} duplicates, {} that cannot be used)",
                 checked.rows,
                 checked.launchable(),
                 checked.duplicates,
                 checked.bad
-            );
+            )),
+            Rows::Left(left) => Some(format!(
+                "{} ({} are settled, {} to start, of which {} may have been started)",
+                left.all,
+                left.settled,
+                left.launchable(),
+                left.in_doubt
+            )),
+            Rows::Unknown => None,
+        };
+        if let Some(rows) = rows {
+            let _ = write!(page, "\n\nrows: {rows}");
             for (business, count) in self.businesses().iter().take(TOLD) {
                 let _ = write!(page, "\n  {business}: {count}");
             }

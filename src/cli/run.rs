@@ -1,102 +1,171 @@
 //! `bk-launch run`: launch a list of tasks, or look at what that would be.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::ArgMatches;
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::args::RunArgs;
-use super::credentials::Origin;
-use super::ending::{self, Told};
+use super::ending::{Place, Told};
 use super::exit::Exit;
-use super::files::{self, Source as From};
+use super::files::{self, Beside, Source as From};
 use super::plan::{self, Plan, Rows};
-use super::settings::{Look, Settings, SummaryForm, Voice};
-use super::{Failure, check, logs, tell};
+use super::session::{self, Work};
+use super::settings::{Input, Look, RunSettings, Settings, Voice};
+use super::{Failure, check, kept, logs, tell};
+use crate::api::Client;
 use crate::api::credentials::Credentials;
-use crate::api::{Client, Identity, Reread};
-use crate::pipeline::{Clock, Ended, Pipeline, Source};
-use crate::progress::Progress;
+use crate::folder::{Birth, Kept, Lock};
+use crate::input::{InputError, Rows as InputRows};
+use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
+use crate::pipeline::{Ended, Keeping, PlannedRows};
+use crate::report::Open;
 use crate::request_id::RunId;
-use crate::shutdown::{Cause, Shutdown};
+use crate::resume::{self, Doubts, Lines};
+use crate::row::Columns;
 
 /// Runs the command; `matches` tell where each setting comes from.
 pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
-    let settings = Settings::new(args, &|name| std::env::var(name).ok())?;
-    if settings.voice == Voice::HeldBack {
+    let environment = |name: &str| std::env::var(name).ok();
+    let state_dir = args.state.state_dir.clone();
+    let settings = RunSettings::new(args, &environment)?;
+    let Settings { voice, log_format, verbosity, look, summary, .. } = settings.session;
+    if voice == Voice::HeldBack {
         super::hold_back();
     }
-    logs::begin(settings.log_format, settings.verbosity);
-    match settings.look {
+    logs::begin(log_format, verbosity);
+    match look {
         Look::None => {}
         Look::DryRun => return dry_run(&settings, matches),
-        Look::Check => return check::run(settings),
+        Look::Check => {
+            let from = From::look_through(&settings.input, settings.on_invalid)?;
+            return check::run(settings.session, from.first()?);
+        }
     }
-    let told = Told { target: settings.target.to_string(), reports: settings.outputs.clone() };
-    let summary = settings.summary;
-    let ended = launch(settings)?;
-    tell(&ending::text(&ended, &told));
-    if summary == SummaryForm::Json {
-        let mut stdout = io::stdout();
-        writeln!(stdout, "{}", ending::json(&ended, &told))?;
-    }
-    Ok(Exit::of(&ended))
+    let kept = kept::keep(matches, super::settings::target_of_environment(&environment));
+    let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from))?;
+    session::finish(ended, &told, summary)
 }
 
 /// Launches what `settings` say, from the check of the input to the last record.
-pub fn launch(settings: Settings) -> Result<Ended, Failure> {
-    warn(&settings);
-    let from = From::look_through(&settings.input, settings.on_invalid)?;
+pub fn launch(
+    settings: RunSettings,
+    kept: &Kept,
+    state_dir: Option<OsString>,
+) -> Result<(Ended, Told), Failure> {
+    let RunSettings { input, on_invalid, runs, session: mut settings } = settings;
+    let runtime = session::runtime()?;
+    session::warn(&settings);
+    let id = RunId::new(Timestamp::now(), fastrand::u32(..));
+    let birth = match &runs {
+        None => None,
+        Some(runs) => {
+            files::is_there(&input)?;
+            Some(Birth::begin(runs, id.clone())?)
+        }
+    };
+    let read = files::read(&input, on_invalid, birth.as_ref())?;
     let credentials = settings.credentials.read()?;
-    let line = plan_of(&settings, &credentials, &from).to_string();
-    let (rows, expected) = match &from {
-        From::File(checked) => (Some(checked.rows), Some(checked.launchable())),
-        From::Stream => (None, None),
-    };
-    let slots = settings.limits.slots.get();
-    let client = Client::new(settings.target, credentials, &settings.reach, slots)?
-        .rereading(reread(settings.credentials));
-    let destinations = files::destinations(&settings.input, &settings.outputs, settings.existing)?;
-    let opened = from.open(&settings.input)?;
-    let reports = files::begin(destinations, &opened.columns)?;
-    tell(&line);
-    let pipeline = Pipeline {
-        rows: opened.rows,
-        source: from.kind(),
-        expected,
-        lookahead: settings.lookahead,
-        limit: settings.limit,
-        limits: settings.limits.clone(),
-        client,
-        policy: settings.policy,
-        outage_patience: settings.outage_patience,
-        already_started: settings.already_started,
-        progress: Progress::begin(settings.progress, rows, settings.limits.rate, Instant::now()),
-        reports,
-        shutdown: Shutdown::default(),
-        run: RunId::new(Timestamp::now(), fastrand::u32(..)),
-        clock: Clock { wall: Timestamp::now(), at: Instant::now() },
-        seed: fastrand::u64(..),
-    };
-    // One thread: for this kind of work, two cost more than they bring.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(watched(pipeline))?;
-    // The feed may sit in a read of a terminal for ever.
-    runtime.shutdown_background();
-    Ok(ended)
-}
-
-/// Files may have changed since they were read; variables cannot have.
-fn reread(origin: Origin) -> Reread {
-    if origin.may_change() { Box::new(move || origin.read().ok()) } else { Box::new(|| None) }
-}
-
-fn warn(settings: &Settings) {
-    settings.credentials.warn();
-    if settings.reach.identity == Identity::AnyCertificate {
-        tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
+    let line = plan_of(&settings, &credentials, &read.from).to_string();
+    let client = session::client(&mut settings, credentials)?;
+    let zone = session::zone_name();
+    if let Some(birth) = &birth {
+        kept.write(birth.folder())?;
+        Journal::create(&birth.folder().journal(), &about(&input, &read, &id, &zone))?;
     }
+    let reports = open_reports(&settings, &input, birth.as_ref(), &read.opened.columns, &zone)?;
+    let told_reports = match (&birth, settings.outputs.is_empty()) {
+        (Some(birth), true) => vec![birth.future().report()],
+        _ => settings.outputs.clone(),
+    };
+    let mut told = Told { target: settings.target.to_string(), reports: told_reports, place: None };
+    let expected = read.from.expected();
+    let (all, source) = (read.from.rows(), read.from.kind());
+    let begun = begin(birth, &settings)?;
+    tell(&line);
+    let keeping = begun.map(|(place, journal, lock)| {
+        told.place = Some(Place { state_dir, ..place });
+        tell(&told.place.as_ref().map(Place::where_it_is).unwrap_or_default());
+        (Keeping { journal, copied: read.tee }, lock)
+    });
+    let (keeping, lock) = keeping.unzip();
+    let work = Work {
+        run: id,
+        session: 1,
+        rows: first_plan(read.opened.rows, expected),
+        source,
+        all,
+        keeping,
+        reports,
+    };
+    let ended = session::launch(runtime, &settings, client, work, &told)?;
+    drop(lock);
+    Ok((ended, told))
+}
+
+/// What a new run is.
+fn about(input: &Input, read: &files::InputRead, id: &RunId, zone: &str) -> About {
+    About {
+        id: id.clone(),
+        input_name: input.name(),
+        input_format: input.format().to_string(),
+        source: match read.from {
+            From::File(_) => InputSource::File,
+            From::Stream => InputSource::Stream,
+        },
+        columns: read.opened.columns.clone(),
+        zone: zone.to_owned(),
+        rows: read.from.rows(),
+        copy: read.copy.clone().map(|(bytes, sha256)| Copied { bytes, sha256 }),
+        input: match read.from {
+            From::File(_) => InputState::Ended,
+            From::Stream => InputState::Incomplete,
+        },
+    }
+}
+
+/// All rows of an input of which nothing is settled.
+fn first_plan(rows: InputRows, expected: Option<u64>) -> PlannedRows {
+    Box::new(resume::plan::<InputError>(rows, expected, Lines::default(), Doubts::new()))
+}
+
+/// The reports that were named, or the one in the run's folder.
+fn open_reports(
+    settings: &Settings,
+    input: &Input,
+    birth: Option<&Birth>,
+    columns: &Columns,
+    zone: &str,
+) -> Result<Vec<Open>, Failure> {
+    let own = birth.map(|birth| birth.folder().report()).filter(|_| settings.outputs.is_empty());
+    let outputs = own.map_or_else(|| settings.outputs.clone(), |own| vec![own]);
+    let destinations = files::destinations(Some(input), &outputs, |_: &Path| settings.existing)?;
+    let beside = if birth.is_some() { Beside::Journal } else { Beside::Nothing };
+    Ok(files::begin(destinations, columns, &session::zone(zone), beside)?)
+}
+
+type Begun = (Place, Journal, Option<Lock>);
+
+/// Gives the run its name, and begins its first session.
+fn begin(birth: Option<Birth>, settings: &Settings) -> Result<Option<Begun>, Failure> {
+    let Some(birth) = birth else { return Ok(None) };
+    let (folder, lock) = birth.born()?;
+    let mut journal = Journal::open(&folder.journal())?;
+    let opening = Opening {
+        began: Timestamp::now(),
+        target: &settings.target.to_string(),
+        lookahead: settings.lookahead.get() as u64,
+        limit: settings.limit,
+        reopens: None,
+    };
+    if let Err(error) = journal.begin(&opening, &Doubts::new()) {
+        // Nothing was sent, so nothing is worth keeping.
+        drop(folder.remove());
+        return Err(error.into());
+    }
+    Ok(Some((Place { folder, state_dir: None }, journal, lock)))
 }
 
 fn plan_of<'a>(settings: &Settings, credentials: &Credentials, from: &'a From) -> Plan<'a> {
@@ -113,51 +182,18 @@ fn plan_of<'a>(settings: &Settings, credentials: &Credentials, from: &'a From) -
 }
 
 /// Tells what a run would do, and sends nothing. A stream is read to its end.
-fn dry_run(settings: &Settings, matches: &ArgMatches) -> Result<Exit, Failure> {
-    warn(settings);
-    let from = From::read_through(&settings.input, settings.on_invalid)?;
+fn dry_run(settings: &RunSettings, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let RunSettings { input, on_invalid, runs: _, session: settings } = settings;
+    session::warn(settings);
+    let from = From::read_through(input, *on_invalid)?;
     let credentials = settings.credentials.read()?;
     let client = Client::new(settings.target.clone(), credentials.clone(), &settings.reach, 1)?;
     let request = match &from {
         From::File(checked) => checked.first.map(|task| client.show_start(&task)),
         From::Stream => None,
     };
-    let is_set = |name: &&str| std::env::var_os(name).is_some();
-    let variables: Vec<_> = super::settings::variables().filter(is_set).collect();
-    let settings_text = plan::settings(matches, &variables);
-    let page = plan_of(settings, &credentials, &from).page(&settings_text, request.as_deref());
+    let page = plan_of(settings, &credentials, &from)
+        .page(&plan::settings(matches, &super::settings::set_variables()), request.as_deref());
     write!(io::stdout(), "{page}")?;
     Ok(Exit::Good)
-}
-
-/// Runs `pipeline`, with an eye on signals.
-async fn watched(pipeline: Pipeline) -> io::Result<Ended> {
-    let shutdown = pipeline.shutdown.clone();
-    shutdown.listen(|signal| {
-        tell(&format_args!(
-            "{}: stopped at once; what was in flight is not in the report, and may have been started",
-            signal.name()
-        ));
-        std::process::exit(super::end(Exit::Signal(signal)).code().into());
-    })?;
-    tokio::spawn(async move {
-        shutdown.draining().await;
-        if let Some(Cause::Signal(signal)) = shutdown.cause() {
-            tell(&format_args!(
-                "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
-                signal.name()
-            ));
-        }
-    });
-    Ok(pipeline.run().await)
-}
-
-impl From {
-    /// Whether the rows have an end that can be waited for.
-    const fn kind(&self) -> Source {
-        match self {
-            Self::File(_) => Source::File,
-            Self::Stream => Source::Stream,
-        }
-    }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::args::{
-    AgainArgs, AlreadyStartedArg, GateArgs, InputArgs, LookArgs, LooksArgs, OnInvalid, OutputArgs,
-    ProgressArg, RunArgs, ServerArgs,
+    AgainArgs, AlreadyStartedArg, CertaintyArgs, GateArgs, InputArgs, LookArgs, LooksArgs,
+    MuchArgs, OnInvalid, OutputArgs, ProgressArg, ResumeArgs, RunArgs, ServerArgs, StateArgs,
 };
 use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
@@ -20,8 +20,10 @@ use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
+use crate::folder::Runs;
 use crate::gates::Limits;
 use crate::input;
+use crate::pipeline::{Certainty, Lookup};
 use crate::progress;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
@@ -29,10 +31,26 @@ use crate::retry::Policy;
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
 const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
+const STATE_VARIABLE: &str = "BK_LAUNCH_STATE";
 
 /// The variables that are read.
 pub fn variables() -> impl Iterator<Item = &'static str> {
-    [ESB_VARIABLE, GATEWAY_VARIABLE].into_iter().chain(super::credentials::variables())
+    [ESB_VARIABLE, GATEWAY_VARIABLE, STATE_VARIABLE]
+        .into_iter()
+        .chain(super::credentials::variables())
+}
+
+/// Those of them that are set.
+pub fn set_variables() -> Vec<&'static str> {
+    variables().filter(|name| std::env::var_os(name).is_some()).collect()
+}
+
+/// The flag, and its value, that the environment stands for where no flag names the
+/// server.
+pub fn target_of_environment(environment: Environment<'_>) -> Option<(&'static str, String)> {
+    let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
+    let esb = variable(ESB_VARIABLE).map(|url| ("esb", url));
+    esb.or_else(|| variable(GATEWAY_VARIABLE).map(|template| ("gateway", template)))
 }
 
 /// The servers' own timeouts plus 5 s (wire facts, section 1, no. 11), so that
@@ -40,22 +58,32 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 const ESB_TIMEOUT: Duration = Duration::from_secs(35);
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);
 
-/// Everything that a run needs to know.
-pub struct Settings {
+/// Everything that `run` needs to know.
+pub struct RunSettings {
     /// Where rows come from.
     pub input: Input,
     /// What to do with a file that holds rows that cannot be used.
     pub on_invalid: OnInvalid,
+    /// Where the run is kept, if it is.
+    pub runs: Option<Runs>,
+    /// The settings of its first session.
+    pub session: Settings,
+}
+
+/// Everything that a session needs to know.
+pub struct Settings {
     /// How many rows are launched at most.
     pub limit: Option<u64>,
     /// What is done before, or in place of, a launch.
     pub look: Look,
     /// Whether a GET may have the credentials in its query.
     pub legacy_get: LegacyGet,
-    /// The reports; `-` is standard output.
+    /// The reports that were named; `-` is standard output.
     pub outputs: Vec<PathBuf>,
     /// What to do with one that is there already.
     pub existing: Existing,
+    /// How much is asked beside the starts.
+    pub certainty: Certainty,
     /// How the summary is told.
     pub summary: SummaryForm,
     /// The server.
@@ -113,6 +141,12 @@ pub enum SummaryForm {
     Json,
 }
 
+impl From<bool> for SummaryForm {
+    fn from(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
 /// Where rows come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -122,19 +156,122 @@ pub enum Input {
     Stdin(input::Format),
 }
 
-impl Settings {
+impl Input {
+    /// What it is called.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path, _) => path.display().to_string(),
+            Self::Stdin(_) => "standard input".into(),
+        }
+    }
+
+    /// How it is written.
+    pub const fn format(&self) -> input::Format {
+        match self {
+            Self::File(_, format) | Self::Stdin(format) => *format,
+        }
+    }
+}
+
+impl RunSettings {
     /// The settings of `bk-launch run`.
     ///
     /// # Errors
     ///
     /// Where something is missing, or contradicts something else.
     pub fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
-        let RunArgs { input, look, output, server, gates, again, looks } = args;
+        let RunArgs {
+            input,
+            much,
+            look,
+            output,
+            server,
+            gates,
+            again,
+            certainty,
+            looks,
+            state,
+            no_journal,
+        } = args;
+        let InputArgs { input, format, on_invalid } = input;
+        let parts = Parts { much, look, output, server, gates, again, certainty, looks };
+        let session = Settings::new(parts, environment)?;
+        let needs_output = no_journal && session.outputs.is_empty();
+        if needs_output && session.look == Look::None {
+            return Err(SettingsError::NoOutput);
+        }
+        Ok(Self {
+            input: input_settings(input, format)?,
+            on_invalid,
+            runs: if no_journal { None } else { Some(runs(state, environment)?) },
+            session,
+        })
+    }
+}
+
+/// Where runs are kept.
+///
+/// # Errors
+///
+/// Where no place is known.
+pub fn runs(state: StateArgs, environment: Environment<'_>) -> Result<Runs, SettingsError> {
+    let StateArgs { state_dir } = state;
+    let variable = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let of_user = || {
+        let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
+        let home = || std::env::home_dir().map(|home| home.join(".local/state"));
+        state.or_else(home).map(|state| state.join("bk-launch"))
+    };
+    let state = state_dir.or_else(|| variable(STATE_VARIABLE)).or_else(of_user);
+    let state = state.ok_or(SettingsError::NoState)?;
+    Ok(Runs::of(&std::path::absolute(&state).unwrap_or(state)))
+}
+
+/// The flags that `run` and `resume` have in common.
+struct Parts {
+    much: MuchArgs,
+    look: LookArgs,
+    output: OutputArgs,
+    server: ServerArgs,
+    gates: GateArgs,
+    again: AgainArgs,
+    certainty: CertaintyArgs,
+    looks: LooksArgs,
+}
+
+impl Settings {
+    /// The settings of `bk-launch resume`, once those of its run are among `args`.
+    ///
+    /// # Errors
+    ///
+    /// Where something is missing, or contradicts something else.
+    pub fn resumed(args: ResumeArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
+        let ResumeArgs {
+            run: _,
+            retry_failed: _,
+            target_changed: _,
+            much,
+            look,
+            output,
+            server,
+            gates,
+            again,
+            certainty,
+            looks,
+            state: _,
+        } = args;
+        let parts = Parts { much, look, output, server, gates, again, certainty, looks };
+        Self::new(parts, environment)
+    }
+
+    fn new(parts: Parts, environment: Environment<'_>) -> Result<Self, SettingsError> {
+        let Parts { much, look, output, server, gates, again, certainty, looks } = parts;
         let LooksArgs { progress, quiet, verbose, log_format } = looks;
-        let InputArgs { input, format, on_invalid, limit } = input;
-        let LookArgs { dry_run, check, esb_legacy_get } = look;
+        let MuchArgs { limit } = much;
+        let LookArgs { dry_run, check } = look;
+        let CertaintyArgs { confirm, lookup, esb_legacy_get } = certainty;
         let OutputArgs { outputs, force, json } = output;
-        let summary = if json { SummaryForm::Json } else { SummaryForm::Text };
+        let summary = SummaryForm::from(json);
         check_outputs(&outputs, summary)?;
         let Server { target, reach, credentials } = server_settings(server, environment)?;
         let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
@@ -142,9 +279,11 @@ impl Settings {
         let AgainArgs { retries, backoff, throttle_patience, outage_patience, already_started } =
             again;
         Ok(Self {
-            input: input_settings(input, format)?,
-            on_invalid,
             limit,
+            certainty: Certainty {
+                confirm,
+                lookup: if lookup { Lookup::Links } else { Lookup::Nothing },
+            },
             look: match (dry_run, check) {
                 (true, _) => Look::DryRun,
                 (false, true) => Look::Check,
@@ -168,15 +307,21 @@ impl Settings {
             lookahead,
             policy: Policy { retries, throttle_patience },
             outage_patience,
-            already_started: match already_started {
-                AlreadyStartedArg::Ok => AlreadyStarted::Ok,
-                AlreadyStartedArg::Fail => AlreadyStarted::Fail,
-            },
+            already_started: already_started.into(),
             progress: if quiet { progress::Look::None } else { progress_look(progress) },
             verbosity: verbose,
             log_format,
             voice: if quiet { Voice::HeldBack } else { Voice::Open },
         })
+    }
+}
+
+impl From<AlreadyStartedArg> for AlreadyStarted {
+    fn from(arg: AlreadyStartedArg) -> Self {
+        match arg {
+            AlreadyStartedArg::Ok => Self::Ok,
+            AlreadyStartedArg::Fail => Self::Fail,
+        }
     }
 }
 
@@ -194,7 +339,7 @@ fn progress_look(progress: ProgressArg) -> progress::Look {
 
 /// Two reports in one file would destroy each other, and so would a report and
 /// the summary on standard output.
-fn check_outputs(outputs: &[PathBuf], summary: SummaryForm) -> Result<(), SettingsError> {
+pub fn check_outputs(outputs: &[PathBuf], summary: SummaryForm) -> Result<(), SettingsError> {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     for (at, output) in outputs.iter().enumerate() {
         if outputs[..at].iter().any(|other| absolute(other) == absolute(output)) {
@@ -294,6 +439,12 @@ pub enum SettingsError {
     /// Two things for standard output.
     #[error("--json and --output - both want standard output; give the report a file")]
     TwoOnStdout,
+    /// No place for a report.
+    #[error("with --no-journal there is no run's folder for a report; name one with -o FILE")]
+    NoOutput,
+    /// No place for the run.
+    #[error("no place to keep the run in: set HOME, or name one with --state-dir")]
+    NoState,
     /// The input's form.
     #[error(transparent)]
     Input(#[from] input::InputError),
@@ -334,10 +485,11 @@ mod tests {
         let words = ["bk-launch", "run", "tasks.csv", "-o", "r.csv"];
         let cli = Cli::try_parse_from(words.iter().chain(flags)).unwrap();
         let Command::Run(args) = cli.command else { panic!("run was typed") };
+        let args = RunArgs { state: StateArgs { state_dir: Some("state".into()) }, ..*args };
         let find = |name: &str| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
-        Settings::new(*args, &find)
+        RunSettings::new(args, &find).map(|run| run.session)
     }
 
     fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {

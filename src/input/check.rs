@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::error::InputError;
-use super::jsonl::{Keys, NewKeys};
-use super::reading::Reading;
+use super::jsonl::Keys;
+use super::reading::{Manner, Reading};
 use super::{Format, Opened};
 use crate::row::{Fault, Row};
 use crate::task::{Business, Task};
@@ -18,6 +18,7 @@ const NAMED: usize = 10;
 #[derive(Debug)]
 pub struct Checked {
     path: PathBuf,
+    name: String,
     format: Format,
     keys: Option<Keys>,
     /// All rows.
@@ -34,13 +35,14 @@ pub struct Checked {
     pub first: Option<Task>,
 }
 
-/// Looks through a whole file.
+/// Looks through a whole file, which is called `name` in errors.
 ///
 /// # Errors
 ///
 /// Where it cannot be read, or is no table of rows at all.
-pub fn check(path: &Path, format: Format) -> Result<Checked, InputError> {
-    check_all(Reading::of_file(path, format, None, NewKeys::Add)?, path, format)
+pub fn check(path: &Path, name: &str, format: Format) -> Result<Checked, InputError> {
+    let reading = Reading::of_file((path, name), format, Manner::CHECK)?;
+    check_all(reading, (path, name), format)
 }
 
 /// Looks through a whole stream, which is called `name`; it cannot be opened again.
@@ -53,13 +55,18 @@ pub fn check_stream(
     name: &str,
     format: Format,
 ) -> Result<Checked, InputError> {
-    let reading = Reading::new(source, name.to_owned(), format, None, NewKeys::Add)?;
-    check_all(reading, Path::new(name), format)
+    let reading = Reading::new(source, name.to_owned(), format, Manner::CHECK)?;
+    check_all(reading, (Path::new(name), name), format)
 }
 
-fn check_all(mut reading: Reading, path: &Path, format: Format) -> Result<Checked, InputError> {
+fn check_all(
+    mut reading: Reading,
+    (path, name): (&Path, &str),
+    format: Format,
+) -> Result<Checked, InputError> {
     let mut checked = Checked {
         path: path.to_owned(),
+        name: name.to_owned(),
         format,
         keys: None,
         rows: 0,
@@ -120,7 +127,7 @@ impl Checked {
     ///
     /// Where it can no longer be read.
     pub fn open(&self) -> Result<Opened, InputError> {
-        let keys = self.keys.clone();
-        Reading::of_file(&self.path, self.format, keys, NewKeys::Ignore).map(Reading::opened)
+        let manner = Manner { keys: self.keys.clone(), ..Manner::STREAM };
+        Reading::of_file((&self.path, &self.name), self.format, manner).map(Reading::opened)
     }
 }

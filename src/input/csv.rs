@@ -12,6 +12,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::error::Found;
 use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{First, Layout, Origin, first_record};
+use super::reading::Tail;
 use crate::formula::unguard;
 use crate::row::{Columns, Row};
 
@@ -21,6 +22,7 @@ const OPEN_QUOTE: &str = "this record opens a quote that is never closed";
 pub struct Records<R> {
     source: R,
     core: Reader,
+    tail: Tail,
     /// The line that is read next, from 1.
     line: u64,
     /// Whether the last byte was a CR: alone it ends a line, as on old Macs.
@@ -38,15 +40,18 @@ enum Extent {
     TooLong,
     /// Its quote was still open at the end of the input.
     OpenQuote,
+    /// It has no line end, in a copy that may have been torn.
+    Torn,
 }
 
 impl<R: BufRead> Records<R> {
     /// Reads records from `source`.
-    pub fn new(source: R, delimiter: u8) -> Self {
+    pub fn new(source: R, delimiter: u8, tail: Tail) -> Self {
         let core = ReaderBuilder::new().delimiter(delimiter).build();
         Self {
             source,
             core,
+            tail,
             line: 1,
             after_cr: false,
             bytes: vec![0; 1024],
@@ -64,6 +69,9 @@ impl<R: BufRead> Records<R> {
             }
             let line = self.line;
             let extent = self.read()?;
+            if extent == Extent::Torn {
+                return Ok(None);
+            }
             if extent != Extent::Whole || !self.is_blank() {
                 return Ok(Some((line, extent)));
             }
@@ -105,6 +113,7 @@ impl<R: BufRead> Records<R> {
             length += written;
             ends += ended;
             match result {
+                _ if at_end && self.tail == Tail::Torn => return Ok(Extent::Torn),
                 ReadRecordResult::Record => {
                     self.fields = ends;
                     return Ok(extent);
@@ -165,7 +174,7 @@ impl<R: BufRead> Rows<R> {
         match extent {
             Extent::TooLong => return fault("the first record is longer than 1 MiB".into()),
             Extent::OpenQuote => return fault(OPEN_QUOTE.into()),
-            Extent::Whole => {}
+            Extent::Whole | Extent::Torn => {}
         }
         let mut texts = Vec::with_capacity(records.fields);
         for at in 0..records.fields {
@@ -209,7 +218,9 @@ impl<R: BufRead> Iterator for Rows<R> {
         Some(next.map(|(line, extent)| match extent {
             // It swallowed all that follows, which must not be skipped as one bad row.
             Extent::OpenQuote => Err(Found { line, what: OPEN_QUOTE.into() }),
-            Extent::Whole | Extent::TooLong => Ok(row(&self.records, &self.layout, line, extent)),
+            Extent::Whole | Extent::TooLong | Extent::Torn => {
+                Ok(row(&self.records, &self.layout, line, extent))
+            }
         }))
     }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{Origin, carried_name};
+use super::reading::Tail;
 use crate::record::COLUMNS;
 use crate::row::{Columns, Fault, Row};
 
@@ -107,6 +108,7 @@ pub struct Rows<R> {
     /// The further keys that were seen.
     pub keys: Keys,
     new_keys: NewKeys,
+    tail: Tail,
     /// The first row, read to learn the keys, waits here until it is asked for.
     first: Option<Row>,
 }
@@ -117,10 +119,11 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     ///
     /// Where the input cannot be read.
-    pub fn open(source: R, keys: Option<Keys>, new_keys: NewKeys) -> io::Result<Self> {
+    pub fn open(source: R, keys: Option<Keys>, new_keys: NewKeys, tail: Tail) -> io::Result<Self> {
         let known = keys.is_some();
         let keys = keys.unwrap_or_default();
-        let mut rows = Self { source, line: 1, bytes: Vec::new(), keys, new_keys, first: None };
+        let (bytes, first) = (Vec::new(), None);
+        let mut rows = Self { source, line: 1, bytes, keys, new_keys, tail, first };
         if !known {
             rows.first = rows.next().transpose()?;
         }
@@ -138,7 +141,8 @@ impl<R: BufRead> Rows<R> {
             self.bytes.clear();
             let limit = LONGEST_RECORD as u64 + 1;
             let count = (&mut self.source).take(limit).read_until(b'\n', &mut self.bytes)?;
-            if count == 0 {
+            let is_torn = self.tail == Tail::Torn && self.bytes.last() != Some(&b'\n');
+            if count == 0 || (is_torn && self.source.fill_buf()?.is_empty()) {
                 return Ok(None);
             }
             let line = self.line;

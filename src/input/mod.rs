@@ -22,8 +22,7 @@ use thiserror::Error;
 use crate::row::{Columns, Row};
 pub use check::{Checked, check, check_stream};
 pub use error::InputError;
-use jsonl::NewKeys;
-use reading::Reading;
+use reading::{Manner, Reading, Tail};
 
 /// Rows in the order of the input; after an error there are no more.
 pub type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
@@ -102,7 +101,32 @@ pub fn open_stream(
     name: &str,
     format: Format,
 ) -> Result<Opened, InputError> {
-    Reading::new(source, name.to_owned(), format, None, NewKeys::Ignore).map(Reading::opened)
+    Reading::new(source, name.to_owned(), format, Manner::STREAM).map(Reading::opened)
+}
+
+/// Opens the copy of a file that was checked before, and is called `name` in errors.
+///
+/// # Errors
+///
+/// Where it cannot be read.
+pub fn reopen_file(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
+    match format {
+        Format::Csv | Format::Tsv => {
+            Reading::of_file((path, name), format, Manner::STREAM).map(Reading::opened)
+        }
+        // Only a look through all of it tells the further keys.
+        Format::JsonLines => check(path, name, format)?.open(),
+    }
+}
+
+/// Opens the copy of a stream, which may have been torn in the middle of a row.
+///
+/// # Errors
+///
+/// Where it cannot be read.
+pub fn reopen_stream(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
+    let manner = Manner { tail: Tail::Torn, ..Manner::STREAM };
+    Reading::of_file((path, name), format, manner).map(Reading::opened)
 }
 
 #[cfg(test)]

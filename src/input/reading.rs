@@ -16,6 +16,35 @@ pub struct Reading {
     rows: Form,
 }
 
+/// How an input is read.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// The further keys of JSON Lines that a check has found.
+    pub keys: Option<Keys>,
+    /// What becomes of others.
+    pub new_keys: NewKeys,
+    /// What the end of the input is worth.
+    pub tail: Tail,
+}
+
+impl Manner {
+    /// How a stream is read, from its first byte on.
+    pub const STREAM: Self = Self { keys: None, new_keys: NewKeys::Ignore, tail: Tail::Whole };
+
+    /// How an input is read to learn all about it.
+    pub const CHECK: Self = Self { keys: None, new_keys: NewKeys::Add, tail: Tail::Whole };
+}
+
+/// What the end of an input is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// What stands there is a row, also without a line end.
+    Whole,
+    /// It is a copy that may have been torn in the middle of a row: one without a
+    /// line end was never handed out, and is passed over.
+    Torn,
+}
+
 type Source = BufReader<Box<dyn Read + Send>>;
 
 enum Form {
@@ -27,18 +56,17 @@ enum Form {
 impl Reading {
     /// A file.
     pub fn of_file(
-        path: &Path,
+        (path, name): (&Path, &str),
         format: Format,
-        keys: Option<Keys>,
-        new_keys: NewKeys,
+        manner: Manner,
     ) -> Result<Self, InputError> {
-        let name = path.display().to_string();
+        let name = name.to_owned();
         let failed = |source| InputError::Open { name: name.clone(), source };
         let file = File::open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.is_dir() {
             return Err(InputError::Folder { name });
         }
-        Self::new(Box::new(file), name, format, keys, new_keys)
+        Self::new(Box::new(file), name, format, manner)
     }
 
     /// A stream, or whatever can be read.
@@ -46,16 +74,16 @@ impl Reading {
         source: Box<dyn Read + Send>,
         name: String,
         format: Format,
-        keys: Option<Keys>,
-        new_keys: NewKeys,
+        manner: Manner,
     ) -> Result<Self, InputError> {
+        let Manner { keys, new_keys, tail } = manner;
         let read = |source| InputError::Read { name: name.clone(), line: 1, source };
         let source = match without_byte_order_mark(source).map_err(read)? {
             Start::Text(source) => BufReader::with_capacity(64 * 1024, source),
             Start::Utf16 => return Err(InputError::Utf16 { name }),
         };
         let separated =
-            |delimiter, source| match csv::Rows::open(csv::Records::new(source, delimiter))
+            |delimiter, source| match csv::Rows::open(csv::Records::new(source, delimiter, tail))
                 .map_err(read)?
             {
                 Ok(Some(rows)) => Ok(Form::Separated(Box::new(rows))),
@@ -67,9 +95,9 @@ impl Reading {
         let rows = match format {
             Format::Csv => separated(b',', source)?,
             Format::Tsv => separated(b'\t', source)?,
-            Format::JsonLines => {
-                Form::JsonLines(Box::new(jsonl::Rows::open(source, keys, new_keys).map_err(read)?))
-            }
+            Format::JsonLines => Form::JsonLines(Box::new(
+                jsonl::Rows::open(source, keys, new_keys, tail).map_err(read)?,
+            )),
         };
         Ok(Self { name, rows })
     }

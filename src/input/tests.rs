@@ -194,7 +194,7 @@ fn a_file_is_checked_as_a_whole() {
     let path = folder.path().join("tasks.csv");
     let bad: String = (0..12).map(|_| "2,x\n").collect();
     std::fs::write(&path, format!("biz_id,task_id\n2,17\n{bad}")).unwrap();
-    let checked = check(&path, Format::Csv).unwrap();
+    let checked = check(&path, "the list", Format::Csv).unwrap();
     assert_eq!((checked.rows, checked.bad, checked.first_bad.len()), (13, 12, 10));
     assert_eq!(checked.first_bad[0].0, 3);
     assert_eq!(checked.open().unwrap().rows.count(), 13);
@@ -202,14 +202,15 @@ fn a_file_is_checked_as_a_whole() {
     let path = folder.path().join("tasks.jsonl");
     std::fs::write(&path, "{\"biz_id\":2,\"task_id\":17}\n{\"biz_id\":2,\"task_id\":18,\"n\":1}\n")
         .unwrap();
-    let opened = check(&path, Format::JsonLines).unwrap().open().unwrap();
+    let opened = check(&path, "the list", Format::JsonLines).unwrap().open().unwrap();
     assert_eq!(&*opened.columns, [Box::from("n")], "keys of later objects have columns too");
     let found: Vec<_> = opened.rows.map(|row| shown(&row.unwrap())).collect();
     assert_eq!(found, ["1: task 17 of business 2 []", "2: task 18 of business 2 [1]"]);
 
-    let missing = check(&folder.path().join("no.csv"), Format::Csv).unwrap_err().to_string();
+    let missing =
+        check(&folder.path().join("no.csv"), "no.csv", Format::Csv).unwrap_err().to_string();
     assert!(missing.contains("no.csv"), "{missing}");
-    let is_folder = check(folder.path(), Format::Csv).unwrap_err();
+    let is_folder = check(folder.path(), "a folder", Format::Csv).unwrap_err();
     assert!(matches!(is_folder, InputError::Folder { .. }), "{is_folder}");
 }
 
@@ -290,4 +291,28 @@ proptest! {
         let read: Vec<_> = opened.rows.map(|row| row.unwrap().carried[0].to_string()).collect();
         prop_assert_eq!(read, fields);
     }
+}
+
+#[test]
+fn the_end_of_a_torn_copy_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy");
+    let two = ["1: task 17 of business 2 []", "2: task 18 of business 2 []"];
+    let json = "{\"biz_id\":2,\"task_id\":17}\n{\"biz_id\":2,\"task_id\":18}\n";
+    for (format, text, torn) in [
+        (Format::Csv, "2,17\n2,18\n", "2,1"),
+        (Format::Csv, "2,17\r2,18\r", "2,19"),
+        (Format::Csv, "2,17\n2,18\n", "2,19,,\"so\nfar"),
+        (Format::Csv, "2,17\n2,18\n", ""),
+        (Format::Tsv, "2\t17\n2\t18\n", "2\t19"),
+        (Format::JsonLines, json, "{\"biz_id\":2,\"task_id\":19}"),
+        (Format::JsonLines, json, ""),
+    ] {
+        std::fs::write(&path, format!("{text}{torn}")).unwrap();
+        let opened = reopen_stream(&path, "the copy", format).unwrap();
+        let found: Vec<_> = opened.rows.map(|row| shown(&row.unwrap())).collect();
+        assert_eq!(found, two, "{torn:?} after {text:?}");
+    }
+    std::fs::write(&path, "bk_biz_id,tas").unwrap();
+    assert_eq!(reopen_stream(&path, "the copy", Format::Csv).unwrap().rows.count(), 0);
 }

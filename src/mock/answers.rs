@@ -203,12 +203,13 @@ impl Voice<'_> {
         self.found(&data)
     }
 
-    /// A task, as `get_task_detail` has it.
+    /// A task, as `get_task_detail` has it, with a tree of so many bytes more.
     #[must_use]
-    pub fn detail(&self, key: TaskKey, start: Option<&str>) -> Said {
+    pub fn detail(&self, key: TaskKey, start: Option<&str>, bytes: usize) -> Said {
+        let more = format!(r#""note":"{}""#, "n".repeat(bytes));
         let start = start.map_or_else(|| "null".to_owned(), |start| format!("\"{start}\""));
         self.found(&format!(
-            r#"{{"id":{id},"task_url":"{url}/taskflow/execute/{business}/?instance_id={id}","start_time":{start},"finish_time":null,"creator":"admin","executor":"admin","pipeline_tree":{{"activities":{{}},"flows":{{}}}}}}"#,
+            r#"{{"id":{id},"task_url":"{url}/taskflow/execute/{business}/?instance_id={id}","start_time":{start},"finish_time":null,"creator":"admin","executor":"admin","pipeline_tree":{{"activities":{{}},"flows":{{}},{more}}}}}"#,
             id = key.id,
             url = self.url,
             business = key.business.id,

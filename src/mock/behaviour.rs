@@ -39,6 +39,16 @@ pub struct Behaviour {
     pub missing: BTreeSet<u64>,
     /// Faults of the first requests for certain tasks.
     pub first: Vec<FirstFault>,
+    /// What goes wrong by chance with questions: `get_task_status` and `get_task_detail`.
+    pub question_faults: Vec<Fault>,
+    /// How long an accepted start lies in the queue before a worker takes it.
+    pub queue: Duration,
+    /// Whether the user may look at tasks.
+    pub view: View,
+    /// From the request after so many on, the app secret is wrong.
+    pub auth_after: Option<u64>,
+    /// How many bytes the answer of a `get_task_detail` has more than it needs.
+    pub detail_bytes: usize,
     /// The secrets that are right; without one, any will do.
     pub secret: Option<String>,
     /// What is remembered of each request.
@@ -80,6 +90,16 @@ pub enum EsbKind {
     Newer,
     /// It reads credentials from the body alone, and loses bk-sops' codes.
     Legacy,
+}
+
+/// Whether the user may look at tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// At those that may be started.
+    #[default]
+    Allowed,
+    /// At none: starting and viewing are two rights.
+    Denied,
 }
 
 /// What is remembered of each request.

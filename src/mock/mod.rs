@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 pub use behaviour::{
     Behaviour, BehaviourError, Business, EsbKind, Fault, FaultKind, FirstFault, Latency, Memory,
-    Scope, Stall, ThrottleRule,
+    Scope, Stall, ThrottleRule, View,
 };
 use serve::Shared;
 use world::World;

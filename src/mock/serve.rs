@@ -18,7 +18,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{Said, Voice};
-use super::behaviour::{FaultKind, Latency};
+use super::behaviour::{FaultKind, Latency, View};
 use super::routes::{self, Api, Place, Route};
 use super::world::{Start, TaskKey, World};
 
@@ -141,7 +141,9 @@ impl Shared {
             query: head.uri.query().unwrap_or_default(),
             body,
         };
-        let key = match request.task(world.behaviour.esb, world.behaviour.secret.as_deref()) {
+        let wrong = world.is_revoked().then_some("\0nobody's");
+        let secret = wrong.or(world.behaviour.secret.as_deref());
+        let key = match request.task(world.behaviour.esb, secret) {
             Ok(key) => key,
             Err(refusal) => {
                 world.refused();
@@ -154,7 +156,12 @@ impl Shared {
                 Start::Fault(FaultKind::ResetBefore | FaultKind::ResetAfter) => Fate::Reset,
                 start => Fate::Answer(voice.start(start, key)),
             },
-            Api::Status | Api::Detail => Fate::Answer(self.look(api, key, &mut world, &voice)),
+            Api::Status | Api::Detail => match world.question_fault() {
+                Some(FaultKind::Hang) => Fate::Hang,
+                Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => Fate::Reset,
+                Some(kind) => Fate::Answer(voice.start(Start::Fault(kind), key)),
+                None => Fate::Answer(self.look(api, key, &mut world, &voice)),
+            },
         }
     }
 
@@ -163,23 +170,27 @@ impl Shared {
             Api::Detail => world.detail(),
             Api::Status | Api::Start => world.status(),
         }
-        if world.behaviour.denied.contains(&key.id) {
+        let may_not = world.behaviour.view == View::Denied;
+        if may_not || world.behaviour.denied.contains(&key.id) {
             return voice.unseen(Start::Denied, key);
         }
         if world.behaviour.missing.contains(&key.id) {
             return voice.unseen(Start::Missing, key);
         }
         // What somebody else started, began an hour before the mock did.
-        let at = match world.started_at(key) {
+        let now = self.began.0.elapsed();
+        let at = match world.started_at(key, now) {
             Some(since) => self.began.1.checked_add(since).ok(),
-            None if world.is_started(key) => self.began.1.checked_sub(Duration::from_hours(1)).ok(),
+            None if world.is_started(key, now) => {
+                self.began.1.checked_sub(Duration::from_hours(1)).ok()
+            }
             None => None,
         };
         let china = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
         let start =
             at.map(|at| at.to_zoned_datetime(china).strftime("%Y-%m-%d %H:%M:%S %z").to_string());
         match api {
-            Api::Detail => voice.detail(key, start.as_deref()),
+            Api::Detail => voice.detail(key, start.as_deref(), world.behaviour.detail_bytes),
             Api::Status | Api::Start => voice.status(start.as_deref()),
         }
     }

@@ -187,7 +187,19 @@ impl World {
                 return Start::Throttled;
             }
         }
-        if self.is_started(key) { Start::AlreadyStarted } else { Start::Accepted }
+        if self.is_started(key, now) { Start::AlreadyStarted } else { Start::Accepted }
+    }
+
+    /// A fault of a question, by chance.
+    pub fn question_fault(&mut self) -> Option<FaultKind> {
+        let random = &mut self.random;
+        self.behaviour.question_faults.iter().find(|f| random.f64() < f.chance).map(|f| f.kind)
+    }
+
+    /// Whether the app secret is wrong by now.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.behaviour.auth_after.is_some_and(|after| self.counts.requests > after)
     }
 
     /// A fault by the task's own list, or by chance.
@@ -213,20 +225,25 @@ impl World {
     fn begin(&mut self, key: TaskKey, now: Duration) {
         let task = self.tasks.entry(key).or_default();
         task.accepted += 1;
-        task.started = Some(now);
-        self.counts.started += 1;
+        // A second start while the first is queued is refused by the worker (wire
+        // facts, section 4).
+        if task.started.is_none() {
+            task.started = Some(now + self.behaviour.queue);
+            self.counts.started += 1;
+        }
     }
 
     /// Whether the task runs, or ran.
     #[must_use]
-    pub fn is_started(&self, key: TaskKey) -> bool {
-        self.behaviour.started.contains(&key.id) || self.started_at(key).is_some()
+    pub fn is_started(&self, key: TaskKey, now: Duration) -> bool {
+        self.behaviour.started.contains(&key.id) || self.started_at(key, now).is_some()
     }
 
-    /// When the task was started by a request, counted from the mock's beginning.
+    /// When a worker took the task, counted from the mock's beginning, if that is not
+    /// after `now`.
     #[must_use]
-    pub fn started_at(&self, key: TaskKey) -> Option<Duration> {
-        self.tasks.get(&key).and_then(|task| task.started)
+    pub fn started_at(&self, key: TaskKey, now: Duration) -> Option<Duration> {
+        self.tasks.get(&key).and_then(|task| task.started).filter(|started| *started <= now)
     }
 
     fn note(&mut self, key: TaskKey, request_id: &str, now: Duration) -> u32 {
@@ -293,7 +310,7 @@ impl World {
             let counts = TaskCounts {
                 requests: known.requests,
                 accepted: known.accepted,
-                started: self.is_started(*key),
+                started: self.is_started(*key, Duration::MAX),
                 request_ids: known.ids.iter().map(ToString::to_string).collect(),
             };
             (format!("{}/{}", key.business, key.id), counts)
@@ -377,6 +394,17 @@ mod tests {
             assert_eq!(world.start(key(1), "", at(0.0)), again, "{name}");
             assert_eq!(world.counts().answers[name], 1);
         }
+    }
+
+    #[test]
+    fn a_start_lies_in_the_queue_before_it_happens() {
+        let queue = Duration::from_secs(2);
+        let mut world = World::new(Behaviour { queue, ..Behaviour::default() });
+        assert_eq!(world.start(key(1), "", at(0.0)), Start::Accepted);
+        assert_eq!(world.start(key(1), "", at(1.0)), Start::Accepted, "the worker is to refuse it");
+        assert!(!world.is_started(key(1), at(1.9)) && world.is_started(key(1), at(2.0)));
+        assert_eq!(world.start(key(1), "", at(2.0)), Start::AlreadyStarted);
+        assert_eq!((world.counts().started, world.counts().tasks["cmdb_biz/2/1"].accepted), (1, 2));
     }
 
     #[test]

@@ -1,26 +1,45 @@
-//! Writes every record, in the order of settling, on a thread of its own.
+//! Writes everything that happened, in its order, on a thread of its own: first to
+//! the journal, then to the reports.
 //!
-//! It owns all output of records. A report that fails stops the run, and the
-//! collector goes on receiving, or the rows would block on the full channel.
+//! It owns all output of records. A journal or report that fails stops the run, and
+//! the collector goes on receiving, or the rows would block on the full channel.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tracing::debug;
 
-use super::outbox::Settled;
+use super::outbox::Event;
+use crate::folder::TeeState;
+use crate::journal::{Copied, Journal, JournalError, Order};
+use crate::record::{Doubt, Ending, Prior, Record};
 use crate::report::{Open, ReportError};
+use crate::resume::Doubts;
 use crate::shutdown::{Cause, Shutdown};
 use crate::stats::Summary;
 
 /// What was written lies in a buffer no longer than this.
 const FLUSH: Duration = Duration::from_secs(1);
 
+/// Where a run is kept.
+pub struct Keeping {
+    /// Its journal, in which the session has begun.
+    pub journal: Journal,
+    /// The copy of a stream that is being read.
+    pub copied: Option<Arc<TeeState>>,
+}
+
 /// How many records were written, for those who look on.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// All of them.
-    pub done: AtomicU64,
+    /// Those of this session.
+    pub now: AtomicU64,
+    /// All of them, replayed ones included.
+    pub all: AtomicU64,
     /// Those that count as good.
     pub good: AtomicU64,
     /// Those that count as bad.
@@ -28,54 +47,170 @@ pub struct Written {
 }
 
 /// What the collector has to say at the end.
-#[derive(Debug)]
 pub struct Collected {
     /// What became of the rows.
     pub summary: Summary,
-    /// The first failure of a report.
-    pub failure: Option<ReportError>,
+    /// The first failure of an output.
+    pub failure: Option<OutputFailure>,
+    /// The journal, if there is one and it did not fail.
+    pub journal: Option<Journal>,
 }
 
-/// Writes batches until no more can come.
+/// The journal or a report could not be written.
+#[derive(Debug)]
+pub enum OutputFailure {
+    /// The journal.
+    Journal(JournalError),
+    /// A report.
+    Report(ReportError),
+}
+
+impl fmt::Display for OutputFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Journal(error) => error.fmt(f),
+            Self::Report(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Replays what is settled, then writes what happens, until no more can come.
 pub fn collect(
-    mut batches: mpsc::Receiver<Vec<Settled>>,
-    reports: Vec<Open>,
-    mut summary: Summary,
+    mut events: mpsc::Receiver<Vec<Event>>,
+    mut books: Books,
     written: &Written,
     shutdown: &Shutdown,
 ) -> Collected {
-    let mut views = Views { reports, failure: None };
+    books.replay();
+    books.tell(written, shutdown);
     let mut flushed = Instant::now();
-    while let Some(batch) = batches.blocking_recv() {
-        for Settled { record, .. } in &batch {
-            summary.add(record);
-            views.each(|report| report.record(record));
+    while let Some(mut batch) = events.blocking_recv() {
+        // One commit for everything that is waiting.
+        while let Ok(more) = events.try_recv() {
+            batch.extend(more);
         }
-        if batches.is_empty() || flushed.elapsed() >= FLUSH {
-            views.each(Open::flush);
+        let permits = books.write(batch);
+        if events.is_empty() || flushed.elapsed() >= FLUSH {
+            books.each(Open::flush);
             flushed = Instant::now();
         }
-        written.done.store(summary.rows(), Ordering::Relaxed);
-        written.good.store(summary.good(), Ordering::Relaxed);
-        written.bad.store(summary.bad(), Ordering::Relaxed);
-        if views.failure.is_some() {
+        books.tell(written, shutdown);
+        // Only now do the batch's permits come back: draining has begun where the
+        // commit failed.
+        drop(permits);
+    }
+    books.close()
+}
+
+/// What records are written to beside the reports.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Journal,
+    Nothing,
+}
+
+/// Everything that is written.
+pub struct Books {
+    keeping: Option<Keeping>,
+    beside: Beside,
+    reports: Vec<Open>,
+    summary: Summary,
+    /// Records of this session.
+    now: u64,
+    /// Rows that were sent and not settled.
+    open: Doubts,
+    /// Records whose lines wait for their links.
+    without_link: HashMap<u64, Record>,
+    failure: Option<OutputFailure>,
+}
+
+impl Books {
+    /// Nothing is written yet.
+    pub fn new(keeping: Option<Keeping>, reports: Vec<Open>, summary: Summary) -> Self {
+        let beside = if keeping.is_some() { Beside::Journal } else { Beside::Nothing };
+        let (open, without_link) = (Doubts::new(), HashMap::new());
+        Self { keeping, beside, reports, summary, now: 0, open, without_link, failure: None }
+    }
+
+    /// Writes what earlier sessions settled into the reports.
+    fn replay(&mut self) {
+        let Some(Keeping { journal, copied }) = self.keeping.take() else { return };
+        let begun = Instant::now();
+        let replayed = journal.replay(Order::Settled, &mut |record| {
+            self.summary.add(&record);
+            self.each(|report| report.record(&record));
+            Ok::<_, JournalError>(())
+        });
+        if let Err(error) = replayed {
+            self.failed(OutputFailure::Journal(error));
+        }
+        self.each(Open::flush);
+        debug!(rows = self.summary.rows(), took = ?begun.elapsed(), "replayed");
+        self.keeping = Some(Keeping { journal, copied });
+    }
+
+    /// Writes one batch, and gives its permits back.
+    fn write(&mut self, batch: Vec<Event>) -> Vec<tokio::sync::OwnedSemaphorePermit> {
+        if let Some(keeping) = &mut self.keeping
+            && let Err(error) = keep(keeping, &batch)
+        {
+            // From here on rows are in doubt on resume.
+            self.keeping = None;
+            self.beside = Beside::Nothing;
+            self.failed(OutputFailure::Journal(error));
+        }
+        let mut permits = Vec::with_capacity(batch.len());
+        for event in batch {
+            match event {
+                Event::Settled(record, permit) => {
+                    self.add(&record);
+                    self.each(|report| report.record(&record));
+                    permits.push(permit);
+                }
+                Event::SettledWithoutLink(record) => {
+                    self.add(&record);
+                    self.without_link.insert(record.row.line, record);
+                }
+                Event::Link(line, url, permit) => {
+                    if let Some(mut record) = self.without_link.remove(&line) {
+                        if let (Some(url), Some(last)) = (url, &mut record.last) {
+                            last.reply.task_url = url;
+                        }
+                        self.each(|report| report.record(&record));
+                    }
+                    permits.push(permit);
+                }
+                Event::InputEnded(_) => {}
+            }
+        }
+        permits
+    }
+
+    fn add(&mut self, record: &Record) {
+        self.now += 1;
+        self.summary.add(record);
+        if let Ending::CutOff(doubt) = record.ending
+            && (record.attempts > 0 || doubt != Doubt::None)
+        {
+            let Record { attempts, first_sent, ref last, .. } = *record;
+            let prior = Prior { doubt, attempts, first_sent, last: last.clone() };
+            self.open.insert(record.row.line, prior);
+        }
+    }
+
+    /// Tells those who look on how things stand.
+    fn tell(&self, written: &Written, shutdown: &Shutdown) {
+        written.now.store(self.now, Ordering::Relaxed);
+        written.all.store(self.summary.rows(), Ordering::Relaxed);
+        written.good.store(self.summary.good(), Ordering::Relaxed);
+        written.bad.store(self.summary.bad(), Ordering::Relaxed);
+        if self.failure.is_some() {
             shutdown.drain(Cause::Output);
         }
-        // Only now do the batch's permits come back.
-        drop(batch);
     }
-    views.each(Open::flush);
-    Collected { summary, failure: views.failure }
-}
 
-struct Views {
-    reports: Vec<Open>,
-    failure: Option<ReportError>,
-}
-
-impl Views {
     /// Does something to every report; one that fails is given up. Whoever closed
-    /// standard output has seen enough, as long as another report is written.
+    /// standard output has seen enough, as long as something else is written.
     fn each(&mut self, mut act: impl FnMut(&mut Open) -> Result<(), ReportError>) {
         let mut failed = Vec::new();
         self.reports.retain_mut(|report| match act(report) {
@@ -85,8 +220,54 @@ impl Views {
                 false
             }
         });
-        let enough = !self.reports.is_empty();
+        let enough = !self.reports.is_empty() || self.beside == Beside::Journal;
         let failure = failed.into_iter().find(|error| !(enough && error.is_closed_stdout()));
-        self.failure = self.failure.take().or(failure);
+        if let Some(failure) = failure {
+            self.failed(OutputFailure::Report(failure));
+        }
     }
+
+    fn failed(&mut self, failure: OutputFailure) {
+        debug!(%failure, "an output failed");
+        self.failure.get_or_insert(failure);
+    }
+
+    fn close(mut self) -> Collected {
+        // Nothing is settled without its line, whatever became of its lookup.
+        for record in std::mem::take(&mut self.without_link).into_values() {
+            self.each(|report| report.record(&record));
+        }
+        self.each(Open::flush);
+        let mut journal = self.keeping.take().map(|keeping| keeping.journal);
+        if let Some(kept) = &mut journal
+            && let Err(error) = kept.end(&self.open)
+        {
+            self.failed(OutputFailure::Journal(error));
+            journal = None;
+        }
+        Collected { summary: self.summary, failure: self.failure, journal }
+    }
+}
+
+/// Writes what a batch says to the journal.
+fn keep(keeping: &mut Keeping, batch: &[Event]) -> Result<(), JournalError> {
+    let records = batch.iter().filter_map(|event| match event {
+        Event::Settled(record, _) | Event::SettledWithoutLink(record) => Some(record),
+        Event::Link(..) | Event::InputEnded(_) => None,
+    });
+    keeping.journal.settle(records.filter(|record| record.ending == Ending::Settled))?;
+    let mut links = batch.iter().filter_map(|event| match event {
+        Event::Link(line, Some(url), _) => Some((*line, &**url)),
+        _ => None,
+    });
+    if let Some(first) = links.next() {
+        keeping.journal.add_links(std::iter::once(first).chain(links))?;
+    }
+    for event in batch {
+        if let (Event::InputEnded(rows), Some(copied)) = (event, &keeping.copied) {
+            let (bytes, sha256) = copied.contents();
+            keeping.journal.input_ended(*rows, &Copied { bytes, sha256 })?;
+        }
+    }
+    Ok(())
 }

@@ -10,10 +10,12 @@
 //! ended; it must not know how a row is settled ([`row`]) or written
 //! (`collect`).
 
+mod ask;
 mod collect;
 mod feed;
 mod outbox;
 pub mod row;
+mod tries;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -27,31 +29,38 @@ use tracing::debug;
 
 use crate::api::Client;
 use crate::gates::{self, Gates, Limits, Tally};
-use crate::input::{InputError, Rows};
+use crate::input::InputError;
+use crate::journal::Journal;
 use crate::progress::{Held, Pause, Progress, Room, Standing};
-use crate::record::{AlreadyStarted, Ending, Outcome, Record};
-use crate::report::{Open, ReportError};
+use crate::record::{AlreadyStarted, Ending, Outcome, Prior, Record};
+use crate::report::Open;
 use crate::request_id::RunId;
+use crate::resume::Planned;
 use crate::retry::Policy;
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
-use crate::stats::{Latencies, Summary};
+use crate::stats::{Requests, Summary};
 use crate::task::Task;
-use collect::Written;
+use collect::{Books, Written};
 use feed::Fed;
-use outbox::{Outbox, Settled};
+use outbox::{Event, Outbox};
 use row::Launch;
+use tries::Tries;
 
+pub use collect::{Keeping, OutputFailure};
 pub use row::Clock;
+pub use tries::Resumable;
+
+/// Rows that are not settled, in the order of the input; after an error there are
+/// no more.
+pub type PlannedRows = Box<dyn Iterator<Item = Result<Planned, InputError>> + Send>;
 
 /// Everything that a run is made of.
 pub struct Pipeline {
-    /// What is to be started.
-    pub rows: Rows,
+    /// What is left to do.
+    pub rows: PlannedRows,
     /// Whether the rows have an end that can be waited for.
     pub source: Source,
-    /// How many tasks there are, where that is known before.
-    pub expected: Option<u64>,
     /// How many rows may be open: handed out, and their records not yet written.
     pub lookahead: NonZeroUsize,
     /// How many rows are launched at most; the others are pending.
@@ -64,20 +73,44 @@ pub struct Pipeline {
     pub policy: Policy,
     /// How long the server may be gone before the run stops.
     pub outage_patience: Duration,
+    /// How much is asked beside the starts.
+    pub certainty: Certainty,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
     /// What shows how it goes.
     pub progress: Progress,
+    /// Where the run is kept, if it is.
+    pub keeping: Option<Keeping>,
     /// Where records go.
     pub reports: Vec<Open>,
     /// What stops the run.
     pub shutdown: Shutdown,
     /// The name of the run.
     pub run: RunId,
+    /// Which of its sessions this is, from 1.
+    pub session: u32,
     /// The wall clock.
     pub clock: Clock,
     /// Seeds the jitter of the backoff.
     pub seed: u64,
+}
+
+/// How much is asked beside the starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Certainty {
+    /// For how long an accepted row is asked for, if it is to be confirmed.
+    pub confirm: Option<Duration>,
+    /// Whether links are looked up that no answer gave.
+    pub lookup: Lookup,
+}
+
+/// Whether links are looked up that no answer gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// They are.
+    Links,
+    /// They are not.
+    Nothing,
 }
 
 /// Whether the rows have an end that can be waited for.
@@ -87,15 +120,16 @@ pub enum Source {
     File,
     /// A pipe or a terminal: nobody knows when it will end.
     Stream,
+    /// What was read of a stream that never came to its end.
+    PartOfStream,
 }
 
 /// How a run ended.
-#[derive(Debug)]
 pub struct Ended {
     /// What became of the rows.
     pub summary: Summary,
-    /// How long the requests took.
-    pub latencies: Latencies,
+    /// The requests of this session.
+    pub requests: Requests,
     /// What the gates saw.
     pub tally: Tally,
     /// From the first row to the last record.
@@ -104,8 +138,10 @@ pub struct Ended {
     pub input: InputEnd,
     /// Why the run was stopped, if it was.
     pub cause: Option<Cause>,
-    /// What went wrong with a report, if anything did.
-    pub report_failure: Option<ReportError>,
+    /// What went wrong with the journal or a report, if anything did.
+    pub failure: Option<OutputFailure>,
+    /// The journal, to note how the session came out.
+    pub journal: Option<Journal>,
 }
 
 /// How the input ended.
@@ -115,6 +151,8 @@ pub enum InputEnd {
     Reached,
     /// The run stopped while there was, or might have been, more.
     NotReached,
+    /// An earlier session stopped while there might have been more.
+    Incomplete,
     /// It could not be read further.
     Failed(InputError),
 }
@@ -122,7 +160,12 @@ pub enum InputEnd {
 impl Pipeline {
     /// Runs to the end of the rows, or until it is stopped and has drained.
     pub async fn run(self) -> Ended {
-        let Self { rows, source, lookahead, limits, client, policy, shutdown, run, .. } = self;
+        let Self { rows, source, lookahead, limits, client, policy, shutdown, .. } = self;
+        let Self { outage_patience, certainty, run, session, clock, .. } = self;
+        let resumable = match &self.keeping {
+            Some(_) => Resumable::FromJournal,
+            None => Resumable::Never,
+        };
         let gates = Gates::new(&limits);
         let outbox = Arc::new(Outbox::default());
         let launch = Arc::new(Launch::new(
@@ -131,34 +174,37 @@ impl Pipeline {
                 gates: Arc::clone(&gates),
                 policy,
                 backoff: limits.backoff,
-                outage_patience: self.outage_patience,
+                outage_patience,
+                confirm: certainty.confirm,
+                resumable,
                 shutdown: shutdown.clone(),
                 run,
-                clock: self.clock,
+                session,
+                clock,
             },
             self.seed,
         ));
 
-        let fed = feed::start(rows, self.expected);
+        let fed = feed::start(rows);
         let written = Arc::new(Written::default());
-        let (batches, received) = mpsc::channel(4);
+        let (batches, received) = mpsc::channel(1);
         let collector = {
-            let (reports, shutdown) = (self.reports, shutdown.clone());
-            let summary = Summary::new(self.already_started);
-            let written = Arc::clone(&written);
-            thread::spawn(move || collect::collect(received, reports, summary, &written, &shutdown))
+            let books = Books::new(self.keeping, self.reports, Summary::new(self.already_started));
+            let (written, shutdown) = (Arc::clone(&written), shutdown.clone());
+            thread::spawn(move || collect::collect(received, books, &written, &shutdown))
         };
-        let forwarding = tokio::spawn(Arc::clone(&outbox).forward(batches));
+        let forwarding = tokio::spawn(Arc::clone(&outbox).forward(batches.clone()));
         let gatekeeping = tokio::spawn(Arc::clone(&gates).run());
         let closing = tokio::spawn(close_when_draining(Arc::clone(&gates), shutdown.clone()));
 
         let begun = Instant::now();
         let opener = Opener {
             launch: Arc::clone(&launch),
-            outbox,
+            outbox: Arc::clone(&outbox),
             permits: Permits::new(lookahead),
             source,
             limit: self.limit,
+            lookup: certainty.lookup,
         };
         let mut onlooker = Onlooker {
             progress: self.progress,
@@ -176,9 +222,10 @@ impl Pipeline {
 
         closing.abort();
         gatekeeping.abort();
-        // Its sender goes with it, which ends the collector.
         forwarding.abort();
         drop(opener);
+        // The last sender goes with it, which ends the collector.
+        outbox.flush(batches).await;
         let collected = tokio::task::spawn_blocking(move || collector.join()).await;
         let collected = match collected {
             Ok(Ok(collected)) => collected,
@@ -187,12 +234,13 @@ impl Pipeline {
         };
         Ended {
             summary: collected.summary,
-            latencies: launch.latencies(),
+            requests: launch.requests(),
             tally: gates.tally(),
             took: begun.elapsed(),
             input,
             cause: shutdown.cause(),
-            report_failure: collected.failure,
+            failure: collected.failure,
+            journal: collected.journal,
         }
     }
 }
@@ -267,8 +315,8 @@ impl Onlooker {
             }
         });
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let done = count(&self.written.done);
-        let open = self.permits.taken(done);
+        let done = count(&self.written.all);
+        let open = self.permits.taken(count(&self.written.now));
         let is_full = open >= u64::from(self.permits.all);
         let held = matches!(glimpse.held, Some(gates::Held::Businesses(..)));
         let room = if is_full && held && glimpse.in_flight == 0 {
@@ -279,6 +327,7 @@ impl Onlooker {
         };
         Standing {
             done,
+            replayed: done.saturating_sub(count(&self.written.now)),
             good: count(&self.written.good),
             bad: count(&self.written.bad),
             waiting: open.saturating_sub(glimpse.in_flight),
@@ -297,13 +346,15 @@ struct Opener {
     permits: Permits,
     source: Source,
     limit: Option<u64>,
+    lookup: Lookup,
 }
 
 impl Opener {
     async fn open_all(&self, mut fed: mpsc::Receiver<Fed>, shutdown: &Shutdown) -> InputEnd {
         let mut batch = Vec::with_capacity(feed::BATCH);
-        let mut end = InputEnd::Reached;
-        let mut left = self.limit.unwrap_or(u64::MAX);
+        let mut end = self.end();
+        let (mut left, mut rows) = (self.limit.unwrap_or(u64::MAX), 0);
+        let mut question = self.launch.parts.confirm;
         loop {
             if left == 0 && self.source == Source::Stream && !fed.is_closed() {
                 // Nothing more is to be launched, so nothing more is read.
@@ -311,7 +362,7 @@ impl Opener {
                 end = InputEnd::NotReached;
             }
             let count = match self.source {
-                Source::File => fed.recv_many(&mut batch, feed::BATCH).await,
+                Source::File | Source::PartOfStream => fed.recv_many(&mut batch, feed::BATCH).await,
                 Source::Stream => tokio::select! {
                     biased;
                     () = shutdown.draining(), if !fed.is_closed() => {
@@ -328,44 +379,80 @@ impl Opener {
             }
             for fed in batch.drain(..) {
                 match fed {
-                    Fed::End => end = InputEnd::Reached,
                     Fed::Failed(error) => end = InputEnd::Failed(error),
-                    Fed::Task(row, _) if left == 0 => {
-                        self.pass(row, Outcome::Pending, Ending::CutOff).await;
+                    Fed::End => {
+                        end = self.end();
+                        self.outbox.put(Event::InputEnded(rows));
+                        continue;
                     }
-                    Fed::Task(row, task) => {
+                    Fed::Row(Planned::Launch(row, _, prior)) if left == 0 => {
+                        self.put(self.cut_off(row, prior), self.permits.one().await);
+                    }
+                    Fed::Row(Planned::Launch(row, task, prior)) => {
+                        if question.take().is_some() {
+                            ask::first(&self.launch, row.line, &task).await;
+                        }
                         left -= 1;
-                        self.open(row, task, shutdown).await;
+                        self.open(row, task, prior, shutdown).await;
                     }
-                    Fed::Unsent(row, outcome) => self.pass(row, outcome, Ending::Settled).await,
+                    Fed::Row(Planned::Unsent(row, outcome)) => {
+                        self.put(never_sent(row, outcome), self.permits.one().await);
+                    }
                 }
+                rows += 1;
             }
         }
     }
 
-    async fn open(&self, row: Row, task: Task, shutdown: &Shutdown) {
+    /// How the input has ended, once all of it was read.
+    const fn end(&self) -> InputEnd {
+        match self.source {
+            Source::File | Source::Stream => InputEnd::Reached,
+            Source::PartOfStream => InputEnd::Incomplete,
+        }
+    }
+
+    async fn open(&self, row: Row, task: Task, prior: Prior, shutdown: &Shutdown) {
         let permit = self.permits.one().await;
         if shutdown.is_draining() {
-            self.put(never_sent(row, Outcome::Pending, Ending::CutOff), permit);
+            self.put(self.cut_off(row, prior), permit);
             return;
         }
         let (launch, outbox) = (Arc::clone(&self.launch), Arc::clone(&self.outbox));
+        let lookup = self.lookup;
         tokio::spawn(async move {
-            let record = row::settle(&launch, row, task, Instant::now()).await;
-            outbox.put(Settled { record, permit });
+            let record = row::settle(&launch, row, task, prior, Instant::now()).await;
+            if lookup == Lookup::Links && ask::lacks_link(&record) {
+                let line = record.row.line;
+                outbox.put(Event::SettledWithoutLink(record));
+                let url = ask::link(&launch, line, &task).await;
+                outbox.put(Event::Link(line, url, permit));
+            } else {
+                outbox.put(Event::Settled(record, permit));
+            }
         });
     }
 
-    async fn pass(&self, row: Row, outcome: Outcome, ending: Ending) {
-        let permit = self.permits.one().await;
-        self.put(never_sent(row, outcome, ending), permit);
+    /// A row that this session does not open.
+    fn cut_off(&self, row: Row, prior: Prior) -> Record {
+        left_open(row, prior, self.launch.parts.resumable)
     }
 
     fn put(&self, record: Record, permit: OwnedSemaphorePermit) {
-        self.outbox.put(Settled { record, permit });
+        self.outbox.put(Event::Settled(record, permit));
     }
 }
 
-fn never_sent(row: Row, outcome: Outcome, ending: Ending) -> Record {
-    Record { row, outcome, ending, attempts: 0, last: None, elapsed: None }
+/// The record of a row that is not settled, as earlier sessions left it.
+#[must_use]
+pub fn left_open(row: Row, prior: Prior, resumable: Resumable) -> Record {
+    let tries = Tries::new(prior);
+    let (outcome, ending) = tries.cut_off(resumable);
+    let Tries { attempts, first_sent, last, .. } = tries;
+    Record { row, outcome, ending, attempts, first_sent, last, elapsed: None }
+}
+
+fn never_sent(row: Row, outcome: Outcome) -> Record {
+    let ending = Ending::Settled;
+    Record { row, outcome, ending, attempts: 0, first_sent: None, last: None, elapsed: None }
 }

@@ -1,50 +1,77 @@
-//! Records on their way to the collector, in batches.
+//! What happened to rows, on its way to the collector, in batches.
 //!
-//! A record that is put here leaves when everything that is ready now has put
-//! its own: so no record waits while nothing happens, and under load a whole
-//! batch wakes the collector once.
+//! An event that is put here leaves when everything that is ready now has put its
+//! own, unless a batch has left just before: so no record waits while nothing
+//! happens, and under load many rows share a commit.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep_until};
 
 use crate::record::Record;
 
-/// A record, and the permit that comes back once it is written.
+/// Something that the collector has to write.
 #[derive(Debug)]
-pub struct Settled {
-    /// What became of a row.
-    pub record: Record,
-    /// Dropped after the record is written.
-    #[expect(dead_code, reason = "it is held, not read")]
-    pub permit: OwnedSemaphorePermit,
+pub enum Event {
+    /// A row came to its end, or was cut off. The permit comes back once its record
+    /// is written.
+    Settled(Record, OwnedSemaphorePermit),
+    /// A row came to its end, and its link is being looked up: its line in the
+    /// reports waits for that.
+    SettledWithoutLink(Record),
+    /// The lookup for the row on this line is over.
+    Link(u64, Option<Box<str>>, OwnedSemaphorePermit),
+    /// The input ended after so many rows.
+    InputEnded(u64),
 }
 
-/// Where rows put their records. It holds at most as many as there are permits.
+/// So long at least lies between two batches: a commit costs the same for one row
+/// and for hundreds.
+const BETWEEN: Duration = Duration::from_millis(20);
+
+/// Where rows put their events. It holds at most a few for each permit.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    waiting: Mutex<Vec<Settled>>,
+    waiting: Mutex<Vec<Event>>,
     filled: Notify,
 }
 
 impl Outbox {
-    /// Puts a record; it is sent soon.
-    pub fn put(&self, settled: Settled) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(settled);
+    /// Puts an event; it is sent soon.
+    pub fn put(&self, event: Event) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         self.filled.notify_one();
     }
 
+    fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Sends what was put to the collector, until that is gone.
-    pub async fn forward(self: Arc<Self>, collector: mpsc::Sender<Vec<Settled>>) {
+    pub async fn forward(self: Arc<Self>, collector: mpsc::Sender<Vec<Event>>) {
+        let mut next = Instant::now();
         loop {
             self.filled.notified().await;
-            // Everything else that is ready runs first, and may put records too.
+            // Everything else that is ready runs first, and may put events too.
             tokio::task::yield_now().await;
-            let batch =
-                std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            if !batch.is_empty() && collector.send(batch).await.is_err() {
-                return;
+            sleep_until(next).await;
+            // As long as the collector is busy, more is put, and goes with the rest.
+            let Ok(place) = collector.reserve().await else { return };
+            let batch = self.take();
+            if !batch.is_empty() {
+                place.send(batch);
+                next = Instant::now() + BETWEEN;
             }
+        }
+    }
+
+    /// Sends what nobody waits for any more.
+    pub async fn flush(&self, collector: mpsc::Sender<Vec<Event>>) {
+        let batch = self.take();
+        if !batch.is_empty() {
+            drop(collector.send(batch).await);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The whole life of a row: [`settle`] sends it as often as it takes, and says
-//! what became of it.
+//! The whole life of a row: [`settle`] sends it as often as it takes, asks where
+//! that tells more, and says what became of it.
 //!
-//! Facts come from `api`, limits from `gates`, decisions from `retry`. This
-//! module only follows them, and remembers whether the row is in doubt.
+//! Facts come from `api`, limits from `gates`, decisions from `retry` and
+//! `confirm`. This module only follows them; what it remembers is in [`Tries`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,25 +11,26 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
+use super::ask;
+use super::tries::{Resumable, Tries};
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::{Client, Renewal};
-use crate::gates::{Errand, Gates, Known, Turn};
-use crate::record::{Attempted, Ending, KnownBy, Outcome, Record};
+use crate::confirm::{self, Judged};
+use crate::gates::{Closed, Errand, Gates, Known, Pass, Turn};
+use crate::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Record};
 use crate::request_id::{RequestId, RunId};
-use crate::retry::{Attempt, Backoff, Next, Policy, Situation, Stop};
+use crate::retry::{Backoff, Next, Policy, Stop};
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
-use crate::stats::Latencies;
+use crate::stats::Requests;
 use crate::task::Task;
-
-/// This program's only session of a run, until runs can be resumed.
-const SESSION: u32 = 1;
 
 /// What all rows of a run share.
 pub struct Launch {
-    parts: Parts,
+    /// What it is made of.
+    pub parts: Parts,
     jitter: Mutex<fastrand::Rng>,
-    latencies: Mutex<Latencies>,
+    requests: Mutex<Requests>,
 }
 
 /// What a [`Launch`] is made of.
@@ -44,10 +45,16 @@ pub struct Parts {
     pub backoff: Backoff,
     /// How long the server may be gone.
     pub outage_patience: Duration,
+    /// For how long an accepted row is asked for, if it is to be confirmed.
+    pub confirm: Option<Duration>,
+    /// Whether a row that is cut off can be taken up again.
+    pub resumable: Resumable,
     /// What stops the run.
     pub shutdown: Shutdown,
     /// The name of the run.
     pub run: RunId,
+    /// Which of its sessions this is, from 1.
+    pub session: u32,
     /// The wall clock.
     pub clock: Clock,
 }
@@ -66,6 +73,12 @@ impl Clock {
         let since = instant.saturating_duration_since(self.at);
         self.wall.checked_add(since).unwrap_or(self.wall)
     }
+
+    /// What it shows now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.read(Instant::now())
+    }
 }
 
 impl Launch {
@@ -73,111 +86,250 @@ impl Launch {
     #[must_use]
     pub fn new(parts: Parts, seed: u64) -> Self {
         let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
-        Self { parts, jitter, latencies: Mutex::default() }
+        Self { parts, jitter, requests: Mutex::default() }
     }
 
-    /// How long the requests took so far.
+    /// The requests that were sent so far.
     #[must_use]
-    pub fn latencies(&self) -> Latencies {
-        self.latencies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn requests(&self) -> Requests {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn wait(&self, step: u32) -> Duration {
+    /// A question was sent.
+    pub fn asked(&self) {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
+    }
+
+    fn count(&self, turn: Turn, latency: Duration) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        match turn {
+            Turn::First => requests.first(latency),
+            Turn::Again => requests.again(latency),
+        }
+    }
+
+    /// Waits until a request may leave.
+    ///
+    /// # Errors
+    ///
+    /// When the run stops before.
+    pub async fn pass(&self, errand: Errand) -> Result<Pass, Closed> {
+        let pass = self.parts.gates.pass(errand).await?;
+        if self.parts.shutdown.is_draining() { Err(Closed) } else { Ok(pass) }
+    }
+
+    /// Stops the run when the server has been gone for too long.
+    ///
+    /// # Errors
+    ///
+    /// When it has.
+    pub fn stop_after_outage(&self, known: Known, message: &str) -> Result<(), Closed> {
+        match known.outage.filter(|lasted| *lasted >= self.parts.outage_patience) {
+            None => Ok(()),
+            Some(lasted) => {
+                self.parts.shutdown.drain(Cause::Outage { lasted, message: message.into() });
+                Err(Closed)
+            }
+        }
+    }
+
+    /// Waits, unless the run stops before.
+    async fn wait(&self, time: Duration) -> Result<(), Closed> {
+        tokio::select! {
+            biased;
+            () = self.parts.shutdown.draining() => Err(Closed),
+            () = sleep(time) => Ok(()),
+        }
+    }
+
+    fn backoff(&self, step: u32) -> Duration {
         let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
         self.parts.backoff.jittered(step, share)
     }
 }
 
-/// What is remembered of a row while it is open.
-#[derive(Default)]
-struct Tries {
-    /// Requests that were sent.
-    attempts: u32,
-    /// Those of them that count against the retries.
-    counted: u32,
-    /// Whether one of them may have started the task.
-    doubt: Doubt,
-    last: Option<Box<Attempted>>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Doubt {
-    #[default]
-    None,
-    MayHaveStarted,
-}
-
-/// Settles one row that was opened at `opened`.
-pub async fn settle(launch: &Launch, row: Row, task: Task, opened: Instant) -> Record {
-    let mut tries = Tries::default();
-    let (outcome, ending) = send_until_settled(launch, row.line, &task, &mut tries).await;
-    let Tries { attempts, last, .. } = tries;
-    Record { row, outcome, ending, attempts, last, elapsed: Some(opened.elapsed()) }
-}
-
-async fn send_until_settled(
+/// Settles one row that was opened at `opened`, of which earlier sessions left
+/// `prior` behind.
+pub async fn settle(
     launch: &Launch,
+    row: Row,
+    task: Task,
+    prior: Prior,
+    opened: Instant,
+) -> Record {
+    let mut life = Life { launch, line: row.line, task, tries: Tries::new(prior) };
+    let (outcome, ending) = match life.until_settled().await {
+        Ok(outcome) => (outcome, Ending::Settled),
+        Err(Closed) => life.tries.cut_off(launch.parts.resumable),
+    };
+    let Tries { attempts, first_sent, last, .. } = life.tries;
+    let elapsed = Some(opened.elapsed());
+    Record { row, outcome, ending, attempts, first_sent, last, elapsed }
+}
+
+/// A row that is open. What is [`Closed`] was cut off by a stop.
+struct Life<'a> {
+    launch: &'a Launch,
     line: u64,
-    task: &Task,
-    tries: &mut Tries,
-) -> (Outcome, Ending) {
-    let Parts { client, gates, policy, shutdown, .. } = &launch.parts;
-    let mut turn = Turn::First;
-    loop {
-        let Ok(pass) = gates.pass(Errand::Start(task.business, turn)).await else {
-            return tries.cut_off();
-        };
-        if shutdown.is_draining() {
-            return tries.cut_off();
+    task: Task,
+    tries: Tries,
+}
+
+/// How the sending of a row ended.
+enum Sent {
+    /// The server took it, as far as that can be known by sending.
+    Taken(KnownBy),
+    /// There is nothing more to be done.
+    Settled(Outcome),
+}
+
+impl Life<'_> {
+    async fn until_settled(&mut self) -> Result<Outcome, Closed> {
+        // What an earlier session knew to be accepted is not sent again unseen.
+        if self.tries.doubt() == Doubt::Accepted
+            && let Some(outcome) = begun(self.ask().await?)
+        {
+            return Ok(outcome);
         }
+        let mut turn = Turn::First;
+        loop {
+            let known_by = match self.send(turn).await? {
+                Sent::Settled(outcome) => return Ok(outcome),
+                Sent::Taken(known_by) => known_by,
+            };
+            let Some(timeout) = self.launch.parts.confirm else {
+                return Ok(Outcome::Started(known_by));
+            };
+            if let Some(outcome) = self.confirm(known_by, timeout).await? {
+                return Ok(outcome);
+            }
+            turn = Turn::Again;
+        }
+    }
+
+    /// Sends the row until the server takes it, or it is given up.
+    async fn send(&mut self, mut turn: Turn) -> Result<Sent, Closed> {
+        let Parts { policy, shutdown, client, .. } = &self.launch.parts;
+        loop {
+            let (caller, verdict, known) = self.send_once(turn).await?;
+            turn = Turn::Again;
+            let failure = match verdict {
+                Verdict::Accepted => {
+                    self.tries.accepted();
+                    return Ok(Sent::Taken(KnownBy::Reply));
+                }
+                Verdict::AlreadyStarted => return self.already_started().await,
+                Verdict::Failed(failure) => failure,
+            };
+            self.tries.failed(failure.class);
+            self.launch.stop_after_outage(known, &self.tries.message())?;
+            let situation = self.tries.situation(failure.class, known);
+            let next = policy.next(&failure, situation);
+            let (line, attempt) = (self.line, self.tries.attempts);
+            debug!(line, attempt, class = %failure.class, ?next, ?situation, "decided");
+            match next {
+                Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
+                    debug!(line, "sent again, with credentials that were not refused yet");
+                }
+                Next::GiveUp => return self.give_up(failure.class).await.map(Sent::Settled),
+                Next::Stop(stop) => {
+                    shutdown.drain(Cause::Answer { stop, message: self.tries.message() });
+                    return Err(Closed);
+                }
+                Next::WhenHeldNoMore => {}
+                Next::After { step } => self.launch.wait(self.launch.backoff(step)).await?,
+            }
+        }
+    }
+
+    /// Sends one request, as soon as it may leave.
+    async fn send_once(
+        &mut self,
+        turn: Turn,
+    ) -> Result<(Arc<crate::api::Caller>, Verdict, Known), Closed> {
+        let Self { launch, line, task, tries } = self;
+        let Parts { client, gates, run, session, clock, .. } = &launch.parts;
+        let pass = launch.pass(Errand::Start(task.business, turn)).await?;
         let sent = pass.sent();
-        let id = tries.next_id(&launch.parts.run, line);
+        let id = tries.next_id(run, *session, *line);
         let caller = client.caller();
         // The request's future is large, so it exists only while the request is out.
         let answer = Box::pin(client.start(&caller, task, &id)).await;
         let latency = sent.elapsed();
-        launch.latencies.lock().unwrap_or_else(PoisonError::into_inner).add(latency);
+        launch.count(turn, latency);
         let known = gates.heard(pass, &answer);
-        log_attempt(line, tries.attempts, &id, latency, &answer);
+        log_attempt(*line, tries.attempts, &id, latency, &answer);
         let Answer { verdict, reply } = answer;
-        tries.last = Some(Box::new(Attempted {
-            id,
-            sent: launch.parts.clock.read(sent),
-            latency,
-            reply,
-            class: None,
-        }));
-        let failure = match verdict {
-            Verdict::Accepted => return settled(Outcome::Started(KnownBy::Reply)),
-            Verdict::AlreadyStarted => return settled(tries.already_started()),
-            Verdict::Failed(failure) => failure,
+        tries.sent(Attempted { id, sent: clock.read(sent), latency, reply, class: None });
+        Ok((caller, verdict, known))
+    }
+
+    /// "Already started": by somebody else, unless an attempt of ours may have
+    /// arrived; then the state of the task tells more.
+    async fn already_started(&mut self) -> Result<Sent, Closed> {
+        let Some(known_by) = self.tries.ours() else {
+            return Ok(Sent::Settled(Outcome::AlreadyStarted));
         };
-        tries.failed(failure.class);
-        if let Some(lasted) = known.outage.filter(|lasted| *lasted >= launch.parts.outage_patience)
-        {
-            shutdown.drain(Cause::Outage { lasted, message: tries.message() });
-            return tries.cut_off();
-        }
-        let situation = tries.situation(failure.class, known);
-        let next = policy.next(&failure, situation);
-        debug!(line, attempt = tries.attempts, class = %failure.class, ?next, ?situation, "decided");
-        match next {
-            Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
-                debug!(line, "sent again, with credentials that were not refused yet");
+        Ok(match (self.ask().await?, self.launch.parts.confirm) {
+            (Judged::SomebodyElses, _) => Sent::Settled(Outcome::AlreadyStarted),
+            (Judged::Ours, Some(_)) => Sent::Settled(Outcome::Started(KnownBy::Status)),
+            (Judged::Ours, None) | (Judged::NotYet | Judged::Unseen, _) => Sent::Taken(known_by),
+        })
+    }
+
+    /// Nothing more is sent. Before a row in doubt is called unknown, its task is
+    /// looked at once.
+    async fn give_up(&mut self, class: FailureClass) -> Result<Outcome, Closed> {
+        let seen = match self.tries.doubt() {
+            Doubt::None => None,
+            Doubt::MayHaveStarted | Doubt::Accepted => begun(self.ask().await?),
+        };
+        Ok(seen.unwrap_or_else(|| self.tries.given_up(class)))
+    }
+
+    /// Asks for an accepted row until it runs or `timeout` is over. `None`: it is to
+    /// be sent again, since the server may have failed to start it silently.
+    async fn confirm(
+        &mut self,
+        known_by: KnownBy,
+        timeout: Duration,
+    ) -> Result<Option<Outcome>, Closed> {
+        let accepted = Instant::now();
+        self.tries.accepted();
+        let (mut asked, mut was_created) = (0, false);
+        while let Some(wait) = confirm::wait(asked, accepted.elapsed(), timeout) {
+            self.launch.wait(wait).await?;
+            asked += 1;
+            match self.ask().await? {
+                // A start that was accepted just now cannot be older than that.
+                Judged::SomebodyElses if known_by != KnownBy::Reply => {
+                    return Ok(Some(Outcome::AlreadyStarted));
+                }
+                Judged::Ours | Judged::SomebodyElses => {
+                    return Ok(Some(Outcome::Started(KnownBy::Status)));
+                }
+                Judged::NotYet => was_created = true,
+                Judged::Unseen => {}
             }
-            Next::GiveUp => return settled(tries.given_up(failure.class)),
-            Next::Stop(stop) => {
-                shutdown.drain(Cause::Answer { stop, message: tries.message() });
-                return tries.cut_off();
-            }
-            Next::WhenHeldNoMore => {}
-            Next::After { step } => tokio::select! {
-                biased;
-                () = shutdown.draining() => return tries.cut_off(),
-                () = sleep(launch.wait(step)) => {}
-            },
         }
-        turn = Turn::Again;
+        let again = was_created && self.tries.may_go_again(self.launch.parts.policy.retries);
+        debug!(line = self.line, asked, was_created, again, "not confirmed in time");
+        Ok((!again).then_some(Outcome::Unconfirmed))
+    }
+
+    async fn ask(&mut self) -> Result<Judged, Closed> {
+        let Parts { run, session, .. } = &self.launch.parts;
+        let id = self.tries.next_question(run, *session, self.line);
+        ask::state(self.launch, &self.task, &id, self.tries.first_sent).await
+    }
+}
+
+/// How a row ends whose task is seen to have begun.
+const fn begun(judged: Judged) -> Option<Outcome> {
+    match judged {
+        Judged::Ours => Some(Outcome::Started(KnownBy::Status)),
+        Judged::SomebodyElses => Some(Outcome::AlreadyStarted),
+        Judged::NotYet | Judged::Unseen => None,
     }
 }
 
@@ -202,73 +354,4 @@ fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answe
         request_id = ?reply.request_id,
         "attempt"
     );
-}
-
-const fn settled(outcome: Outcome) -> (Outcome, Ending) {
-    (outcome, Ending::Settled)
-}
-
-impl Tries {
-    fn next_id(&mut self, run: &RunId, line: u64) -> RequestId {
-        self.attempts += 1;
-        RequestId::new(run, SESSION, line, self.attempts)
-    }
-
-    /// The last attempt failed. "Already started" is judged by what was in doubt
-    /// before it.
-    fn failed(&mut self, class: FailureClass) {
-        if let Some(last) = &mut self.last {
-            last.class = Some(class);
-        }
-        if class.may_have_started() {
-            self.doubt = Doubt::MayHaveStarted;
-        }
-    }
-
-    /// What the server said last.
-    fn message(&self) -> Box<str> {
-        self.last.as_ref().map(|last| last.reply.message.clone()).unwrap_or_default()
-    }
-
-    /// Counts an attempt of this class, unless it is one that does not count:
-    /// a throttled answer, or a probe of an outage.
-    fn situation(&mut self, class: FailureClass, known: Known) -> Situation {
-        let throttled = matches!(class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
-        if !throttled && known.kind == Attempt::Ordinary {
-            self.counted += 1;
-        }
-        let Known { kind, server, starved, .. } = known;
-        Situation { counted: self.counted, kind, server, starved }
-    }
-
-    /// "Already started": by an attempt of ours, as far as anybody can know, if
-    /// one may have arrived (wire facts, section 5, no. 9).
-    fn already_started(&self) -> Outcome {
-        match self.doubt {
-            Doubt::MayHaveStarted => Outcome::Started(KnownBy::Retry),
-            Doubt::None => Outcome::AlreadyStarted,
-        }
-    }
-
-    /// The end of a row that is not sent again. In doubt it is never called
-    /// failed or rejected: an earlier attempt may have started it.
-    fn given_up(&self, class: FailureClass) -> Outcome {
-        match (self.doubt, class) {
-            (Doubt::MayHaveStarted, _) => Outcome::Unknown,
-            (
-                Doubt::None,
-                FailureClass::BadRequest | FailureClass::NotFound | FailureClass::Permission,
-            ) => Outcome::Rejected,
-            (Doubt::None, _) => Outcome::Failed,
-        }
-    }
-
-    /// The end of a row when the run stops. Without a journal nothing can be
-    /// resumed, so one that is in doubt is unknown, and not pending.
-    const fn cut_off(&self) -> (Outcome, Ending) {
-        match self.doubt {
-            Doubt::MayHaveStarted => (Outcome::Unknown, Ending::CutOff),
-            Doubt::None => (Outcome::Pending, Ending::CutOff),
-        }
-    }
 }

@@ -145,6 +145,7 @@ mod tests {
             outcome,
             ending: Ending::Settled,
             attempts: 0,
+            first_sent: None,
             last: None,
             elapsed: None,
         }

@@ -109,6 +109,7 @@ mod tests {
             outcome: Outcome::Invalid,
             ending: Ending::Settled,
             attempts: 0,
+            first_sent: None,
             last: None,
             elapsed: None,
         };

@@ -216,7 +216,7 @@ fn a_disk_that_is_full_stops_the_run() {
     folder.file("t.csv", list);
     std::fs::create_dir(folder.path("small")).unwrap();
     let line = format!(
-        "mount -t tmpfs -o size=64k none small && PROGRAM run t.csv -o small/r.csv --rate 4000/s --esb {}",
+        "mount -t tmpfs -o size=64k none small && PROGRAM run t.csv -o small/r.csv --rate 4000/s --no-journal --esb {}",
         mock.url()
     );
     shell(&folder, &["unshare", "-Urm", "sh", "-c"], &line)
@@ -231,8 +231,10 @@ fn a_file_size_limit_is_an_error_and_no_death() {
     let folder = Folder::new();
     let list: String = (1..=5_000).map(|task| format!("2,{task}\n")).collect();
     folder.file("t.csv", list);
-    let line =
-        format!("ulimit -f 64; PROGRAM run t.csv -o r.csv --rate 4000/s --esb {}", mock.url());
+    let line = format!(
+        "ulimit -f 64; PROGRAM run t.csv -o r.csv --rate 4000/s --no-journal --esb {}",
+        mock.url()
+    );
     shell(&folder, &["sh", "-c"], &line).exits(6).says(&["cannot write the report r.csv"]);
 }
 

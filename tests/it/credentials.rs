@@ -79,8 +79,16 @@ fn a_file_that_was_mended_is_read_once_more_after_a_refusal() {
 fn everything(folder: &Folder, words: &[&str]) -> String {
     let run = folder.run(words);
     let mut said = format!("{}{}", run.stdout(), run.stderr());
-    for entry in std::fs::read_dir(folder.path("")).unwrap() {
-        said += &String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap());
+    let mut folders = vec![folder.path("")];
+    while let Some(path) = folders.pop() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                said += &String::from_utf8_lossy(&std::fs::read(path).unwrap());
+            }
+        }
     }
     said
 }

@@ -42,6 +42,7 @@ fn a_row_that_waits_for_a_retry_is_cut_off_by_what_is_known_of_it() {
     let folder = Folder::new();
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 3)));
     let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--backoff", "20s..30s"];
+    let words = [&words[..], &["--no-journal"]].concat();
     let run = folder.start(&mut folder.program(&words));
     until("all were sent", || mock.counts().starts == 3);
     until("the third is done", || !folder.report("r.csv").lines.is_empty());
@@ -61,7 +62,7 @@ fn a_second_signal_stops_at_once() {
     let first = vec![FirstFault { task: 1, kind: FaultKind::Hang, times: 9 }];
     let (mock, folder) = (slow(first), Folder::new());
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 2)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--no-journal", "--esb", &mock.url()];
     let run = folder.start(&mut folder.program(&words));
     until("both were sent", || mock.counts().starts == 2);
     until("the second is done", || !folder.report("r.csv").lines.is_empty());

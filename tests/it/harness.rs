@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use bk_launch::folder::Runs;
+use bk_launch::journal::Journal;
 use tempfile::TempDir;
 
 /// A folder that goes away with the test.
@@ -35,6 +37,7 @@ impl Folder {
             .env_clear()
             .envs([("BK_APP_CODE", "app"), ("BK_APP_SECRET", "s3cret-of-app")])
             .env("BK_TOKEN", "t0ken-of-user")
+            .env("BK_LAUNCH_STATE", self.0.path().join("state"))
             .args(words)
             .stdin(Stdio::null());
         command
@@ -55,6 +58,35 @@ impl Folder {
 
     pub fn report(&self, name: &str) -> Report {
         Report::read(&self.path(name))
+    }
+
+    /// The folders of all runs, the oldest first.
+    pub fn runs(&self) -> Vec<bk_launch::folder::Folder> {
+        Runs::of(&self.path("state")).all().unwrap()
+    }
+
+    /// The folder of the only run.
+    #[track_caller]
+    pub fn only_run(&self) -> bk_launch::folder::Folder {
+        let mut runs = self.runs();
+        assert_eq!(runs.len(), 1, "one run");
+        runs.remove(0)
+    }
+
+    /// The journal of the only run.
+    pub fn journal(&self) -> Journal {
+        Journal::open(&self.only_run().journal()).unwrap()
+    }
+
+    /// Runs a line of shell, in which PROGRAM is the program.
+    pub fn shell(&self, line: &str) -> Finished {
+        let mut shell = Command::new("bash");
+        let program = self.program(&[]);
+        shell.args(["-c", &line.replace("PROGRAM", env!("CARGO_BIN_EXE_bk-launch"))]);
+        shell.current_dir(self.0.path()).env_clear().stdin(Stdio::null());
+        shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        self.start(&mut shell).wait()
     }
 }
 
@@ -92,6 +124,10 @@ impl Finished {
 
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    pub fn code(&self) -> Option<i32> {
+        self.output.status.code()
     }
 
     /// Ends the test unless the program ended with this exit code.

@@ -11,19 +11,25 @@
 mod harness;
 
 mod bad_input;
+mod confirm;
 mod credentials;
 mod demo;
 mod draining;
 mod fairness;
 mod input;
+mod journal;
+mod kill;
 mod looks;
 mod outage;
 mod pace;
 mod plan;
+mod readme;
 mod recipes;
 mod report;
+mod resume;
 mod routes;
 mod run;
+mod runs;
 mod summary;
 mod tls;
 mod truth;

@@ -151,7 +151,7 @@ fn what_is_missing_is_named() {
     let folder = Folder::new();
     folder.file("tasks.csv", "2,3\n");
     for (words, say) in [
-        (&["run", "tasks.csv", "--esb", "http://h"][..], "--output"),
+        (&["run", "tasks.csv", "--no-journal", "--esb", "http://h"][..], "-o FILE"),
         (&["run", "tasks.csv", "-o", "r.csv"], "--esb URL or --gateway TEMPLATE"),
         (&["run", "no.csv", "-o", "r.csv", "--esb", "http://h"], "no.csv"),
         (&["run", "tasks.csv", "-o", "no/r.csv", "--esb", "http://h"], "no/r.csv"),

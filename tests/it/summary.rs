@@ -47,7 +47,7 @@ fn the_command_that_goes_on_is_named_and_works() {
     let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
     mock.site().change(|behaviour| behaviour.secret = Some("another".into()));
     folder.file("tasks.csv", "bk_biz_id,task_id,note\n2,3,\"a, b\"\n2,4,c\n");
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--no-journal", "--esb", &mock.url()];
     let stopped = folder.run(&words).exits(3).says(&["next: awk -F, "]);
     mock.site().change(|behaviour| behaviour.secret = None);
     let next = stopped.stderr();

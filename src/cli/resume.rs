@@ -1,0 +1,320 @@
+//! `bk-launch resume`: finish a run that was interrupted or stopped.
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::args::{Cli, Command, ResumeArgs};
+use super::ending::{Place, Told};
+use super::exit::Exit;
+use super::files::{self, Beside};
+use super::plan::{self, Left, Plan, Rows};
+use super::session::{self, Work};
+use super::settings::{Look, Settings};
+use super::{Failure, check, kept, logs, report, runs, tell};
+use crate::api::Client;
+use crate::folder::{Folder, Kept};
+use crate::journal::{About, FINISHED, InputState, Journal, Opening, Order};
+use crate::pipeline::{Keeping, Source};
+use crate::record::{AlreadyStarted, Doubt};
+use crate::report::{Existing, Open};
+use crate::resume::{self, Doubts, LastEnding, LastSession, Lines, Planned};
+use crate::stats::Summary;
+
+/// Runs the command; `typed` is what stands on the command line.
+pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
+    let environment = |name: &str| std::env::var(name).ok();
+    if args.looks.quiet {
+        super::hold_back();
+    }
+    logs::begin(args.looks.log_format, args.looks.verbose);
+    let place = Place {
+        folder: runs::choose(
+            &super::settings::runs(args.state.clone(), &environment)?,
+            args.run.as_deref(),
+        )?,
+        state_dir: args.state.state_dir.clone().map(OsString::from),
+    };
+    let folder = place.folder.clone();
+    let _lock = session::lock(&folder)?;
+    let run = Run::open(&folder)?;
+    let (args, matches) = with_kept(&run.kept, typed)?;
+    let already = args.again.already_started.into();
+    let before = Before::read(&run, &args, already)?;
+    if before.is_finished() && !args.look.dry_run && !args.look.check {
+        return finished(run, &args, already, &place);
+    }
+    let resume = Resume {
+        target_changed: args.target_changed,
+        force: args.output.force,
+        retry_failed: args.retry_failed,
+        settings: Settings::resumed(args, &environment)?,
+        run,
+        before,
+        place,
+    };
+    match resume.settings.look {
+        Look::None => resume.launch(&matches),
+        Look::DryRun => resume.dry_run(&matches),
+        Look::Check => {
+            let first = resume.before.left.first.ok_or(check::CheckError::Empty)?;
+            check::run(resume.settings, first)
+        }
+    }
+}
+
+/// The flags that were typed, with those of the run where nothing was typed.
+fn with_kept(kept: &Kept, typed: &ArgMatches) -> Result<(ResumeArgs, ArgMatches), Failure> {
+    let words: Vec<_> = std::env::args_os().collect();
+    let words = kept::with_kept(kept, typed, &words);
+    let matches = Cli::command().try_get_matches_from(words).map_err(|error| error.to_string())?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+    match (cli.command, matches.subcommand()) {
+        (Command::Resume(args), Some((_, matches))) => Ok((*args, matches.clone())),
+        _ => Err("the flags of the run cannot be read".into()),
+    }
+}
+
+/// A run that is there.
+pub struct Run {
+    /// Where.
+    pub folder: Folder,
+    /// Its journal.
+    pub journal: Journal,
+    /// What it is.
+    pub about: About,
+    /// Its flags.
+    pub kept: Kept,
+}
+
+impl Run {
+    /// Opens the run in `folder`, unless its journal or its input are not what they were.
+    pub fn open(folder: &Folder) -> Result<Self, Failure> {
+        let journal = Journal::open(&folder.journal())?;
+        let about = journal.about()?;
+        let kept = Kept::read(folder)?;
+        if let Some(copy) = &about.copy {
+            let path = folder.input(&about.input_format);
+            crate::folder::check_copy(&path, (copy.bytes, &copy.sha256))?;
+        }
+        Ok(Self { folder: folder.clone(), journal, about, kept })
+    }
+}
+
+/// What earlier sessions left behind.
+struct Before {
+    settled: Lines,
+    doubts: Doubts,
+    left: Left,
+}
+
+impl Before {
+    /// One look through the input says what is left, and what is in doubt.
+    fn read(run: &Run, args: &ResumeArgs, already: AlreadyStarted) -> Result<Self, Failure> {
+        let then = run.journal.settled()?;
+        let last = run.journal.last_session()?;
+        let bad = if args.retry_failed { run.journal.bad(already)? } else { Doubts::new() };
+        let mut settled = then.clone();
+        for line in bad.keys() {
+            settled.remove(*line);
+        }
+        let may_be_open = open_at_most(&last);
+        let (mut left, mut open) = (Left { settled: settled.len(), ..Left::default() }, Vec::new());
+        let all = Cell::new(0);
+        let rows = files::reopen(&run.folder, &run.about)?.rows;
+        let rows = rows.inspect(|row| all.set(all.get() + u64::from(row.is_ok())));
+        for planned in resume::plan(rows, run.about.rows, settled.clone(), Doubts::new()) {
+            match planned? {
+                Planned::Unsent(..) => left.unsent += 1,
+                Planned::Launch(row, task, _) => {
+                    *left.businesses.entry(task.business).or_default() += 1;
+                    left.first.get_or_insert(task);
+                    if open.len() < may_be_open && !then.contains(row.line) {
+                        open.push(row.line);
+                    }
+                }
+            }
+        }
+        left.all = all.get();
+        let mut doubts = resume::doubts(last, &then, open.into_iter());
+        doubts.extend(bad);
+        left.in_doubt = doubts.values().filter(|prior| prior.doubt != Doubt::None).count() as u64;
+        Ok(Self { settled, doubts, left })
+    }
+
+    fn is_finished(&self) -> bool {
+        self.left.launchable() == 0 && self.left.unsent == 0
+    }
+}
+
+/// How many rows the last session may have left open without saying so.
+fn open_at_most(last: &LastSession) -> usize {
+    match last.ending {
+        LastEnding::Orderly(_) => 0,
+        LastEnding::Unknown { lookahead, .. } => usize::try_from(lookahead).unwrap_or(usize::MAX),
+    }
+}
+
+/// A run that has nothing left to do: its report is written, and it ends as it did.
+fn finished(
+    mut run: Run,
+    args: &ResumeArgs,
+    already: AlreadyStarted,
+    place: &Place,
+) -> Result<Exit, Failure> {
+    let mut reports = open_reports(&run, &args.output.outputs, args.output.force)?;
+    let mut summary = Summary::new(already);
+    report::replay(&run, Order::Settled, &mut reports, &mut summary)?;
+    let is_part = run.about.input == InputState::Incomplete;
+    let exit = if summary.bad() > 0 || is_part { Exit::Bad } else { Exit::Good };
+    if run.journal.sessions()?.last().is_none_or(|last| last.ending.as_deref() != Some(FINISHED)) {
+        // The last session settled all, and could not say so any more.
+        let last = run.journal.sessions()?.pop();
+        let target = last.map(|last| last.target).unwrap_or_default();
+        let opening = Opening {
+            began: Timestamp::now(),
+            target: &target,
+            lookahead: 0,
+            limit: None,
+            reopens: None,
+        };
+        run.journal.begin(&opening, &Doubts::new())?;
+        run.journal.end(&Doubts::new())?;
+        run.journal.came_out(FINISHED, exit.code())?;
+    }
+    let reports = named_reports(&run.folder, &args.output.outputs);
+    tell(&format_args!("run {} is finished; nothing was sent", place.folder.id));
+    tell(&report::told(&summary, is_part, &reports));
+    if args.output.json {
+        writeln!(io::stdout(), "{}", report::json(&run, &summary, &reports, exit.code()))?;
+    }
+    Ok(exit)
+}
+
+/// The reports that a session writes: those that were named, or the run's own.
+fn named_reports(folder: &Folder, outputs: &[PathBuf]) -> Vec<PathBuf> {
+    if outputs.is_empty() { vec![folder.report()] } else { outputs.to_vec() }
+}
+
+/// Opens them; the run's own are written over.
+fn open_reports(run: &Run, outputs: &[PathBuf], force: bool) -> Result<Vec<Open>, Failure> {
+    let existing = |output: &Path| {
+        let is_own = kept::is_own_report(&run.kept, output) || output == run.folder.report();
+        if is_own || force { Existing::Overwrite } else { Existing::Refuse }
+    };
+    let outputs = named_reports(&run.folder, outputs);
+    let destinations = files::destinations(None, &outputs, existing)?;
+    let zone = session::zone(&run.about.zone);
+    Ok(files::begin(destinations, &run.about.columns, &zone, Beside::Journal)?)
+}
+
+/// A run that goes on.
+struct Resume {
+    target_changed: bool,
+    retry_failed: bool,
+    force: bool,
+    settings: Settings,
+    run: Run,
+    before: Before,
+    place: Place,
+}
+
+impl Resume {
+    fn launch(self, matches: &ArgMatches) -> Result<Exit, Failure> {
+        let runtime = session::runtime()?;
+        session::warn(&self.settings);
+        let is_other = self.check_target()?;
+        let credentials = self.settings.credentials.read()?;
+        let line = self.plan(plan::user(&credentials)).to_string();
+        let Self { retry_failed, force, mut settings, mut run, before, place, .. } = self;
+        let client = session::client(&mut settings, credentials)?;
+        let reports = open_reports(&run, &settings.outputs, force)?;
+        let target = settings.target.to_string();
+        let opening = Opening {
+            began: Timestamp::now(),
+            target: &target,
+            lookahead: settings.lookahead.get() as u64,
+            limit: settings.limit,
+            reopens: retry_failed.then_some(settings.already_started),
+        };
+        let session = run.journal.begin(&opening, &before.doubts)?;
+        if is_other {
+            kept::change_target(&mut run.kept, &kept::keep(matches, None));
+            run.kept.write(&run.folder)?;
+        }
+        tell(&format_args!("run {}, session {session}: {line}", run.folder.id));
+        let told = Told {
+            target,
+            reports: named_reports(&run.folder, &settings.outputs),
+            place: Some(place),
+        };
+        let rows = files::reopen(&run.folder, &run.about)?.rows;
+        let work = Work {
+            run: run.folder.id,
+            session,
+            rows: Box::new(resume::plan(rows, run.about.rows, before.settled, before.doubts)),
+            source: match run.about.input {
+                InputState::Ended => Source::File,
+                InputState::Incomplete => Source::PartOfStream,
+            },
+            all: Some(before.left.all),
+            keeping: Some(Keeping { journal: run.journal, copied: None }),
+            reports,
+        };
+        let summary = settings.summary;
+        let ended = session::launch(runtime, &settings, client, work, &told)?;
+        session::finish(ended, &told, summary)
+    }
+
+    /// Another server than the run's would get rows that the first one may have
+    /// started. Whether it is another one.
+    fn check_target(&self) -> Result<bool, Failure> {
+        let target = self.settings.target.to_string();
+        let last = self.run.journal.sessions()?.pop().map(|session| session.target);
+        let Some(before) = last.filter(|before| *before != target) else { return Ok(false) };
+        if !self.target_changed && self.run.journal.sent_anything()? {
+            return Err(TargetChanged { before, target }.into());
+        }
+        Ok(true)
+    }
+
+    fn plan(&self, user: String) -> Plan<'_> {
+        Plan {
+            rows: Rows::Left(&self.before.left),
+            limit: self.settings.limit,
+            target: self.settings.target.to_string(),
+            user,
+            rate: self.settings.limits.rate,
+        }
+    }
+
+    /// Tells what the resume would do, and sends nothing.
+    fn dry_run(&self, matches: &ArgMatches) -> Result<Exit, Failure> {
+        session::warn(&self.settings);
+        self.check_target()?;
+        let credentials = self.settings.credentials.read()?;
+        let user = plan::user(&credentials);
+        let client =
+            Client::new(self.settings.target.clone(), credentials, &self.settings.reach, 1)?;
+        let request = self.before.left.first.map(|task| client.show_start(&task));
+        let settings = plan::settings(matches, &super::settings::set_variables());
+        let page = self.plan(user).page(&settings, request.as_deref());
+        write!(io::stdout(), "{page}")?;
+        Ok(Exit::Good)
+    }
+}
+
+#[derive(Debug, Error)]
+#[error(
+    "rows of this run were sent to {before}, and {target} is another server, which knows nothing of \
+     them; if it is the same bk-sops under another name, say --target-changed"
+)]
+struct TargetChanged {
+    before: String,
+    target: String,
+}

@@ -1,0 +1,224 @@
+//! One session of a run, from its first request to its last word: what `run` and
+//! `resume` have in common.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::Failure;
+use super::credentials::Origin;
+use super::ending::{self, Told};
+use super::exit::Exit;
+use super::settings::{Settings, SummaryForm};
+use super::tell;
+use crate::api::credentials::Credentials;
+use crate::api::{Client, Identity, Reread};
+use crate::folder::{Folder, Holder, Lock};
+use crate::journal::FINISHED;
+use crate::pipeline::{Clock, Ended, Keeping, Pipeline, PlannedRows, Source};
+use crate::progress::Progress;
+use crate::report::Open;
+use crate::request_id::RunId;
+use crate::shutdown::{Cause, Shutdown};
+
+/// What a session works on.
+pub struct Work {
+    /// The run.
+    pub run: RunId,
+    /// Which of its sessions this is.
+    pub session: u32,
+    /// What is left to do.
+    pub rows: PlannedRows,
+    /// Whether that has an end that can be waited for.
+    pub source: Source,
+    /// All rows of the run, where their number is known.
+    pub all: Option<u64>,
+    /// Where the run is kept, if it is.
+    pub keeping: Option<Keeping>,
+    /// Where records go.
+    pub reports: Vec<Open>,
+}
+
+/// Makes the client that the settings say.
+pub fn client(settings: &mut Settings, credentials: Credentials) -> Result<Client, Failure> {
+    let slots = settings.limits.slots.get();
+    let origin = settings.credentials.clone();
+    let client = Client::new(settings.target.clone(), credentials, &settings.reach, slots)?;
+    Ok(client.with_legacy_get(settings.legacy_get).rereading(reread(origin)))
+}
+
+/// Files may have changed since they were read; variables cannot have.
+fn reread(origin: Origin) -> Reread {
+    if origin.may_change() { Box::new(move || origin.read().ok()) } else { Box::new(|| None) }
+}
+
+/// Warns of what is dangerous in the settings.
+pub fn warn(settings: &Settings) {
+    settings.credentials.warn();
+    if settings.reach.identity == Identity::AnyCertificate {
+        tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
+    }
+}
+
+/// One thread: for this kind of work, two cost more than they bring.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // A file may hit a limit before the first request.
+    let guard = runtime.enter();
+    crate::shutdown::catch_file_size_limit()?;
+    drop(guard);
+    Ok(runtime)
+}
+
+/// Runs a session to its end; `told` is said of it should a second signal end it at
+/// once.
+pub fn launch(
+    runtime: tokio::runtime::Runtime,
+    settings: &Settings,
+    client: Client,
+    work: Work,
+    told: &Told,
+) -> Result<Ended, Failure> {
+    let guard = runtime.enter();
+    let pipeline = Pipeline {
+        rows: work.rows,
+        source: work.source,
+        lookahead: settings.lookahead,
+        limit: settings.limit,
+        limits: settings.limits.clone(),
+        client,
+        policy: settings.policy,
+        outage_patience: settings.outage_patience,
+        certainty: settings.certainty,
+        already_started: settings.already_started,
+        progress: Progress::begin(
+            settings.progress,
+            work.all,
+            settings.limits.rate,
+            Instant::now(),
+        ),
+        keeping: work.keeping,
+        reports: work.reports,
+        shutdown: Shutdown::default(),
+        run: work.run,
+        session: work.session,
+        clock: Clock { wall: Timestamp::now(), at: Instant::now() },
+        seed: fastrand::u64(..),
+    };
+    drop(guard);
+    let ended = runtime.block_on(watched(pipeline, told.how_to_go_on()))?;
+    // The feed may sit in a read of a terminal for ever.
+    runtime.shutdown_background();
+    Ok(ended)
+}
+
+/// Runs `pipeline`, with an eye on signals.
+async fn watched(pipeline: Pipeline, go_on: Option<String>) -> io::Result<Ended> {
+    let shutdown = pipeline.shutdown.clone();
+    shutdown.listen(move |signal| {
+        let fate = match &go_on {
+            Some(_) => "will be sent again by a resume",
+            None => "is not in the report, and may have been started",
+        };
+        tell(&format_args!("{}: stopped at once; what was in flight {fate}", signal.name()));
+        if let Some(go_on) = &go_on {
+            tell(go_on);
+        }
+        std::process::exit(super::end(Exit::Signal(signal)).code().into());
+    })?;
+    tokio::spawn(async move {
+        shutdown.draining().await;
+        if let Some(Cause::Signal(signal)) = shutdown.cause() {
+            tell(&format_args!(
+                "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
+                signal.name()
+            ));
+        }
+    });
+    Ok(pipeline.run().await)
+}
+
+/// Notes in the journal how the session came out, and tells it.
+pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Result<Exit, Failure> {
+    let mut exit = Exit::of(&ended);
+    if let Some(journal) = &mut ended.journal {
+        let word = ending::word(&ended.summary, &ended.input, ended.cause.as_ref());
+        if let Err(error) = journal.came_out(word.as_deref().unwrap_or(FINISHED), exit.code()) {
+            tell(&format_args!("error: {error}"));
+            exit = Exit::Output;
+        }
+    }
+    tell(&ending::text(&ended, told));
+    if summary == SummaryForm::Json {
+        writeln!(io::stdout(), "{}", ending::json(&ended, told))?;
+    }
+    Ok(exit)
+}
+
+/// Locks the run in `folder`, unless it is alive.
+pub fn lock(folder: &Folder) -> Result<Lock, Failure> {
+    let path = folder.path.clone();
+    match Lock::take(&folder.path) {
+        Ok(Ok(lock)) => Ok(lock),
+        Ok(Err(holder)) => Err(Alive { id: folder.id.clone(), holder }.into()),
+        Err(source) => Err(LockError { path, source }.into()),
+    }
+}
+
+/// The name of the zone in which a new run writes its times.
+pub fn zone_name() -> String {
+    let zone = TimeZone::system();
+    match zone.iana_name() {
+        Some(name) => name.to_owned(),
+        None => zone.to_offset(Timestamp::now()).to_string(),
+    }
+}
+
+/// The zone of that name.
+pub fn zone(name: &str) -> TimeZone {
+    let offset = || {
+        let (sign, rest) = name.split_at_checked(1)?;
+        let mut parts = rest.split(':').map(|part| part.parse::<i32>().ok());
+        let (hours, minutes) = (parts.next()??, parts.next().flatten().unwrap_or(0));
+        let seconds = (hours * 60 + minutes) * 60;
+        let seconds = if sign == "-" { -seconds } else { seconds };
+        jiff::tz::Offset::from_seconds(seconds).ok().map(TimeZone::fixed)
+    };
+    TimeZone::get(name).ok().or_else(offset).unwrap_or(TimeZone::UTC)
+}
+
+/// The run is worked on by another process.
+#[derive(Debug, Error)]
+#[error(
+    "run {id} is still alive: {} works on it",
+    .holder.pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+)]
+pub struct Alive {
+    id: RunId,
+    holder: Holder,
+}
+
+#[derive(Debug, Error)]
+#[error("cannot lock the run in {}: {source}", path.display())]
+struct LockError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_found_by_its_name_or_its_offset() {
+        let now = Timestamp::now();
+        for (name, offset) in [("Asia/Shanghai", 8 * 3600), ("+08", 28_800), ("-03:30", -12_600)] {
+            assert_eq!(zone(name).to_offset(now).seconds(), offset, "{name}");
+        }
+        assert_eq!(zone(&zone_name()).to_offset(now), TimeZone::system().to_offset(now));
+    }
+}

@@ -1,0 +1,124 @@
+//! How a run's folder comes to be: under the name `<id>.new`, until all that it
+//! needs is in it. A folder of that name is no run.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{Folder, FolderError, Lock, Runs, sync_folder};
+use crate::request_id::RunId;
+
+/// What follows the id in the name of a run that is not born yet.
+pub const UNBORN: &str = ".new";
+
+/// A run that is about to be. Unless it is [born](Self::born), its folder goes away.
+pub struct Birth {
+    id: RunId,
+    /// Where it is now.
+    folder: Folder,
+    named: PathBuf,
+    lock: Option<Lock>,
+    over: bool,
+}
+
+impl Birth {
+    /// Makes the folder, readable by nobody else, and locks it.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be made.
+    pub fn begin(runs: &Runs, id: RunId) -> Result<Self, FolderError> {
+        let named = runs.path().join(id.as_str());
+        let path = runs.path().join(format!("{id}{UNBORN}"));
+        let make = |path: &Path| {
+            fs::create_dir_all(runs.path())?;
+            // Nobody prunes between the making and the locking.
+            let all = File::open(runs.path())?;
+            all.lock_shared()?;
+            DirBuilder::new().mode(0o700).create(path)?;
+            // The umask may have taken away even what the owner needs.
+            fs::set_permissions(path, Permissions::from_mode(0o700))?;
+            let lock = Lock::take(path);
+            all.unlock()?;
+            lock
+        };
+        match make(&path) {
+            Ok(lock) => {
+                let lock = lock.ok();
+                let folder = Folder { id: id.clone(), path };
+                Ok(Self { id, folder, named, lock, over: false })
+            }
+            Err(source) => Err(FolderError::Make { path, source }),
+        }
+    }
+
+    /// The folder, where it is now.
+    #[must_use]
+    pub const fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The folder, where it will be.
+    #[must_use]
+    pub fn future(&self) -> Folder {
+        Folder { id: self.id.clone(), path: self.named.clone() }
+    }
+
+    /// All is there: the folder gets its name, and is a run from now on.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be renamed.
+    pub fn born(mut self) -> Result<(Folder, Option<Lock>), FolderError> {
+        let path = &self.folder.path;
+        let renamed = sync_folder(path).and_then(|()| fs::rename(path, &self.named));
+        let parent = self.named.parent().unwrap_or(&self.named);
+        renamed
+            .and_then(|()| sync_folder(parent))
+            .map_err(|source| FolderError::Make { path: self.named.clone(), source })?;
+        self.over = true;
+        Ok((self.future(), self.lock.take()))
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        if !self.over {
+            // What cannot be removed now is left to `prune`.
+            drop(self.folder.remove());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> RunId {
+        RunId::parse("20261201-220000-00001").unwrap()
+    }
+
+    #[test]
+    fn a_folder_that_is_not_born_goes_away() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::of(state.path());
+        let birth = Birth::begin(&runs, id()).unwrap();
+        assert_eq!(runs.unborn().unwrap().len(), 1);
+        assert!(runs.all().unwrap().is_empty());
+        let mode = birth.folder().path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        drop(birth);
+        assert!(runs.unborn().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_is_born_is_a_run_and_locked() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::of(state.path());
+        let (folder, lock) = Birth::begin(&runs, id()).unwrap().born().unwrap();
+        assert_eq!(runs.all().unwrap(), std::slice::from_ref(&folder));
+        assert!(Lock::take(&folder.path).unwrap().is_err());
+        drop(lock);
+        assert!(Lock::take(&folder.path).unwrap().is_ok());
+    }
+}

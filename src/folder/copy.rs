@@ -1,0 +1,207 @@
+//! The copy of a run's input: made from a file at once, or of a stream as it is
+//! read.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::FolderError;
+
+/// What a copy holds: its length, and its SHA-256 in hexadecimal digits.
+pub type Contents = (u64, String);
+
+/// What failed while a file was copied.
+enum Failed {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+/// Copies `from` to a new file, and makes it last.
+fn copy(from: &mut dyn Read, to: &Path) -> Result<Contents, Failed> {
+    let mut file = File::create_new(to).map_err(Failed::Write)?;
+    let (mut bytes, mut hash) = (0, Sha256::new());
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let count = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Failed::Read(error)),
+        };
+        hash.update(&buffer[..count]);
+        file.write_all(&buffer[..count]).map_err(Failed::Write)?;
+        bytes += count as u64;
+    }
+    file.sync_all().map_err(Failed::Write)?;
+    Ok((bytes, hexadecimal(&hash)))
+}
+
+/// Copies the file `from`.
+///
+/// # Errors
+///
+/// Where it cannot be read, or the copy cannot be written.
+pub fn copy_file(from: &Path, to: &Path) -> Result<Contents, FolderError> {
+    let read = |source| FolderError::Read { path: from.to_owned(), source };
+    let mut file = File::open(from).map_err(read)?;
+    if file.metadata().map_err(read)?.is_dir() {
+        return Err(read(io::ErrorKind::IsADirectory.into()));
+    }
+    copy(&mut file, to).map_err(|failed| match failed {
+        Failed::Read(source) => read(source),
+        Failed::Write(source) => FolderError::Write { path: to.to_owned(), source },
+    })
+}
+
+/// Says whether a copy still holds what it held.
+///
+/// # Errors
+///
+/// Where it does not, or cannot be read.
+pub fn check_copy(path: &Path, (bytes, sha256): (u64, &str)) -> Result<(), FolderError> {
+    let failed = |source| FolderError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let changed = |what| Err(FolderError::CopyChanged { path: path.to_owned(), what });
+    let found = file.metadata().map_err(failed)?.len();
+    if found != bytes {
+        return changed(format!("it had {bytes} bytes, and has {found}"));
+    }
+    let mut reader = BufReader::with_capacity(256 * 1024, file);
+    let mut hash = Sha256::new();
+    io::copy(&mut reader, &mut Hashing(&mut hash)).map_err(failed)?;
+    if hexadecimal(&hash) != sha256 {
+        return changed("it holds something else".into());
+    }
+    Ok(())
+}
+
+struct Hashing<'a>(&'a mut Sha256);
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hexadecimal(hash: &Sha256) -> String {
+    use std::fmt::Write as _;
+    hash.clone().finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A stream that is copied while it is read. A row is handed out only after all of
+/// it was read, so it is in the copy by then, and the copy is on disk.
+pub struct Tee {
+    source: Box<dyn Read + Send>,
+    copy: File,
+    last: u8,
+    state: Arc<TeeState>,
+}
+
+/// What is known of a [`Tee`], for those who do not read it.
+#[derive(Debug, Default)]
+pub struct TeeState {
+    contents: Mutex<(u64, Sha256)>,
+}
+
+impl TeeState {
+    /// What the copy holds by now.
+    #[must_use]
+    pub fn contents(&self) -> Contents {
+        let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        (contents.0, hexadecimal(&contents.1))
+    }
+}
+
+impl Tee {
+    /// Copies `source` to a new file at `to`.
+    ///
+    /// # Errors
+    ///
+    /// Where the copy cannot be made.
+    pub fn new(source: Box<dyn Read + Send>, to: &Path) -> Result<Self, FolderError> {
+        let made = File::create_new(to);
+        let copy = made.map_err(|source| FolderError::Write { path: to.to_owned(), source })?;
+        Ok(Self { source, copy, last: b'\n', state: Arc::default() })
+    }
+
+    /// What is known of it, also while it is read.
+    #[must_use]
+    pub fn state(&self) -> Arc<TeeState> {
+        Arc::clone(&self.state)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(last) = bytes.last() else { return Ok(()) };
+        self.last = *last;
+        let kept = self.copy.write_all(bytes).and_then(|()| self.copy.sync_data());
+        kept.map_err(|error| {
+            io::Error::new(error.kind(), format!("the copy in the run's folder: {error}"))
+        })?;
+        let mut contents = self.state.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        contents.0 += bytes.len() as u64;
+        contents.1.update(bytes);
+        Ok(())
+    }
+}
+
+impl Read for Tee {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        if count > 0 {
+            self.keep(&buffer[..count])?;
+        } else if !buffer.is_empty() && self.last != b'\n' {
+            // Without it, the last row of a whole input would look like a torn one.
+            self.keep(b"\n")?;
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    #[test]
+    fn a_changed_copy_is_found_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&from, "2,3\n").unwrap();
+        let (bytes, sha256) = copy_file(&from, &to).unwrap();
+        assert_eq!(bytes, 4);
+        check_copy(&to, (bytes, &sha256)).unwrap();
+        for (text, what) in [("2,4\n", "something else"), ("2,3\n2,4\n", "had 4 bytes, and has 8")]
+        {
+            std::fs::write(&to, text).unwrap();
+            let error = check_copy(&to, (bytes, &sha256)).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_in_the_copy_with_a_last_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("copy");
+        let mut tee = Tee::new(Box::new(Cursor::new("2,3\n2,4")), &to).unwrap();
+        let mut part = [0; 5];
+        tee.read_exact(&mut part).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"2,3\n2");
+        let mut rest = String::new();
+        tee.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, ",4");
+        assert_eq!(std::fs::read(&to).unwrap(), b"2,3\n2,4\n");
+        let (bytes, sha256) = tee.state().contents();
+        check_copy(&to, (bytes, &sha256)).unwrap();
+    }
+}

@@ -1,0 +1,227 @@
+//! Records and open rows as rows of tables, and back.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::types::ValueRef;
+use rusqlite::{Row as Stored, Statement};
+
+use super::error::Foreign;
+use crate::answer::Reply;
+use crate::record::{Attempted, Doubt, Ending, Outcome, Prior, Record};
+use crate::request_id::RequestId;
+use crate::row::{BadRow, Fault, Row};
+use crate::task::{Business, Id, Scope, Task};
+
+/// Adds a record; the parameters are bound in this order.
+pub const ADD: &str = "INSERT INTO record (session, line, bk_biz_id, task_id, scope, outcome, \
+    known_by, result, code, message, task_url, request_id, trace_id, client_request_id, \
+    http_status, error, latency_ms, started_at, attempts, first_sent, elapsed_ms, carried) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+    ?20, ?21, ?22)";
+
+/// What is read of a record, in the order in which [`record`] takes it.
+pub const READ: &str = "SELECT line, bk_biz_id, task_id, scope, outcome, known_by, attempts, \
+    first_sent, elapsed_ms, carried, result, code, message, task_url, request_id, trace_id, \
+    client_request_id, http_status, error, started_at, latency_ms FROM record";
+
+/// Adds an open row.
+pub const ADD_OPEN: &str = "INSERT INTO open_row (session, known_at, line, doubt, attempts, \
+    first_sent, result, code, message, task_url, request_id, trace_id, client_request_id, \
+    http_status, error, latency_ms, started_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+/// What is read of an open row, in the order in which [`open`] takes it.
+pub const READ_OPEN: &str = "SELECT line, doubt, attempts, first_sent, result, code, message, \
+    task_url, request_id, trace_id, client_request_id, http_status, error, started_at, latency_ms \
+    FROM open_row";
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Binds `record`, of `session`, to [`ADD`].
+pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite::Result<()> {
+    let Record { row, outcome, ending: _, attempts, first_sent, last, elapsed } = record;
+    add.raw_bind_parameter(1, session)?;
+    add.raw_bind_parameter(2, signed(row.line))?;
+    match &row.task {
+        Ok(task) => {
+            add.raw_bind_parameter(3, signed(task.business.id.get()))?;
+            add.raw_bind_parameter(4, signed(task.id.get()))?;
+            add.raw_bind_parameter(5, task.business.scope.as_str())?;
+        }
+        Err(bad) => {
+            add.raw_bind_parameter(3, &*bad.biz_id)?;
+            add.raw_bind_parameter(4, &*bad.task_id)?;
+            add.raw_bind_parameter(5, &*bad.scope)?;
+        }
+    }
+    add.raw_bind_parameter(6, outcome.as_str())?;
+    add.raw_bind_parameter(7, outcome.known_by().map(crate::record::KnownBy::as_str))?;
+    bind_last(add, last.as_deref())?;
+    if let Err(bad) = &row.task {
+        add.raw_bind_parameter(16, bad.fault.to_string())?;
+    }
+    add.raw_bind_parameter(19, attempts)?;
+    add.raw_bind_parameter(20, first_sent.map(Timestamp::as_millisecond))?;
+    add.raw_bind_parameter(21, elapsed.map(millis))?;
+    let carried =
+        if row.carried.is_empty() { None } else { serde_json::to_string(&row.carried).ok() };
+    add.raw_bind_parameter(22, carried)
+}
+
+/// Binds an open row, known at the `begin` or `end` of `session`, to [`ADD_OPEN`].
+pub fn bind_open(
+    add: &mut Statement<'_>,
+    session: u32,
+    known_at: &str,
+    (line, prior): (u64, &Prior),
+) -> rusqlite::Result<()> {
+    let Prior { doubt, attempts, first_sent, last } = prior;
+    add.raw_bind_parameter(1, session)?;
+    add.raw_bind_parameter(2, known_at)?;
+    add.raw_bind_parameter(3, signed(line))?;
+    add.raw_bind_parameter(4, doubt.as_str())?;
+    add.raw_bind_parameter(5, attempts)?;
+    add.raw_bind_parameter(6, first_sent.map(Timestamp::as_millisecond))?;
+    bind_last(add, last.as_deref())
+}
+
+/// Binds the last request of a row to the parameters 8 to 18, which both
+/// statements have in common.
+fn bind_last(add: &mut Statement<'_>, last: Option<&Attempted>) -> rusqlite::Result<()> {
+    const NONE: Option<&str> = None;
+    let Some(Attempted { id, sent, latency, reply, class }) = last else {
+        return (8..=18).try_for_each(|at| add.raw_bind_parameter(at, NONE));
+    };
+    add.raw_bind_parameter(8, reply.result)?;
+    let texts: [&str; 6] = [
+        &reply.code,
+        &reply.message,
+        &reply.task_url,
+        &reply.request_id,
+        &reply.trace_id,
+        id.as_str(),
+    ];
+    for (at, text) in (9..).zip(texts) {
+        add.raw_bind_parameter(at, text)?;
+    }
+    add.raw_bind_parameter(15, reply.http_status)?;
+    add.raw_bind_parameter(16, class.map(crate::answer::FailureClass::as_str))?;
+    add.raw_bind_parameter(17, millis(*latency))?;
+    add.raw_bind_parameter(18, sent.as_millisecond())
+}
+
+/// Reads a record that [`READ`] found.
+pub fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
+    let outcome: String = stored.get(4)?;
+    let known_by: Option<String> = stored.get(5)?;
+    let outcome = Outcome::of_words(&outcome, known_by.as_deref())
+        .map_err(|_| foreign("outcome", &outcome))?;
+    let scope: String = stored.get(3)?;
+    let task = if outcome == Outcome::Invalid {
+        Err(Box::new(BadRow {
+            biz_id: text(stored.get_ref(1)?),
+            task_id: text(stored.get_ref(2)?),
+            scope,
+            fault: Fault { column: None, reason: stored.get(18)? },
+        }))
+    } else {
+        let scope: Scope = scope.parse().map_err(|_| foreign("scope", &scope))?;
+        let business = Business { scope, id: id(stored, 1, "bk_biz_id")? };
+        Ok(Task { business, id: id(stored, 2, "task_id")? })
+    };
+    let carried: Option<String> = stored.get(9)?;
+    let carried = match carried {
+        None => Box::default(),
+        Some(json) => serde_json::from_str(&json).map_err(|_| foreign("carried", &json))?,
+    };
+    let last = if matches!(outcome, Outcome::Invalid) { None } else { last(stored, 10)? };
+    Ok(Record {
+        row: Row { line: unsigned(stored, 0)?, task, carried },
+        outcome,
+        ending: Ending::Settled,
+        attempts: stored.get(6)?,
+        first_sent: time(stored, 7)?,
+        last,
+        elapsed: duration(stored, 8)?,
+    })
+}
+
+/// Reads an open row that [`READ_OPEN`] found.
+pub fn open(stored: &Stored<'_>) -> rusqlite::Result<(u64, Prior)> {
+    let doubt: String = stored.get(1)?;
+    let doubt: Doubt = doubt.parse().map_err(|_| foreign("doubt", &doubt))?;
+    let prior = Prior {
+        doubt,
+        attempts: stored.get(2)?,
+        first_sent: time(stored, 3)?,
+        last: last(stored, 4)?,
+    };
+    Ok((unsigned(stored, 0)?, prior))
+}
+
+/// Reads the last request, whose columns begin at `from`.
+fn last(stored: &Stored<'_>, from: usize) -> rusqlite::Result<Option<Box<Attempted>>> {
+    let Some(sent) = time(stored, from + 9)? else { return Ok(None) };
+    let class: Option<String> = stored.get(from + 8)?;
+    let class = match class {
+        None => None,
+        Some(word) => Some(word.parse().map_err(|_| foreign("error", &word))?),
+    };
+    let text = |at: usize| stored.get::<_, Box<str>>(from + at);
+    Ok(Some(Box::new(Attempted {
+        id: RequestId::restored(&text(6)?),
+        sent,
+        latency: duration(stored, from + 10)?.unwrap_or_default(),
+        reply: Reply {
+            http_status: stored.get(from + 7)?,
+            result: stored.get(from)?,
+            code: text(1)?,
+            message: text(2)?,
+            task_url: text(3)?,
+            request_id: text(4)?,
+            trace_id: text(5)?,
+        },
+        class,
+    })))
+}
+
+fn id(stored: &Stored<'_>, at: usize, column: &'static str) -> rusqlite::Result<Id> {
+    let value = stored.get_ref(at)?;
+    text(value).parse().map_err(|_| foreign(column, &text(value)))
+}
+
+fn text(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => String::new(),
+    }
+}
+
+fn unsigned(stored: &Stored<'_>, at: usize) -> rusqlite::Result<u64> {
+    let number: i64 = stored.get(at)?;
+    u64::try_from(number).map_err(|_| foreign("a number", &number.to_string()))
+}
+
+fn duration(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Duration>> {
+    let millis: Option<i64> = stored.get(at)?;
+    Ok(millis.map(|millis| Duration::from_millis(millis.unsigned_abs())))
+}
+
+fn time(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let millis: Option<i64> = stored.get(at)?;
+    let time = |millis| Timestamp::from_millisecond(millis);
+    millis.map(|m| time(m).map_err(|_| foreign("a time", &m.to_string()))).transpose()
+}
+
+fn foreign(column: &'static str, value: &str) -> rusqlite::Error {
+    let what = Foreign { column, value: value.to_owned() };
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(what))
+}

@@ -1,0 +1,86 @@
+-- The journal of a run, version 1. Open it with any SQLite tool; times are in
+-- milliseconds since 1970 (SQL: datetime(started_at / 1000, 'unixepoch')).
+
+-- What the run is; one row.
+CREATE TABLE run (
+    id           TEXT NOT NULL,
+    program      TEXT NOT NULL,    -- the version of bk-launch that began it
+    input_name   TEXT NOT NULL,    -- as it was named on the command line
+    input_format TEXT NOT NULL,    -- csv, tsv or jsonl
+    input_source TEXT NOT NULL,    -- file or stream
+    columns      TEXT NOT NULL,    -- the input's further columns, as a JSON array
+    zone         TEXT NOT NULL,    -- in which reports write their times
+    rows         INTEGER,          -- of the input, where that is known
+    input_bytes  INTEGER,          -- of the copy, once the input ended...
+    input_sha256 TEXT,             -- ...and what it holds
+    input_ended  INTEGER NOT NULL  -- 1: all of the input was read
+);
+
+-- The processes that worked on it.
+CREATE TABLE session (
+    session      INTEGER PRIMARY KEY,
+    began        INTEGER NOT NULL,
+    pid          INTEGER NOT NULL,
+    target       TEXT NOT NULL,
+    lookahead    INTEGER NOT NULL, -- rows that could be open at once
+    row_limit    INTEGER,          -- rows that were launched at most
+    retry_failed INTEGER NOT NULL, -- 1: it took up bad rows again
+    ended        INTEGER,          -- empty: it crashed, or goes on
+    ending       TEXT,             -- finished, or why it stopped
+    exit         INTEGER           -- its exit code
+);
+
+-- Every settled row, in the order of settling. One that was taken up again keeps
+-- its old record as history.
+CREATE TABLE record (
+    seq               INTEGER PRIMARY KEY,
+    session           INTEGER NOT NULL,
+    line              INTEGER NOT NULL,
+    bk_biz_id,                     -- the raw text, of an invalid row
+    task_id,
+    scope             TEXT NOT NULL,
+    outcome           TEXT NOT NULL,
+    known_by          TEXT,
+    result            INTEGER,
+    code              TEXT,
+    message           TEXT,
+    task_url          TEXT,
+    request_id        TEXT,
+    trace_id          TEXT,
+    client_request_id TEXT,
+    http_status       INTEGER,
+    error             TEXT,
+    attempts          INTEGER NOT NULL,
+    first_sent        INTEGER,
+    started_at        INTEGER,
+    latency_ms        INTEGER,
+    elapsed_ms        INTEGER,
+    carried           TEXT,        -- the further columns, as a JSON array
+    reopened_by       INTEGER      -- the session that took the row up again
+);
+
+-- A row has one last word.
+CREATE UNIQUE INDEX last_word ON record (line) WHERE reopened_by IS NULL;
+
+-- Rows that were sent, or may have been, and are not settled: what a session knew
+-- of them when it began, and what it left behind when it ended in order.
+CREATE TABLE open_row (
+    session           INTEGER NOT NULL,
+    known_at          TEXT NOT NULL CHECK (known_at IN ('begin', 'end')),
+    line              INTEGER NOT NULL,
+    doubt             TEXT NOT NULL,  -- none, may_have_started or accepted
+    attempts          INTEGER NOT NULL,
+    first_sent        INTEGER,
+    result            INTEGER,
+    code              TEXT,
+    message           TEXT,
+    task_url          TEXT,
+    request_id        TEXT,
+    trace_id          TEXT,
+    client_request_id TEXT,
+    http_status       INTEGER,
+    error             TEXT,
+    started_at        INTEGER,
+    latency_ms        INTEGER,
+    PRIMARY KEY (session, known_at, line)
+) WITHOUT ROWID;

@@ -1,0 +1,451 @@
+//! What is left to do of a run.
+//!
+//! Pure rules: the rows of the input, the lines that are settled and what earlier
+//! sessions left in doubt go in, and what is to be done with each row comes out. A
+//! first session is one of which nothing is settled and nothing in doubt.
+
+use std::collections::{BTreeMap, HashSet};
+
+use jiff::Timestamp;
+
+use crate::record::{Doubt, Outcome, Prior, Record};
+use crate::row::Row;
+use crate::task::Task;
+
+/// What is to be done with a row that is not settled.
+#[derive(Debug)]
+pub enum Planned {
+    /// It can be launched; earlier sessions left this behind.
+    Launch(Row, Task, Prior),
+    /// It is never sent.
+    Unsent(Row, Outcome),
+}
+
+/// What earlier sessions left behind of rows that they did not settle, by line.
+pub type Doubts = BTreeMap<u64, Prior>;
+
+/// What is left to do: of every row that is not `settled`, in the order of the
+/// input. Whether a task came by before is told over all rows, settled or not;
+/// `expected` of them make room once, where their number is known.
+pub fn plan<E>(
+    rows: impl Iterator<Item = Result<Row, E>>,
+    expected: Option<u64>,
+    settled: Lines,
+    mut doubts: Doubts,
+) -> impl Iterator<Item = Result<Planned, E>> {
+    let mut seen = Seen::with_room_for(expected);
+    rows.filter_map(move |row| {
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => return Some(Err(error)),
+        };
+        let is_new = row.task.as_ref().is_ok_and(|task| seen.is_new(task));
+        if settled.contains(row.line) {
+            return None;
+        }
+        Some(Ok(match row.task {
+            Err(_) => Planned::Unsent(row, Outcome::Invalid),
+            Ok(_) if !is_new => Planned::Unsent(row, Outcome::Duplicate),
+            Ok(task) => {
+                let prior = doubts.remove(&row.line).unwrap_or_default();
+                Planned::Launch(row, task, prior)
+            }
+        }))
+    })
+}
+
+/// What the session before left behind.
+#[derive(Clone, Debug, Default)]
+pub struct LastSession {
+    /// What was in doubt when it began.
+    pub doubts: Doubts,
+    /// How it ended.
+    pub ending: LastEnding,
+}
+
+/// How the session before ended.
+#[derive(Clone, Debug)]
+pub enum LastEnding {
+    /// In order: these rows were sent and not settled.
+    Orderly(Doubts),
+    /// Nobody knows how: by a crash, a full disk, or a second signal.
+    Unknown {
+        /// It had so many rows open at most.
+        lookahead: u64,
+        /// It launched so many at most.
+        limit: Option<u64>,
+        /// So many of those that it launched are settled.
+        settled: u64,
+        /// No request of it left before.
+        began: Timestamp,
+    },
+}
+
+impl Default for LastEnding {
+    fn default() -> Self {
+        Self::Orderly(Doubts::new())
+    }
+}
+
+/// The rows that the next session must hold in doubt.
+///
+/// A row is sent only while it holds one of `lookahead` permits, rows are handed out
+/// in the order of the input, and a permit comes back when a record is committed. So
+/// whatever a session that ended somehow had sent and not settled is among the first
+/// `lookahead` launchable rows that are `unsettled` now.
+#[must_use]
+pub fn doubts(last: LastSession, settled: &Lines, unsettled: impl Iterator<Item = u64>) -> Doubts {
+    let mut doubts = last.doubts;
+    doubts.retain(|line, _| !settled.contains(*line));
+    match last.ending {
+        LastEnding::Orderly(open) => {
+            doubts.extend(open.into_iter().filter(|(line, _)| !settled.contains(*line)));
+        }
+        LastEnding::Unknown { lookahead, limit, settled, began } => {
+            let launched = limit.map_or(u64::MAX, |limit| limit.saturating_sub(settled));
+            let sent = usize::try_from(lookahead.min(launched)).unwrap_or(usize::MAX);
+            for line in unsettled.take(sent) {
+                let prior = doubts.entry(line).or_default();
+                prior.doubt = prior.doubt.max(Doubt::MayHaveStarted);
+                prior.first_sent.get_or_insert(began);
+            }
+        }
+    }
+    doubts
+}
+
+/// What is left behind of a row whose last word is taken back. What may have been
+/// started stays in doubt.
+#[must_use]
+pub fn reopened(record: Record) -> Prior {
+    let doubt = match record.outcome {
+        Outcome::Unconfirmed => Doubt::Accepted,
+        Outcome::Unknown => Doubt::MayHaveStarted,
+        _ => Doubt::None,
+    };
+    let Record { attempts, first_sent, last, .. } = record;
+    // Of many rows that surely were not started, no more than a number is kept.
+    let last = last.filter(|_| doubt != Doubt::None);
+    Prior { doubt, attempts, first_sent, last }
+}
+
+/// A set of lines, one bit each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    bits: Vec<u64>,
+    count: u64,
+}
+
+impl Lines {
+    /// Adds a line; whether it is new.
+    pub fn insert(&mut self, line: u64) -> bool {
+        let (word, bit) = Self::place(line);
+        if word >= self.bits.len() {
+            self.bits.resize((word + 1).max(self.bits.len() * 3 / 2), 0);
+        }
+        let is_new = self.bits[word] & bit == 0;
+        self.bits[word] |= bit;
+        self.count += u64::from(is_new);
+        is_new
+    }
+
+    /// Takes a line out.
+    pub fn remove(&mut self, line: u64) {
+        if self.contains(line) {
+            let (word, bit) = Self::place(line);
+            self.bits[word] &= !bit;
+            self.count -= 1;
+        }
+    }
+
+    /// Whether a line is in it.
+    #[must_use]
+    pub fn contains(&self, line: u64) -> bool {
+        let (word, bit) = Self::place(line);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// How many lines it has.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn place(line: u64) -> (usize, u64) {
+        (usize::try_from(line / 64).unwrap_or(usize::MAX), 1 << (line % 64))
+    }
+}
+
+impl FromIterator<u64> for Lines {
+    fn from_iter<T: IntoIterator<Item = u64>>(lines: T) -> Self {
+        let mut set = Self::default();
+        for line in lines {
+            set.insert(line);
+        }
+        set
+    }
+}
+
+/// The tasks that came by: 16 bytes each, and what a hash table needs around them.
+/// Many small tables grow one by one, so that their old and new halves are never
+/// all in memory at once.
+struct Seen(Vec<HashSet<u128>>);
+
+impl Seen {
+    const TABLES: usize = 64;
+
+    fn with_room_for(expected: Option<u64>) -> Self {
+        let expected = usize::try_from(expected.unwrap_or_default()).unwrap_or_default();
+        // The tasks spread over the tables almost, but not quite, evenly.
+        let each = expected / Self::TABLES;
+        Self((0..Self::TABLES).map(|_| HashSet::with_capacity(each + each / 32)).collect())
+    }
+
+    fn is_new(&mut self, task: &Task) -> bool {
+        let key = task.key();
+        let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        // The six bits at the top are one of 64 tables.
+        self.0[usize::try_from(mixed >> 122).unwrap_or_default()].insert(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::{BadRow, Fault};
+    use crate::task::{Business, Scope};
+    use proptest::prelude::*;
+    use std::convert::Infallible;
+
+    fn row(line: u64, id: Option<u64>) -> Row {
+        let number = |number: u64| number.to_string().parse().unwrap();
+        let business = Business { scope: Scope::CmdbBiz, id: number(2) };
+        let bad = || BadRow {
+            biz_id: String::new(),
+            task_id: String::new(),
+            scope: String::new(),
+            fault: Fault { column: None, reason: "bad".into() },
+        };
+        let task = id.map(|id| Task { business, id: number(id) });
+        Row { line, task: task.ok_or_else(|| Box::new(bad())), carried: Box::default() }
+    }
+
+    /// Line 1 has the first id, and so on; `None` is an invalid row.
+    fn planned(ids: &[Option<u64>], settled: &Lines, doubts: Doubts) -> Vec<Planned> {
+        let rows = ids.iter().zip(1..).map(|(id, line)| Ok::<_, Infallible>(row(line, *id)));
+        plan(rows, None, settled.clone(), doubts).map(|planned| planned.unwrap()).collect()
+    }
+
+    fn shown(planned: &[Planned]) -> Vec<String> {
+        let show = |planned: &Planned| match planned {
+            Planned::Launch(row, _, prior) => format!("{}: {}", row.line, prior.doubt.as_str()),
+            Planned::Unsent(row, outcome) => format!("{}: {outcome}", row.line),
+        };
+        planned.iter().map(show).collect()
+    }
+
+    fn prior(doubt: Doubt) -> Prior {
+        Prior { doubt, attempts: 1, ..Prior::default() }
+    }
+
+    #[test]
+    fn duplicates_are_told_over_settled_rows_too() {
+        let ids = [Some(7), Some(8), None, Some(7), Some(9), Some(8)];
+        let settled: Lines = [1, 3].into_iter().collect();
+        let doubts = [(5, prior(Doubt::Accepted))].into();
+        let planned = planned(&ids, &settled, doubts);
+        assert_eq!(shown(&planned), ["2: none", "4: duplicate", "5: accepted", "6: duplicate"]);
+    }
+
+    #[test]
+    fn doubt_is_carried_on_until_a_row_is_settled() {
+        use Doubt::{Accepted, MayHaveStarted, None as Sure};
+        let began = Timestamp::UNIX_EPOCH;
+        let settled: Lines = [1].into_iter().collect();
+        let set: Doubts = [(1, prior(Accepted)), (2, prior(Accepted)), (3, prior(Sure))].into();
+        let found = |ending: LastEnding, unsettled: &[u64]| {
+            let last = LastSession { doubts: set.clone(), ending };
+            let doubts = doubts(last, &settled, unsettled.iter().copied());
+            doubts.into_iter().map(|(line, prior)| (line, prior.doubt)).collect::<Vec<_>>()
+        };
+        let orderly = LastEnding::Orderly([(4, prior(MayHaveStarted))].into());
+        assert_eq!(found(orderly, &[9]), [(2, Accepted), (3, Sure), (4, MayHaveStarted)]);
+        let crash = |limit| LastEnding::Unknown { lookahead: 3, limit, settled: 1, began };
+        assert_eq!(
+            found(crash(None), &[2, 3, 5, 6]),
+            [(2, Accepted), (3, MayHaveStarted), (5, MayHaveStarted)]
+        );
+        // It launched three rows, one of them is settled, so two may be open.
+        assert_eq!(found(crash(Some(3)), &[2, 3, 5, 6]), [(2, Accepted), (3, MayHaveStarted)]);
+        assert_eq!(found(crash(Some(1)), &[2, 3, 5, 6]), [(2, Accepted), (3, Sure)]);
+    }
+
+    #[test]
+    fn lines_are_a_set() {
+        let mut lines = Lines::default();
+        assert!(lines.is_empty() && !lines.contains(0));
+        assert!(lines.insert(64) && lines.insert(0) && !lines.insert(64));
+        assert!(lines.contains(0) && lines.contains(64) && !lines.contains(63));
+        assert_eq!(lines.len(), 2);
+        lines.remove(64);
+        lines.remove(1_000_000);
+        assert!(!lines.contains(64) && lines.len() == 1);
+    }
+
+    #[test]
+    fn a_key_costs_at_most_forty_bytes() {
+        for count in [1_000_u64, 57_344, 57_345, 150_000] {
+            for expected in [None, Some(count)] {
+                let mut seen = Seen::with_room_for(expected);
+                for id in 1..=count {
+                    let Ok(task) = row(1, Some(id)).task else { panic!("a task") };
+                    assert!(seen.is_new(&task) && (id % 97 != 0 || !seen.is_new(&task)));
+                }
+                // hashbrown: a power of two of slots, 8 for each 7 keys that it can hold,
+                // 16 bytes and one of control each.
+                let slots = |set: &HashSet<u128>| (set.capacity() * 8 / 7).next_power_of_two();
+                let bytes: usize = seen.0.iter().map(|set| slots(set) * 17).sum();
+                let each = bytes as u64 / count;
+                assert!(each <= 40 || count < 10_000, "{each} bytes for each of {count} keys");
+            }
+        }
+    }
+
+    /// A session of the model: how many rows it may have open and launches at most,
+    /// what it does, and how it ends.
+    #[derive(Clone, Debug)]
+    struct Session {
+        lookahead: usize,
+        limit: Option<u64>,
+        does: Vec<u8>,
+        crashes: bool,
+    }
+
+    fn session() -> impl Strategy<Value = Session> {
+        (
+            1_usize..5,
+            prop::option::of(0_u64..6),
+            prop::collection::vec(any::<u8>(), 0..40),
+            any::<bool>(),
+        )
+            .prop_map(|(lookahead, limit, does, crashes)| Session {
+                lookahead,
+                limit,
+                does,
+                crashes,
+            })
+    }
+
+    /// What truly happened, of which sessions know only what they wrote down.
+    #[derive(Default)]
+    struct Model {
+        settled: Lines,
+        /// Lines that were sent, and are not settled.
+        sent: BTreeMap<u64, u32>,
+        times_settled: BTreeMap<u64, u32>,
+        last: LastSession,
+        crashed: bool,
+    }
+
+    impl Model {
+        fn settle(&mut self, line: u64) {
+            self.settled.insert(line);
+            self.sent.remove(&line);
+            *self.times_settled.entry(line).or_default() += 1;
+        }
+
+        fn work(&mut self, ids: &[Option<u64>], session: &Session) {
+            let fresh = planned(ids, &self.settled, Doubts::new());
+            let launchable = fresh.iter().filter_map(|planned| match planned {
+                Planned::Launch(row, ..) => Some(row.line),
+                Planned::Unsent(..) => None,
+            });
+            let doubts = doubts(std::mem::take(&mut self.last), &self.settled, launchable);
+            for line in self.sent.keys() {
+                let prior = doubts.get(line);
+                assert!(
+                    prior.is_some_and(|p| p.doubt != Doubt::None),
+                    "line {line} may be started"
+                );
+            }
+            if !self.crashed {
+                assert!(doubts.keys().all(|line| self.sent.contains_key(line)), "made-up doubt");
+            }
+            let mut plan = planned(ids, &self.settled, doubts.clone()).into_iter();
+            let (mut open, mut launched, mut settled) = (Vec::new(), 0, 0);
+            let mut left = session.limit.unwrap_or(u64::MAX);
+            for does in &session.does {
+                match does % 3 {
+                    0 if open.len() < session.lookahead && left > 0 => match plan.next() {
+                        Some(Planned::Unsent(row, _)) => self.settle(row.line),
+                        Some(Planned::Launch(row, _, prior)) => {
+                            assert!(!self.settled.contains(row.line), "handed out again");
+                            left -= 1;
+                            launched += 1;
+                            open.push((row.line, prior));
+                        }
+                        None => {}
+                    },
+                    1 if !open.is_empty() => {
+                        let at = usize::from(*does) % open.len();
+                        open[at].1.attempts += 1;
+                        open[at].1.doubt = Doubt::MayHaveStarted;
+                        *self.sent.entry(open[at].0).or_default() += 1;
+                    }
+                    2 if !open.is_empty() => {
+                        let (line, _) = open.swap_remove(usize::from(*does) % open.len());
+                        self.settle(line);
+                        settled += 1;
+                    }
+                    _ => {}
+                }
+            }
+            assert!(launched <= session.limit.unwrap_or(u64::MAX));
+            self.crashed |= session.crashes;
+            self.last = LastSession {
+                doubts,
+                ending: if session.crashes {
+                    LastEnding::Unknown {
+                        lookahead: session.lookahead as u64,
+                        limit: session.limit,
+                        settled,
+                        began: Timestamp::UNIX_EPOCH,
+                    }
+                } else {
+                    let sent = open.into_iter().filter(|(_, prior)| prior.attempts > 0);
+                    LastEnding::Orderly(sent.collect())
+                },
+            };
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_nothing_is_lost_repeated_or_forgotten(
+            ids in prop::collection::vec(prop::option::weighted(0.9, 1_u64..12), 0..16),
+            sessions in prop::collection::vec(session(), 0..8),
+        ) {
+            let mut model = Model::default();
+            for session in &sessions {
+                model.work(&ids, session);
+            }
+            let all = Session {
+                lookahead: 1,
+                limit: None,
+                does: [0, 2].into_iter().cycle().take(4 * ids.len()).collect(),
+                crashes: false,
+            };
+            model.work(&ids, &all);
+            prop_assert!(planned(&ids, &model.settled, Doubts::new()).is_empty());
+            prop_assert_eq!(model.settled.len(), ids.len() as u64);
+            prop_assert!(model.times_settled.values().all(|times| *times == 1));
+            prop_assert!(model.sent.is_empty());
+        }
+    }
+}
