@@ -73,7 +73,10 @@ impl Summary {
             Standing::Good => self.good += 1,
             Standing::Bad => {
                 self.bad += 1;
-                self.group(record);
+                // One that was cut off is no failure, unless nothing can finish it.
+                if record.ending == Ending::Settled || record.outcome == Outcome::Unknown {
+                    self.group(record);
+                }
             }
             Standing::Neutral | Standing::Resumable => {}
         }
