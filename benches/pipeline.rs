@@ -14,7 +14,7 @@ use bk_launch::api::{Client, Identity, Reach};
 use bk_launch::gates::Limits;
 use bk_launch::input::{Format, open_stream};
 use bk_launch::mock::{Behaviour, Memory, Mock};
-use bk_launch::pipeline::{Certainty, Clock, Lookup, Pipeline, Source};
+use bk_launch::pipeline::{Certainty, Clock, Lookup, Pipeline, Source, Times};
 use bk_launch::progress::{Look, Progress};
 use bk_launch::rate::Rate;
 use bk_launch::record::AlreadyStarted;
@@ -69,6 +69,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },
         outage_patience: Duration::from_mins(15),
         certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
+        times: Times::default(),
         already_started: AlreadyStarted::Ok,
         keeping: None,
         progress: Progress::begin(Look::None, None, Rate::Unlimited, Instant::now()),

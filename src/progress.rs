@@ -113,6 +113,8 @@ pub struct Progress {
     /// The requests of the last seconds, for the rate that is achieved.
     recent: VecDeque<(Instant, u64)>,
     began: Instant,
+    /// No new row is sent from this moment on.
+    last_row: Option<Instant>,
 }
 
 /// The rate that is achieved is that of so long.
@@ -137,7 +139,13 @@ impl Progress {
         if look == Look::Bar {
             *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         }
-        Self { look, rows, wanted, bar, recent: VecDeque::new(), began: now }
+        Self { look, rows, wanted, bar, recent: VecDeque::new(), began: now, last_row: None }
+    }
+
+    /// The same, which foresees whether all is done before `last_row`.
+    #[must_use]
+    pub fn until(self, last_row: Option<Instant>) -> Self {
+        Self { last_row, ..self }
     }
 
     /// Shows how things stand.
@@ -191,6 +199,7 @@ impl Progress {
         let _ = write!(line, "; {:.1}/s of {}", self.achieved(), self.wanted);
         if let Some(left) = self.left(standing, now) {
             let _ = write!(line, ", {} left", roughly(left));
+            line.push_str(&self.fit(standing, left, now));
         }
         let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
         line
@@ -207,6 +216,24 @@ impl Progress {
             }
             _ => 0.0,
         }
+    }
+
+    /// Whether the rest fits into the window, if it goes on as it went so far.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rows are foreseen roughly"
+    )]
+    fn fit(&self, standing: &Standing, left: Duration, now: Instant) -> String {
+        let (Some(last_row), Some(rows)) = (self.last_row, self.rows) else { return String::new() };
+        let room = last_row.saturating_duration_since(now);
+        if left <= room {
+            return ", fits".into();
+        }
+        let rows = rows.saturating_sub(standing.done) as f64;
+        let share = 1.0 - room.as_secs_f64() / left.as_secs_f64();
+        format!(", does not fit: about {} rows will be left", (rows * share).ceil() as u64)
     }
 
     /// How long it will take yet, if it goes on as it went so far.
@@ -288,6 +315,21 @@ mod tests {
         let resumed = Standing { replayed: 200, ..standing(300, 100) };
         let line = progress.drawn(&resumed, begin + Duration::from_secs(10)).unwrap();
         assert!(line.contains("10 s left"), "{line}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whether_it_fits_is_foreseen_by_what_is_achieved() {
+        let begin = Instant::now();
+        for (window, told) in
+            [(30, "10 s left, fits"), (15, "10 s left, does not fit: about 100 rows will be left")]
+        {
+            let last_row = Some(begin + Duration::from_secs(window));
+            let progress = Progress::begin(Look::Plain, Some(400), Rate::Unlimited, begin);
+            let mut progress = progress.until(last_row);
+            let line =
+                progress.drawn(&standing(200, 200), begin + Duration::from_secs(10)).unwrap();
+            assert!(line.contains(told), "{line}");
+        }
     }
 
     #[test]

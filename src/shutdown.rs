@@ -41,6 +41,8 @@ pub enum Cause {
     },
     /// The journal or a report could not be written.
     Output,
+    /// The window closed.
+    Window,
 }
 
 /// The signals that stop a run.
@@ -82,42 +84,84 @@ impl Signal {
     }
 }
 
+/// How far a run has come with stopping.
+#[derive(Clone, Debug, Default)]
+enum Stage {
+    #[default]
+    Running,
+    /// Rows that were sent go on; no other is sent any more.
+    NoNewRows(Cause),
+    /// Nothing is sent any more.
+    Draining(Cause),
+}
+
 /// Whether, and why, a run is to stop. Clones are the same switch.
 #[derive(Clone, Debug)]
-pub struct Shutdown(Arc<watch::Sender<Option<Cause>>>);
+pub struct Shutdown(Arc<watch::Sender<Stage>>);
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self(Arc::new(watch::Sender::new(Stage::Running)))
     }
 }
 
 impl Shutdown {
     /// Nothing new is to be sent any more. The first cause is kept.
     pub fn drain(&self, cause: Cause) {
-        self.0.send_if_modified(|first| {
-            let is_first = first.is_none();
-            first.get_or_insert(cause);
-            is_first
+        self.0.send_if_modified(|stage| match stage {
+            Stage::Draining(_) => false,
+            Stage::NoNewRows(first) => {
+                *stage = Stage::Draining(first.clone());
+                true
+            }
+            Stage::Running => {
+                *stage = Stage::Draining(cause);
+                true
+            }
+        });
+    }
+
+    /// No row that was not sent yet is to be sent any more. The first cause is kept.
+    pub fn refuse_new_rows(&self, cause: Cause) {
+        self.0.send_if_modified(|stage| match stage {
+            Stage::Running => {
+                *stage = Stage::NoNewRows(cause);
+                true
+            }
+            Stage::NoNewRows(_) | Stage::Draining(_) => false,
         });
     }
 
     /// Whether nothing new is to be sent.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.borrow().is_some()
+        matches!(*self.0.borrow(), Stage::Draining(_))
+    }
+
+    /// Whether rows that were not sent yet may be sent.
+    #[must_use]
+    pub fn takes_new_rows(&self) -> bool {
+        matches!(*self.0.borrow(), Stage::Running)
     }
 
     /// The first cause, if there is one.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
-        self.0.borrow().clone()
+        match &*self.0.borrow() {
+            Stage::Running => None,
+            Stage::NoNewRows(cause) | Stage::Draining(cause) => Some(cause.clone()),
+        }
     }
 
     /// Returns once nothing new is to be sent.
     pub async fn draining(&self) {
         // The sender lives as long as `self`, so this cannot fail.
-        drop(self.0.subscribe().wait_for(Option::is_some).await);
+        drop(self.0.subscribe().wait_for(|stage| matches!(stage, Stage::Draining(_))).await);
+    }
+
+    /// Returns once no row that was not sent yet is to be sent.
+    pub async fn no_new_rows(&self) {
+        drop(self.0.subscribe().wait_for(|stage| !matches!(stage, Stage::Running)).await);
     }
 
     /// Listens for signals: the first one drains, the second one calls `at_once`.
@@ -190,6 +234,19 @@ mod tests {
         shutdown.clone().drain(Cause::Output);
         shutdown.draining().await;
         assert_eq!(shutdown.cause(), Some(Cause::Signal(Signal::Terminate)));
+    }
+
+    #[tokio::test]
+    async fn rows_that_were_sent_may_go_on_when_no_new_one_may() {
+        let shutdown = Shutdown::default();
+        shutdown.refuse_new_rows(Cause::Window);
+        shutdown.no_new_rows().await;
+        assert!(!shutdown.takes_new_rows() && !shutdown.is_draining());
+        shutdown.drain(Cause::Signal(Signal::Interrupt));
+        assert!(shutdown.is_draining());
+        assert_eq!(shutdown.cause(), Some(Cause::Window), "the first cause is kept");
+        shutdown.refuse_new_rows(Cause::Output);
+        assert!(shutdown.is_draining());
     }
 
     #[tokio::test]

@@ -14,10 +14,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 use super::logs::LogFormat;
 use crate::rate::Rate;
 use crate::retry::Backoff;
+use crate::window::{Daily, When};
 
 /// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
 /// what became of every one.
@@ -74,6 +76,7 @@ Exit codes:
   0  every row ended good          3  stopped: credentials, URL, or the server is gone
   1  some rows ended bad           6  the journal or a report could not be written
   2  nothing was sent: usage, settings or input
+  4  stopped: the window closed; the rest is pending
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal stops at once";
 
 /// The flags of `run`.
@@ -104,6 +107,9 @@ pub struct RunArgs {
     /// What is asked beside the starts.
     #[command(flatten)]
     pub certainty: CertaintyArgs,
+    /// When.
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
@@ -159,6 +165,9 @@ pub struct ResumeArgs {
     /// What is asked beside the starts.
     #[command(flatten)]
     pub certainty: CertaintyArgs,
+    /// When.
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
@@ -196,6 +205,33 @@ pub struct CertaintyArgs {
     /// access logs of every proxy on the way.
     #[arg(long)]
     pub esb_legacy_get: bool,
+}
+
+/// When requests may leave.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Window")]
+pub struct WindowArgs {
+    /// Send nothing before: 22:00 (the next one), 2026-12-01T22:00+08:00, or +90m from now.
+    #[arg(long, value_name = "WHEN", conflicts_with = "window")]
+    pub start_at: Option<When>,
+    /// Send nothing from then on; what is left is pending, exit 4, and can be resumed.
+    #[arg(long, value_name = "WHEN", conflicts_with = "window")]
+    pub stop_at: Option<When>,
+    /// Send only within these hours of each day; a resume keeps that, and takes the next window.
+    #[arg(long, value_name = "22:00-04:00")]
+    pub window: Option<Daily>,
+    /// The zone of all these times, such as Asia/Shanghai [default: the system's].
+    ///
+    /// A time that a change of the clocks skips is as much later; of one that occurs twice, the
+    /// first is meant.
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub tz: Option<TimeZone>,
+    /// Send no new row in the last minutes of the window; rows that were sent may go on.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub cutoff: Option<Duration>,
+    /// Start nothing if the rows do not fit into the window.
+    #[arg(long)]
+    pub require_fit: bool,
 }
 
 /// Where runs are kept.
@@ -392,6 +428,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let signed: SignedDuration = text.parse().map_err(|_| form())?;
     let duration = Duration::try_from(signed).map_err(|_| form())?;
     if duration.is_zero() { Err("a time of 0 leaves no time at all".into()) } else { Ok(duration) }
+}
+
+fn zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "name a zone as Asia/Shanghai, Europe/Berlin or UTC".to_owned())
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

@@ -85,6 +85,7 @@ pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Optio
         Some(Cause::Question { class, .. }) => class.to_string(),
         Some(Cause::Outage { .. }) => "outage".into(),
         Some(Cause::Output) => "an output failed".into(),
+        Some(Cause::Window) => "the window closed".into(),
         None => match input {
             InputEnd::Failed(_) => "the input failed".into(),
             _ => "limit".into(),
@@ -273,6 +274,7 @@ fn why(cause: &Cause, target: &str) -> String {
         ),
         Cause::Question { class, message } => question(*class, message),
         Cause::Output => "the journal or a report could not be written".into(),
+        Cause::Window => "the window closed".into(),
     }
 }
 

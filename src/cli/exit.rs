@@ -16,6 +16,8 @@ pub enum Exit {
     Usage,
     /// Stopped by an `auth` or `config` answer, an outage, or a server that was never reached.
     Stopped,
+    /// Stopped since the window closed.
+    WindowClosed,
     /// Another process works on the run.
     Locked,
     /// The journal or a report could not be written.
@@ -33,6 +35,7 @@ impl Exit {
             Self::Bad => 1,
             Self::Usage => 2,
             Self::Stopped => 3,
+            Self::WindowClosed => 4,
             Self::Locked => 5,
             Self::Output => 6,
             Self::Signal(signal) => 128 + signal.number(),
@@ -56,6 +59,7 @@ impl Exit {
             {
                 Self::Stopped
             }
+            Some(Cause::Window) if incomplete => Self::WindowClosed,
             _ if ended.summary.bad() > 0 || is_part => Self::Bad,
             _ => Self::Good,
         }
@@ -131,6 +135,8 @@ mod tests {
             (&[pending, bad], auth(), reached(), 3),
             (&[good], Some(Cause::Output), reached(), 6),
             (&[good], None, InputEnd::Incomplete, 1),
+            (&[good, pending], Some(Cause::Window), reached(), 4),
+            (&[good, bad], Some(Cause::Window), reached(), 1),
             (&[good, pending], signal(), InputEnd::Incomplete, 130),
         ] {
             let ended = ended(outcomes, cause.clone(), input);

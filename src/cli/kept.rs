@@ -13,7 +13,9 @@ use super::args::Cli;
 use crate::folder::Kept;
 
 /// Flags that belong to one session, or to the one who looks at it.
-const OF_A_SESSION: [&str; 14] = [
+const OF_A_SESSION: [&str; 16] = [
+    "start_at",
+    "stop_at",
     "retry_failed",
     "target_changed",
     "limit",
@@ -32,6 +34,9 @@ const OF_A_SESSION: [&str; 14] = [
 
 /// Flags of which one is told by the other.
 const TARGET: [&str; 2] = ["esb", "gateway"];
+
+/// Flags that take the place of a window.
+const INSTEAD_OF_A_WINDOW: [&str; 2] = ["start_at", "stop_at"];
 
 /// Flags whose values are paths, which are kept as absolute ones.
 const PATHS: [&str; 4] = ["output", "app_secret_file", "token_file", "cacert"];
@@ -90,10 +95,13 @@ fn absolute(id: &str, value: &str) -> String {
 pub fn with_kept(kept: &Kept, typed: &ArgMatches, words: &[OsString]) -> Vec<OsString> {
     let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
     let other_target = TARGET.into_iter().any(is_typed);
+    let other_window = INSTEAD_OF_A_WINDOW.into_iter().any(is_typed);
     let mut all: Vec<OsString> = words.iter().take(2).cloned().collect();
     for arg in flags(&resume()) {
         let (Some(long), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
-        if is_typed(id) || (other_target && TARGET.contains(&id)) {
+        let is_replaced =
+            (other_target && TARGET.contains(&id)) || (other_window && id == "window");
+        if is_typed(id) || is_replaced {
             continue;
         }
         match kept.flags.get(long).map(Vec::as_slice) {

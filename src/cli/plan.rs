@@ -9,11 +9,16 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use jiff::Timestamp;
+use thiserror::Error;
 
+use super::settings::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
 use crate::input::Checked;
+use crate::pipeline::Certainty;
 use crate::rate::Rate;
 use crate::task::{Business, Scope, Task};
+use crate::window::{Forecast, forecast};
 
 /// So many businesses are told one by one.
 const TOLD: usize = 20;
@@ -64,6 +69,19 @@ pub struct Plan<'a> {
     pub user: String,
     /// How fast.
     pub rate: Rate,
+    /// How fast for one business.
+    pub rate_per_biz: Rate,
+    /// How much is asked beside the starts.
+    pub certainty: Certainty,
+    /// When.
+    pub timing: &'a Timing,
+}
+
+/// A launch does not fit into its window, and was to be started only if it does.
+#[derive(Debug, Error)]
+#[error("{told}; --require-fit, so nothing was started")]
+pub struct DoesNotFit {
+    told: String,
 }
 
 /// Who calls, without anything secret.
@@ -84,11 +102,61 @@ impl Plan<'_> {
         Some(rows.min(self.limit.unwrap_or(u64::MAX)))
     }
 
-    /// The time that the rate alone needs; the answers may need more.
+    /// The time that the tightest limit alone needs; the answers may need more. A row
+    /// that is confirmed takes at least one question beside its start.
     fn expected(&self) -> Option<Duration> {
-        let interval = self.rate.interval()?;
-        let rows = u32::try_from(self.launched()?).unwrap_or(u32::MAX);
-        Some(interval.saturating_mul(rows))
+        let count = |rows: u64| u32::try_from(rows).unwrap_or(u32::MAX);
+        let rows = self.launched()?;
+        let requests = if self.certainty.confirm.is_some() { rows.saturating_mul(2) } else { rows };
+        let of_all = self.rate.interval().map(|each| each.saturating_mul(count(requests)));
+        let most = self.businesses().values().max().copied().unwrap_or_default();
+        let of_one = self.rate_per_biz.interval().map(|each| each.saturating_mul(count(most)));
+        of_all.max(of_one)
+    }
+
+    /// Whether the launch fits into its window, as far as that can be told before.
+    pub fn forecast(&self) -> Option<Forecast> {
+        let rows = self.launched().filter(|rows| *rows > 0)?;
+        let needed = self.expected().unwrap_or_default().as_nanos();
+        let each = u64::try_from(needed / u128::from(rows)).map(Duration::from_nanos).ok()?;
+        let start = self.timing.window.start.unwrap_or_else(Timestamp::now);
+        forecast(rows, each, start, self.timing.last_row())
+    }
+
+    /// Refuses a launch that does not fit, where that was asked for.
+    pub fn check_fit(&self) -> Result<(), DoesNotFit> {
+        let fits = matches!(self.forecast(), Some(Forecast::Fits(_)));
+        if self.timing.misfit == Misfit::Told || fits || self.launched() == Some(0) {
+            return Ok(());
+        }
+        let told = match self.forecast() {
+            Some(Forecast::Leaves(rows)) => {
+                format!("does not fit: about {rows} rows would be left")
+            }
+            _ => "the rows of a stream cannot be counted before".into(),
+        };
+        Err(DoesNotFit { told })
+    }
+
+    /// The window, and whether the launch fits into it.
+    fn window(&self) -> String {
+        let timing = self.timing;
+        let mut text = String::new();
+        if let Some(start) = timing.window.start {
+            let _ = write!(text, "; from {}", timing.tell(start));
+        }
+        let Some(stop) = timing.window.stop else { return text };
+        let _ = write!(text, "; until {}", timing.tell(stop));
+        match self.forecast() {
+            Some(Forecast::Fits(done)) => {
+                let _ = write!(text, ": fits, done about {}", timing.tell(done));
+            }
+            Some(Forecast::Leaves(rows)) => {
+                let _ = write!(text, ": does not fit: about {rows} rows will be left");
+            }
+            None => {}
+        }
+        text
     }
 
     fn businesses(&self) -> &BTreeMap<Business, u64> {
@@ -166,7 +234,7 @@ impl fmt::Display for Plan<'_> {
         if let Some(expected) = self.expected() {
             write!(f, ": at least {}", roughly(expected))?;
         }
-        Ok(())
+        f.write_str(&self.window())
     }
 }
 
@@ -216,6 +284,54 @@ pub fn settings(matches: &ArgMatches, variables: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::Lookup;
+    use crate::window::Window;
+    use jiff::SignedDuration;
+    use jiff::tz::TimeZone;
+
+    #[test]
+    fn the_tightest_limit_says_whether_it_fits() {
+        let business = |id: &str| Business { scope: Scope::CmdbBiz, id: id.parse().unwrap() };
+        let left = Left {
+            businesses: [(business("2"), 90), (business("3"), 10)].into(),
+            ..Left::default()
+        };
+        let start = Timestamp::now() + SignedDuration::from_hours(1);
+        let confirm = Some(Duration::from_mins(1));
+        for (rate, per_biz, confirm, room, expected) in [
+            ("1/s", "unlimited", None, 100, Ok(100)),
+            ("1/s", "unlimited", None, 99, Err(1)),
+            ("1/s", "unlimited", confirm, 200, Ok(200)),
+            ("1/s", "unlimited", confirm, 100, Err(50)),
+            ("10/s", "1/s", None, 90, Ok(90)),
+            ("unlimited", "unlimited", None, 1, Ok(0)),
+        ] {
+            let at = |seconds| start + SignedDuration::from_secs(seconds);
+            let timing = Timing {
+                window: Window { start: Some(start), stop: Some(at(room + 60)) },
+                zone: TimeZone::UTC,
+                cutoff: Duration::from_mins(1),
+                misfit: Misfit::Refused,
+            };
+            let plan = Plan {
+                rows: Rows::Left(&left),
+                limit: None,
+                target: "http://h/".into(),
+                user: "admin".into(),
+                rate: rate.parse().unwrap(),
+                rate_per_biz: per_biz.parse().unwrap(),
+                certainty: Certainty { confirm, lookup: Lookup::Nothing },
+                timing: &timing,
+            };
+            let expected = match expected {
+                Ok(seconds) => Forecast::Fits(at(seconds)),
+                Err(rows) => Forecast::Leaves(rows),
+            };
+            assert_eq!(plan.forecast(), Some(expected), "{rate} {per_biz} {confirm:?} {room}");
+            let fits = matches!(expected, Forecast::Fits(_));
+            assert_eq!(plan.check_fit().is_ok(), fits);
+        }
+    }
 
     #[test]
     fn times_are_told_roughly() {
@@ -228,12 +344,16 @@ mod tests {
 
     #[test]
     fn a_line_says_what_will_happen() {
+        let timing = Timing::always();
         let plan = Plan {
             rows: Rows::Unknown,
             limit: None,
             target: "http://h/".into(),
             user: "admin, by app ops".into(),
             rate: "20/s".parse().unwrap(),
+            rate_per_biz: Rate::Unlimited,
+            certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
+            timing: &timing,
         };
         assert_eq!(
             plan.to_string(),

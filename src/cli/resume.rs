@@ -226,11 +226,16 @@ struct Resume {
 
 impl Resume {
     fn launch(self, matches: &ArgMatches) -> Result<Exit, Failure> {
+        if let Some(exit) = session::missed(&self.settings.timing) {
+            return Ok(exit);
+        }
         let runtime = session::runtime()?;
         session::warn(&self.settings);
         let is_other = self.check_target()?;
         let credentials = self.settings.credentials.read()?;
-        let line = self.plan(plan::user(&credentials)).to_string();
+        let plan = self.plan(plan::user(&credentials));
+        plan.check_fit()?;
+        let line = plan.to_string();
         let Self { retry_failed, force, mut settings, mut run, before, place, .. } = self;
         let client = session::client(&mut settings, credentials)?;
         let reports = open_reports(&run, &settings.outputs, force)?;
@@ -290,6 +295,9 @@ impl Resume {
             target: self.settings.target.to_string(),
             user,
             rate: self.settings.limits.rate,
+            rate_per_biz: self.settings.limits.rate_per_biz,
+            certainty: self.settings.certainty,
+            timing: &self.settings.timing,
         }
     }
 

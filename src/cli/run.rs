@@ -44,6 +44,9 @@ pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
             return check::run(settings.session, from.first()?);
         }
     }
+    if let Some(exit) = session::missed(&settings.session.timing) {
+        return Ok(exit);
+    }
     let kept = kept::keep(matches, super::settings::target_of_environment(&environment));
     let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from))?;
     session::finish(ended, &told, summary)
@@ -68,7 +71,9 @@ pub fn launch(
     };
     let read = files::read(&input, on_invalid, birth.as_ref())?;
     let credentials = settings.credentials.read()?;
-    let line = plan_of(&settings, &credentials, &read.from).to_string();
+    let plan = plan_of(&settings, &credentials, &read.from);
+    plan.check_fit()?;
+    let line = plan.to_string();
     let client = session::client(&mut settings, credentials)?;
     let zone = session::zone_name();
     if let Some(birth) = &birth {
@@ -168,7 +173,7 @@ fn begin(birth: Option<Birth>, settings: &Settings) -> Result<Option<Begun>, Fai
     Ok(Some((Place { folder, state_dir: None }, journal, lock)))
 }
 
-fn plan_of<'a>(settings: &Settings, credentials: &Credentials, from: &'a From) -> Plan<'a> {
+fn plan_of<'a>(settings: &'a Settings, credentials: &Credentials, from: &'a From) -> Plan<'a> {
     Plan {
         rows: match from {
             From::File(checked) => Rows::Known(checked),
@@ -178,6 +183,9 @@ fn plan_of<'a>(settings: &Settings, credentials: &Credentials, from: &'a From) -
         target: settings.target.to_string(),
         user: plan::user(credentials),
         rate: settings.limits.rate,
+        rate_per_biz: settings.limits.rate_per_biz,
+        certainty: settings.certainty,
+        timing: &settings.timing,
     }
 }
 

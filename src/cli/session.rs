@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,13 +14,13 @@ use super::Failure;
 use super::credentials::Origin;
 use super::ending::{self, Told};
 use super::exit::Exit;
-use super::settings::{Settings, SummaryForm};
+use super::settings::{Settings, SummaryForm, Timing};
 use super::tell;
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
 use crate::folder::{Folder, Holder, Lock};
 use crate::journal::FINISHED;
-use crate::pipeline::{Clock, Ended, Keeping, Pipeline, PlannedRows, Source};
+use crate::pipeline::{Clock, Ended, Keeping, Pipeline, PlannedRows, Source, Times};
 use crate::progress::Progress;
 use crate::report::Open;
 use crate::request_id::RunId;
@@ -84,6 +85,12 @@ pub fn launch(
     told: &Told,
 ) -> Result<Ended, Failure> {
     let guard = runtime.enter();
+    let clock = Clock { wall: Timestamp::now(), at: Instant::now() };
+    let times = times(&settings.timing, clock);
+    if let Some(start) = settings.timing.window.start {
+        tell(&format_args!("waiting until {}", settings.timing.tell(start)));
+    }
+    let begin = times.start.unwrap_or(clock.at);
     let pipeline = Pipeline {
         rows: work.rows,
         source: work.source,
@@ -94,19 +101,16 @@ pub fn launch(
         policy: settings.policy,
         outage_patience: settings.outage_patience,
         certainty: settings.certainty,
+        times,
         already_started: settings.already_started,
-        progress: Progress::begin(
-            settings.progress,
-            work.all,
-            settings.limits.rate,
-            Instant::now(),
-        ),
+        progress: Progress::begin(settings.progress, work.all, settings.limits.rate, begin)
+            .until(times.last_row),
         keeping: work.keeping,
         reports: work.reports,
         shutdown: Shutdown::default(),
         run: work.run,
         session: work.session,
-        clock: Clock { wall: Timestamp::now(), at: Instant::now() },
+        clock,
         seed: fastrand::u64(..),
     };
     drop(guard);
@@ -114,6 +118,31 @@ pub fn launch(
     // The feed may sit in a read of a terminal for ever.
     runtime.shutdown_background();
     Ok(ended)
+}
+
+/// The moments of a window, on the clock that timers go by.
+fn times(timing: &Timing, clock: Clock) -> Times {
+    let at = |moment: Timestamp| {
+        clock.at + Duration::try_from(clock.wall.duration_until(moment)).unwrap_or_default()
+    };
+    Times {
+        start: timing.window.start.map(at),
+        last_row: timing.last_row().map(at),
+        stop: timing.window.stop.map(at),
+    }
+}
+
+/// Where the window of a run has no room for any row, says so.
+pub fn missed(timing: &Timing) -> Option<Exit> {
+    timing.is_over(Timestamp::now()).then(|| {
+        let stop = timing.window.stop.map(|stop| timing.tell(stop)).unwrap_or_default();
+        let cutoff = match timing.cutoff {
+            Duration::ZERO => String::new(),
+            cutoff => format!(", and no row is begun within the --cutoff of {cutoff:?}"),
+        };
+        tell(&format_args!("the window ends at {stop}{cutoff}: nothing was sent"));
+        Exit::WindowClosed
+    })
 }
 
 /// Runs `pipeline`, with an eye on signals.

@@ -7,11 +7,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use super::args::{
     AgainArgs, AlreadyStartedArg, CertaintyArgs, GateArgs, InputArgs, LookArgs, LooksArgs,
     MuchArgs, OnInvalid, OutputArgs, ProgressArg, ResumeArgs, RunArgs, ServerArgs, StateArgs,
+    WindowArgs,
 };
 use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
@@ -28,6 +31,7 @@ use crate::progress;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
 use crate::retry::Policy;
+use crate::window::{Asked, Window, WindowError};
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
 const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
@@ -84,6 +88,8 @@ pub struct Settings {
     pub existing: Existing,
     /// How much is asked beside the starts.
     pub certainty: Certainty,
+    /// When requests may leave.
+    pub timing: Timing,
     /// How the summary is told.
     pub summary: SummaryForm,
     /// The server.
@@ -110,6 +116,68 @@ pub struct Settings {
     pub verbosity: u8,
     /// How logs are written.
     pub log_format: LogFormat,
+}
+
+/// When requests may leave.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// The window.
+    pub window: Window,
+    /// The zone in which it is told.
+    pub zone: TimeZone,
+    /// So long before its end no new row is sent.
+    pub cutoff: Duration,
+    /// What is done with a launch that does not fit.
+    pub misfit: Misfit,
+}
+
+/// What is done with a launch that does not fit into its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// It is started, and said.
+    Told,
+    /// It is not started.
+    Refused,
+}
+
+impl Timing {
+    /// At once, and for ever.
+    pub fn always() -> Self {
+        let (window, zone) = (Window::default(), TimeZone::system());
+        Self { window, zone, cutoff: Duration::ZERO, misfit: Misfit::Told }
+    }
+
+    fn new(args: WindowArgs, now: Timestamp) -> Result<Self, SettingsError> {
+        let WindowArgs { start_at, stop_at, window, tz, cutoff, require_fit } = args;
+        let zone = tz.unwrap_or_else(TimeZone::system);
+        let asked = window.map_or(Asked::Between(start_at, stop_at), Asked::Daily);
+        let window = asked.at(now, &zone).map_err(|error| {
+            let flag = if matches!(asked, Asked::Daily(_)) { "--window" } else { "--stop-at" };
+            SettingsError::Window { flag, error }
+        })?;
+        let misfit = if require_fit { Misfit::Refused } else { Misfit::Told };
+        Ok(Self { window, zone, cutoff: cutoff.unwrap_or_default(), misfit })
+    }
+
+    /// From this moment on, no new row is sent.
+    pub fn last_row(&self) -> Option<Timestamp> {
+        let stop = self.window.stop?;
+        Some(stop.checked_sub(self.cutoff).unwrap_or(stop))
+    }
+
+    /// Whether the window has no room for any row that would be sent from `now` on.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        let start = self.window.start.map_or(now, |start| start.max(now));
+        self.last_row().is_some_and(|last_row| last_row <= start)
+    }
+
+    /// A moment, as people are told it.
+    pub fn tell(&self, moment: Timestamp) -> String {
+        let there = moment.to_zoned_datetime(self.zone.clone());
+        let today = Timestamp::now().to_zoned_datetime(self.zone.clone()).date() == there.date();
+        let form = if today { "%H:%M:%S %:z" } else { "%Y-%m-%d %H:%M:%S %:z" };
+        there.strftime(form).to_string()
+    }
 }
 
 /// Whether people are told things at once.
@@ -189,12 +257,13 @@ impl RunSettings {
             gates,
             again,
             certainty,
+            window,
             looks,
             state,
             no_journal,
         } = args;
         let InputArgs { input, format, on_invalid } = input;
-        let parts = Parts { much, look, output, server, gates, again, certainty, looks };
+        let parts = Parts { much, look, output, server, gates, again, certainty, window, looks };
         let session = Settings::new(parts, environment)?;
         let needs_output = no_journal && session.outputs.is_empty();
         if needs_output && session.look == Look::None {
@@ -236,6 +305,7 @@ struct Parts {
     gates: GateArgs,
     again: AgainArgs,
     certainty: CertaintyArgs,
+    window: WindowArgs,
     looks: LooksArgs,
 }
 
@@ -257,15 +327,16 @@ impl Settings {
             gates,
             again,
             certainty,
+            window,
             looks,
             state: _,
         } = args;
-        let parts = Parts { much, look, output, server, gates, again, certainty, looks };
+        let parts = Parts { much, look, output, server, gates, again, certainty, window, looks };
         Self::new(parts, environment)
     }
 
     fn new(parts: Parts, environment: Environment<'_>) -> Result<Self, SettingsError> {
-        let Parts { much, look, output, server, gates, again, certainty, looks } = parts;
+        let Parts { much, look, output, server, gates, again, certainty, window, looks } = parts;
         let LooksArgs { progress, quiet, verbose, log_format } = looks;
         let MuchArgs { limit } = much;
         let LookArgs { dry_run, check } = look;
@@ -280,6 +351,7 @@ impl Settings {
             again;
         Ok(Self {
             limit,
+            timing: Timing::new(window, Timestamp::now())?,
             certainty: Certainty {
                 confirm,
                 lookup: if lookup { Lookup::Links } else { Lookup::Nothing },
@@ -439,6 +511,14 @@ pub enum SettingsError {
     /// Two things for standard output.
     #[error("--json and --output - both want standard output; give the report a file")]
     TwoOnStdout,
+    /// A window that is none.
+    #[error("{flag}: {error}")]
+    Window {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong.
+        error: WindowError,
+    },
     /// No place for a report.
     #[error("with --no-journal there is no run's folder for a report; name one with -o FILE")]
     NoOutput,

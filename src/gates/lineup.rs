@@ -150,6 +150,17 @@ impl<T> Lineup<T> {
         self.asleep.peek().map(|Reverse((until, _))| *until)
     }
 
+    /// All waiting rows that were never sent, to be told that they need wait no more.
+    pub fn drain_first(&mut self) -> Vec<T> {
+        self.first.clear();
+        let mut drained = Vec::new();
+        self.queues.retain(|_, queue| {
+            drained.extend(queue.first.drain(..));
+            !queue.again.is_empty()
+        });
+        drained
+    }
+
     /// All waiting rows, to be told that they need wait no more.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         self.again.clear();
@@ -267,6 +278,16 @@ mod tests {
         assert_eq!(lineup.next(now, |_| None), turn(1));
         assert_eq!(lineup.take(business(1)), Some("1a"));
         assert_eq!(lineup.next(now, |_| None), turn(2));
+    }
+
+    #[test]
+    fn rows_that_were_never_sent_are_drained_alone() {
+        let mut lineup =
+            lineup(&[(1, Turn::First, "1a"), (2, Turn::Again, "2r"), (2, Turn::First, "2a")]);
+        let mut drained = lineup.drain_first();
+        drained.sort_unstable();
+        assert_eq!(drained, ["1a", "2a"]);
+        assert_eq!(order(&mut lineup, Instant::now(), |_| None), ["2r"]);
     }
 
     #[test]

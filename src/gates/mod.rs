@@ -251,6 +251,12 @@ impl Gates {
         self.state().tally
     }
 
+    /// No row that was never sent may be sent; those who wait are told so at once.
+    pub fn close_to_new(&self) {
+        self.state().close_to_new();
+        self.changed.notify_one();
+    }
+
     /// Nothing more may be sent; whoever waits is told so at once.
     pub fn close(&self) {
         self.state().close();

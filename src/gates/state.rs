@@ -40,6 +40,8 @@ pub struct State<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     Open,
+    /// For rows that were never sent.
+    ClosedToNew,
     Closed,
 }
 
@@ -82,7 +84,8 @@ impl<T> State<T> {
     }
 
     pub fn join(&mut self, errand: Errand, row: T) -> Result<(), Closed> {
-        if self.gate == Gate::Closed {
+        let is_new = matches!(errand, Errand::Start(_, Turn::First));
+        if self.gate == Gate::Closed || (self.gate == Gate::ClosedToNew && is_new) {
             return Err(Closed);
         }
         match errand {
@@ -223,6 +226,14 @@ impl<T> State<T> {
     pub fn business(&mut self, business: Business, now: Instant) -> &mut Share {
         let rate = self.rate_per_biz;
         self.businesses.entry(business).or_insert_with(|| Share::new(rate, now))
+    }
+
+    /// No row that was never sent goes any more; dropping those who wait tells them.
+    pub fn close_to_new(&mut self) {
+        if self.gate == Gate::Open {
+            self.gate = Gate::ClosedToNew;
+            drop(self.lineup.drain_first());
+        }
     }
 
     /// Nobody goes any more; dropping those who wait tells them.

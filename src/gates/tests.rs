@@ -278,3 +278,20 @@ async fn lookups_go_when_nobody_else_wants_to_two_at_a_time() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(lookups.iter().filter(|lookup| lookup.is_finished()).count(), 2, "of three slots");
 }
+
+#[tokio::test(start_paused = true)]
+async fn closed_to_new_rows_the_gates_let_others_through() {
+    let gates = open(&limits("unlimited", 1));
+    let out = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let waiting = tokio::spawn({
+        let gates = Arc::clone(&gates);
+        async move { gates.pass(to_start(2, Turn::First)).await.err() }
+    });
+    tokio::task::yield_now().await;
+    gates.close_to_new();
+    assert_eq!(waiting.await.unwrap(), Some(Closed));
+    assert_eq!(gates.pass(to_start(1, Turn::First)).await.err(), Some(Closed));
+    drop(out);
+    drop(gates.pass(to_start(1, Turn::Again)).await.unwrap());
+    drop(gates.pass(Errand::Poll).await.unwrap());
+}

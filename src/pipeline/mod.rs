@@ -24,7 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::debug;
 
 use crate::api::Client;
@@ -75,6 +75,8 @@ pub struct Pipeline {
     pub outage_patience: Duration,
     /// How much is asked beside the starts.
     pub certainty: Certainty,
+    /// When requests may leave.
+    pub times: Times,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
     /// What shows how it goes.
@@ -93,6 +95,31 @@ pub struct Pipeline {
     pub clock: Clock,
     /// Seeds the jitter of the backoff.
     pub seed: u64,
+}
+
+/// When requests may leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// From this moment on.
+    pub start: Option<Instant>,
+    /// From this one on, none for a row that was not sent yet.
+    pub last_row: Option<Instant>,
+    /// From this one on, none at all.
+    pub stop: Option<Instant>,
+}
+
+impl Times {
+    /// Closes in time what is to be closed.
+    async fn keep(self, shutdown: Shutdown) {
+        if let Some(last_row) = self.last_row {
+            sleep_until(last_row).await;
+            shutdown.refuse_new_rows(Cause::Window);
+        }
+        if let Some(stop) = self.stop {
+            sleep_until(stop).await;
+            shutdown.drain(Cause::Window);
+        }
+    }
 }
 
 /// How much is asked beside the starts.
@@ -177,6 +204,7 @@ impl Pipeline {
                 outage_patience,
                 confirm: certainty.confirm,
                 resumable,
+                times: self.times,
                 shutdown: shutdown.clone(),
                 run,
                 session,
@@ -196,6 +224,7 @@ impl Pipeline {
         let forwarding = tokio::spawn(Arc::clone(&outbox).forward(batches.clone()));
         let gatekeeping = tokio::spawn(Arc::clone(&gates).run());
         let closing = tokio::spawn(close_when_draining(Arc::clone(&gates), shutdown.clone()));
+        let keeping_time = tokio::spawn(self.times.keep(shutdown.clone()));
 
         let begun = Instant::now();
         let opener = Opener {
@@ -213,6 +242,12 @@ impl Pipeline {
             permits: opener.permits.clone(),
         };
         let work = async {
+            if let Some(start) = self.times.start {
+                tokio::select! {
+                    () = sleep_until(start) => {}
+                    () = shutdown.draining() => {}
+                }
+            }
             let input = opener.open_all(fed, &shutdown).await;
             opener.permits.all_back().await;
             input
@@ -220,6 +255,7 @@ impl Pipeline {
         let input = onlooker.until(work).await;
         onlooker.progress.end();
 
+        keeping_time.abort();
         closing.abort();
         gatekeeping.abort();
         forwarding.abort();
@@ -246,6 +282,8 @@ impl Pipeline {
 }
 
 async fn close_when_draining(gates: Arc<Gates>, shutdown: Shutdown) {
+    shutdown.no_new_rows().await;
+    gates.close_to_new();
     shutdown.draining().await;
     gates.close();
 }
@@ -365,7 +403,7 @@ impl Opener {
                 Source::File | Source::PartOfStream => fed.recv_many(&mut batch, feed::BATCH).await,
                 Source::Stream => tokio::select! {
                     biased;
-                    () = shutdown.draining(), if !fed.is_closed() => {
+                    () = shutdown.no_new_rows(), if !fed.is_closed() => {
                         // What was read is still in the channel, and is taken.
                         fed.close();
                         end = InputEnd::NotReached;
@@ -414,7 +452,7 @@ impl Opener {
 
     async fn open(&self, row: Row, task: Task, prior: Prior, shutdown: &Shutdown) {
         let permit = self.permits.one().await;
-        if shutdown.is_draining() {
+        if !shutdown.takes_new_rows() {
             self.put(self.cut_off(row, prior), permit);
             return;
         }

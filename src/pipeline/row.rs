@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
-use super::ask;
 use super::tries::{Resumable, Tries};
+use super::{Times, ask};
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::{Client, Renewal};
 use crate::confirm::{self, Judged};
@@ -49,6 +49,8 @@ pub struct Parts {
     pub confirm: Option<Duration>,
     /// Whether a row that is cut off can be taken up again.
     pub resumable: Resumable,
+    /// When requests may leave.
+    pub times: Times,
     /// What stops the run.
     pub shutdown: Shutdown,
     /// The name of the run.
@@ -114,8 +116,20 @@ impl Launch {
     ///
     /// When the run stops before.
     pub async fn pass(&self, errand: Errand) -> Result<Pass, Closed> {
-        let pass = self.parts.gates.pass(errand).await?;
-        if self.parts.shutdown.is_draining() { Err(Closed) } else { Ok(pass) }
+        let Parts { gates, shutdown, times, .. } = &self.parts;
+        let pass = gates.pass(errand).await?;
+        // A timer may be late, and nothing leaves after the end.
+        let is_over = |end: Option<Instant>| end.is_some_and(|end| pass.sent() >= end);
+        let is_new = matches!(errand, Errand::Start(_, Turn::First));
+        if is_over(times.stop) {
+            shutdown.drain(Cause::Window);
+        } else if is_over(times.last_row) {
+            shutdown.refuse_new_rows(Cause::Window);
+        }
+        if shutdown.is_draining() || (is_new && !shutdown.takes_new_rows()) {
+            return Err(Closed);
+        }
+        Ok(pass)
     }
 
     /// Stops the run when the server has been gone for too long.

@@ -33,4 +33,5 @@ mod runs;
 mod summary;
 mod tls;
 mod truth;
+mod window;
 mod wire;

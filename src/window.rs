@@ -1,0 +1,309 @@
+//! When a run may send: maintenance windows, and whether a launch fits into one.
+//!
+//! Pure rules; the time and the zone are handed in. A time of day that a change of
+//! the clocks skips means the moment as long after the change as it would have been
+//! after midnight; one that occurs twice means the first.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use thiserror::Error;
+
+/// A moment as people type it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// The next time that clocks show this.
+    Time(Time),
+    /// A date and time of the zone.
+    Local(DateTime),
+    /// A moment that is the same in every zone.
+    Moment(Timestamp),
+    /// So long after the program's start.
+    After(Duration),
+}
+
+impl FromStr for When {
+    type Err = WindowError;
+
+    /// `22:00`, `2026-12-01T22:00`, `2026-12-01T22:00+08:00` or `+90m`.
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        if let Some(after) = text.strip_prefix('+') {
+            let after = after.parse::<SignedDuration>().ok();
+            let after = after.and_then(|after| Duration::try_from(after).ok());
+            return after.map(Self::After).ok_or(WindowError::When);
+        }
+        if !text.contains('T') {
+            return time_of_day(text).map(Self::Time).ok_or(WindowError::When);
+        }
+        let moment = text.parse().map(Self::Moment);
+        moment.or_else(|_| text.parse().map(Self::Local)).map_err(|_| WindowError::When)
+    }
+}
+
+/// A window that comes every day, such as `22:00-04:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Daily {
+    from: Time,
+    to: Time,
+}
+
+impl FromStr for Daily {
+    type Err = WindowError;
+
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        let (from, to) = text.split_once('-').ok_or(WindowError::Daily)?;
+        let time = |text: &str| time_of_day(text.trim()).ok_or(WindowError::Daily);
+        match (time(from)?, time(to)?) {
+            (from, to) if from == to => Err(WindowError::Empty),
+            (from, to) => Ok(Self { from, to }),
+        }
+    }
+}
+
+fn time_of_day(text: &str) -> Option<Time> {
+    let has_form = text.len() >= 4
+        && text.contains(':')
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+    let padded = if text.find(':') == Some(1) { format!("0{text}") } else { text.to_owned() };
+    padded.parse().ok().filter(|_| has_form)
+}
+
+/// When a run is to send, as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// From one moment to another; from now on and for ever where none is named.
+    Between(Option<When>, Option<When>),
+    /// Every day.
+    Daily(Daily),
+}
+
+/// When a run may send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// From this moment on; at once where there is none.
+    pub start: Option<Timestamp>,
+    /// No request leaves from this moment on.
+    pub stop: Option<Timestamp>,
+}
+
+impl Asked {
+    /// The window that it means at `now`, in `zone`.
+    ///
+    /// # Errors
+    ///
+    /// Where it would stop before it starts.
+    pub fn at(self, now: Timestamp, zone: &TimeZone) -> Result<Window, WindowError> {
+        match self {
+            Self::Daily(daily) => daily.at(now, zone),
+            Self::Between(start, stop) => {
+                let start = start.map(|start| moment(start, now, now, zone)).transpose()?;
+                let stop = stop.map(|stop| moment(stop, now, start.unwrap_or(now), zone));
+                let stop = stop.transpose()?;
+                if stop.is_some_and(|stop| stop <= start.unwrap_or(now)) {
+                    return Err(WindowError::Order);
+                }
+                Ok(Window { start: start.filter(|start| *start > now), stop })
+            }
+        }
+    }
+}
+
+/// The moment that `when` means; a time of day is the next one after `after`.
+fn moment(
+    when: When,
+    now: Timestamp,
+    after: Timestamp,
+    zone: &TimeZone,
+) -> Result<Timestamp, WindowError> {
+    match when {
+        When::Moment(moment) => Ok(moment),
+        When::Local(local) => zone.to_timestamp(local).map_err(|_| WindowError::Far),
+        When::After(after) => now.checked_add(after).map_err(|_| WindowError::Far),
+        When::Time(time) => (0..3)
+            .filter_map(|day| on_day(time, after, day, zone))
+            .find(|moment| *moment > after)
+            .ok_or(WindowError::Far),
+    }
+}
+
+/// When clocks show `time` on the day that is `days` after the day of `moment`.
+fn on_day(time: Time, moment: Timestamp, days: i64, zone: &TimeZone) -> Option<Timestamp> {
+    let day = zone.to_datetime(moment).date().checked_add(days.days()).ok()?;
+    zone.to_timestamp(day.to_datetime(time)).ok()
+}
+
+impl Daily {
+    fn at(self, now: Timestamp, zone: &TimeZone) -> Result<Window, WindowError> {
+        let nights = i64::from(self.to < self.from);
+        let of_day = |day| {
+            Some((on_day(self.from, now, day, zone)?, on_day(self.to, now, day + nights, zone)?))
+        };
+        let (start, stop) =
+            (-1..3).filter_map(of_day).find(|(_, stop)| *stop > now).ok_or(WindowError::Far)?;
+        Ok(Window { start: Some(start).filter(|start| *start > now), stop: Some(stop) })
+    }
+}
+
+/// Whether a launch fits into its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forecast {
+    /// It is done at about this moment.
+    Fits(Timestamp),
+    /// About so many rows will be left.
+    Leaves(u64),
+}
+
+/// Foresees how a launch of `rows` rows comes out that takes `each` for a row and
+/// begins at `start`, if no new row is sent from `last` on.
+#[must_use]
+pub fn forecast(
+    rows: u64,
+    each: Duration,
+    start: Timestamp,
+    last: Option<Timestamp>,
+) -> Option<Forecast> {
+    let nanos = u64::try_from(each.as_nanos()).ok()?;
+    let needed = Duration::from_nanos(nanos.saturating_mul(rows));
+    let done = start.checked_add(needed).ok();
+    let Some(last) = last else { return done.map(Forecast::Fits) };
+    match done {
+        Some(done) if done <= last => Some(Forecast::Fits(done)),
+        _ => {
+            let room = Duration::try_from(start.duration_until(last)).unwrap_or_default();
+            let fitting = u64::try_from(room.as_nanos() / u128::from(nanos.max(1))).ok()?;
+            Some(Forecast::Leaves(rows.saturating_sub(fitting).max(1)))
+        }
+    }
+}
+
+/// A window that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WindowError {
+    /// No moment.
+    #[error("write a moment as 22:00, 2026-12-01T22:00, 2026-12-01T22:00+08:00 or +90m")]
+    When,
+    /// No daily window.
+    #[error("write a window as 22:00-04:00")]
+    Daily,
+    /// It has no length.
+    #[error("a window that starts and stops at the same time has no length")]
+    Empty,
+    /// It stops before it starts.
+    #[error("the stop is not after the start")]
+    Order,
+    /// It is out of reach.
+    #[error("that moment is beyond all calendars")]
+    Far,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).unwrap()
+    }
+
+    /// The window that is asked for at `now`, told in the zone.
+    fn told(asked: Asked, now: &str, name: &str) -> String {
+        let zone = zone(name);
+        let now = zone.to_timestamp(now.parse().unwrap()).unwrap();
+        let tell = |moment: Option<Timestamp>| match moment {
+            Some(moment) => zone.to_datetime(moment).strftime("%d %H:%M").to_string(),
+            None => "-".into(),
+        };
+        match asked.at(now, &zone) {
+            Ok(Window { start, stop }) => format!("{} to {}", tell(start), tell(stop)),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_daily_window_is_the_present_or_the_next_one() {
+        let daily = |text: &str| Asked::Daily(text.parse().unwrap());
+        let (shanghai, berlin) = ("Asia/Shanghai", "Europe/Berlin");
+        for (window, now, zone, expected) in [
+            ("22:00-04:00", "2026-12-01T12:00", shanghai, "01 22:00 to 02 04:00"),
+            ("22:00-04:00", "2026-12-01T22:00", shanghai, "- to 02 04:00"),
+            ("22:00-04:00", "2026-12-02T03:59", shanghai, "- to 02 04:00"),
+            ("22:00-04:00", "2026-12-02T04:00", shanghai, "02 22:00 to 03 04:00"),
+            ("09:00-17:30", "2026-12-01T08:00", shanghai, "01 09:00 to 01 17:30"),
+            ("09:00-17:30", "2026-12-01T17:30", shanghai, "02 09:00 to 02 17:30"),
+            ("00:00-23:59", "2026-12-01T00:00", shanghai, "- to 01 23:59"),
+            // The clocks go forward at 02:00 on March 29th, and back at 03:00 on October 25th.
+            ("02:30-05:00", "2026-03-28T23:00", berlin, "29 03:30 to 29 05:00"),
+            ("22:00-02:30", "2026-03-28T23:00", berlin, "- to 29 03:30"),
+            ("02:30-05:00", "2026-10-24T23:00", berlin, "25 02:30 to 25 05:00"),
+        ] {
+            assert_eq!(told(daily(window), now, zone), expected, "{window} at {now} in {zone}");
+        }
+    }
+
+    #[test]
+    fn moments_are_the_next_of_their_kind() {
+        let between = |start: &str, stop: &str| {
+            let when = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
+            Asked::Between(when(start), when(stop))
+        };
+        for (start, stop, expected) in [
+            ("", "", "- to -"),
+            ("22:00", "", "01 22:00 to -"),
+            ("9:00", "", "02 09:00 to -"),
+            ("12:00", "", "02 12:00 to -"),
+            ("", "04:00", "- to 02 04:00"),
+            ("22:00", "21:00", "01 22:00 to 02 21:00"),
+            ("+90m", "+3h", "01 13:30 to 01 15:00"),
+            ("2026-12-01T22:00", "2026-12-02T04:00+08:00", "01 22:00 to 02 04:00"),
+            ("2026-12-01T14:00Z", "", "01 22:00 to -"),
+            // What was to start before starts at once.
+            ("2026-11-30T22:00", "04:00", "- to 01 04:00"),
+            ("2026-11-30T22:00", "+1h", "- to 01 13:00"),
+            ("22:00", "2026-12-01T21:00", "the stop is not after the start"),
+            ("", "2026-12-01T11:00", "the stop is not after the start"),
+            ("+2h", "+2h", "the stop is not after the start"),
+        ] {
+            let found = told(between(start, stop), "2026-12-01T12:00", "Asia/Shanghai");
+            assert_eq!(found, expected, "{start:?} to {stop:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_says_how_one_is_written() {
+        for text in ["", "22", "25:00", "22:60", "soon", "+", "+-3h", "+soon", "2026-12-01", "2200"]
+        {
+            assert_eq!(text.parse::<When>(), Err(WindowError::When), "{text}");
+        }
+        for (text, error) in [
+            ("22:00", WindowError::Daily),
+            ("22:00-", WindowError::Daily),
+            ("22:00-25:00", WindowError::Daily),
+            ("22:00-22:00", WindowError::Empty),
+        ] {
+            assert_eq!(text.parse::<Daily>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_launch_fits_or_leaves_rows() {
+        let start = Timestamp::from_second(1_790_000_000).unwrap();
+        let at = |seconds: i64| start + SignedDuration::from_secs(seconds);
+        let each = Duration::from_millis(50);
+        for (rows, last, expected) in [
+            (0, None, Forecast::Fits(start)),
+            (1200, None, Forecast::Fits(at(60))),
+            (1200, Some(60), Forecast::Fits(at(60))),
+            (1200, Some(59), Forecast::Leaves(20)),
+            (1200, Some(0), Forecast::Leaves(1200)),
+            (1200, Some(-5), Forecast::Leaves(1200)),
+        ] {
+            assert_eq!(
+                forecast(rows, each, start, last.map(at)),
+                Some(expected),
+                "{rows} {last:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Maintenance windows: nothing leaves outside of one, and the next one goes on.
+
+use std::time::{Duration, Instant};
+
+use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
+
+use crate::harness::{Folder, HEADER, rows, until};
+
+fn mock(first: Vec<FirstFault>) -> Mock {
+    Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap()
+}
+
+fn list(count: u64) -> Folder {
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, count)));
+    folder
+}
+
+/// From the first start to the last, by the mock's clock.
+fn lasted(mock: &Mock) -> Duration {
+    let arrivals = mock.counts().arrivals;
+    let times = || arrivals.iter().map(|arrival| arrival.micros);
+    Duration::from_micros(times().max().unwrap() - times().min().unwrap())
+}
+
+fn words<'a>(url: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
+    [&["run", "tasks.csv", "-o", "r.csv", "--esb", url], flags].concat()
+}
+
+#[test]
+fn a_window_that_closes_leaves_the_rest_pending_and_the_next_one_finishes_it() {
+    let (mock, folder) = (mock(Vec::new()), list(200));
+    let url = mock.url();
+    let run = folder.run(&words(&url, &["--rate", "50/s", "--stop-at", "+2s"])).exits(4);
+    run.says(&["does not fit: about", "stopped: the window closed", "go on with"]);
+    let report = folder.report("r.csv");
+    report.is_complete(200);
+    let counts = mock.counts();
+    assert!(lasted(&mock) <= Duration::from_secs(2), "{:?}", lasted(&mock));
+    assert_eq!(report.counts()["started"] as u64, counts.started);
+    assert_eq!(report.counts()["pending"] as u64, 200 - counts.starts);
+    folder.run(&["resume", "--rate", "unlimited"]).exits(0);
+    assert_eq!(mock.counts().started, 200);
+    assert_eq!(mock.counts().starts, 200, "nothing was sent twice");
+}
+
+#[test]
+fn questions_too_end_with_the_window() {
+    let first =
+        (1..=50).map(|task| FirstFault { task, kind: FaultKind::Silent, times: 9 }).collect();
+    let (mock, folder) = (mock(first), list(50));
+    let url = mock.url();
+    let flags = ["--rate", "100/s", "--confirm", "--window", "00:00-23:59", "--tz", "UTC"];
+    let begun = Instant::now();
+    // A window that was kept gives way to a stop that is typed.
+    folder.run(&words(&url, &[&flags[..], &["--limit", "0"]].concat())).exits(0);
+    folder.run(&["resume", "--stop-at", "+2s"]).exits(4).says(&["50 rows: 50 unconfirmed"]);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let asked = mock.counts().requests;
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(mock.counts().requests, asked);
+}
+
+#[test]
+fn before_the_end_no_new_row_is_begun_but_retries_may_go() {
+    let first = vec![FirstFault { task: 1, kind: FaultKind::Crash, times: 1 }];
+    let (mock, folder) = (mock(first), list(100));
+    let url = mock.url();
+    let flags = ["--rate", "20/s", "--backoff", "3s..3s", "--stop-at", "+5s", "--cutoff", "4s"];
+    folder.run(&words(&url, &flags)).exits(4);
+    let counts = mock.counts();
+    assert_eq!(counts.tasks["cmdb_biz/2/1"].requests, 2, "it was sent again in the last minutes");
+    let mut arrivals: Vec<_> = counts.arrivals.iter().map(|arrival| arrival.micros).collect();
+    arrivals.sort_unstable();
+    let new = arrivals[arrivals.len() - 2] - arrivals[0];
+    assert!(new <= 1_000_000, "the last new row came {new} µs after the first");
+    let report = folder.report("r.csv");
+    assert_eq!(report.outcome(2), "started");
+    assert_eq!(report.counts()["started"] as u64, counts.started);
+}
+
+#[test]
+fn it_waits_for_the_start_and_says_until_when() {
+    let (mock, folder) = (mock(Vec::new()), list(3));
+    let url = mock.url();
+    let begun = Instant::now();
+    let run = folder.run(&words(&url, &["--start-at", "+2s"])).exits(0);
+    run.says(&["waiting until ", "; from "]);
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    assert_eq!(mock.counts().started, 3);
+}
+
+#[test]
+fn stopped_while_it_waits_nothing_was_sent_and_a_resume_waits_no_more() {
+    let (mock, folder) = (mock(Vec::new()), list(3));
+    let url = mock.url();
+    let run = folder.start(&mut folder.program(&words(&url, &["--start-at", "+1h"])));
+    until("it waits", || !folder.runs().is_empty() && folder.path("r.csv").exists());
+    std::thread::sleep(Duration::from_millis(500));
+    run.signal("TERM");
+    run.wait().exits(143).says(&["3 rows: 3 pending"]);
+    assert_eq!(mock.counts().requests, 0);
+    folder.run(&["resume"]).exits(0);
+    assert_eq!(mock.counts().started, 3);
+}
+
+#[test]
+fn a_window_that_is_over_or_too_short_starts_nothing() {
+    let (mock, folder) = (mock(Vec::new()), list(100));
+    let url = mock.url();
+    for (flags, code, says) in [
+        (
+            &["--stop-at", "+1m", "--cutoff", "5m"][..],
+            4,
+            "no row is begun within the --cutoff of 300s",
+        ),
+        (
+            &["--start-at", "2020-01-01T00:00", "--stop-at", "2020-01-01T04:00"],
+            4,
+            "the window ends at 2020",
+        ),
+        (&["--stop-at", "+2s", "--require-fit"], 2, "rows would be left; --require-fit"),
+        (&["--stop-at", "2020-01-01T00:00"], 2, "--stop-at: the stop is not after the start"),
+        (&["--start-at", "+2h", "--stop-at", "+1h"], 2, "the stop is not after the start"),
+        (&["--window", "22:00"], 2, "22:00-04:00"),
+        (&["--stop-at", "soon"], 2, "+90m"),
+        (&["--tz", "Mars/Olympus"], 2, "Asia/Shanghai"),
+        (&["--window", "22:00-04:00", "--stop-at", "+1h"], 2, "cannot be used with"),
+    ] {
+        folder.run(&words(&url, flags)).exits(code).says(&[says]);
+        assert!(folder.runs().is_empty() && !folder.path("r.csv").exists(), "{flags:?}");
+    }
+    assert_eq!(mock.counts().requests, 0);
+    folder.run(&words(&url, &["--stop-at", "+1h", "--require-fit", "--rate", "100/s"])).exits(0);
+}
+
+#[test]
+fn a_dry_run_tells_the_window_and_whether_it_fits() {
+    let (mock, folder) = (mock(Vec::new()), list(100));
+    let url = mock.url();
+    let flags = ["--dry-run", "--stop-at", "+1h", "--tz", "Asia/Shanghai"];
+    let told = folder.run(&words(&url, &flags)).exits(0).stdout();
+    assert!(told.contains("+08:00: fits, done about "), "{told}");
+    assert!(told.contains("tz = Asia/Shanghai (command line)"), "{told}");
+}
