@@ -64,6 +64,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
             slots,
             slots_per_biz: None,
             backoff: "500ms..30s".parse().unwrap(),
+            budget: None,
         },
         client: client(mock),
         policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },

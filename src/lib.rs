@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! floor 0 words  task row answer record request_id rate secret formula
-//! floor 1 rules  retry confirm resume window stats
+//! floor 1 rules  retry confirm resume window budget stats
 //! floor 2 edges  input api gates shutdown journal folder report progress mock
 //! floor 3 flows  pipeline
 //! floor 4 face   cli
@@ -30,6 +30,7 @@
 
 pub mod answer;
 pub mod api;
+pub mod budget;
 pub mod cli;
 pub mod confirm;
 pub mod folder;

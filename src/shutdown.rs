@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::answer::FailureClass;
+use crate::budget::UsedUp;
 use crate::retry::Stop;
 
 /// Why a run stops before its end.
@@ -43,6 +44,8 @@ pub enum Cause {
     Output,
     /// The window closed.
     Window,
+    /// Too many rows failed.
+    Budget(UsedUp),
 }
 
 /// The signals that stop a run.

@@ -17,6 +17,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::logs::LogFormat;
+use crate::budget::Budget;
 use crate::rate::Rate;
 use crate::retry::Backoff;
 use crate::window::{Daily, When};
@@ -73,7 +74,7 @@ Examples:
   mysql -B -e 'select ...' | bk-launch run - --format tsv -o report.csv --rate 100/m
 
 Exit codes:
-  0  every row ended good          3  stopped: credentials, URL, or the server is gone
+  0  every row ended good          3  stopped: credentials, URL, budget, or the server is gone
   1  some rows ended bad           6  the journal or a report could not be written
   2  nothing was sent: usage, settings or input
   4  stopped: the window closed; the rest is pending
@@ -377,6 +378,11 @@ pub struct AgainArgs {
     /// How long the server may be gone before the run stops.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub outage_patience: Duration,
+    /// Stop after more than so many rows failed, 10 or 5% of them (exit 3).
+    ///
+    /// No more rows are out at a time than may fail yet, so with 0 they go one by one.
+    #[arg(long, value_name = "N|P%")]
+    pub max_failures: Option<Budget>,
     /// How a task counts that somebody else had started.
     #[arg(long, value_enum, default_value_t = AlreadyStartedArg::Ok)]
     pub already_started: AlreadyStartedArg,

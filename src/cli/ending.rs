@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::terminal::harmless;
 use crate::answer::FailureClass;
+use crate::budget::UsedUp;
 use crate::folder::Folder;
 use crate::journal::JournalError;
 use crate::pipeline::{Ended, InputEnd, OutputFailure};
@@ -86,6 +87,7 @@ pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Optio
         Some(Cause::Outage { .. }) => "outage".into(),
         Some(Cause::Output) => "an output failed".into(),
         Some(Cause::Window) => "the window closed".into(),
+        Some(Cause::Budget(_)) => "failure budget".into(),
         None => match input {
             InputEnd::Failed(_) => "the input failed".into(),
             _ => "limit".into(),
@@ -275,6 +277,9 @@ fn why(cause: &Cause, target: &str) -> String {
         Cause::Question { class, message } => question(*class, message),
         Cause::Output => "the journal or a report could not be written".into(),
         Cause::Window => "the window closed".into(),
+        Cause::Budget(UsedUp { failures, tolerated }) => format!(
+            "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"
+        ),
     }
 }
 

@@ -54,11 +54,12 @@ impl Exit {
         match &ended.cause {
             Some(Cause::Output) => Self::Output,
             Some(Cause::Signal(signal)) if incomplete => Self::Signal(*signal),
-            Some(Cause::Answer { .. } | Cause::Question { .. } | Cause::Outage { .. })
-                if incomplete =>
-            {
-                Self::Stopped
-            }
+            Some(
+                Cause::Answer { .. }
+                | Cause::Question { .. }
+                | Cause::Outage { .. }
+                | Cause::Budget(_),
+            ) if incomplete => Self::Stopped,
             Some(Cause::Window) if incomplete => Self::WindowClosed,
             _ if ended.summary.bad() > 0 || is_part => Self::Bad,
             _ => Self::Good,

@@ -18,6 +18,7 @@ use super::settings::{Settings, SummaryForm, Timing};
 use super::tell;
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
+use crate::budget::Base;
 use crate::folder::{Folder, Holder, Lock};
 use crate::journal::FINISHED;
 use crate::pipeline::{Clock, Ended, Keeping, Pipeline, PlannedRows, Source, Times};
@@ -91,12 +92,16 @@ pub fn launch(
         tell(&format_args!("waiting until {}", settings.timing.tell(start)));
     }
     let begin = times.start.unwrap_or(clock.at);
+    let mut limits = settings.limits.clone();
+    if let (Some((_, base)), Some(all)) = (&mut limits.budget, work.all) {
+        *base = Base::Rows(all);
+    }
     let pipeline = Pipeline {
         rows: work.rows,
         source: work.source,
         lookahead: settings.lookahead,
         limit: settings.limit,
-        limits: settings.limits.clone(),
+        limits,
         client,
         policy: settings.policy,
         outage_patience: settings.outage_patience,

@@ -23,6 +23,7 @@ use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
+use crate::budget::Base;
 use crate::folder::Runs;
 use crate::gates::Limits;
 use crate::input;
@@ -347,8 +348,14 @@ impl Settings {
         let Server { target, reach, credentials } = server_settings(server, environment)?;
         let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
             gates;
-        let AgainArgs { retries, backoff, throttle_patience, outage_patience, already_started } =
-            again;
+        let AgainArgs {
+            retries,
+            backoff,
+            throttle_patience,
+            outage_patience,
+            max_failures,
+            already_started,
+        } = again;
         Ok(Self {
             limit,
             timing: Timing::new(window, Timestamp::now())?,
@@ -375,6 +382,7 @@ impl Settings {
                 slots: concurrency,
                 slots_per_biz: concurrency_per_biz,
                 backoff,
+                budget: max_failures.map(|budget| (budget, Base::Settled)),
             },
             lookahead,
             policy: Policy { retries, throttle_patience },

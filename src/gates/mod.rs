@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use crate::answer::{Answer, Contact, Hold, Verdict, Whom};
+use crate::budget::{Base, Budget, UsedUp};
 use crate::rate::Rate;
 use crate::retry::{Attempt, Backoff, Server};
 use crate::task::Business;
@@ -51,6 +52,8 @@ pub struct Limits {
     pub slots_per_biz: Option<NonZeroUsize>,
     /// How long holds last that state no time, and how often an outage is probed.
     pub backoff: Backoff,
+    /// How many rows may fail.
+    pub budget: Option<(Budget, Base)>,
 }
 
 /// The gates that every request passes.
@@ -74,6 +77,39 @@ pub struct Pass {
     errand: Errand,
     sent: Instant,
     kind: Attempt,
+    risk: Option<Risk>,
+}
+
+/// That a row may yet fail. It counts against the budget until it is dropped (the
+/// row waits, or is cut off), or the row is [settled](Self::good).
+#[derive(Debug)]
+pub struct Risk(Option<Arc<Gates>>);
+
+impl Risk {
+    /// The row is settled, and did not fail.
+    pub fn good(mut self) {
+        if let Some(gates) = self.0.take() {
+            gates.state().ledger.good();
+            gates.changed.notify_one();
+        }
+    }
+
+    /// The row has failed. Whether that was one too many.
+    pub fn failed(mut self) -> Option<UsedUp> {
+        let gates = self.0.take()?;
+        let used_up = gates.state().ledger.failed();
+        gates.changed.notify_one();
+        used_up
+    }
+}
+
+impl Drop for Risk {
+    fn drop(&mut self) {
+        if let Some(gates) = self.0.take() {
+            gates.state().ledger.withdraw();
+            gates.changed.notify_one();
+        }
+    }
 }
 
 /// The gates are closed: nothing more may be sent.
@@ -148,7 +184,12 @@ impl Gates {
         self.state().join(errand, grant)?;
         self.changed.notify_one();
         let Granted { kind } = granted.await.map_err(|_| Closed)?;
-        Ok(Pass { gates: Arc::clone(self), errand, sent: Instant::now(), kind })
+        let gates = Arc::clone(self);
+        let risk = match errand {
+            Errand::Start(..) => Some(Risk(Some(Arc::clone(self)))),
+            Errand::Poll | Errand::Lookup => None,
+        };
+        Ok(Pass { gates, errand, sent: Instant::now(), kind, risk })
     }
 
     /// The one loop: hands out passes until the gates are closed.
@@ -178,6 +219,9 @@ impl Gates {
                     // A row that no longer waits gives its slot back at once.
                     if grant.send(Granted { kind }).is_err() {
                         state.release(errand, kind, now);
+                        if let Errand::Start(..) = errand {
+                            state.ledger.withdraw();
+                        }
                     }
                 }
             }
@@ -274,6 +318,11 @@ impl Pass {
     #[must_use]
     pub const fn sent(&self) -> Instant {
         self.sent
+    }
+
+    /// The risk that comes with a start, to be held as long as its row may fail.
+    pub fn risk(&mut self) -> Option<Risk> {
+        self.risk.take()
     }
 }
 

@@ -12,6 +12,7 @@ use super::outage::{May, Outage};
 use super::pace::Pace;
 use super::throttle::Throttle;
 use super::{Closed, Glimpse, Held, Limits, Tally};
+use crate::budget::Ledger;
 use crate::rate::Rate;
 use crate::retry::Attempt;
 use crate::task::Business;
@@ -25,6 +26,7 @@ pub struct State<T> {
     lookups_out: usize,
     /// The kind that went last.
     last: Kind,
+    pub ledger: Ledger,
     businesses: HashMap<Business, Share>,
     pub everyone: Throttle,
     pub outage: Outage,
@@ -70,6 +72,7 @@ impl<T> State<T> {
             lookups: VecDeque::new(),
             lookups_out: 0,
             last: Kind::Start(Turn::First),
+            ledger: Ledger::new(limits.budget),
             businesses: HashMap::new(),
             everyone: Throttle::default(),
             outage: Outage::default(),
@@ -131,7 +134,8 @@ impl<T> State<T> {
     }
 
     fn next_errand(&mut self, now: Instant) -> Option<Errand> {
-        let start = self.next_business(now);
+        // As many rows are at risk as may fail yet: starts wait, questions do not.
+        let start = if self.ledger.has_room() { self.next_business(now) } else { None };
         let poll = self.polls.front().map(|_| ());
         let lookup = self.lookups.front().filter(|_| self.lookups_out < errand::LOOKUPS);
         let turn = start.map(|(_, turn)| turn);
@@ -148,6 +152,7 @@ impl<T> State<T> {
             Errand::Start(business, turn) => {
                 self.last = Kind::Start(turn);
                 let row = self.lineup.take(business)?;
+                self.ledger.risk();
                 let share = self.business(business, now);
                 share.in_flight += 1;
                 if let Some(pace) = &mut share.pace {

@@ -28,6 +28,7 @@ fn limits(rate: &str, slots: usize) -> Limits {
         slots: NonZeroUsize::new(slots).unwrap(),
         slots_per_biz: None,
         backoff: "500ms..30s".parse().unwrap(),
+        budget: None,
     }
 }
 
@@ -294,4 +295,31 @@ async fn closed_to_new_rows_the_gates_let_others_through() {
     drop(out);
     drop(gates.pass(to_start(1, Turn::Again)).await.unwrap());
     drop(gates.pass(Errand::Poll).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_rows_are_at_risk_than_may_fail_yet() {
+    let budget = Some((Budget::Rows(1), Base::Settled));
+    let gates = open(&Limits { budget, ..limits("unlimited", 8) });
+    let mut one = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let mut two = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let (one_at_risk, two_at_risk) = (one.risk().unwrap(), two.risk().unwrap());
+    drop((one, two));
+    let third = gates.pass(to_start(2, Turn::First));
+    tokio::pin!(third);
+    let waited = tokio::time::timeout(Duration::from_mins(1), &mut third).await;
+    assert!(waited.is_err(), "two rows are at risk, though no request is out");
+    drop(gates.pass(Errand::Poll).await.unwrap());
+    one_at_risk.good();
+    let mut third = third.await.unwrap();
+    assert_eq!(two_at_risk.failed(), None);
+    let fourth = gates.pass(to_start(2, Turn::First));
+    tokio::pin!(fourth);
+    let waited = tokio::time::timeout(Duration::from_mins(1), &mut fourth).await;
+    assert!(waited.is_err(), "one failed and one is at risk");
+    // The third waits for a retry: it cannot fail now.
+    drop(third.risk());
+    let mut fourth = fourth.await.unwrap();
+    let used_up = fourth.risk().unwrap().failed();
+    assert_eq!(used_up, Some(UsedUp { failures: 2, tolerated: 1 }));
 }

@@ -203,6 +203,7 @@ impl Pipeline {
                 backoff: limits.backoff,
                 outage_patience,
                 confirm: certainty.confirm,
+                already_started: self.already_started,
                 resumable,
                 times: self.times,
                 shutdown: shutdown.clone(),

@@ -15,9 +15,10 @@ use super::tries::{Resumable, Tries};
 use super::{Times, ask};
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::{Client, Renewal};
+use crate::budget;
 use crate::confirm::{self, Judged};
-use crate::gates::{Closed, Errand, Gates, Known, Pass, Turn};
-use crate::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Record};
+use crate::gates::{Closed, Errand, Gates, Known, Pass, Risk, Turn};
+use crate::record::{AlreadyStarted, Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Record};
 use crate::request_id::{RequestId, RunId};
 use crate::retry::{Backoff, Next, Policy, Stop};
 use crate::row::Row;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub outage_patience: Duration,
     /// For how long an accepted row is asked for, if it is to be confirmed.
     pub confirm: Option<Duration>,
+    /// How "already started" counts.
+    pub already_started: AlreadyStarted,
     /// Whether a row that is cut off can be taken up again.
     pub resumable: Resumable,
     /// When requests may leave.
@@ -171,9 +174,13 @@ pub async fn settle(
     prior: Prior,
     opened: Instant,
 ) -> Record {
-    let mut life = Life { launch, line: row.line, task, tries: Tries::new(prior) };
+    let tries = Tries::new(prior);
+    let mut life = Life { launch, line: row.line, task, tries, risk: None };
     let (outcome, ending) = match life.until_settled().await {
-        Ok(outcome) => (outcome, Ending::Settled),
+        Ok(outcome) => {
+            life.account(outcome);
+            (outcome, Ending::Settled)
+        }
         Err(Closed) => life.tries.cut_off(launch.parts.resumable),
     };
     let Tries { attempts, first_sent, last, .. } = life.tries;
@@ -187,6 +194,8 @@ struct Life<'a> {
     line: u64,
     task: Task,
     tries: Tries,
+    /// Held while the row may fail: a request of it is out, or it is being confirmed.
+    risk: Option<Risk>,
 }
 
 /// How the sending of a row ended.
@@ -217,7 +226,20 @@ impl Life<'_> {
             if let Some(outcome) = self.confirm(known_by, timeout).await? {
                 return Ok(outcome);
             }
+            // It waits for its turn again, and cannot fail meanwhile.
+            self.risk = None;
             turn = Turn::Again;
+        }
+    }
+
+    /// Tells the budget how the row came out.
+    fn account(&mut self, outcome: Outcome) {
+        let Parts { already_started, shutdown, .. } = &self.launch.parts;
+        let Some(risk) = self.risk.take() else { return };
+        if !budget::counts(outcome, *already_started) {
+            risk.good();
+        } else if let Some(used_up) = risk.failed() {
+            shutdown.drain(Cause::Budget(used_up));
         }
     }
 
@@ -251,8 +273,12 @@ impl Life<'_> {
                     return Err(Closed);
                 }
                 Next::WhenHeldNoMore => {}
-                Next::After { step } => self.launch.wait(self.launch.backoff(step)).await?,
+                Next::After { step } => {
+                    self.risk = None;
+                    self.launch.wait(self.launch.backoff(step)).await?;
+                }
             }
+            self.risk = None;
         }
     }
 
@@ -261,9 +287,10 @@ impl Life<'_> {
         &mut self,
         turn: Turn,
     ) -> Result<(Arc<crate::api::Caller>, Verdict, Known), Closed> {
-        let Self { launch, line, task, tries } = self;
+        let Self { launch, line, task, tries, risk } = self;
         let Parts { client, gates, run, session, clock, .. } = &launch.parts;
-        let pass = launch.pass(Errand::Start(task.business, turn)).await?;
+        let mut pass = launch.pass(Errand::Start(task.business, turn)).await?;
+        *risk = pass.risk();
         let sent = pass.sent();
         let id = tries.next_id(run, *session, *line);
         let caller = client.caller();

@@ -11,6 +11,7 @@
 mod harness;
 
 mod bad_input;
+mod budget;
 mod confirm;
 mod credentials;
 mod demo;
