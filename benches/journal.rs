@@ -54,6 +54,7 @@ fn journal(folder: &std::path::Path) -> Journal {
     let path = folder.join("journal.db");
     let about = About {
         id: run(),
+        name: None,
         input_name: "tasks.csv".into(),
         input_format: "csv".into(),
         source: InputSource::File,

@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 
 use super::logs::LogFormat;
 use crate::budget::Budget;
+use crate::folder::Name;
 use crate::rate::Rate;
 use crate::retry::Backoff;
 use crate::window::{Daily, When};
@@ -111,6 +112,9 @@ pub struct RunArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
+    /// How it is started by a timer.
+    #[command(flatten)]
+    pub cron: CronArgs,
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
@@ -136,7 +140,7 @@ once. Exit codes are those of run; 5 means that the run is still alive.";
 #[derive(Debug, Args)]
 #[command(after_long_help = RESUME_EXAMPLES)]
 pub struct ResumeArgs {
-    /// A run's id, or its beginning [default: the latest unfinished run, else the latest].
+    /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
     #[arg(help_heading = "Arguments")]
     pub run: Option<String>,
     /// Take up rows that ended rejected, failed, unknown or unconfirmed, too.
@@ -233,6 +237,62 @@ pub struct WindowArgs {
     /// Start nothing if the rows do not fit into the window.
     #[arg(long)]
     pub require_fit: bool,
+    /// Wait a while before the first request, drawn at random up to TIME.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub jitter: Option<Duration>,
+}
+
+/// How a run is started by a timer.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cron")]
+pub struct CronArgs {
+    /// Call the run so; one run of a name goes on at a time, a second one ends with exit 5.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Name>,
+    /// Start nothing if the file has fewer or more rows than that, such as 100.. or 1..500.
+    #[arg(long, value_name = "FROM..TO")]
+    pub expect_rows: Option<RowsExpected>,
+}
+
+/// How many rows a file must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowsExpected {
+    from: u64,
+    to: Option<u64>,
+}
+
+impl RowsExpected {
+    /// Whether so many are right.
+    pub fn holds(self, rows: u64) -> bool {
+        rows >= self.from && self.to.is_none_or(|to| rows <= to)
+    }
+}
+
+impl std::str::FromStr for RowsExpected {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "write it as 100.., 1..500, ..500 or 42";
+        let number = |text: &str| text.parse::<u64>().map_err(|_| FORM);
+        let (from, to) = match text.split_once("..") {
+            None => (number(text)?, Some(number(text)?)),
+            Some(("", "")) => return Err(FORM),
+            Some((from, "")) => (number(from)?, None),
+            Some(("", to)) => (0, Some(number(to)?)),
+            Some((from, to)) => (number(from)?, Some(number(to)?)),
+        };
+        if to.is_some_and(|to| to < from) { Err(FORM) } else { Ok(Self { from, to }) }
+    }
+}
+
+impl std::fmt::Display for RowsExpected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.from, self.to) {
+            (from, Some(to)) if from == to => write!(f, "{from}"),
+            (from, Some(to)) => write!(f, "{from}..{to}"),
+            (from, None) => write!(f, "{from}.."),
+        }
+    }
 }
 
 /// Where runs are kept.
@@ -455,6 +515,22 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn rows_are_expected_within_bounds() {
+        for (text, few, many, shown) in
+            [("100..", 99, 1_000_000, "100.."), ("1..500", 0, 500, "1..500"), ("42", 41, 42, "42")]
+        {
+            let expected: RowsExpected = text.parse().unwrap();
+            assert!(!expected.holds(few) && expected.holds(many), "{text}");
+            assert_eq!(expected.to_string(), shown);
+        }
+        let most: RowsExpected = "..500".parse().unwrap();
+        assert!(most.holds(0) && !most.holds(501));
+        for text in ["", "..", "5..1", "many", "-1.."] {
+            assert!(text.parse::<RowsExpected>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -86,7 +86,8 @@ fn demo_variable(name: &str) -> Option<String> {
 fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<RunSettings, Failure> {
     let session = session_settings(mock, report)?;
     let input = Input::File(tasks.to_owned(), input::Format::Csv);
-    Ok(RunSettings { input, on_invalid: OnInvalid::Stop, runs: None, session })
+    let (runs, name, expect_rows) = (None, None, None);
+    Ok(RunSettings { input, on_invalid: OnInvalid::Stop, runs, name, expect_rows, session })
 }
 
 fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {

@@ -13,7 +13,8 @@ use super::args::Cli;
 use crate::folder::Kept;
 
 /// Flags that belong to one session, or to the one who looks at it.
-const OF_A_SESSION: [&str; 16] = [
+const OF_A_SESSION: [&str; 17] = [
+    "jitter",
     "start_at",
     "stop_at",
     "retry_failed",

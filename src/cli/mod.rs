@@ -32,7 +32,7 @@ use clap::{CommandFactory, FromArgMatches};
 use args::{Cli, Command};
 use exit::Exit;
 
-use crate::folder::FolderError;
+use crate::folder::{FolderError, Taken};
 use crate::journal::JournalError;
 use crate::progress::aside;
 use crate::report::ReportError;
@@ -75,10 +75,11 @@ fn failed(error: &Failure) -> Exit {
             error.downcast_ref(),
             Some(JournalError::Write { .. } | JournalError::Gone { .. })
         );
-    match error.downcast_ref() {
-        Some(Alive { .. }) => Exit::Locked,
-        None if is_output => Exit::Output,
-        None => Exit::Usage,
+    let is_locked = error.is::<Alive>() || error.is::<Taken>();
+    match (is_locked, is_output) {
+        (true, _) => Exit::Locked,
+        (false, true) => Exit::Output,
+        (false, false) => Exit::Usage,
     }
 }
 

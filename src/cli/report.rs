@@ -30,7 +30,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// A run's id, or its beginning [default: the latest unfinished run, else the latest].
+    /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
     run: Option<String>,
     /// A report: .csv, .tsv or .jsonl, or - for CSV on standard output; repeatable.
     #[arg(short, long = "output", value_name = "FILE", required = true)]

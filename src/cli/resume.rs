@@ -33,16 +33,18 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
         super::hold_back();
     }
     logs::begin(args.looks.log_format, args.looks.verbose);
+    let all = super::settings::runs(args.state.clone(), &environment)?;
     let place = Place {
-        folder: runs::choose(
-            &super::settings::runs(args.state.clone(), &environment)?,
-            args.run.as_deref(),
-        )?,
+        folder: runs::choose(&all, args.run.as_deref())?,
         state_dir: args.state.state_dir.clone().map(OsString::from),
     };
     let folder = place.folder.clone();
     let _lock = session::lock(&folder)?;
     let run = Run::open(&folder)?;
+    let _name_lock = match run.about.name.as_ref().and_then(|name| name.parse().ok()) {
+        Some(name) => Some(session::lock_name(&all, &name)?),
+        None => None,
+    };
     let (args, matches) = with_kept(&run.kept, typed)?;
     let already = args.again.already_started.into();
     let before = Before::read(&run, &args, already)?;

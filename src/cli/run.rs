@@ -6,18 +6,19 @@ use std::path::Path;
 
 use clap::ArgMatches;
 use jiff::Timestamp;
+use thiserror::Error;
 
-use super::args::RunArgs;
+use super::args::{RowsExpected, RunArgs};
 use super::ending::{Place, Told};
 use super::exit::Exit;
 use super::files::{self, Beside, Source as From};
 use super::plan::{self, Plan, Rows};
 use super::session::{self, Work};
-use super::settings::{Input, Look, RunSettings, Settings, Voice};
+use super::settings::{Input, Look, RunSettings, Settings, SettingsError, Voice};
 use super::{Failure, check, kept, logs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
-use crate::folder::{Birth, Kept, Lock};
+use crate::folder::{Birth, Kept, Lock, Name, Runs};
 use crate::input::{InputError, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::pipeline::{Ended, Keeping, PlannedRows};
@@ -58,8 +59,13 @@ pub fn launch(
     kept: &Kept,
     state_dir: Option<OsString>,
 ) -> Result<(Ended, Told), Failure> {
-    let RunSettings { input, on_invalid, runs, session: mut settings } = settings;
+    let RunSettings { input, on_invalid, runs, name, expect_rows, session: mut settings } =
+        settings;
     let runtime = session::runtime()?;
+    let _name_lock = match &name {
+        Some((name, runs)) => Some(session::lock_name(runs, name)?),
+        None => None,
+    };
     session::warn(&settings);
     let id = RunId::new(Timestamp::now(), fastrand::u32(..));
     let birth = match &runs {
@@ -70,6 +76,7 @@ pub fn launch(
         }
     };
     let read = files::read(&input, on_invalid, birth.as_ref())?;
+    check_rows(expect_rows, &read.from)?;
     let credentials = settings.credentials.read()?;
     let plan = plan_of(&settings, &credentials, &read.from);
     plan.check_fit()?;
@@ -78,7 +85,10 @@ pub fn launch(
     let zone = session::zone_name();
     if let Some(birth) = &birth {
         kept.write(birth.folder())?;
-        Journal::create(&birth.folder().journal(), &about(&input, &read, &id, &zone))?;
+        Journal::create(
+            &birth.folder().journal(),
+            &about(&input, &read, (&id, name.as_ref()), &zone),
+        )?;
     }
     let reports = open_reports(&settings, &input, birth.as_ref(), &read.opened.columns, &zone)?;
     let told_reports = match (&birth, settings.outputs.is_empty()) {
@@ -111,9 +121,15 @@ pub fn launch(
 }
 
 /// What a new run is.
-fn about(input: &Input, read: &files::InputRead, id: &RunId, zone: &str) -> About {
+fn about(
+    input: &Input,
+    read: &files::InputRead,
+    (id, name): (&RunId, Option<&(Name, Runs)>),
+    zone: &str,
+) -> About {
     About {
         id: id.clone(),
+        name: name.map(|(name, _)| name.to_string()),
         input_name: input.name(),
         input_format: input.format().to_string(),
         source: match read.from {
@@ -189,11 +205,31 @@ fn plan_of<'a>(settings: &'a Settings, credentials: &Credentials, from: &'a From
     }
 }
 
+/// An export that came out empty or too small starts nothing.
+fn check_rows(expected: Option<RowsExpected>, from: &From) -> Result<(), Failure> {
+    match (expected, from.rows()) {
+        (Some(expected), Some(rows)) if !expected.holds(rows) => {
+            Err(UnexpectedRows { rows, expected }.into())
+        }
+        (Some(_), None) => Err(SettingsError::ExpectOfStdin.into()),
+        (None, _) | (Some(_), Some(_)) => Ok(()),
+    }
+}
+
+#[derive(Debug, Error)]
+#[error("the input has {rows} rows, and --expect-rows says {expected}; nothing was started")]
+struct UnexpectedRows {
+    rows: u64,
+    expected: RowsExpected,
+}
+
 /// Tells what a run would do, and sends nothing. A stream is read to its end.
 fn dry_run(settings: &RunSettings, matches: &ArgMatches) -> Result<Exit, Failure> {
-    let RunSettings { input, on_invalid, runs: _, session: settings } = settings;
+    let RunSettings { input, on_invalid, runs: _, name: _, expect_rows, session: settings } =
+        settings;
     session::warn(settings);
     let from = From::read_through(input, *on_invalid)?;
+    check_rows(*expect_rows, &from)?;
     let credentials = settings.credentials.read()?;
     let client = Client::new(settings.target.clone(), credentials.clone(), &settings.reach, 1)?;
     let request = match &from {

@@ -15,7 +15,7 @@ use super::args::{StateArgs, duration};
 use super::exit::Exit;
 use super::plan::roughly;
 use super::{Failure, tell};
-use crate::folder::{Folder, FolderError, Lock, Runs};
+use crate::folder::{Folder, FolderError, Lock, Name, Runs};
 use crate::journal::{About, FINISHED, InputState, Journal, JournalError, Session};
 use crate::request_id::RunId;
 
@@ -46,7 +46,7 @@ enum What {
     List,
     /// One run, with its sessions.
     Show {
-        /// A run's id, or its beginning [default: the latest unfinished run, else the latest].
+        /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
         run: Option<String>,
     },
     /// Remove runs, but never one that is alive.
@@ -85,10 +85,17 @@ enum Form {
 /// The run that is meant: the one that was named, else the latest that is not
 /// finished, else the latest; then it is said which.
 pub fn choose(runs: &Runs, named: Option<&str>) -> Result<Folder, Failure> {
+    let mut all = runs.all()?;
     if let Some(named) = named {
-        return Ok(runs.find(named)?);
+        match runs.find(named) {
+            Err(FolderError::Unknown { .. }) if named.parse::<Name>().is_ok() => {}
+            found => return Ok(found?),
+        }
+        all.retain(|folder| name_of(folder).as_deref() == Some(named));
+        if all.is_empty() {
+            return Ok(runs.find(named)?);
+        }
     }
-    let all = runs.all()?;
     let unfinished = all.iter().rev().find(|folder| !State::of(folder).is_over());
     let chosen = unfinished.or(all.last()).ok_or(NoRun { path: runs.path().to_owned() })?;
     tell(&format_args!(
@@ -100,6 +107,11 @@ pub fn choose(runs: &Runs, named: Option<&str>) -> Result<Folder, Failure> {
         }
     ));
     Ok(chosen.clone())
+}
+
+/// What people call the run in `folder`.
+fn name_of(folder: &Folder) -> Option<String> {
+    Journal::open(&folder.journal()).and_then(|journal| journal.about()).ok()?.name
 }
 
 #[derive(Debug, Error)]
@@ -223,6 +235,7 @@ impl Told {
         let about = self.about.as_ref();
         json!({
             "run": self.id.as_str(),
+            "name": about.and_then(|about| about.name.as_ref()),
             "folder": self.folder.display().to_string(),
             "state": self.state.word(),
             "pid": match self.state { State::Running(pid) => pid, _ => None },
@@ -265,9 +278,11 @@ fn list(runs: &Runs, form: Form) -> Result<Exit, Failure> {
     }
     writeln!(stdout, "{:<21}  {:<11}  {:>10}  ROWS", "RUN", "STATE", "AGE")?;
     for told in all {
+        let name = told.about.as_ref().and_then(|about| about.name.as_deref());
+        let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
         let age = told.age().map(roughly).unwrap_or_default();
         let (id, state, rows) = (told.id.as_str(), told.state.word(), told.outcomes());
-        writeln!(stdout, "{id:<21}  {state:<11}  {age:>10}  {rows}")?;
+        writeln!(stdout, "{id:<21}  {state:<11}  {age:>10}  {rows}{name}")?;
     }
     Ok(Exit::Good)
 }
@@ -284,6 +299,9 @@ fn show(folder: &Folder, form: Form) -> Result<Exit, Failure> {
         return Ok(Exit::Good);
     }
     writeln!(stdout, "run {}\n  folder  {}", told.id, told.folder.display())?;
+    if let Some(name) = told.about.as_ref().and_then(|about| about.name.as_ref()) {
+        writeln!(stdout, "  name    {name}")?;
+    }
     let state = match &told.state {
         State::Running(Some(pid)) => format!("running, process {pid}"),
         State::Stopped(why) => format!("stopped: {why}"),

@@ -19,7 +19,7 @@ use super::tell;
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
 use crate::budget::Base;
-use crate::folder::{Folder, Holder, Lock};
+use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
 use crate::journal::FINISHED;
 use crate::pipeline::{Clock, Ended, Keeping, Pipeline, PlannedRows, Source, Times};
 use crate::progress::Progress;
@@ -200,6 +200,15 @@ pub fn lock(folder: &Folder) -> Result<Lock, Failure> {
         Ok(Ok(lock)) => Ok(lock),
         Ok(Err(holder)) => Err(Alive { id: folder.id.clone(), holder }.into()),
         Err(source) => Err(LockError { path, source }.into()),
+    }
+}
+
+/// Takes the lock of a name, unless a run of that name is alive.
+pub fn lock_name(runs: &Runs, name: &Name) -> Result<NameLock, Failure> {
+    match NameLock::take(runs, name, Timestamp::now()) {
+        Ok(Ok(lock)) => Ok(lock),
+        Ok(Err(taken)) => Err(taken.into()),
+        Err(source) => Err(LockError { path: runs.path().with_file_name("names"), source }.into()),
     }
 }
 

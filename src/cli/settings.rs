@@ -12,9 +12,9 @@ use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use super::args::{
-    AgainArgs, AlreadyStartedArg, CertaintyArgs, GateArgs, InputArgs, LookArgs, LooksArgs,
-    MuchArgs, OnInvalid, OutputArgs, ProgressArg, ResumeArgs, RunArgs, ServerArgs, StateArgs,
-    WindowArgs,
+    AgainArgs, AlreadyStartedArg, CertaintyArgs, CronArgs, GateArgs, InputArgs, LookArgs,
+    LooksArgs, MuchArgs, OnInvalid, OutputArgs, ProgressArg, ResumeArgs, RowsExpected, RunArgs,
+    ServerArgs, StateArgs, WindowArgs,
 };
 use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
@@ -24,7 +24,7 @@ use crate::api::gateway::Gateway;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
 use crate::budget::Base;
-use crate::folder::Runs;
+use crate::folder::{Name, Runs};
 use crate::gates::Limits;
 use crate::input;
 use crate::pipeline::{Certainty, Lookup};
@@ -71,6 +71,10 @@ pub struct RunSettings {
     pub on_invalid: OnInvalid,
     /// Where the run is kept, if it is.
     pub runs: Option<Runs>,
+    /// What people call it, and where the lock of that name is.
+    pub name: Option<(Name, Runs)>,
+    /// How many rows it must have.
+    pub expect_rows: Option<RowsExpected>,
     /// The settings of its first session.
     pub session: Settings,
 }
@@ -148,8 +152,9 @@ impl Timing {
         Self { window, zone, cutoff: Duration::ZERO, misfit: Misfit::Told }
     }
 
-    fn new(args: WindowArgs, now: Timestamp) -> Result<Self, SettingsError> {
-        let WindowArgs { start_at, stop_at, window, tz, cutoff, require_fit } = args;
+    /// `share` of the jitter, from 0 to 1, is waited for.
+    fn new(args: WindowArgs, now: Timestamp, share: f64) -> Result<Self, SettingsError> {
+        let WindowArgs { start_at, stop_at, window, tz, cutoff, require_fit, jitter } = args;
         let zone = tz.unwrap_or_else(TimeZone::system);
         let asked = window.map_or(Asked::Between(start_at, stop_at), Asked::Daily);
         let window = asked.at(now, &zone).map_err(|error| {
@@ -157,6 +162,13 @@ impl Timing {
             SettingsError::Window { flag, error }
         })?;
         let misfit = if require_fit { Misfit::Refused } else { Misfit::Told };
+        let window = match jitter {
+            None => window,
+            Some(most) => {
+                let start = window.start.unwrap_or(now).checked_add(most.mul_f64(share));
+                Window { start: start.ok(), ..window }
+            }
+        };
         Ok(Self { window, zone, cutoff: cutoff.unwrap_or_default(), misfit })
     }
 
@@ -259,10 +271,12 @@ impl RunSettings {
             again,
             certainty,
             window,
+            cron,
             looks,
             state,
             no_journal,
         } = args;
+        let CronArgs { name, expect_rows } = cron;
         let InputArgs { input, format, on_invalid } = input;
         let parts = Parts { much, look, output, server, gates, again, certainty, window, looks };
         let session = Settings::new(parts, environment)?;
@@ -270,12 +284,16 @@ impl RunSettings {
         if needs_output && session.look == Look::None {
             return Err(SettingsError::NoOutput);
         }
-        Ok(Self {
-            input: input_settings(input, format)?,
-            on_invalid,
-            runs: if no_journal { None } else { Some(runs(state, environment)?) },
-            session,
-        })
+        let input = input_settings(input, format)?;
+        if expect_rows.is_some() && matches!(input, Input::Stdin(_)) {
+            return Err(SettingsError::ExpectOfStdin);
+        }
+        let name = match name {
+            Some(name) => Some((name, runs(state.clone(), environment)?)),
+            None => None,
+        };
+        let runs = if no_journal { None } else { Some(runs(state, environment)?) };
+        Ok(Self { input, on_invalid, runs, name, expect_rows, session })
     }
 }
 
@@ -358,7 +376,7 @@ impl Settings {
         } = again;
         Ok(Self {
             limit,
-            timing: Timing::new(window, Timestamp::now())?,
+            timing: Timing::new(window, Timestamp::now(), fastrand::f64())?,
             certainty: Certainty {
                 confirm,
                 lookup: if lookup { Lookup::Links } else { Lookup::Nothing },
@@ -530,6 +548,9 @@ pub enum SettingsError {
     /// No place for a report.
     #[error("with --no-journal there is no run's folder for a report; name one with -o FILE")]
     NoOutput,
+    /// A stream cannot be counted before.
+    #[error("--expect-rows needs a file: standard input cannot be counted before it is launched")]
+    ExpectOfStdin,
     /// No place for the run.
     #[error("no place to keep the run in: set HOME, or name one with --state-dir")]
     NoState,

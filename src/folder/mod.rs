@@ -7,6 +7,7 @@
 mod birth;
 mod copy;
 mod lock;
+mod name;
 mod settings;
 
 use std::fs::{self, File};
@@ -20,6 +21,7 @@ use crate::request_id::RunId;
 pub use birth::Birth;
 pub use copy::{Contents, Tee, TeeState, check_copy, copy_file};
 pub use lock::{Holder, Lock};
+pub use name::{Name, NameError, NameLock, Taken};
 pub use settings::Kept;
 
 /// The name of the journal in a run's folder.

@@ -95,6 +95,7 @@ impl Risk {
     }
 
     /// The row has failed. Whether that was one too many.
+    #[must_use]
     pub fn failed(mut self) -> Option<UsedUp> {
         let gates = self.0.take()?;
         let used_up = gates.state().ledger.failed();

@@ -32,6 +32,8 @@ const VERSION: i64 = 1;
 pub struct About {
     /// Its name.
     pub id: RunId,
+    /// What people call it.
+    pub name: Option<String>,
     /// Its input, as it was named.
     pub input_name: String,
     /// How that is written.
@@ -149,12 +151,23 @@ impl Journal {
             connection.pragma_update(None, "application_id", APPLICATION)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch(include_str!("schema.sql"))?;
-            let About { id, input_name, input_format, source, columns, zone, rows, copy, input } =
-                about;
+            let About {
+                id,
+                name,
+                input_name,
+                input_format,
+                source,
+                columns,
+                zone,
+                rows,
+                copy,
+                input,
+            } = about;
             connection.execute(
-                "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 params![
                     id.as_str(),
+                    name,
                     env!("CARGO_PKG_VERSION"),
                     input_name,
                     input_format,
@@ -222,7 +235,7 @@ impl Journal {
     /// Where the journal is damaged.
     pub fn about(&self) -> Result<About, JournalError> {
         let sql = "SELECT id, input_name, input_format, columns, zone, rows, input_bytes, \
-                   input_sha256, input_ended, input_source FROM run";
+                   input_sha256, input_ended, input_source, name FROM run";
         let about = self.connection.query_row(sql, [], |row| {
             let (id, columns): (String, String) = (row.get(0)?, row.get(3)?);
             let (bytes, sha256): (Option<i64>, Option<String>) = (row.get(6)?, row.get(7)?);
@@ -231,6 +244,7 @@ impl Journal {
             let source: String = row.get(9)?;
             Ok(About {
                 id: RunId::parse(&id).ok_or(rusqlite::Error::InvalidQuery)?,
+                name: row.get(10)?,
                 input_name: row.get(1)?,
                 input_format: row.get(2)?,
                 source: match source.as_str() {

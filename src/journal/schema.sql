@@ -4,6 +4,7 @@
 -- What the run is; one row.
 CREATE TABLE run (
     id           TEXT NOT NULL,
+    name         TEXT,             -- what --name said
     program      TEXT NOT NULL,    -- the version of bk-launch that began it
     input_name   TEXT NOT NULL,    -- as it was named on the command line
     input_format TEXT NOT NULL,    -- csv, tsv or jsonl

@@ -14,6 +14,7 @@ mod bad_input;
 mod budget;
 mod confirm;
 mod credentials;
+mod cron;
 mod demo;
 mod draining;
 mod fairness;
