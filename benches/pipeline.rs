@@ -5,6 +5,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bk_launch::api::credentials::{Credentials, User};
@@ -14,7 +15,7 @@ use bk_launch::api::{Client, Identity, Reach};
 use bk_launch::gates::Limits;
 use bk_launch::input::{Format, open_stream};
 use bk_launch::mock::{Behaviour, Memory, Mock};
-use bk_launch::pipeline::{Certainty, Clock, Lookup, Pipeline, Source, Times};
+use bk_launch::pipeline::{Certainty, Clock, Lookup, Pipeline, Source, Staged, Times};
 use bk_launch::progress::{Look, Progress};
 use bk_launch::rate::Rate;
 use bk_launch::record::AlreadyStarted;
@@ -71,6 +72,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         outage_patience: Duration::from_mins(15),
         certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
         times: Times::default(),
+        staged: Staged { ends: Vec::new(), pause: None, tell: Arc::new(|_| {}), ask: None },
         already_started: AlreadyStarted::Ok,
         keeping: None,
         progress: Progress::begin(Look::None, None, Rate::Unlimited, Instant::now()),

@@ -104,7 +104,9 @@ impl Ledger {
         }
     }
 
-    fn tolerated(&self) -> Option<u64> {
+    /// How many failures are tolerated at present.
+    #[must_use]
+    pub fn tolerated(&self) -> Option<u64> {
         Some(match self.budget? {
             (Budget::Rows(rows), _) => rows,
             (Budget::Share(share), base) => {

@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! floor 0 words  task row answer record request_id rate secret formula
-//! floor 1 rules  retry confirm resume window budget stats
+//! floor 1 rules  retry confirm resume window budget stages stats
 //! floor 2 edges  input api gates shutdown journal folder report progress mock
 //! floor 3 flows  pipeline
 //! floor 4 face   cli
@@ -50,6 +50,7 @@ pub mod retry;
 pub mod row;
 pub mod secret;
 pub mod shutdown;
+pub mod stages;
 pub mod stats;
 pub mod task;
 pub mod window;

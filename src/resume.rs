@@ -16,9 +16,22 @@ use crate::task::Task;
 #[derive(Debug)]
 pub enum Planned {
     /// It can be launched; earlier sessions left this behind.
-    Launch(Row, Task, Prior),
+    Launch(Launch),
     /// It is never sent.
     Unsent(Row, Outcome),
+}
+
+/// A row that can be launched.
+#[derive(Debug)]
+pub struct Launch {
+    /// The row.
+    pub row: Row,
+    /// Its task.
+    pub task: Task,
+    /// What earlier sessions left behind of it.
+    pub prior: Prior,
+    /// Its position in the input, from 1, counted over all rows.
+    pub position: u64,
 }
 
 /// What earlier sessions left behind of rows that they did not settle, by line.
@@ -34,11 +47,13 @@ pub fn plan<E>(
     mut doubts: Doubts,
 ) -> impl Iterator<Item = Result<Planned, E>> {
     let mut seen = Seen::with_room_for(expected);
+    let mut position = 0;
     rows.filter_map(move |row| {
         let row = match row {
             Ok(row) => row,
             Err(error) => return Some(Err(error)),
         };
+        position += 1;
         let is_new = row.task.as_ref().is_ok_and(|task| seen.is_new(task));
         if settled.contains(row.line) {
             return None;
@@ -48,7 +63,7 @@ pub fn plan<E>(
             Ok(_) if !is_new => Planned::Unsent(row, Outcome::Duplicate),
             Ok(task) => {
                 let prior = doubts.remove(&row.line).unwrap_or_default();
-                Planned::Launch(row, task, prior)
+                Planned::Launch(Launch { row, task, prior, position })
             }
         }))
     })
@@ -244,7 +259,9 @@ mod tests {
 
     fn shown(planned: &[Planned]) -> Vec<String> {
         let show = |planned: &Planned| match planned {
-            Planned::Launch(row, _, prior) => format!("{}: {}", row.line, prior.doubt.as_str()),
+            Planned::Launch(launch) => {
+                format!("{}: {}", launch.row.line, launch.prior.doubt.as_str())
+            }
             Planned::Unsent(row, outcome) => format!("{}: {outcome}", row.line),
         };
         planned.iter().map(show).collect()
@@ -261,6 +278,20 @@ mod tests {
         let doubts = [(5, prior(Doubt::Accepted))].into();
         let planned = planned(&ids, &settled, doubts);
         assert_eq!(shown(&planned), ["2: none", "4: duplicate", "5: accepted", "6: duplicate"]);
+    }
+
+    #[test]
+    fn positions_are_those_of_the_input() {
+        let ids = [Some(7), None, Some(7), Some(8), Some(9)];
+        let settled: Lines = [1].into_iter().collect();
+        let positions: Vec<_> = planned(&ids, &settled, Doubts::new())
+            .iter()
+            .filter_map(|planned| match planned {
+                Planned::Launch(launch) => Some(launch.position),
+                Planned::Unsent(..) => None,
+            })
+            .collect();
+        assert_eq!(positions, [4, 5]);
     }
 
     #[test]
@@ -363,7 +394,7 @@ mod tests {
         fn work(&mut self, ids: &[Option<u64>], session: &Session) {
             let fresh = planned(ids, &self.settled, Doubts::new());
             let launchable = fresh.iter().filter_map(|planned| match planned {
-                Planned::Launch(row, ..) => Some(row.line),
+                Planned::Launch(launch) => Some(launch.row.line),
                 Planned::Unsent(..) => None,
             });
             let doubts = doubts(std::mem::take(&mut self.last), &self.settled, launchable);
@@ -384,7 +415,8 @@ mod tests {
                 match does % 3 {
                     0 if open.len() < session.lookahead && left > 0 => match plan.next() {
                         Some(Planned::Unsent(row, _)) => self.settle(row.line),
-                        Some(Planned::Launch(row, _, prior)) => {
+                        Some(Planned::Launch(launch)) => {
+                            let Launch { row, prior, .. } = launch;
                             assert!(!self.settled.contains(row.line), "handed out again");
                             left -= 1;
                             launched += 1;

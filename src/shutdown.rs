@@ -44,6 +44,8 @@ pub enum Cause {
     Output,
     /// The window closed.
     Window,
+    /// Whoever was asked does not want the next stage.
+    Declined,
     /// Too many rows failed.
     Budget(UsedUp),
 }

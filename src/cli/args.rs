@@ -21,6 +21,7 @@ use crate::budget::Budget;
 use crate::folder::Name;
 use crate::rate::Rate;
 use crate::retry::Backoff;
+use crate::stages::Stages;
 use crate::window::{Daily, When};
 
 /// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
@@ -112,6 +113,9 @@ pub struct RunArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
+    /// In which stages.
+    #[command(flatten)]
+    pub stages: StageArgs,
     /// How it is started by a timer.
     #[command(flatten)]
     pub cron: CronArgs,
@@ -173,6 +177,9 @@ pub struct ResumeArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
+    /// In which stages.
+    #[command(flatten)]
+    pub stages: StageArgs,
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
@@ -240,6 +247,22 @@ pub struct WindowArgs {
     /// Wait a while before the first request, drawn at random up to TIME.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub jitter: Option<Duration>,
+}
+
+/// In which stages a launch goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stages")]
+pub struct StageArgs {
+    /// Where stages end, in rows of the input or shares of them; each is settled before the next
+    /// begins.
+    #[arg(long, value_name = "1,10%,100%")]
+    pub stages: Option<Stages>,
+    /// Wait so long between two stages.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "stages")]
+    pub stage_pause: Option<Duration>,
+    /// Ask on the terminal before each further stage; any answer but yes stops the run, exit 3.
+    #[arg(long, requires = "stages")]
+    pub stage_ask: bool,
 }
 
 /// How a run is started by a timer.

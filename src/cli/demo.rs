@@ -10,7 +10,7 @@ use super::credentials::{Files, Origin};
 use super::ending;
 use super::exit::Exit;
 use super::logs::LogFormat;
-use super::settings::{Input, Look, RunSettings, Settings, SummaryForm, Timing, Voice};
+use super::settings::{Input, Look, RunSettings, Settings, Staging, SummaryForm, Timing, Voice};
 use super::{Failure, run};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
@@ -95,6 +95,7 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
         limit: None,
         certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
         timing: Timing::always(),
+        staging: Staging::default(),
         look: Look::None,
         legacy_get: LegacyGet::Forbidden,
         outputs: vec![report.to_owned()],

@@ -88,6 +88,7 @@ pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Optio
         Some(Cause::Output) => "an output failed".into(),
         Some(Cause::Window) => "the window closed".into(),
         Some(Cause::Budget(_)) => "failure budget".into(),
+        Some(Cause::Declined) => "declined".into(),
         None => match input {
             InputEnd::Failed(_) => "the input failed".into(),
             _ => "limit".into(),
@@ -277,6 +278,7 @@ fn why(cause: &Cause, target: &str) -> String {
         Cause::Question { class, message } => question(*class, message),
         Cause::Output => "the journal or a report could not be written".into(),
         Cause::Window => "the window closed".into(),
+        Cause::Declined => "the next stage was declined".into(),
         Cause::Budget(UsedUp { failures, tolerated }) => format!(
             "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"
         ),

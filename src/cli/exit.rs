@@ -58,7 +58,8 @@ impl Exit {
                 Cause::Answer { .. }
                 | Cause::Question { .. }
                 | Cause::Outage { .. }
-                | Cause::Budget(_),
+                | Cause::Budget(_)
+                | Cause::Declined,
             ) if incomplete => Self::Stopped,
             Some(Cause::Window) if incomplete => Self::WindowClosed,
             _ if ended.summary.bad() > 0 || is_part => Self::Bad,

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::settings::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
+use crate::budget::{Base, Budget, Ledger};
 use crate::input::Checked;
 use crate::pipeline::Certainty;
 use crate::rate::Rate;
@@ -75,6 +76,10 @@ pub struct Plan<'a> {
     pub certainty: Certainty,
     /// When.
     pub timing: &'a Timing,
+    /// The positions of the input at which stages end.
+    pub stages: Vec<u64>,
+    /// How many rows may fail.
+    pub budget: Option<(Budget, Base)>,
 }
 
 /// A launch does not fit into its window, and was to be started only if it does.
@@ -138,6 +143,36 @@ impl Plan<'_> {
         Err(DoesNotFit { told })
     }
 
+    /// `1 to 1, 2 to 10, 11 to 100`
+    fn told_stages(&self) -> String {
+        let begins = std::iter::once(0).chain(self.stages.iter().copied());
+        let stages = begins.zip(&self.stages).map(|(before, end)| match end {
+            &u64::MAX => format!("{} to the end", before + 1),
+            end => format!("{} to {end}", before + 1),
+        });
+        stages.collect::<Vec<_>>().join(", ")
+    }
+
+    /// How many rows may fail, in each stage where that differs.
+    fn told_budget(&self) -> Option<String> {
+        let (budget, _) = self.budget?;
+        let all = match self.rows {
+            Rows::Known(checked) => Some(checked.rows),
+            Rows::Left(left) => Some(left.all),
+            Rows::Unknown => None,
+        };
+        let tolerated = |base| Ledger::new(Some((budget, base))).tolerated().unwrap_or_default();
+        Some(match (all, self.stages.as_slice()) {
+            (None, _) => format!("{} tolerated, of at least 20 rows", tolerated(Base::Settled)),
+            (Some(rows), []) => format!("{} tolerated", tolerated(Base::Rows(rows))),
+            (Some(_), ends) => {
+                let each: Vec<_> =
+                    ends.iter().map(|end| tolerated(Base::Rows(*end)).to_string()).collect();
+                format!("{} tolerated, up to the end of each stage", each.join(", "))
+            }
+        })
+    }
+
     /// The window, and whether the launch fits into it.
     fn window(&self) -> String {
         let timing = self.timing;
@@ -197,6 +232,12 @@ impl Plan<'_> {
             if self.businesses().len() > TOLD {
                 let _ = write!(page, "\n  and {} more businesses", self.businesses().len() - TOLD);
             }
+        }
+        if !self.stages.is_empty() {
+            let _ = write!(page, "\n\nstages, by rows of the input: {}", self.told_stages());
+        }
+        if let Some(budget) = self.told_budget() {
+            let _ = write!(page, "\n\nfailures: {budget}");
         }
         let _ = write!(page, "\n\nsettings:\n{settings}");
         if let Some(request) = request {
@@ -322,6 +363,8 @@ mod tests {
                 rate_per_biz: per_biz.parse().unwrap(),
                 certainty: Certainty { confirm, lookup: Lookup::Nothing },
                 timing: &timing,
+                stages: Vec::new(),
+                budget: None,
             };
             let expected = match expected {
                 Ok(seconds) => Forecast::Fits(at(seconds)),
@@ -354,6 +397,8 @@ mod tests {
             rate_per_biz: Rate::Unlimited,
             certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
             timing: &timing,
+            stages: Vec::new(),
+            budget: None,
         };
         assert_eq!(
             plan.to_string(),

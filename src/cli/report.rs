@@ -158,8 +158,8 @@ impl Unsettled {
         if self.next.is_none() {
             self.next = match self.rows.next().transpose()? {
                 None => return Ok(None),
-                Some(Planned::Launch(row, _, prior)) => {
-                    Some(left_open(row, prior, Resumable::FromJournal))
+                Some(Planned::Launch(launch)) => {
+                    Some(left_open(launch.row, launch.prior, Resumable::FromJournal))
                 }
                 // It will be passed over when the run goes on.
                 Some(Planned::Unsent(row, outcome)) => {

@@ -133,7 +133,8 @@ impl Before {
         for planned in resume::plan(rows, run.about.rows, settled.clone(), Doubts::new()) {
             match planned? {
                 Planned::Unsent(..) => left.unsent += 1,
-                Planned::Launch(row, task, _) => {
+                Planned::Launch(launch) => {
+                    let resume::Launch { row, task, .. } = launch;
                     *left.businesses.entry(task.business).or_default() += 1;
                     left.first.get_or_insert(task);
                     if open.len() < may_be_open && !then.contains(row.line) {
@@ -269,7 +270,7 @@ impl Resume {
                 InputState::Ended => Source::File,
                 InputState::Incomplete => Source::PartOfStream,
             },
-            all: Some(before.left.all),
+            all: run.about.rows.or(Some(before.left.all)),
             keeping: Some(Keeping { journal: run.journal, copied: None }),
             reports,
         };
@@ -300,6 +301,8 @@ impl Resume {
             rate_per_biz: self.settings.limits.rate_per_biz,
             certainty: self.settings.certainty,
             timing: &self.settings.timing,
+            stages: self.settings.staging.ends(self.run.about.rows).unwrap_or_default(),
+            budget: self.settings.limits.budget,
         }
     }
 

@@ -53,6 +53,9 @@ pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     session::finish(ended, &told, summary)
 }
 
+/// So many rows are better launched in stages.
+const MANY: u64 = 100;
+
 /// Launches what `settings` say, from the check of the input to the last record.
 pub fn launch(
     settings: RunSettings,
@@ -77,6 +80,7 @@ pub fn launch(
     };
     let read = files::read(&input, on_invalid, birth.as_ref())?;
     check_rows(expect_rows, &read.from)?;
+    settings.staging.ends(read.from.rows())?;
     let credentials = settings.credentials.read()?;
     let plan = plan_of(&settings, &credentials, &read.from);
     plan.check_fit()?;
@@ -100,6 +104,9 @@ pub fn launch(
     let (all, source) = (read.from.rows(), read.from.kind());
     let begun = begin(birth, &settings)?;
     tell(&line);
+    if settings.staging.stages.is_none() && expected.is_some_and(|rows| rows >= MANY) {
+        tell(&"hint: --stages 1,10%,100% launches one row, then a tenth, and then the rest");
+    }
     let keeping = begun.map(|(place, journal, lock)| {
         told.place = Some(Place { state_dir, ..place });
         tell(&told.place.as_ref().map(Place::where_it_is).unwrap_or_default());
@@ -202,6 +209,8 @@ fn plan_of<'a>(settings: &'a Settings, credentials: &Credentials, from: &'a From
         rate_per_biz: settings.limits.rate_per_biz,
         certainty: settings.certainty,
         timing: &settings.timing,
+        stages: settings.staging.ends(from.rows()).unwrap_or_default(),
+        budget: settings.limits.budget,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,15 +15,18 @@ use super::Failure;
 use super::credentials::Origin;
 use super::ending::{self, Told};
 use super::exit::Exit;
-use super::settings::{Settings, SummaryForm, Timing};
-use super::tell;
+use super::plan::roughly;
+use super::settings::{Asking, Settings, Staging, SummaryForm, Timing};
+use super::{tell, terminal};
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
 use crate::budget::Base;
 use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
 use crate::journal::FINISHED;
-use crate::pipeline::{Clock, Ended, Keeping, Pipeline, PlannedRows, Source, Times};
-use crate::progress::Progress;
+use crate::pipeline::{
+    Clock, Ended, Go, Keeping, Passage, Pipeline, PlannedRows, Source, Staged, Times,
+};
+use crate::progress::{Progress, aside};
 use crate::report::Open;
 use crate::request_id::RunId;
 use crate::shutdown::{Cause, Shutdown};
@@ -107,6 +111,7 @@ pub fn launch(
         outage_patience: settings.outage_patience,
         certainty: settings.certainty,
         times,
+        staged: staged(&settings.staging, work.all)?,
         already_started: settings.already_started,
         progress: Progress::begin(settings.progress, work.all, settings.limits.rate, begin)
             .until(times.last_row),
@@ -135,6 +140,36 @@ fn times(timing: &Timing, clock: Clock) -> Times {
         last_row: timing.last_row().map(at),
         stop: timing.window.stop.map(at),
     }
+}
+
+/// The stages of a launch, and who is told and asked between them.
+fn staged(staging: &Staging, rows: Option<u64>) -> Result<Staged, Failure> {
+    let pause = staging.pause;
+    let next = |passage: &Passage| match passage.to {
+        u64::MAX => format!("next is all from row {} on", passage.from),
+        to => format!("next are rows {} to {to} of the input", passage.from),
+    };
+    let say = move |passage: &Passage| {
+        let Passage { done, all, .. } = passage;
+        let wait = pause.map(|pause| format!(", in {}", roughly(pause))).unwrap_or_default();
+        tell(&format_args!("stage {done} of {all} is settled; {}{wait}", next(passage)));
+    };
+    let ask = move |passage: &Passage| {
+        let question = format!("{}: go on?", next(passage));
+        match aside(|| terminal::ask(&question)) {
+            Ok(terminal::Answer::Yes) => Go::On,
+            Ok(terminal::Answer::No) | Err(_) => Go::No,
+        }
+    };
+    Ok(Staged {
+        ends: staging.ends(rows)?,
+        pause,
+        tell: Arc::new(say),
+        ask: match staging.asking {
+            Asking::Nobody => None,
+            Asking::Terminal => Some(Arc::new(ask)),
+        },
+    })
 }
 
 /// Where the window of a run has no room for any row, says so.

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::args::{
     AgainArgs, AlreadyStartedArg, CertaintyArgs, CronArgs, GateArgs, InputArgs, LookArgs,
     LooksArgs, MuchArgs, OnInvalid, OutputArgs, ProgressArg, ResumeArgs, RowsExpected, RunArgs,
-    ServerArgs, StateArgs, WindowArgs,
+    ServerArgs, StageArgs, StateArgs, WindowArgs,
 };
 use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
@@ -32,6 +32,7 @@ use crate::progress;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
 use crate::retry::Policy;
+use crate::stages::Stages;
 use crate::window::{Asked, Window, WindowError};
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
@@ -95,6 +96,8 @@ pub struct Settings {
     pub certainty: Certainty,
     /// When requests may leave.
     pub timing: Timing,
+    /// In which stages.
+    pub staging: Staging,
     /// How the summary is told.
     pub summary: SummaryForm,
     /// The server.
@@ -193,6 +196,53 @@ impl Timing {
     }
 }
 
+/// In which stages a launch goes.
+#[derive(Clone, Debug, Default)]
+pub struct Staging {
+    /// Where they end.
+    pub stages: Option<Stages>,
+    /// How long to wait between two.
+    pub pause: Option<Duration>,
+    /// Whether somebody is asked before each further one.
+    pub asking: Asking,
+}
+
+/// Whether somebody is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asking {
+    /// Nobody is.
+    #[default]
+    Nobody,
+    /// Whoever sits at the terminal.
+    Terminal,
+}
+
+impl Staging {
+    fn new(args: StageArgs) -> Result<Self, SettingsError> {
+        let StageArgs { stages, stage_pause, stage_ask } = args;
+        let asking = if stage_ask { Asking::Terminal } else { Asking::Nobody };
+        if asking == Asking::Terminal && super::terminal::open().is_err() {
+            return Err(SettingsError::NobodyToAsk);
+        }
+        Ok(Self { stages, pause: stage_pause, asking })
+    }
+
+    /// Where the stages end, in an input of so many rows, if it is known how many.
+    ///
+    /// # Errors
+    ///
+    /// Where that must be known and is not.
+    pub fn ends(&self, rows: Option<u64>) -> Result<Vec<u64>, SettingsError> {
+        match &self.stages {
+            None => Ok(Vec::new()),
+            Some(stages) if stages.need_rows() && rows.is_none() => {
+                Err(SettingsError::SharesOfStdin)
+            }
+            Some(stages) => Ok(stages.ends(rows)),
+        }
+    }
+}
+
 /// Whether people are told things at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
@@ -271,6 +321,7 @@ impl RunSettings {
             again,
             certainty,
             window,
+            stages,
             cron,
             looks,
             state,
@@ -278,7 +329,8 @@ impl RunSettings {
         } = args;
         let CronArgs { name, expect_rows } = cron;
         let InputArgs { input, format, on_invalid } = input;
-        let parts = Parts { much, look, output, server, gates, again, certainty, window, looks };
+        let parts =
+            Parts { much, look, output, server, gates, again, certainty, window, stages, looks };
         let session = Settings::new(parts, environment)?;
         let needs_output = no_journal && session.outputs.is_empty();
         if needs_output && session.look == Look::None {
@@ -287,6 +339,9 @@ impl RunSettings {
         let input = input_settings(input, format)?;
         if expect_rows.is_some() && matches!(input, Input::Stdin(_)) {
             return Err(SettingsError::ExpectOfStdin);
+        }
+        if matches!(input, Input::Stdin(_)) {
+            session.staging.ends(None)?;
         }
         let name = match name {
             Some(name) => Some((name, runs(state.clone(), environment)?)),
@@ -325,6 +380,7 @@ struct Parts {
     again: AgainArgs,
     certainty: CertaintyArgs,
     window: WindowArgs,
+    stages: StageArgs,
     looks: LooksArgs,
 }
 
@@ -347,15 +403,18 @@ impl Settings {
             again,
             certainty,
             window,
+            stages,
             looks,
             state: _,
         } = args;
-        let parts = Parts { much, look, output, server, gates, again, certainty, window, looks };
+        let parts =
+            Parts { much, look, output, server, gates, again, certainty, window, stages, looks };
         Self::new(parts, environment)
     }
 
     fn new(parts: Parts, environment: Environment<'_>) -> Result<Self, SettingsError> {
-        let Parts { much, look, output, server, gates, again, certainty, window, looks } = parts;
+        let Parts { much, look, output, server, gates, again, certainty, window, stages, looks } =
+            parts;
         let LooksArgs { progress, quiet, verbose, log_format } = looks;
         let MuchArgs { limit } = much;
         let LookArgs { dry_run, check } = look;
@@ -376,6 +435,7 @@ impl Settings {
         } = again;
         Ok(Self {
             limit,
+            staging: Staging::new(stages)?,
             timing: Timing::new(window, Timestamp::now(), fastrand::f64())?,
             certainty: Certainty {
                 confirm,
@@ -548,6 +608,12 @@ pub enum SettingsError {
     /// No place for a report.
     #[error("with --no-journal there is no run's folder for a report; name one with -o FILE")]
     NoOutput,
+    /// Of a stream, nobody knows shares.
+    #[error("--stages with percentages needs a file: nobody knows how long standard input will be")]
+    SharesOfStdin,
+    /// No terminal.
+    #[error("--stage-ask needs a terminal to ask on (/dev/tty), and there is none")]
+    NobodyToAsk,
     /// A stream cannot be counted before.
     #[error("--expect-rows needs a file: standard input cannot be counted before it is launched")]
     ExpectOfStdin,

@@ -284,6 +284,12 @@ impl Gates {
         starved
     }
 
+    /// A budget that is a share is one of this from now on.
+    pub fn rebase(&self, base: Base) {
+        self.state().ledger.rebase(base);
+        self.changed.notify_one();
+    }
+
     /// How things stand at the gates now.
     #[must_use]
     pub fn glimpse(&self) -> Glimpse {

@@ -13,6 +13,7 @@
 mod ask;
 mod collect;
 mod feed;
+mod opener;
 mod outbox;
 pub mod row;
 mod tries;
@@ -40,14 +41,14 @@ use crate::retry::Policy;
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
 use crate::stats::{Requests, Summary};
-use crate::task::Task;
 use collect::{Books, Written};
-use feed::Fed;
-use outbox::{Event, Outbox};
+use opener::Opener;
+use outbox::Outbox;
 use row::Launch;
 use tries::Tries;
 
 pub use collect::{Keeping, OutputFailure};
+pub use opener::{Go, Keeper, Passage, Staged};
 pub use row::Clock;
 pub use tries::Resumable;
 
@@ -77,6 +78,8 @@ pub struct Pipeline {
     pub certainty: Certainty,
     /// When requests may leave.
     pub times: Times,
+    /// How the launch is cut into stages.
+    pub staged: Staged,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
     /// What shows how it goes.
@@ -249,7 +252,7 @@ impl Pipeline {
                     () = shutdown.draining() => {}
                 }
             }
-            let input = opener.open_all(fed, &shutdown).await;
+            let input = opener.open_all(fed, self.staged, &shutdown).await;
             opener.permits.all_back().await;
             input
         };
@@ -375,110 +378,6 @@ impl Onlooker {
             pause,
             room,
         }
-    }
-}
-
-/// Opens rows, as many at a time as there are permits.
-struct Opener {
-    launch: Arc<Launch>,
-    outbox: Arc<Outbox>,
-    permits: Permits,
-    source: Source,
-    limit: Option<u64>,
-    lookup: Lookup,
-}
-
-impl Opener {
-    async fn open_all(&self, mut fed: mpsc::Receiver<Fed>, shutdown: &Shutdown) -> InputEnd {
-        let mut batch = Vec::with_capacity(feed::BATCH);
-        let mut end = self.end();
-        let (mut left, mut rows) = (self.limit.unwrap_or(u64::MAX), 0);
-        let mut question = self.launch.parts.confirm;
-        loop {
-            if left == 0 && self.source == Source::Stream && !fed.is_closed() {
-                // Nothing more is to be launched, so nothing more is read.
-                fed.close();
-                end = InputEnd::NotReached;
-            }
-            let count = match self.source {
-                Source::File | Source::PartOfStream => fed.recv_many(&mut batch, feed::BATCH).await,
-                Source::Stream => tokio::select! {
-                    biased;
-                    () = shutdown.no_new_rows(), if !fed.is_closed() => {
-                        // What was read is still in the channel, and is taken.
-                        fed.close();
-                        end = InputEnd::NotReached;
-                        continue;
-                    }
-                    count = fed.recv_many(&mut batch, feed::BATCH) => count,
-                },
-            };
-            if count == 0 {
-                return end;
-            }
-            for fed in batch.drain(..) {
-                match fed {
-                    Fed::Failed(error) => end = InputEnd::Failed(error),
-                    Fed::End => {
-                        end = self.end();
-                        self.outbox.put(Event::InputEnded(rows));
-                        continue;
-                    }
-                    Fed::Row(Planned::Launch(row, _, prior)) if left == 0 => {
-                        self.put(self.cut_off(row, prior), self.permits.one().await);
-                    }
-                    Fed::Row(Planned::Launch(row, task, prior)) => {
-                        if question.take().is_some() {
-                            ask::first(&self.launch, row.line, &task).await;
-                        }
-                        left -= 1;
-                        self.open(row, task, prior, shutdown).await;
-                    }
-                    Fed::Row(Planned::Unsent(row, outcome)) => {
-                        self.put(never_sent(row, outcome), self.permits.one().await);
-                    }
-                }
-                rows += 1;
-            }
-        }
-    }
-
-    /// How the input has ended, once all of it was read.
-    const fn end(&self) -> InputEnd {
-        match self.source {
-            Source::File | Source::Stream => InputEnd::Reached,
-            Source::PartOfStream => InputEnd::Incomplete,
-        }
-    }
-
-    async fn open(&self, row: Row, task: Task, prior: Prior, shutdown: &Shutdown) {
-        let permit = self.permits.one().await;
-        if !shutdown.takes_new_rows() {
-            self.put(self.cut_off(row, prior), permit);
-            return;
-        }
-        let (launch, outbox) = (Arc::clone(&self.launch), Arc::clone(&self.outbox));
-        let lookup = self.lookup;
-        tokio::spawn(async move {
-            let record = row::settle(&launch, row, task, prior, Instant::now()).await;
-            if lookup == Lookup::Links && ask::lacks_link(&record) {
-                let line = record.row.line;
-                outbox.put(Event::SettledWithoutLink(record));
-                let url = ask::link(&launch, line, &task).await;
-                outbox.put(Event::Link(line, url, permit));
-            } else {
-                outbox.put(Event::Settled(record, permit));
-            }
-        });
-    }
-
-    /// A row that this session does not open.
-    fn cut_off(&self, row: Row, prior: Prior) -> Record {
-        left_open(row, prior, self.launch.parts.resumable)
-    }
-
-    fn put(&self, record: Record, permit: OwnedSemaphorePermit) {
-        self.outbox.put(Event::Settled(record, permit));
     }
 }
 

@@ -32,6 +32,7 @@ mod resume;
 mod routes;
 mod run;
 mod runs;
+mod stages;
 mod summary;
 mod tls;
 mod truth;

@@ -1,0 +1,242 @@
+//! Opens rows, as many at a time as there are permits, and stage by stage.
+//!
+//! It knows which row comes next and when it may be opened; what becomes of it is
+//! `row`'s work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep};
+
+use super::feed::{self, Fed};
+use super::outbox::{Event, Outbox};
+use super::row::{self, Launch};
+use super::{InputEnd, Lookup, Permits, Source, ask, left_open, never_sent};
+use crate::budget::Base;
+use crate::record::{Prior, Record};
+use crate::resume::{self, Planned};
+use crate::row::Row;
+use crate::shutdown::{Cause, Shutdown};
+
+/// How a launch is cut into stages.
+pub struct Staged {
+    /// The positions of the input at which stages end, in order; none: all is one.
+    pub ends: Vec<u64>,
+    /// How long to wait between two of them.
+    pub pause: Option<Duration>,
+    /// Is told that one is done.
+    pub tell: Arc<dyn Fn(&Passage) + Send + Sync>,
+    /// Decides after the pause whether the next one begins, if anybody wants to.
+    pub ask: Option<Keeper>,
+}
+
+/// Decides whether the next stage begins. It may take its time.
+pub type Keeper = Arc<dyn Fn(&Passage) -> Go + Send + Sync>;
+
+/// From one stage to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// The stage that is done, from 1.
+    pub done: usize,
+    /// All stages.
+    pub all: usize,
+    /// The first position of the next one...
+    pub from: u64,
+    /// ...and its last.
+    pub to: u64,
+}
+
+/// Whether the next stage begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// It does.
+    On,
+    /// The run stops.
+    No,
+}
+
+/// The stage that a launch is in.
+struct Stage {
+    staged: Staged,
+    at: usize,
+    /// Whether this session opened any row of it.
+    opened: Opened,
+}
+
+#[derive(PartialEq, Eq)]
+enum Opened {
+    None,
+    Some,
+}
+
+impl Stage {
+    const fn new(staged: Staged) -> Self {
+        Self { staged, at: 0, opened: Opened::None }
+    }
+
+    /// The stage after this one in which `position` lies, if it is not this one.
+    fn passage(&self, position: u64) -> Option<usize> {
+        let ends = &self.staged.ends;
+        let is_beyond = ends.get(self.at).is_some_and(|end| position > *end);
+        is_beyond.then(|| ends.iter().position(|end| position <= *end)).flatten()
+    }
+}
+
+/// Opens rows, as many at a time as there are permits.
+pub struct Opener {
+    /// What rows share.
+    pub launch: Arc<Launch>,
+    /// Where their records go.
+    pub outbox: Arc<Outbox>,
+    /// How many may be open.
+    pub permits: Permits,
+    /// Whether there is an end that can be waited for.
+    pub source: Source,
+    /// How many are launched at most.
+    pub limit: Option<u64>,
+    /// Whether links are looked up.
+    pub lookup: Lookup,
+}
+
+impl Opener {
+    /// Opens all rows that come, and says how the input ended.
+    pub async fn open_all(
+        &self,
+        mut fed: mpsc::Receiver<Fed>,
+        staged: Staged,
+        shutdown: &Shutdown,
+    ) -> InputEnd {
+        let mut stage = Stage::new(staged);
+        let mut batch = Vec::with_capacity(feed::BATCH);
+        let mut end = self.end();
+        let (mut left, mut rows) = (self.limit.unwrap_or(u64::MAX), 0);
+        let mut question = self.launch.parts.confirm;
+        loop {
+            if left == 0 && self.source == Source::Stream && !fed.is_closed() {
+                // Nothing more is to be launched, so nothing more is read.
+                fed.close();
+                end = InputEnd::NotReached;
+            }
+            let count = match self.source {
+                Source::File | Source::PartOfStream => fed.recv_many(&mut batch, feed::BATCH).await,
+                Source::Stream => tokio::select! {
+                    biased;
+                    () = shutdown.no_new_rows(), if !fed.is_closed() => {
+                        // What was read is still in the channel, and is taken.
+                        fed.close();
+                        end = InputEnd::NotReached;
+                        continue;
+                    }
+                    count = fed.recv_many(&mut batch, feed::BATCH) => count,
+                },
+            };
+            if count == 0 {
+                return end;
+            }
+            for fed in batch.drain(..) {
+                match fed {
+                    Fed::Failed(error) => end = InputEnd::Failed(error),
+                    Fed::End => {
+                        end = self.end();
+                        self.outbox.put(Event::InputEnded(rows));
+                        continue;
+                    }
+                    Fed::Row(Planned::Launch(launch)) if left == 0 => {
+                        let record = self.cut_off(launch.row, launch.prior);
+                        self.put(record, self.permits.one().await);
+                    }
+                    Fed::Row(Planned::Launch(launch)) => {
+                        if question.take().is_some() {
+                            ask::first(&self.launch, launch.row.line, &launch.task).await;
+                        }
+                        self.enter(&mut stage, launch.position, shutdown).await;
+                        left -= 1;
+                        self.open(launch, shutdown).await;
+                    }
+                    Fed::Row(Planned::Unsent(row, outcome)) => {
+                        self.put(never_sent(row, outcome), self.permits.one().await);
+                    }
+                }
+                rows += 1;
+            }
+        }
+    }
+
+    /// How the input has ended, once all of it was read.
+    const fn end(&self) -> InputEnd {
+        match self.source {
+            Source::File | Source::Stream => InputEnd::Reached,
+            Source::PartOfStream => InputEnd::Incomplete,
+        }
+    }
+
+    /// Sees to it that the stage of `position` has begun: the one before is settled, its
+    /// pause is over, and whoever wanted to be asked agrees.
+    async fn enter(&self, stage: &mut Stage, position: u64, shutdown: &Shutdown) {
+        let gates = &self.launch.parts.gates;
+        if let Some(next) = stage.passage(position) {
+            let ends = &stage.staged.ends;
+            let (from, to) = (ends[next - 1] + 1, ends[next]);
+            let passage = Passage { done: stage.at + 1, all: ends.len(), from, to };
+            if stage.opened == Opened::Some && shutdown.takes_new_rows() {
+                tokio::select! {
+                    () = shutdown.no_new_rows() => return,
+                    go = self.pass_over(&stage.staged, passage) => if go == Go::No {
+                        shutdown.drain(Cause::Declined);
+                        return;
+                    }
+                }
+            }
+            stage.at = next;
+            stage.opened = Opened::None;
+        }
+        if stage.opened == Opened::None {
+            stage.opened = Opened::Some;
+            if let (Some(end), Source::File) = (stage.staged.ends.get(stage.at), self.source) {
+                gates.rebase(Base::Rows(*end));
+            }
+        }
+    }
+
+    async fn pass_over(&self, staged: &Staged, passage: Passage) -> Go {
+        self.permits.all_back().await;
+        (staged.tell)(&passage);
+        if let Some(pause) = staged.pause {
+            sleep(pause).await;
+        }
+        let Some(ask) = staged.ask.clone() else { return Go::On };
+        tokio::task::spawn_blocking(move || ask(&passage)).await.unwrap_or(Go::No)
+    }
+
+    async fn open(&self, planned: resume::Launch, shutdown: &Shutdown) {
+        let resume::Launch { row, task, prior, position: _ } = planned;
+        let permit = self.permits.one().await;
+        if !shutdown.takes_new_rows() {
+            self.put(self.cut_off(row, prior), permit);
+            return;
+        }
+        let (launch, outbox) = (Arc::clone(&self.launch), Arc::clone(&self.outbox));
+        let lookup = self.lookup;
+        tokio::spawn(async move {
+            let record = row::settle(&launch, row, task, prior, Instant::now()).await;
+            if lookup == Lookup::Links && ask::lacks_link(&record) {
+                let line = record.row.line;
+                outbox.put(Event::SettledWithoutLink(record));
+                let url = ask::link(&launch, line, &task).await;
+                outbox.put(Event::Link(line, url, permit));
+            } else {
+                outbox.put(Event::Settled(record, permit));
+            }
+        });
+    }
+
+    /// A row that this session does not open.
+    fn cut_off(&self, row: Row, prior: Prior) -> Record {
+        left_open(row, prior, self.launch.parts.resumable)
+    }
+
+    fn put(&self, record: Record, permit: OwnedSemaphorePermit) {
+        self.outbox.put(Event::Settled(record, permit));
+    }
+}

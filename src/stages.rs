@@ -1,0 +1,156 @@
+//! How a launch is cut into stages: a canary first, and the rest when that is well.
+//!
+//! Pure rules. Borders are positions in the input, counted over all of its rows, so
+//! that they stay where they are when a run is resumed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// Where each stage ends, cumulative, as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stages(Vec<Step>);
+
+/// The end of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// After so many rows.
+    Rows(u64),
+    /// After so many of a million, rounded up.
+    Share(u64),
+}
+
+const MILLION: u64 = 1_000_000;
+
+impl FromStr for Stages {
+    type Err = StagesError;
+
+    /// `1,10%,100%`
+    fn from_str(text: &str) -> Result<Self, StagesError> {
+        let steps: Vec<_> =
+            text.split(',').map(|step| step.trim().parse()).collect::<Result<_, _>>()?;
+        let is_ordered = steps.windows(2).all(|pair| match pair {
+            [Step::Rows(one), Step::Rows(other)] | [Step::Share(one), Step::Share(other)] => {
+                one < other
+            }
+            _ => true,
+        });
+        if is_ordered { Ok(Self(steps)) } else { Err(StagesError::Order) }
+    }
+}
+
+impl FromStr for Step {
+    type Err = StagesError;
+
+    fn from_str(text: &str) -> Result<Self, StagesError> {
+        let step = match text.strip_suffix('%') {
+            None => text.parse().map(Step::Rows).map_err(|_| StagesError::Form)?,
+            Some(percent) => {
+                let percent: u32 = percent.parse().map_err(|_| StagesError::Form)?;
+                Step::Share(u64::from(percent) * (MILLION / 100))
+            }
+        };
+        match step {
+            Step::Rows(0) | Step::Share(0) | Step::Share(1_000_001..) => Err(StagesError::Form),
+            step => Ok(step),
+        }
+    }
+}
+
+impl fmt::Display for Stages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            match step {
+                Step::Rows(rows) => write!(f, "{comma}{rows}")?,
+                Step::Share(share) => write!(f, "{comma}{}%", share / (MILLION / 100))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stages {
+    /// Whether the number of rows must be known to tell where the stages end.
+    #[must_use]
+    pub fn need_rows(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Share(_)))
+    }
+
+    /// Where each stage ends, for an input of `rows` rows; the last one with its end.
+    /// Empty stages are left out.
+    #[must_use]
+    pub fn ends(&self, rows: Option<u64>) -> Vec<u64> {
+        let last = rows.unwrap_or(u64::MAX);
+        let mut ends = Vec::with_capacity(self.0.len() + 1);
+        let steps = self.0.iter().map(|step| match step {
+            Step::Rows(end) => *end,
+            Step::Share(share) => {
+                let parts = u128::from(last) * u128::from(*share);
+                u64::try_from(parts.div_ceil(u128::from(MILLION))).unwrap_or(u64::MAX)
+            }
+        });
+        for end in steps.chain([last]) {
+            let end = end.min(last);
+            if end > ends.last().copied().unwrap_or(0) {
+                ends.push(end);
+            }
+        }
+        ends
+    }
+}
+
+/// The text names no stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StagesError {
+    /// No numbers or shares.
+    #[error("write where stages end, in rows or whole percents of them, such as 1,10%,100%")]
+    Form,
+    /// They go backwards.
+    #[error("each stage must end after the one before it, such as 1,10%,100%")]
+    Order,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_end_at_rounded_positions_and_empty_ones_are_left_out() {
+        for (stages, rows, ends) in [
+            ("1,10%,100%", Some(0), &[][..]),
+            ("1,10%,100%", Some(1), &[1]),
+            ("1,10%,100%", Some(7), &[1, 7]),
+            ("1,10%,100%", Some(11), &[1, 2, 11]),
+            ("1,10%,100%", Some(1000), &[1, 100, 1000]),
+            ("1,10%", Some(1000), &[1, 100, 1000]),
+            ("5,50", Some(20), &[5, 20]),
+            ("33%,66%", Some(100), &[33, 66, 100]),
+            ("50%,10", Some(100), &[50, 100]),
+            ("2,5", None, &[2, 5, u64::MAX]),
+        ] {
+            let stages: Stages = stages.parse().unwrap();
+            assert_eq!(stages.ends(rows), ends, "{stages} of {rows:?}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_stages_says_why() {
+        for (text, error) in [
+            ("", StagesError::Form),
+            ("0", StagesError::Form),
+            ("0%", StagesError::Form),
+            ("101%", StagesError::Form),
+            ("1,,2", StagesError::Form),
+            ("ten", StagesError::Form),
+            ("10,5", StagesError::Order),
+            ("50%,10%", StagesError::Order),
+            ("10,10", StagesError::Order),
+        ] {
+            assert_eq!(text.parse::<Stages>(), Err(error), "{text}");
+        }
+        assert!("1,10%".parse::<Stages>().unwrap().need_rows());
+        assert!(!"1,10".parse::<Stages>().unwrap().need_rows());
+    }
+}
