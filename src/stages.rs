@@ -52,7 +52,7 @@ impl FromStr for Step {
             }
         };
         match step {
-            Step::Rows(0) | Step::Share(0) | Step::Share(1_000_001..) => Err(StagesError::Form),
+            Step::Rows(0) | Step::Share(0 | 1_000_001..) => Err(StagesError::Form),
             step => Ok(step),
         }
     }

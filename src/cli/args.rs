@@ -122,6 +122,9 @@ pub struct RunArgs {
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
+    /// Whose settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Where runs are kept.
     #[command(flatten)]
     pub state: StateArgs,
@@ -183,6 +186,9 @@ pub struct ResumeArgs {
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
+    /// Whose settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Where runs are kept.
     #[command(flatten)]
     pub state: StateArgs,
@@ -316,6 +322,19 @@ impl std::fmt::Display for RowsExpected {
             (from, None) => write!(f, "{from}.."),
         }
     }
+}
+
+/// Whose settings are taken where a flag is not given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct ConfigArgs {
+    /// A file with profiles [default: bk-launch.toml here, else
+    /// $XDG_CONFIG_HOME/bk-launch/config.toml].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The profile of that file whose settings are taken [default: the one it names, if any].
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
 }
 
 /// Where runs are kept.

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod config;
 mod credentials;
 mod demo;
 mod docs;

@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::config::Profile;
 use super::settings::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
 use crate::budget::{Base, Budget, Ledger};
@@ -298,7 +299,7 @@ pub fn roughly(time: Duration) -> String {
 }
 
 /// Every setting that has a value, with where it comes from.
-pub fn settings(matches: &ArgMatches, variables: &[&str]) -> String {
+pub fn settings(matches: &ArgMatches, variables: &[&str], profile: Option<&Profile>) -> String {
     let mut text = String::new();
     // Groups of flags have ids too, named like their types.
     let is_flag = |id: &&str| id.starts_with(|c: char| c.is_ascii_lowercase());
@@ -311,7 +312,10 @@ pub fn settings(matches: &ArgMatches, variables: &[&str]) -> String {
         let source = match source {
             ValueSource::DefaultValue => "default",
             ValueSource::EnvVariable => "environment",
-            _ => "command line",
+            _ => match profile.filter(|profile| profile.gave(id)) {
+                Some(profile) => &format!("profile {}", profile.name),
+                None => "command line",
+            },
         };
         let name = id.replace('_', "-");
         let _ = writeln!(text, "  {name} = {} ({source})", values.join(", "));

@@ -16,7 +16,7 @@ use super::files::{self, Beside};
 use super::plan::{self, Left, Plan, Rows};
 use super::session::{self, Work};
 use super::settings::{Look, Settings};
-use super::{Failure, check, kept, logs, report, runs, tell};
+use super::{Failure, check, config, kept, logs, report, runs, tell};
 use crate::api::Client;
 use crate::folder::{Folder, Kept};
 use crate::journal::{About, FINISHED, InputState, Journal, Opening, Order};
@@ -51,6 +51,11 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
     if before.is_finished() && !args.look.dry_run && !args.look.check {
         return finished(run, &args, already, &place);
     }
+    // Flags were kept; of a profile only credentials are taken.
+    let profile =
+        config::load(args.config.config.as_deref(), args.config.profile.as_deref(), &environment)?;
+    let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
+    let environment = |name: &str| environment(name).or_else(|| of_profile(name));
     let resume = Resume {
         target_changed: args.target_changed,
         force: args.output.force,
@@ -315,7 +320,7 @@ impl Resume {
         let client =
             Client::new(self.settings.target.clone(), credentials, &self.settings.reach, 1)?;
         let request = self.before.left.first.map(|task| client.show_start(&task));
-        let settings = plan::settings(matches, &super::settings::set_variables());
+        let settings = plan::settings(matches, &super::settings::set_variables(), None);
         let page = self.plan(user).page(&settings, request.as_deref());
         write!(io::stdout(), "{page}")?;
         Ok(Exit::Good)

@@ -4,18 +4,20 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::args::{RowsExpected, RunArgs};
+use super::args::{Cli, Command, RowsExpected, RunArgs};
+use super::config::Profile;
+use super::credentials::Environment;
 use super::ending::{Place, Told};
 use super::exit::Exit;
 use super::files::{self, Beside, Source as From};
 use super::plan::{self, Plan, Rows};
 use super::session::{self, Work};
 use super::settings::{Input, Look, RunSettings, Settings, SettingsError, Voice};
-use super::{Failure, check, kept, logs, tell};
+use super::{Failure, check, config, kept, logs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
 use crate::folder::{Birth, Kept, Lock, Name, Runs};
@@ -28,8 +30,17 @@ use crate::resume::{self, Doubts, Lines};
 use crate::row::Columns;
 
 /// Runs the command; `matches` tell where each setting comes from.
-pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
-    let environment = |name: &str| std::env::var(name).ok();
+pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let variables = |name: &str| std::env::var(name).ok();
+    let mut profile =
+        config::load(typed.config.config.as_deref(), typed.config.profile.as_deref(), &variables)?;
+    let (args, matches) = match &mut profile {
+        None => (typed, matches.clone()),
+        Some(profile) => with_profile(profile, matches, &variables)?,
+    };
+    let matches = &matches;
+    let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
+    let environment = |name: &str| variables(name).or_else(|| of_profile(name));
     let state_dir = args.state.state_dir.clone();
     let settings = RunSettings::new(args, &environment)?;
     let Settings { voice, log_format, verbosity, look, summary, .. } = settings.session;
@@ -39,7 +50,7 @@ pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     logs::begin(log_format, verbosity);
     match look {
         Look::None => {}
-        Look::DryRun => return dry_run(&settings, matches),
+        Look::DryRun => return dry_run(&settings, matches, profile.as_ref()),
         Look::Check => {
             let from = From::look_through(&settings.input, settings.on_invalid)?;
             return check::run(settings.session, from.first()?);
@@ -51,6 +62,24 @@ pub fn run(args: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let kept = kept::keep(matches, super::settings::target_of_environment(&environment));
     let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from))?;
     session::finish(ended, &told, summary)
+}
+
+/// The flags that were typed, with those of a profile where nothing was typed.
+fn with_profile(
+    profile: &mut Profile,
+    typed: &ArgMatches,
+    variables: Environment<'_>,
+) -> Result<(RunArgs, ArgMatches), Failure> {
+    let words: Vec<_> = std::env::args_os().collect();
+    let words = profile.with_words(typed, &words, variables);
+    let place = format!("{}, profile {}", profile.path.display(), profile.name);
+    let failed = |error: clap::Error| format!("{place}: {error}");
+    let matches = Cli::command().try_get_matches_from(words).map_err(failed)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+    match (cli.command, matches.subcommand()) {
+        (Command::Run(args), Some((_, matches))) => Ok((*args, matches.clone())),
+        _ => Err(format!("{place}: cannot be read").into()),
+    }
 }
 
 /// So many rows are better launched in stages.
@@ -233,7 +262,11 @@ struct UnexpectedRows {
 }
 
 /// Tells what a run would do, and sends nothing. A stream is read to its end.
-fn dry_run(settings: &RunSettings, matches: &ArgMatches) -> Result<Exit, Failure> {
+fn dry_run(
+    settings: &RunSettings,
+    matches: &ArgMatches,
+    profile: Option<&Profile>,
+) -> Result<Exit, Failure> {
     let RunSettings { input, on_invalid, runs: _, name: _, expect_rows, session: settings } =
         settings;
     session::warn(settings);
@@ -245,8 +278,10 @@ fn dry_run(settings: &RunSettings, matches: &ArgMatches) -> Result<Exit, Failure
         From::File(checked) => checked.first.map(|task| client.show_start(&task)),
         From::Stream => None,
     };
-    let page = plan_of(settings, &credentials, &from)
-        .page(&plan::settings(matches, &super::settings::set_variables()), request.as_deref());
+    let page = plan_of(settings, &credentials, &from).page(
+        &plan::settings(matches, &super::settings::set_variables(), profile),
+        request.as_deref(),
+    );
     write!(io::stdout(), "{page}")?;
     Ok(Exit::Good)
 }

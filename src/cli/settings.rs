@@ -324,6 +324,7 @@ impl RunSettings {
             stages,
             cron,
             looks,
+            config: _,
             state,
             no_journal,
         } = args;
@@ -405,6 +406,7 @@ impl Settings {
             window,
             stages,
             looks,
+            config: _,
             state: _,
         } = args;
         let parts =

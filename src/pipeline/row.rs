@@ -2,7 +2,7 @@
 //! that tells more, and says what became of it.
 //!
 //! Facts come from `api`, limits from `gates`, decisions from `retry` and
-//! `confirm`. This module only follows them; what it remembers is in [`Tries`].
+//! `confirm`. This module only follows them; what it remembers is in `tries`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -12,6 +12,7 @@ mod harness;
 
 mod bad_input;
 mod budget;
+mod config;
 mod confirm;
 mod credentials;
 mod cron;
