@@ -21,7 +21,9 @@ mod run;
 mod runs;
 mod session;
 mod settings;
+mod staging;
 mod terminal;
+mod timing;
 
 use std::fmt::Display;
 use std::io::{self, Write};

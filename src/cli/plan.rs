@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::config::Profile;
-use super::settings::{Misfit, Timing};
+use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
 use crate::budget::{Base, Budget, Ledger};
 use crate::input::Checked;

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use super::args::{
@@ -18,6 +17,8 @@ use super::args::{
 };
 use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
+use super::staging::Staging;
+use super::timing::Timing;
 use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
@@ -32,8 +33,7 @@ use crate::progress;
 use crate::record::AlreadyStarted;
 use crate::report::Existing;
 use crate::retry::Policy;
-use crate::stages::Stages;
-use crate::window::{Asked, Window, WindowError};
+use crate::window::WindowError;
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
 const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
@@ -124,123 +124,6 @@ pub struct Settings {
     pub verbosity: u8,
     /// How logs are written.
     pub log_format: LogFormat,
-}
-
-/// When requests may leave.
-#[derive(Clone, Debug)]
-pub struct Timing {
-    /// The window.
-    pub window: Window,
-    /// The zone in which it is told.
-    pub zone: TimeZone,
-    /// So long before its end no new row is sent.
-    pub cutoff: Duration,
-    /// What is done with a launch that does not fit.
-    pub misfit: Misfit,
-}
-
-/// What is done with a launch that does not fit into its window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Misfit {
-    /// It is started, and said.
-    Told,
-    /// It is not started.
-    Refused,
-}
-
-impl Timing {
-    /// At once, and for ever.
-    pub fn always() -> Self {
-        let (window, zone) = (Window::default(), TimeZone::system());
-        Self { window, zone, cutoff: Duration::ZERO, misfit: Misfit::Told }
-    }
-
-    /// `share` of the jitter, from 0 to 1, is waited for.
-    fn new(args: WindowArgs, now: Timestamp, share: f64) -> Result<Self, SettingsError> {
-        let WindowArgs { start_at, stop_at, window, tz, cutoff, require_fit, jitter } = args;
-        let zone = tz.unwrap_or_else(TimeZone::system);
-        let asked = window.map_or(Asked::Between(start_at, stop_at), Asked::Daily);
-        let window = asked.at(now, &zone).map_err(|error| {
-            let flag = if matches!(asked, Asked::Daily(_)) { "--window" } else { "--stop-at" };
-            SettingsError::Window { flag, error }
-        })?;
-        let misfit = if require_fit { Misfit::Refused } else { Misfit::Told };
-        let window = match jitter {
-            None => window,
-            Some(most) => {
-                let start = window.start.unwrap_or(now).checked_add(most.mul_f64(share));
-                Window { start: start.ok(), ..window }
-            }
-        };
-        Ok(Self { window, zone, cutoff: cutoff.unwrap_or_default(), misfit })
-    }
-
-    /// From this moment on, no new row is sent.
-    pub fn last_row(&self) -> Option<Timestamp> {
-        let stop = self.window.stop?;
-        Some(stop.checked_sub(self.cutoff).unwrap_or(stop))
-    }
-
-    /// Whether the window has no room for any row that would be sent from `now` on.
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        let start = self.window.start.map_or(now, |start| start.max(now));
-        self.last_row().is_some_and(|last_row| last_row <= start)
-    }
-
-    /// A moment, as people are told it.
-    pub fn tell(&self, moment: Timestamp) -> String {
-        let there = moment.to_zoned_datetime(self.zone.clone());
-        let today = Timestamp::now().to_zoned_datetime(self.zone.clone()).date() == there.date();
-        let form = if today { "%H:%M:%S %:z" } else { "%Y-%m-%d %H:%M:%S %:z" };
-        there.strftime(form).to_string()
-    }
-}
-
-/// In which stages a launch goes.
-#[derive(Clone, Debug, Default)]
-pub struct Staging {
-    /// Where they end.
-    pub stages: Option<Stages>,
-    /// How long to wait between two.
-    pub pause: Option<Duration>,
-    /// Whether somebody is asked before each further one.
-    pub asking: Asking,
-}
-
-/// Whether somebody is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Asking {
-    /// Nobody is.
-    #[default]
-    Nobody,
-    /// Whoever sits at the terminal.
-    Terminal,
-}
-
-impl Staging {
-    fn new(args: StageArgs) -> Result<Self, SettingsError> {
-        let StageArgs { stages, stage_pause, stage_ask } = args;
-        let asking = if stage_ask { Asking::Terminal } else { Asking::Nobody };
-        if asking == Asking::Terminal && super::terminal::open().is_err() {
-            return Err(SettingsError::NobodyToAsk);
-        }
-        Ok(Self { stages, pause: stage_pause, asking })
-    }
-
-    /// Where the stages end, in an input of so many rows, if it is known how many.
-    ///
-    /// # Errors
-    ///
-    /// Where that must be known and is not.
-    pub fn ends(&self, rows: Option<u64>) -> Result<Vec<u64>, SettingsError> {
-        match &self.stages {
-            None => Ok(Vec::new()),
-            Some(stages) if stages.need_rows() && rows.is_none() => {
-                Err(SettingsError::SharesOfStdin)
-            }
-            Some(stages) => Ok(stages.ends(rows)),
-        }
-    }
 }
 
 /// Whether people are told things at once.

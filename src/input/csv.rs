@@ -12,7 +12,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::error::Found;
 use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{First, Layout, Origin, first_record};
-use super::reading::Tail;
+use super::tail::Tail;
 use crate::formula::unguard;
 use crate::row::{Columns, Row};
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{Origin, carried_name};
-use super::reading::Tail;
+use super::tail::Tail;
 use crate::record::COLUMNS;
 use crate::row::{Columns, Fault, Row};
 

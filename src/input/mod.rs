@@ -11,6 +11,7 @@ mod fields;
 mod jsonl;
 mod layout;
 mod reading;
+mod tail;
 
 use std::fmt;
 use std::io::Read;
@@ -22,7 +23,8 @@ use thiserror::Error;
 use crate::row::{Columns, Row};
 pub use check::{Checked, check, check_stream};
 pub use error::InputError;
-use reading::{Manner, Reading, Tail};
+use reading::{Manner, Reading};
+use tail::Tail;
 
 /// Rows in the order of the input; after an error there are no more.
 pub type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;

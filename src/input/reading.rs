@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::error::{Found, InputError};
 use super::jsonl::{Keys, NewKeys};
+use super::tail::Tail;
 use super::{Format, Opened, csv, jsonl};
 use crate::row::{Columns, Row};
 
@@ -33,16 +34,6 @@ impl Manner {
 
     /// How an input is read to learn all about it.
     pub const CHECK: Self = Self { keys: None, new_keys: NewKeys::Add, tail: Tail::Whole };
-}
-
-/// What the end of an input is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tail {
-    /// What stands there is a row, also without a line end.
-    Whole,
-    /// It is a copy that may have been torn in the middle of a row: one without a
-    /// line end was never handed out, and is passed over.
-    Torn,
 }
 
 type Source = BufReader<Box<dyn Read + Send>>;

@@ -5,6 +5,7 @@
 //! back; what is left to do is decided in `resume`. Its form is in `schema.sql`.
 
 mod error;
+mod read;
 mod rows;
 
 use std::os::unix::fs::MetadataExt;
@@ -12,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use crate::record::{AlreadyStarted, Doubt, Prior, Record};
 use crate::request_id::RunId;
-use crate::resume::{Doubts, LastEnding, LastSession, Lines};
+use crate::resume::Doubts;
 use crate::row::Columns;
 
 pub use error::JournalError;
@@ -228,43 +229,6 @@ impl Journal {
         Ok(Self { path: path.to_owned(), inode, connection, session: 0 })
     }
 
-    /// What the run is.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged.
-    pub fn about(&self) -> Result<About, JournalError> {
-        let sql = "SELECT id, input_name, input_format, columns, zone, rows, input_bytes, \
-                   input_sha256, input_ended, input_source, name FROM run";
-        let about = self.connection.query_row(sql, [], |row| {
-            let (id, columns): (String, String) = (row.get(0)?, row.get(3)?);
-            let (bytes, sha256): (Option<i64>, Option<String>) = (row.get(6)?, row.get(7)?);
-            let rows: Option<i64> = row.get(5)?;
-            let ended: bool = row.get(8)?;
-            let source: String = row.get(9)?;
-            Ok(About {
-                id: RunId::parse(&id).ok_or(rusqlite::Error::InvalidQuery)?,
-                name: row.get(10)?,
-                input_name: row.get(1)?,
-                input_format: row.get(2)?,
-                source: match source.as_str() {
-                    "file" => InputSource::File,
-                    _ => InputSource::Stream,
-                },
-                columns: serde_json::from_str::<Vec<Box<str>>>(&columns)
-                    .map_err(|_| rusqlite::Error::InvalidQuery)?
-                    .into(),
-                zone: row.get(4)?,
-                rows: rows.map(i64::unsigned_abs),
-                copy: bytes
-                    .zip(sha256)
-                    .map(|(bytes, sha256)| Copied { bytes: bytes.unsigned_abs(), sha256 }),
-                input: if ended { InputState::Ended } else { InputState::Incomplete },
-            })
-        });
-        about.map_err(|error| self.damaged(&error))
-    }
-
     /// Begins a session: what it will hold in doubt is on disk before its first
     /// request, in the same commit with the mark that reopens bad rows.
     ///
@@ -412,196 +376,8 @@ impl Journal {
         note.map(drop).map_err(|source| self.failed(source))
     }
 
-    /// From now on the journal is seen as it is now, whatever others write into it.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be read.
-    pub fn freeze(&self) -> Result<(), JournalError> {
-        self.connection.execute_batch("BEGIN").map_err(|error| self.damaged(&error))
-    }
-
-    /// The lines of all rows that have their last word.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged.
-    pub fn settled(&self) -> Result<Lines, JournalError> {
-        self.lines("SELECT line FROM record WHERE reopened_by IS NULL ORDER BY line")
-    }
-
-    /// The lines of rows that count as bad, and would be taken up again; of an
-    /// input that cannot be used, none would.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged.
-    pub fn bad(&self, already: AlreadyStarted) -> Result<Doubts, JournalError> {
-        let sql = format!(
-            "{} WHERE reopened_by IS NULL AND outcome IN ({})",
-            rows::READ,
-            bad_words(already)
-        );
-        let mut bad = Doubts::new();
-        self.each(&sql, &mut |record| {
-            bad.insert(record.row.line, crate::resume::reopened(record));
-            Ok::<_, JournalError>(())
-        })?;
-        Ok(bad)
-    }
-
-    fn lines(&self, sql: &str) -> Result<Lines, JournalError> {
-        let read = || -> rusqlite::Result<Lines> {
-            let mut select = self.connection.prepare(sql)?;
-            let lines = select.query_map([], |row| row.get::<_, i64>(0))?;
-            lines.map(|line| line.map(i64::unsigned_abs)).collect()
-        };
-        read().map_err(|error| self.damaged(&error))
-    }
-
-    /// What the session before left behind.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged.
-    pub fn last_session(&self) -> Result<LastSession, JournalError> {
-        let read = || -> rusqlite::Result<LastSession> {
-            let sql = "SELECT session, began, lookahead, row_limit, ended FROM session \
-                       ORDER BY session DESC LIMIT 1";
-            let read = |row: &rusqlite::Row<'_>| {
-                let (session, ended): (u32, Option<i64>) = (row.get(0)?, row.get(4)?);
-                let (began, lookahead): (i64, i64) = (row.get(1)?, row.get(2)?);
-                let limit: Option<i64> = row.get(3)?;
-                let ending = match ended {
-                    Some(_) => LastEnding::Orderly(self.open_rows(session, "end")?),
-                    None => LastEnding::Unknown {
-                        lookahead: lookahead.unsigned_abs(),
-                        limit: limit.map(i64::unsigned_abs),
-                        settled: self.launched_by(session)?,
-                        began: Timestamp::from_millisecond(began)
-                            .map_err(|_| rusqlite::Error::InvalidQuery)?,
-                    },
-                };
-                Ok((session, ending))
-            };
-            let last = self.connection.query_row(sql, [], read).optional()?;
-            let Some((session, ending)) = last else { return Ok(LastSession::default()) };
-            Ok(LastSession { doubts: self.open_rows(session, "begin")?, ending })
-        };
-        read().map_err(|error| self.damaged(&error))
-    }
-
-    fn open_rows(&self, session: u32, known_at: &str) -> rusqlite::Result<Doubts> {
-        let sql = format!("{} WHERE session = ?1 AND known_at = ?2", rows::READ_OPEN);
-        let mut select = self.connection.prepare(&sql)?;
-        select.query_map(params![session, known_at], rows::open)?.collect()
-    }
-
-    fn launched_by(&self, session: u32) -> rusqlite::Result<u64> {
-        let sql = "SELECT count(*) FROM record WHERE session = ?1 \
-                   AND outcome NOT IN ('invalid', 'duplicate')";
-        let count: i64 = self.connection.query_row(sql, [session], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
-    }
-
-    /// Whether any request was sent, or may have been.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged.
-    pub fn sent_anything(&self) -> Result<bool, JournalError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM record WHERE attempts > 0) OR EXISTS \
-                   (SELECT 1 FROM open_row WHERE attempts > 0) OR EXISTS \
-                   (SELECT 1 FROM session WHERE ended IS NULL)";
-        let sent = self.connection.query_row(sql, [], |row| row.get(0));
-        sent.map_err(|error| self.damaged(&error))
-    }
-
-    /// The sessions so far.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged.
-    pub fn sessions(&self) -> Result<Vec<Session>, JournalError> {
-        let read = || -> rusqlite::Result<Vec<Session>> {
-            let sql = "SELECT session, began, target, retry_failed, ended, ending, exit \
-                       FROM session ORDER BY session";
-            let time = |millis| {
-                Timestamp::from_millisecond(millis).map_err(|_| rusqlite::Error::InvalidQuery)
-            };
-            let mut select = self.connection.prepare(sql)?;
-            let sessions = select.query_map([], |row| {
-                let ended: Option<i64> = row.get(4)?;
-                Ok(Session {
-                    number: row.get(0)?,
-                    began: time(row.get(1)?)?,
-                    target: row.get(2)?,
-                    retry_failed: row.get(3)?,
-                    ended: ended.map(time).transpose()?,
-                    ending: row.get(5)?,
-                    exit: row.get(6)?,
-                })
-            })?;
-            sessions.collect()
-        };
-        read().map_err(|error| self.damaged(&error))
-    }
-
-    /// How many rows have each outcome as their last word.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged.
-    pub fn counts(&self) -> Result<Vec<(String, u64)>, JournalError> {
-        let read = || -> rusqlite::Result<Vec<(String, u64)>> {
-            let sql = "SELECT outcome, count(*) FROM record WHERE reopened_by IS NULL \
-                       GROUP BY outcome";
-            let mut select = self.connection.prepare(sql)?;
-            let counts = select
-                .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-            counts.collect()
-        };
-        read().map_err(|error| self.damaged(&error))
-    }
-
-    /// Gives every last word to `each`, which may fail in its own way.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal is damaged, or `each` fails.
-    pub fn replay<E: From<JournalError>>(
-        &self,
-        order: Order,
-        each: &mut dyn FnMut(Record) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let order = match order {
-            Order::Settled => "seq",
-            Order::Input => "line",
-        };
-        let sql = format!("{} WHERE reopened_by IS NULL ORDER BY {order}", rows::READ);
-        self.each(&sql, each)
-    }
-
-    fn each<E: From<JournalError>>(
-        &self,
-        sql: &str,
-        each: &mut dyn FnMut(Record) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let damaged = |error: rusqlite::Error| E::from(self.damaged(&error));
-        let mut select = self.connection.prepare(sql).map_err(damaged)?;
-        let mut found = select.query([]).map_err(damaged)?;
-        while let Some(stored) = found.next().map_err(damaged)? {
-            each(rows::record(stored).map_err(damaged)?)?;
-        }
-        Ok(())
-    }
-
     fn failed(&self, source: rusqlite::Error) -> JournalError {
         JournalError::Write { path: self.path.clone(), source }
-    }
-
-    fn damaged(&self, error: &rusqlite::Error) -> JournalError {
-        JournalError::NotOne { path: self.path.clone(), what: error.to_string() }
     }
 
     /// A file that was taken away is written without an error, to nowhere.

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use tracing::info;
 
-use super::row::{Launch, Parts};
+use super::launch::{Launch, Parts};
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::Renewal;
 use crate::confirm::{Judged, judge};

@@ -7,15 +7,16 @@
 //!
 //! Nothing answers backwards: a full channel slows the one before it, a closed
 //! one stops it. This module knows when a row is opened and when the run has
-//! ended; it must not know how a row is settled ([`row`]) or written
+//! ended; it must not know how a row is settled (`row`) or written
 //! (`collect`).
 
 mod ask;
 mod collect;
 mod feed;
+mod launch;
 mod opener;
 mod outbox;
-pub mod row;
+mod row;
 mod tries;
 
 use std::num::NonZeroUsize;
@@ -42,14 +43,14 @@ use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
 use crate::stats::{Requests, Summary};
 use collect::{Books, Written};
+use launch::{Launch, Parts};
 use opener::Opener;
 use outbox::Outbox;
-use row::Launch;
 use tries::Tries;
 
 pub use collect::{Keeping, OutputFailure};
+pub use launch::Clock;
 pub use opener::{Go, Keeper, Passage, Staged};
-pub use row::Clock;
 pub use tries::Resumable;
 
 /// Rows that are not settled, in the order of the input; after an error there are
@@ -199,7 +200,7 @@ impl Pipeline {
         let gates = Gates::new(&limits);
         let outbox = Arc::new(Outbox::default());
         let launch = Arc::new(Launch::new(
-            row::Parts {
+            Parts {
                 client,
                 gates: Arc::clone(&gates),
                 policy,

@@ -10,8 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep};
 
 use super::feed::{self, Fed};
+use super::launch::Launch;
 use super::outbox::{Event, Outbox};
-use super::row::{self, Launch};
+use super::row;
 use super::{InputEnd, Lookup, Permits, Source, ask, left_open, never_sent};
 use crate::budget::Base;
 use crate::record::{Prior, Record};

@@ -4,166 +4,26 @@
 //! Facts come from `api`, limits from `gates`, decisions from `retry` and
 //! `confirm`. This module only follows them; what it remembers is in `tries`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::tries::{Resumable, Tries};
-use super::{Times, ask};
+use super::ask;
+use super::launch::{Launch, Parts};
+use super::tries::Tries;
 use crate::answer::{Answer, FailureClass, Verdict};
-use crate::api::{Client, Renewal};
+use crate::api::Renewal;
 use crate::budget;
 use crate::confirm::{self, Judged};
-use crate::gates::{Closed, Errand, Gates, Known, Pass, Risk, Turn};
-use crate::record::{AlreadyStarted, Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Record};
-use crate::request_id::{RequestId, RunId};
-use crate::retry::{Backoff, Next, Policy, Stop};
+use crate::gates::{Closed, Errand, Known, Risk, Turn};
+use crate::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Record};
+use crate::request_id::RequestId;
+use crate::retry::{Next, Stop};
 use crate::row::Row;
-use crate::shutdown::{Cause, Shutdown};
-use crate::stats::Requests;
+use crate::shutdown::Cause;
 use crate::task::Task;
-
-/// What all rows of a run share.
-pub struct Launch {
-    /// What it is made of.
-    pub parts: Parts,
-    jitter: Mutex<fastrand::Rng>,
-    requests: Mutex<Requests>,
-}
-
-/// What a [`Launch`] is made of.
-pub struct Parts {
-    /// Who sends.
-    pub client: Client,
-    /// Who may send.
-    pub gates: Arc<Gates>,
-    /// When a row is sent again.
-    pub policy: Policy,
-    /// How long it waits before.
-    pub backoff: Backoff,
-    /// How long the server may be gone.
-    pub outage_patience: Duration,
-    /// For how long an accepted row is asked for, if it is to be confirmed.
-    pub confirm: Option<Duration>,
-    /// How "already started" counts.
-    pub already_started: AlreadyStarted,
-    /// Whether a row that is cut off can be taken up again.
-    pub resumable: Resumable,
-    /// When requests may leave.
-    pub times: Times,
-    /// What stops the run.
-    pub shutdown: Shutdown,
-    /// The name of the run.
-    pub run: RunId,
-    /// Which of its sessions this is, from 1.
-    pub session: u32,
-    /// The wall clock.
-    pub clock: Clock,
-}
-
-/// The wall clock, read once: stamps of a run never run backwards.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// What the wall clock showed...
-    pub wall: Timestamp,
-    /// ...at this moment.
-    pub at: Instant,
-}
-
-impl Clock {
-    fn read(&self, instant: Instant) -> Timestamp {
-        let since = instant.saturating_duration_since(self.at);
-        self.wall.checked_add(since).unwrap_or(self.wall)
-    }
-
-    /// What it shows now.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.read(Instant::now())
-    }
-}
-
-impl Launch {
-    /// Shares `parts` among rows; `seed` seeds the jitter.
-    #[must_use]
-    pub fn new(parts: Parts, seed: u64) -> Self {
-        let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
-        Self { parts, jitter, requests: Mutex::default() }
-    }
-
-    /// The requests that were sent so far.
-    #[must_use]
-    pub fn requests(&self) -> Requests {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// A question was sent.
-    pub fn asked(&self) {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
-    }
-
-    fn count(&self, turn: Turn, latency: Duration) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        match turn {
-            Turn::First => requests.first(latency),
-            Turn::Again => requests.again(latency),
-        }
-    }
-
-    /// Waits until a request may leave.
-    ///
-    /// # Errors
-    ///
-    /// When the run stops before.
-    pub async fn pass(&self, errand: Errand) -> Result<Pass, Closed> {
-        let Parts { gates, shutdown, times, .. } = &self.parts;
-        let pass = gates.pass(errand).await?;
-        // A timer may be late, and nothing leaves after the end.
-        let is_over = |end: Option<Instant>| end.is_some_and(|end| pass.sent() >= end);
-        let is_new = matches!(errand, Errand::Start(_, Turn::First));
-        if is_over(times.stop) {
-            shutdown.drain(Cause::Window);
-        } else if is_over(times.last_row) {
-            shutdown.refuse_new_rows(Cause::Window);
-        }
-        if shutdown.is_draining() || (is_new && !shutdown.takes_new_rows()) {
-            return Err(Closed);
-        }
-        Ok(pass)
-    }
-
-    /// Stops the run when the server has been gone for too long.
-    ///
-    /// # Errors
-    ///
-    /// When it has.
-    pub fn stop_after_outage(&self, known: Known, message: &str) -> Result<(), Closed> {
-        match known.outage.filter(|lasted| *lasted >= self.parts.outage_patience) {
-            None => Ok(()),
-            Some(lasted) => {
-                self.parts.shutdown.drain(Cause::Outage { lasted, message: message.into() });
-                Err(Closed)
-            }
-        }
-    }
-
-    /// Waits, unless the run stops before.
-    async fn wait(&self, time: Duration) -> Result<(), Closed> {
-        tokio::select! {
-            biased;
-            () = self.parts.shutdown.draining() => Err(Closed),
-            () = sleep(time) => Ok(()),
-        }
-    }
-
-    fn backoff(&self, step: u32) -> Duration {
-        let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
-        self.parts.backoff.jittered(step, share)
-    }
-}
 
 /// Settles one row that was opened at `opened`, of which earlier sessions left
 /// `prior` behind.
