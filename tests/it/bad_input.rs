@@ -196,6 +196,8 @@ fn a_file_that_only_others_may_read() {
     set("program", 0o755);
     set("closed.csv", 0o600);
     set("secret", 0o600);
+    std::fs::create_dir(folder.path("state")).unwrap();
+    set("state", 0o777);
     let somebody = ["setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c"];
     for (line, parts) in [
         ("closed.csv -o /tmp/never-made.csv", ["closed.csv", "Permission denied"]),
