@@ -56,14 +56,23 @@ pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
     let destinations = files::destinations(None, &outputs, |_| existing)?;
     let zone = session::zone(&run.about.zone);
     let mut reports = files::begin(destinations, &run.about.columns, &zone, Beside::Journal)?;
-    let mut summary = Summary::new(AlreadyStarted::Ok);
+    let mut summary = Summary::new(already_started(&run));
     replay(&run, Order::Input, &mut reports, &mut summary)?;
     drop(runtime);
     tell(&told(&summary, run.about.input == InputState::Incomplete, &outputs));
     if as_json {
-        writeln!(io::stdout(), "{}", json(&run, &summary, &outputs, Exit::Good.code()))?;
+        let exit = run.journal.sessions()?.last().and_then(|last| last.exit);
+        writeln!(io::stdout(), "{}", json(&run, &summary, &outputs, exit))?;
     }
     Ok(Exit::Good)
+}
+
+/// How "already started" counts in a run.
+fn already_started(run: &Run) -> AlreadyStarted {
+    match run.kept.flags.get("already-started").map(Vec::as_slice) {
+        Some([word]) if word == "fail" => AlreadyStarted::Fail,
+        _ => AlreadyStarted::Ok,
+    }
 }
 
 /// Writes every row of a run. In the order of the input, those that are not settled
@@ -79,7 +88,9 @@ pub fn replay(
         Order::Settled => Unsettled { rows: Box::new(std::iter::empty()), next: None },
         Order::Input => Unsettled::of(run)?,
     };
-    match replay_with(open, run, order, reports, summary) {
+    let replayed = replay_with(open, run, order, reports, summary);
+    run.journal.thaw()?;
+    match replayed {
         Ok(()) => Ok(()),
         Err(ReplayError::Journal(error)) => Err(error.into()),
         Err(ReplayError::Report(error)) => Err(error.into()),
@@ -198,7 +209,7 @@ pub fn told(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> String {
 }
 
 /// The same, for programs.
-pub fn json(run: &Run, summary: &Summary, reports: &[PathBuf], exit: u8) -> Value {
+pub fn json(run: &Run, summary: &Summary, reports: &[PathBuf], exit: Option<u8>) -> Value {
     json!({
         "run": run.folder.id.as_str(),
         "folder": run.folder.path.display().to_string(),

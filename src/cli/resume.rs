@@ -199,7 +199,7 @@ fn finished(
     tell(&format_args!("run {} is finished; nothing was sent", place.folder.id));
     tell(&report::told(&summary, is_part, &reports));
     if args.output.json {
-        writeln!(io::stdout(), "{}", report::json(&run, &summary, &reports, exit.code()))?;
+        writeln!(io::stdout(), "{}", report::json(&run, &summary, &reports, Some(exit.code())))?;
     }
     Ok(exit)
 }

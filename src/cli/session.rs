@@ -26,7 +26,7 @@ use crate::budget::Base;
 use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
 use crate::journal::FINISHED;
 use crate::pipeline::{
-    Clock, Ended, Go, Keeping, Passage, Pipeline, PlannedRows, Source, Staged, Times,
+    Clock, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows, Source, Staged, Times,
 };
 use crate::progress::{Progress, aside};
 use crate::report::Open;
@@ -219,8 +219,8 @@ pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Result<Exi
     if let Some(journal) = &mut ended.journal {
         let word = ending::word(&ended.summary, &ended.input, ended.cause.as_ref());
         if let Err(error) = journal.came_out(word.as_deref().unwrap_or(FINISHED), exit.code()) {
-            tell(&format_args!("error: {error}"));
-            exit = Exit::Output;
+            ended.failure.get_or_insert(OutputFailure::Journal(error));
+            exit = Exit::of(&ended);
         }
     }
     tell(&ending::text(&ended, told));

@@ -15,7 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::record::{AlreadyStarted, Doubt, Prior, Record};
+use crate::record::{AlreadyStarted, Record};
 use crate::request_id::RunId;
 use crate::resume::Doubts;
 use crate::row::Columns;
@@ -269,7 +269,7 @@ impl Journal {
         }
         {
             let mut add = commit.prepare(rows::ADD_OPEN)?;
-            for (line, prior) in doubts.iter().filter(|(_, prior)| is_worth_keeping(prior)) {
+            for (line, prior) in doubts {
                 rows::bind_open(&mut add, session, "begin", (*line, prior))?;
                 add.raw_execute()?;
             }
@@ -387,11 +387,6 @@ impl Journal {
             _ => Err(JournalError::Gone { path: self.path.clone() }),
         }
     }
-}
-
-/// Rows that were taken up again and surely were not started are in the history.
-fn is_worth_keeping(prior: &Prior) -> bool {
-    prior.doubt != Doubt::None || prior.last.is_some()
 }
 
 fn inode(path: &Path) -> Option<u64> {

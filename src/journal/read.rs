@@ -58,6 +58,15 @@ impl Journal {
         self.connection.execute_batch("BEGIN").map_err(|error| self.damaged(&error))
     }
 
+    /// Ends what [`freeze`](Self::freeze) began.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn thaw(&self) -> Result<(), JournalError> {
+        self.connection.execute_batch("COMMIT").map_err(|error| self.damaged(&error))
+    }
+
     /// The lines of all rows that have their last word.
     ///
     /// # Errors
@@ -141,14 +150,16 @@ impl Journal {
         Ok(count.unsigned_abs())
     }
 
-    /// Whether any request was sent, or may have been.
+    /// Whether any request reached a bk-sops, or may have: one that was refused for its
+    /// URL or credentials, or surely never left, did not.
     ///
     /// # Errors
     ///
     /// Where the journal is damaged.
     pub fn sent_anything(&self) -> Result<bool, JournalError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM record WHERE attempts > 0) OR EXISTS \
-                   (SELECT 1 FROM open_row WHERE attempts > 0) OR EXISTS \
+                   (SELECT 1 FROM open_row WHERE attempts > 0 AND NOT (doubt = 'none' \
+                   AND (error IN ('config', 'auth') OR http_status IS NULL))) OR EXISTS \
                    (SELECT 1 FROM session WHERE ended IS NULL)";
         let sent = self.connection.query_row(sql, [], |row| row.get(0));
         sent.map_err(|error| self.damaged(&error))

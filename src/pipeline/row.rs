@@ -70,7 +70,7 @@ impl Life<'_> {
     async fn until_settled(&mut self) -> Result<Outcome, Closed> {
         // What an earlier session knew to be accepted is not sent again unseen.
         if self.tries.doubt() == Doubt::Accepted
-            && let Some(outcome) = begun(self.ask().await?)
+            && let Some(outcome) = begun(Doubt::Accepted, self.ask().await?)
         {
             return Ok(outcome);
         }
@@ -172,9 +172,15 @@ impl Life<'_> {
             return Ok(Sent::Settled(Outcome::AlreadyStarted));
         };
         Ok(match (self.ask().await?, self.launch.parts.confirm) {
-            (Judged::SomebodyElses, _) => Sent::Settled(Outcome::AlreadyStarted),
-            (Judged::Ours, Some(_)) => Sent::Settled(Outcome::Started(KnownBy::Status)),
-            (Judged::Ours, None) | (Judged::NotYet | Judged::Unseen, _) => Sent::Taken(known_by),
+            (Judged::SomebodyElses, _) if self.tries.doubt() != Doubt::Accepted => {
+                Sent::Settled(Outcome::AlreadyStarted)
+            }
+            (Judged::Ours | Judged::SomebodyElses, Some(_)) => {
+                Sent::Settled(Outcome::Started(KnownBy::Status))
+            }
+            (Judged::Ours | Judged::SomebodyElses, None) | (Judged::NotYet | Judged::Unseen, _) => {
+                Sent::Taken(known_by)
+            }
         })
     }
 
@@ -183,7 +189,7 @@ impl Life<'_> {
     async fn give_up(&mut self, class: FailureClass) -> Result<Outcome, Closed> {
         let seen = match self.tries.doubt() {
             Doubt::None => None,
-            Doubt::MayHaveStarted | Doubt::Accepted => begun(self.ask().await?),
+            doubt @ (Doubt::MayHaveStarted | Doubt::Accepted) => begun(doubt, self.ask().await?),
         };
         Ok(seen.unwrap_or_else(|| self.tries.given_up(class)))
     }
@@ -225,12 +231,15 @@ impl Life<'_> {
     }
 }
 
-/// How a row ends whose task is seen to have begun.
-const fn begun(judged: Judged) -> Option<Outcome> {
-    match judged {
-        Judged::Ours => Some(Outcome::Started(KnownBy::Status)),
-        Judged::SomebodyElses => Some(Outcome::AlreadyStarted),
-        Judged::NotYet | Judged::Unseen => None,
+/// How a row in doubt ends whose task is seen to have begun. What the server accepted
+/// from this run is never somebody else's, whatever the clocks say.
+const fn begun(doubt: Doubt, judged: Judged) -> Option<Outcome> {
+    match (judged, doubt) {
+        (Judged::SomebodyElses, Doubt::None | Doubt::MayHaveStarted) => {
+            Some(Outcome::AlreadyStarted)
+        }
+        (Judged::Ours | Judged::SomebodyElses, _) => Some(Outcome::Started(KnownBy::Status)),
+        (Judged::NotYet | Judged::Unseen, _) => None,
     }
 }
 

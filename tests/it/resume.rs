@@ -250,6 +250,40 @@ fn standard_input_that_never_ended_ends_as_incomplete() {
 }
 
 #[test]
+fn standard_input_of_which_all_is_settled_is_resumed_once_and_finished() {
+    for signal in ["INT", "KILL"] {
+        let (mock, folder) = (slow(Behaviour::default()), Folder::new());
+        let words = ["run", "--esb", &mock.url()];
+        let mut run = folder.start(folder.program(&words).stdin(Stdio::piped()));
+        let mut typing = run.child.stdin.take().unwrap();
+        typing.write_all(b"2,1\n2,2\n").unwrap();
+        until("both are settled", || {
+            !folder.runs().is_empty() && folder.journal().settled().unwrap().len() == 2
+        });
+        run.signal(signal);
+        run.wait();
+        drop(typing);
+        for _ in 0..2 {
+            let resumed = folder.run(&["resume"]).exits(1);
+            resumed.says(&["is finished; nothing was sent", "input incomplete: 2 rows"]);
+        }
+        let listed = folder.run(&["runs"]).exits(0).stdout();
+        assert!(listed.contains("finished"), "{signal}: {listed}");
+        assert_eq!(mock.counts().starts, 2);
+    }
+}
+
+#[test]
+fn a_mended_url_finishes_what_a_wrong_one_stopped() {
+    let (mock, folder) = (slow(Behaviour::default()), Folder::new());
+    list(&folder, 3);
+    let wrong = format!("{}/nowhere/compapi", mock.url());
+    folder.run(&["run", "tasks.csv", "--esb", &wrong]).exits(3).says(&["no way to the API"]);
+    folder.run(&["resume", "--esb", &mock.url()]).exits(0);
+    assert_eq!(mock.counts().started, 3);
+}
+
+#[test]
 fn standard_input_that_ended_is_a_whole_run() {
     let (mock, folder) = (slow(Behaviour::default()), Folder::new());
     let words = ["run", "--esb", &mock.url(), "--limit", "2"];
