@@ -211,9 +211,9 @@ pub struct CertaintyArgs {
     /// value: 60s].
     ///
     /// An accepted task is only queued, and the server may fail to start it silently: then it is
-    /// sent again, out of --retries.
+    /// sent again, out of --retries. A resume or a profile is told off with --confirm=off.
     #[arg(long, value_name = "TIMEOUT", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "60s", value_parser = duration)]
+    #[arg(default_missing_value = "60s", value_parser = duration_or_off)]
     pub confirm: Option<Duration>,
     /// Ask get_task_detail for the link of each task whose answers had none, when nothing else is
     /// to be sent.
@@ -536,6 +536,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let signed: SignedDuration = text.parse().map_err(|_| form())?;
     let duration = Duration::try_from(signed).map_err(|_| form())?;
     if duration.is_zero() { Err("a time of 0 leaves no time at all".into()) } else { Ok(duration) }
+}
+
+/// The same, or `off`, which is no time at all.
+fn duration_or_off(text: &str) -> Result<Duration, String> {
+    if text == "off" { Ok(Duration::ZERO) } else { duration(text) }
 }
 
 fn zone(text: &str) -> Result<TimeZone, String> {

@@ -289,11 +289,11 @@ fn why(cause: &Cause, target: &str) -> String {
 fn question(class: FailureClass, message: &str) -> String {
     let hint = match class {
         FailureClass::Permission => {
-            "--confirm needs the right to view these tasks (task_view); ask for it, or go without"
+            "--confirm needs the right to view these tasks (task_view); ask for it, or go without (--confirm=off)"
         }
         FailureClass::Auth => {
             "check the credentials; if this is the legacy ESB, which reads those of a GET from its \
-             query alone, say --esb-legacy-get, or go without --confirm"
+             query alone, say --esb-legacy-get, or go without (--confirm=off)"
         }
         _ => "check the URL given by --esb or --gateway (or its variable)",
     };

@@ -323,7 +323,7 @@ impl Settings {
             staging: Staging::new(stages)?,
             timing: Timing::new(window, Timestamp::now(), fastrand::f64())?,
             certainty: Certainty {
-                confirm,
+                confirm: confirm.filter(|timeout| !timeout.is_zero()),
                 lookup: if lookup { Lookup::Links } else { Lookup::Nothing },
             },
             look: match (dry_run, check) {

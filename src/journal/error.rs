@@ -25,6 +25,17 @@ pub enum JournalError {
         /// What is wrong with it.
         what: String,
     },
+    /// What it holds cannot be given back, though the run goes on already.
+    #[error(
+        "cannot read the records of earlier sessions in {} ({what}), so the reports lack them",
+        path.display()
+    )]
+    Replay {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Another version of this program wrote it.
     #[error(
         "{} has the form {found}, and this bk-launch knows the form {known}; use the version that \

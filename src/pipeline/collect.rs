@@ -142,7 +142,11 @@ impl Books {
             Ok::<_, JournalError>(())
         });
         if let Err(error) = replayed {
-            self.failed(OutputFailure::Journal(error));
+            // Requests may have left by now, so it must not say that nothing was sent.
+            self.failed(OutputFailure::Journal(match error {
+                JournalError::NotOne { path, what } => JournalError::Replay { path, what },
+                other => other,
+            }));
         }
         self.each(Open::flush);
         debug!(rows = self.summary.rows(), took = ?begun.elapsed(), "replayed");

@@ -98,6 +98,10 @@ fn where_nobody_may_look_nothing_is_started() {
         run.says(&["the first get_task_status was refused", "nothing was started", says]);
         assert_eq!(mock.counts().starts, 0, "{says}");
         assert_eq!(folder.report("r.csv").counts()["pending"], 5);
+        if says == "task_view" {
+            folder.run(&["resume", "--confirm=off"]).exits(0);
+            assert_eq!(mock.counts().started, 5);
+        }
     }
 }
 
