@@ -39,7 +39,9 @@ fn two_hundred_a_second_are_two_hundred_with_faults_and_retries_too() {
     assert!(busiest_second(&arrivals) <= MOST, "{}", busiest_second(&arrivals));
     // As long as there are rows that were never sent.
     let steady = arrivals.iter().filter(|a| **a < 9.0).count();
-    assert!((1782..=1818).contains(&steady), "{steady} in 9 s");
+    // Rows in doubt are asked for, and their questions take turns of the pace too.
+    let asked = usize::try_from(mock.counts().status).unwrap();
+    assert!(steady <= 1818 && steady + asked >= 1782, "{steady} starts in 9 s, {asked} questions");
 }
 
 #[test]
