@@ -99,7 +99,8 @@ pub fn user(credentials: &Credentials) -> String {
 }
 
 impl Plan<'_> {
-    fn launched(&self) -> Option<u64> {
+    /// The rows that are launched, where their number is known.
+    pub fn launched(&self) -> Option<u64> {
         let rows = match self.rows {
             Rows::Known(checked) => checked.launchable(),
             Rows::Left(left) => left.launchable(),

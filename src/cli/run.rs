@@ -114,6 +114,7 @@ pub fn launch(
     let plan = plan_of(&settings, &credentials, &read.from);
     plan.check_fit()?;
     let line = plan.to_string();
+    let is_large = plan.launched().is_some_and(|rows| rows >= MANY);
     let client = session::client(&mut settings, credentials)?;
     let zone = session::zone_name();
     if let Some(birth) = &birth {
@@ -133,7 +134,7 @@ pub fn launch(
     let (all, source) = (read.from.rows(), read.from.kind());
     let begun = begin(birth, &settings)?;
     tell(&line);
-    if settings.staging.stages.is_none() && expected.is_some_and(|rows| rows >= MANY) {
+    if settings.staging.stages.is_none() && is_large {
         tell(&"hint: --stages 1,10%,100% launches one row, then a tenth, and then the rest");
     }
     let keeping = begun.map(|(place, journal, lock)| {

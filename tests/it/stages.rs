@@ -129,5 +129,7 @@ fn stages_are_shown_before_and_refused_where_they_make_no_sense() {
     let of_stdin = ["run", "-", "-o", "s.csv", "--stages", "10%", "--esb", &url];
     folder.run(&of_stdin).exits(2).says(&["--stages with percentages needs a file"]);
     assert_eq!(mock.counts().requests, 0);
-    folder.run(&words(&url, &[])).exits(0).says(&["hint: --stages 1,10%,100%"]);
+    let few = folder.run(&words(&url, &["--limit", "3"])).exits(0);
+    assert!(!few.stderr().contains("hint:"), "three rows are a canary already: {few}");
+    folder.run(&words(&url, &["--force"])).exits(0).says(&["hint: --stages 1,10%,100%"]);
 }
