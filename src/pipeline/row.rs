@@ -265,3 +265,23 @@ fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answe
         "attempt"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_accepted_is_never_somebody_elses() {
+        let started = Some(Outcome::Started(KnownBy::Status));
+        for (doubt, judged, outcome) in [
+            (Doubt::MayHaveStarted, Judged::Ours, started),
+            (Doubt::MayHaveStarted, Judged::SomebodyElses, Some(Outcome::AlreadyStarted)),
+            (Doubt::Accepted, Judged::Ours, started),
+            (Doubt::Accepted, Judged::SomebodyElses, started),
+            (Doubt::Accepted, Judged::NotYet, None),
+            (Doubt::MayHaveStarted, Judged::Unseen, None),
+        ] {
+            assert_eq!(begun(doubt, judged), outcome, "{doubt:?} {judged:?}");
+        }
+    }
+}
