@@ -15,8 +15,11 @@ use bk_launch::api::{Client, Identity, Reach};
 use bk_launch::gates::Limits;
 use bk_launch::input::{Format, open_stream};
 use bk_launch::mock::{Behaviour, Memory, Mock};
-use bk_launch::pipeline::{Certainty, Clock, Lookup, Pipeline, Source, Staged, Times};
-use bk_launch::progress::{Look, Progress};
+use bk_launch::outlook::Course;
+use bk_launch::pipeline::{
+    Audience, Certainty, Clock, Lookup, Pipeline, Source, Staged, Systemd, Times,
+};
+use bk_launch::progress::{Frame, Look, Progress};
 use bk_launch::rate::Rate;
 use bk_launch::record::AlreadyStarted;
 use bk_launch::report::{Destination, Existing};
@@ -53,6 +56,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
     let report = Destination::file(Path::new("/dev/null"), Existing::Refuse).unwrap();
     let slots = NonZeroUsize::new(64).unwrap();
+    let frame = Frame { rows: None, wanted: Rate::Unlimited };
     Pipeline {
         rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
         source: Source::File,
@@ -75,7 +79,13 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         staged: Staged { ends: Vec::new(), pause: None, tell: Arc::new(|_| {}), ask: None },
         already_started: AlreadyStarted::Ok,
         keeping: None,
-        progress: Progress::begin(Look::None, None, Rate::Unlimited, Instant::now()),
+        audience: Audience {
+            progress: Progress::begin(Look::None, frame),
+            frame,
+            course: Course::new(None, Instant::now(), None, None),
+            metrics: None,
+            systemd: Systemd::Absent,
+        },
         reports: vec![report.begin(&opened.columns, &TimeZone::UTC).unwrap()],
         shutdown: Shutdown::default(),
         run: RunId::new(Timestamp::now(), 1),

@@ -30,6 +30,33 @@ pub enum Verdict {
     Failed(Failure),
 }
 
+impl Verdict {
+    /// The names of all verdicts; a failure has that of its class.
+    pub const NAMES: [&str; 11] = [
+        "accepted",
+        "already_started",
+        "bad_request",
+        "not_found",
+        "permission",
+        "auth",
+        "config",
+        "throttled_biz",
+        "throttled_app",
+        "transient",
+        "ambiguous",
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::AlreadyStarted => "already_started",
+            Self::Failed(failure) => failure.class.as_str(),
+        }
+    }
+}
+
 /// A request that started nothing, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

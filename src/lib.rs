@@ -22,8 +22,8 @@
 //!
 //! ```text
 //! floor 0 words  task row answer record request_id rate secret formula
-//! floor 1 rules  retry confirm resume window budget stages stats
-//! floor 2 edges  input api gates shutdown journal folder report progress mock
+//! floor 1 rules  retry confirm resume window budget stages stats outlook
+//! floor 2 edges  input api gates shutdown journal folder report progress metrics notify systemd mock
 //! floor 3 flows  pipeline
 //! floor 4 face   cli
 //! ```
@@ -38,7 +38,10 @@ pub mod formula;
 pub mod gates;
 pub mod input;
 pub mod journal;
+pub mod metrics;
 pub mod mock;
+pub mod notify;
+pub mod outlook;
 pub mod pipeline;
 pub mod progress;
 pub mod rate;
@@ -52,5 +55,6 @@ pub mod secret;
 pub mod shutdown;
 pub mod stages;
 pub mod stats;
+pub mod systemd;
 pub mod task;
 pub mod window;

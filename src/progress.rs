@@ -3,15 +3,14 @@
 //! It is told how things stand, and draws that; it counts nothing itself. Lines
 //! that others write to standard error go [`aside`], so that no bar is torn.
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::time::Instant;
 
+use crate::outlook::{Fit, Outlook};
 use crate::rate::Rate;
 use crate::task::Business;
 
@@ -104,32 +103,66 @@ impl Pause {
     }
 }
 
+/// What a line says that is not counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// All rows, where their number is known.
+    pub rows: Option<u64>,
+    /// The rate that is wanted.
+    pub wanted: Rate,
+}
+
+impl Frame {
+    /// One line on how things stand, for whoever shows no bar.
+    #[must_use]
+    pub fn told(&self, standing: &Standing, outlook: &Outlook) -> String {
+        let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
+        format!("{}{of} rows: {}", standing.done, self.line(standing, outlook))
+    }
+
+    /// The most important first: a narrow terminal cuts off the rest.
+    fn line(&self, standing: &Standing, outlook: &Outlook) -> String {
+        let Standing { good, bad, waiting, in_flight, .. } = standing;
+        let mut line = format!("{good} good, {bad} bad");
+        if let Some(pause) = &standing.pause {
+            let _ = write!(line, "; {}", pause.text());
+        }
+        if standing.room == Room::AllWait {
+            line.push_str("; all rows of --lookahead wait, a larger one may go on");
+        }
+        let _ = write!(line, "; {:.1}/s of {}", outlook.achieved, self.wanted);
+        if let Some(left) = outlook.left {
+            let _ = write!(line, ", {} left", roughly(left));
+        }
+        match outlook.fit {
+            None => {}
+            Some(Fit::Fits) => line.push_str(", fits"),
+            Some(Fit::Leaves(rows)) => {
+                let _ = write!(line, ", does not fit: about {rows} rows will be left");
+            }
+        }
+        let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
+        line
+    }
+}
+
 /// Shows how a launch goes.
 pub struct Progress {
     look: Look,
-    rows: Option<u64>,
-    wanted: Rate,
+    frame: Frame,
     bar: ProgressBar,
-    /// The requests of the last seconds, for the rate that is achieved.
-    recent: VecDeque<(Instant, u64)>,
-    began: Instant,
-    /// No new row is sent from this moment on.
-    last_row: Option<Instant>,
 }
 
-/// The rate that is achieved is that of so long.
-const RECENT: Duration = Duration::from_secs(5);
-
 impl Progress {
-    /// Begins to show a launch of `rows` rows, if that is known.
+    /// Begins to show a launch.
     #[must_use]
-    pub fn begin(look: Look, rows: Option<u64>, wanted: Rate, now: Instant) -> Self {
+    pub fn begin(look: Look, frame: Frame) -> Self {
         let target = match look {
             Look::Bar => ProgressDrawTarget::stderr(),
             Look::Plain | Look::None => ProgressDrawTarget::hidden(),
         };
-        let bar = ProgressBar::with_draw_target(rows, target);
-        let template = match rows {
+        let bar = ProgressBar::with_draw_target(frame.rows, target);
+        let template = match frame.rows {
             Some(_) => "{wide_bar} {pos}/{len}\n{wide_msg}",
             None => "{spinner} {pos} rows\n{wide_msg}",
         };
@@ -139,20 +172,24 @@ impl Progress {
         if look == Look::Bar {
             *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         }
-        Self { look, rows, wanted, bar, recent: VecDeque::new(), began: now, last_row: None }
-    }
-
-    /// The same, which foresees whether all is done before `last_row`.
-    #[must_use]
-    pub fn until(self, last_row: Option<Instant>) -> Self {
-        Self { last_row, ..self }
+        Self { look, frame, bar }
     }
 
     /// Shows how things stand.
-    pub fn show(&mut self, standing: &Standing, now: Instant) {
-        if let Some(line) = self.drawn(standing, now) {
-            // Whoever closed standard error does not want to know.
-            drop(writeln!(io::stderr(), "{line}"));
+    pub fn show(&self, standing: &Standing, outlook: &Outlook) {
+        match self.look {
+            Look::Bar => {
+                self.bar.set_position(standing.done);
+                self.bar.set_message(self.frame.line(standing, outlook));
+                if self.frame.rows.is_none() {
+                    self.bar.tick();
+                }
+            }
+            Look::Plain => {
+                // Whoever closed standard error does not want to know.
+                drop(writeln!(io::stderr(), "{}", self.frame.told(standing, outlook)));
+            }
+            Look::None => {}
         }
     }
 
@@ -162,91 +199,8 @@ impl Progress {
         self.look.every()
     }
 
-    /// Draws the bar; for a plain look, gives the line to write.
-    fn drawn(&mut self, standing: &Standing, now: Instant) -> Option<String> {
-        self.recent.push_back((now, standing.requests));
-        while self.recent.len() > 2 && now - self.recent[1].0 >= RECENT {
-            self.recent.pop_front();
-        }
-        let line = self.line(standing, now);
-        match self.look {
-            Look::Bar => {
-                self.bar.set_position(standing.done);
-                self.bar.set_message(line);
-                if self.rows.is_none() {
-                    self.bar.tick();
-                }
-                None
-            }
-            Look::Plain => {
-                let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
-                Some(format!("{}{of} rows: {line}", standing.done))
-            }
-            Look::None => None,
-        }
-    }
-
-    /// The most important first: a narrow terminal cuts off the rest.
-    fn line(&self, standing: &Standing, now: Instant) -> String {
-        let Standing { good, bad, waiting, in_flight, .. } = standing;
-        let mut line = format!("{good} good, {bad} bad");
-        if let Some(pause) = &standing.pause {
-            let _ = write!(line, "; {}", pause.text());
-        }
-        if standing.room == Room::AllWait {
-            line.push_str("; all rows of --lookahead wait, a larger one may go on");
-        }
-        let _ = write!(line, "; {:.1}/s of {}", self.achieved(), self.wanted);
-        if let Some(left) = self.left(standing, now) {
-            let _ = write!(line, ", {} left", roughly(left));
-            line.push_str(&self.fit(standing, left, now));
-        }
-        let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
-        line
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a rate is shown with one digit after the point"
-    )]
-    fn achieved(&self) -> f64 {
-        match (self.recent.front(), self.recent.back()) {
-            (Some((first, before)), Some((last, after))) if last > first => {
-                (after - before) as f64 / (*last - *first).as_secs_f64()
-            }
-            _ => 0.0,
-        }
-    }
-
-    /// Whether the rest fits into the window, if it goes on as it went so far.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "rows are foreseen roughly"
-    )]
-    fn fit(&self, standing: &Standing, left: Duration, now: Instant) -> String {
-        let (Some(last_row), Some(rows)) = (self.last_row, self.rows) else { return String::new() };
-        let room = last_row.saturating_duration_since(now);
-        if left <= room {
-            return ", fits".into();
-        }
-        let rows = rows.saturating_sub(standing.done) as f64;
-        let share = 1.0 - room.as_secs_f64() / left.as_secs_f64();
-        format!(", does not fit: about {} rows will be left", (rows * share).ceil() as u64)
-    }
-
-    /// How long it will take yet, if it goes on as it went so far.
-    #[expect(clippy::cast_precision_loss, reason = "a time is shown in seconds")]
-    fn left(&self, standing: &Standing, now: Instant) -> Option<Duration> {
-        let rows = self.rows?.checked_sub(standing.done)?;
-        let now_done = standing.done.checked_sub(standing.replayed).filter(|done| *done > 0)?;
-        let so_far = (now - self.began).as_secs_f64();
-        Duration::try_from_secs_f64(so_far * rows as f64 / now_done as f64).ok()
-    }
-
     /// Takes the bar away.
-    pub fn end(self) {
+    pub fn end(&self) {
         self.bar.finish_and_clear();
         *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -295,40 +249,25 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_line_tells_rates_and_what_is_left() {
-        let begin = Instant::now();
-        let rate = "20/s".parse().unwrap();
-        let mut progress = Progress::begin(Look::Plain, Some(400), rate, begin);
-        progress.drawn(&standing(0, 0), begin);
-        let now = begin + Duration::from_secs(10);
-        assert_eq!(
-            progress.drawn(&standing(190, 195), now).unwrap(),
-            "190 of 400 rows: 190 good, 0 bad; 19.5/s of 20/s, 12 s left; 2 in flight, 4 waiting"
-        );
+    fn told(rows: Option<u64>, standing: &Standing, outlook: &Outlook) -> String {
+        Frame { rows, wanted: "20/s".parse().unwrap() }.told(standing, outlook)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_earlier_sessions_settled_says_nothing_about_the_time_that_is_left() {
-        let begin = Instant::now();
-        let mut progress = Progress::begin(Look::Plain, Some(400), Rate::Unlimited, begin);
-        let resumed = Standing { replayed: 200, ..standing(300, 100) };
-        let line = progress.drawn(&resumed, begin + Duration::from_secs(10)).unwrap();
-        assert!(line.contains("10 s left"), "{line}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whether_it_fits_is_foreseen_by_what_is_achieved() {
-        let begin = Instant::now();
-        for (window, told) in
-            [(30, "10 s left, fits"), (15, "10 s left, does not fit: about 100 rows will be left")]
-        {
-            let last_row = Some(begin + Duration::from_secs(window));
-            let progress = Progress::begin(Look::Plain, Some(400), Rate::Unlimited, begin);
-            let mut progress = progress.until(last_row);
-            let line =
-                progress.drawn(&standing(200, 200), begin + Duration::from_secs(10)).unwrap();
-            assert!(line.contains(told), "{line}");
+    #[test]
+    fn a_line_tells_rates_what_is_left_and_whether_it_fits() {
+        let outlook = Outlook { achieved: 19.53, left: Some(Duration::from_secs(12)), fit: None };
+        for (fit, told_fit) in [
+            (None, ""),
+            (Some(Fit::Fits), ", fits"),
+            (Some(Fit::Leaves(100)), ", does not fit: about 100 rows will be left"),
+        ] {
+            assert_eq!(
+                told(Some(400), &standing(190, 195), &Outlook { fit, ..outlook }),
+                format!(
+                    "190 of 400 rows: 190 good, 0 bad; 19.5/s of 20/s, 12 s left{told_fit}; \
+                     2 in flight, 4 waiting"
+                )
+            );
         }
     }
 
@@ -347,17 +286,18 @@ mod tests {
 
     #[test]
     fn when_all_of_the_lookahead_waits_the_flag_is_named() {
-        let now = Instant::now();
-        let mut progress = Progress::begin(Look::Plain, None, Rate::Unlimited, now);
         let full = Standing { room: Room::AllWait, ..standing(5, 5) };
-        assert!(progress.drawn(&full, now).unwrap().contains("all rows of --lookahead wait"));
+        assert!(
+            told(None, &full, &Outlook::default())
+                .contains("all rows of --lookahead wait, a larger")
+        );
     }
 
     #[test]
     fn a_stream_has_no_end_to_be_waited_for() {
-        let now = Instant::now();
-        let mut progress = Progress::begin(Look::Plain, None, Rate::Unlimited, now);
-        let line = progress.drawn(&standing(5, 5), now).unwrap();
-        assert_eq!(line, "5 rows: 5 good, 0 bad; 0.0/s of unlimited; 2 in flight, 4 waiting");
+        assert_eq!(
+            told(None, &standing(5, 5), &Outlook::default()),
+            "5 rows: 5 good, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
+        );
     }
 }

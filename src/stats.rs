@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::answer::Verdict;
 use crate::record::{AlreadyStarted, Doubt, Ending, Outcome, Record, Standing};
 
 /// The outcomes in the order in which they are told.
@@ -106,6 +107,12 @@ impl Summary {
         group.rows += 1;
     }
 
+    /// The counts, in the order of [`OUTCOMES`].
+    #[must_use]
+    pub const fn by_outcome(&self) -> [u64; OUTCOMES.len()] {
+        self.by_outcome
+    }
+
     /// The outcomes that occurred, each with its count.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.all_counts().filter(|(_, count)| *count > 0)
@@ -185,34 +192,44 @@ pub struct Requests {
     pub retries: u64,
     /// Questions for states and links.
     pub questions: u64,
+    /// The starts by what their answers meant, in the order of [`Verdict::NAMES`].
+    pub by_class: [u64; Verdict::NAMES.len()],
     /// How long the starts took.
     pub latencies: Latencies,
 }
 
 impl Requests {
-    /// Adds a row's first start.
-    pub fn first(&mut self, latency: Duration) {
+    /// Adds a row's first start, and what its answer meant.
+    pub fn first(&mut self, verdict: &Verdict, latency: Duration) {
         self.starts += 1;
+        if let Some(at) = Verdict::NAMES.iter().position(|name| *name == verdict.name()) {
+            self.by_class[at] += 1;
+        }
         self.latencies.add(latency);
     }
 
     /// Adds a start of a row that was sent before.
-    pub fn again(&mut self, latency: Duration) {
+    pub fn again(&mut self, verdict: &Verdict, latency: Duration) {
         self.retries += 1;
-        self.first(latency);
+        self.first(verdict, latency);
     }
 }
 
 /// How long requests took, in a histogram of three digits from 1 µs to 10 min.
 #[derive(Clone, Debug)]
-pub struct Latencies(Histogram<u64>);
+pub struct Latencies {
+    histogram: Histogram<u64>,
+    total: Duration,
+}
 
 /// The longest latency that is told apart, in µs.
 const LONGEST: u64 = 600_000_000;
 
 impl Default for Latencies {
     fn default() -> Self {
-        Self(Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order"))
+        let histogram = Histogram::new_with_bounds(1, LONGEST, 3);
+        let histogram = histogram.expect("the bounds are in order");
+        Self { histogram, total: Duration::ZERO }
     }
 }
 
@@ -220,20 +237,41 @@ impl Latencies {
     /// Adds one request.
     pub fn add(&mut self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
-        self.0.saturating_record(micros.max(1));
+        self.histogram.saturating_record(micros.max(1));
+        self.total += latency;
     }
 
     /// The latency that `percent` of the requests did not exceed; `None` where
     /// there were none.
     #[must_use]
     pub fn percentile(&self, percent: f64) -> Option<Duration> {
-        (!self.0.is_empty()).then(|| Duration::from_micros(self.0.value_at_percentile(percent)))
+        let found = || Duration::from_micros(self.histogram.value_at_percentile(percent));
+        (!self.histogram.is_empty()).then(found)
     }
 
     /// The longest; `None` where there were none.
     #[must_use]
     pub fn longest(&self) -> Option<Duration> {
-        (!self.0.is_empty()).then(|| Duration::from_micros(self.0.max()))
+        (!self.histogram.is_empty()).then(|| Duration::from_micros(self.histogram.max()))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// How many took no longer than `bound`, within the three digits.
+    #[must_use]
+    pub fn within(&self, bound: Duration) -> u64 {
+        let micros = u64::try_from(bound.as_micros()).unwrap_or(LONGEST);
+        self.histogram.count_between(0, micros)
+    }
+
+    /// How long they took together.
+    #[must_use]
+    pub const fn total(&self) -> Duration {
+        self.total
     }
 }
 

@@ -119,6 +119,9 @@ pub struct RunArgs {
     /// How it is started by a timer.
     #[command(flatten)]
     pub cron: CronArgs,
+    /// Who is told of it.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
@@ -183,6 +186,9 @@ pub struct ResumeArgs {
     /// In which stages.
     #[command(flatten)]
     pub stages: StageArgs,
+    /// Who is told of it.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// What is shown.
     #[command(flatten)]
     pub looks: LooksArgs,
@@ -281,6 +287,24 @@ pub struct CronArgs {
     /// Start nothing if the file has fewer or more rows than that, such as 100.. or 1..500.
     #[arg(long, value_name = "FROM..TO")]
     pub expect_rows: Option<RowsExpected>,
+}
+
+/// Who is told how a run goes and ends.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cron")]
+#[expect(clippy::struct_field_names, reason = "each flag names a file")]
+pub struct WatchArgs {
+    /// Write metrics for the textfile collector of node_exporter: at the start, every 15 s, and at
+    /// the end.
+    #[arg(long, value_name = "FILE.prom")]
+    pub metrics_file: Option<PathBuf>,
+    /// A file that holds the URL of a check in the convention of healthchecks.io; it is pinged at
+    /// the start and at the end, with the summary [else: BK_LAUNCH_PING_URL].
+    #[arg(long, value_name = "FILE")]
+    pub ping_url_file: Option<PathBuf>,
+    /// A file that holds a URL to which the summary is posted as JSON [else: BK_LAUNCH_NOTIFY_URL].
+    #[arg(long, value_name = "FILE")]
+    pub notify_url_file: Option<PathBuf>,
 }
 
 /// How many rows a file must have.

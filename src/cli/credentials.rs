@@ -108,13 +108,8 @@ impl Origin {
             UserPlace::Name(_) => None,
         };
         for place in std::iter::once(&self.app_secret).chain(token) {
-            if let Place::File(path) = place
-                && others_may_read(path)
-            {
-                tell(&format_args!(
-                    "warning: others may read {path}; chmod 600 {path}",
-                    path = path.display()
-                ));
+            if let Place::File(path) = place {
+                warn_of_readers(path);
             }
         }
     }
@@ -144,6 +139,16 @@ impl Place {
                 }
             }
         }
+    }
+}
+
+/// Warns of a file that holds a secret and that others may read.
+pub fn warn_of_readers(path: &Path) {
+    if others_may_read(path) {
+        tell(&format_args!(
+            "warning: others may read {path}; chmod 600 {path}",
+            path = path.display()
+        ));
     }
 }
 

@@ -13,6 +13,7 @@ use super::logs::LogFormat;
 use super::settings::{Input, Look, RunSettings, Settings, SummaryForm, Voice};
 use super::staging::Staging;
 use super::timing::Timing;
+use super::watch::Watch;
 use super::{Failure, run};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
@@ -42,7 +43,8 @@ pub fn run() -> Result<Exit, Failure> {
     let mut stdout = std::io::stdout();
     let rows = SAMPLE.lines().count() - 1;
     writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
-    let (ended, told) = run::launch(settings(&mock, &tasks, &report)?, &Kept::default(), None)?;
+    let (ended, told) =
+        run::launch(settings(&mock, &tasks, &report)?, &Kept::default(), None, None)?;
     writeln!(stdout, "{}", ending::text(&ended, &told))?;
     writeln!(stdout, "{}", next_steps(&tasks))?;
     // The sample holds bad rows on purpose; what matters is that it came to its end.
@@ -98,6 +100,7 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
         certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
         timing: Timing::always(),
         staging: Staging::default(),
+        watch: Watch::default(),
         look: Look::None,
         legacy_get: LegacyGet::Forbidden,
         outputs: vec![report.to_owned()],

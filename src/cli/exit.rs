@@ -78,12 +78,16 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
     use crate::gates::Tally;
+    use crate::metrics::Figures;
+    use crate::outlook::Outlook;
+    use crate::rate::Rate;
     use crate::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record};
     use crate::retry::Stop;
     use crate::row::Row;
     use crate::shutdown::Signal;
     use crate::stats::{Requests, Summary};
     use crate::task::{Business, Scope, Task};
+    use jiff::Timestamp;
     use std::time::Duration;
 
     fn ended(outcomes: &[(Outcome, Ending)], cause: Option<Cause>, input: InputEnd) -> Ended {
@@ -110,6 +114,18 @@ mod tests {
             cause,
             failure: None,
             journal: None,
+            figures: Figures {
+                began: Timestamp::UNIX_EPOCH,
+                rows: None,
+                by_outcome: [0; 9],
+                requests: Requests::default(),
+                throttled: 0,
+                holds: 0,
+                open_rows: 0,
+                in_flight: 0,
+                wanted: Rate::Unlimited,
+                outlook: Outlook::default(),
+            },
         }
     }
 

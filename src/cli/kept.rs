@@ -40,7 +40,16 @@ const TARGET: [&str; 2] = ["esb", "gateway"];
 const INSTEAD_OF_A_WINDOW: [&str; 2] = ["start_at", "stop_at"];
 
 /// Flags whose values are paths, which are kept as absolute ones.
-const PATHS: [&str; 5] = ["config", "output", "app_secret_file", "token_file", "cacert"];
+const PATHS: [&str; 8] = [
+    "config",
+    "output",
+    "app_secret_file",
+    "token_file",
+    "cacert",
+    "metrics_file",
+    "ping_url_file",
+    "notify_url_file",
+];
 
 /// Every flag that a run keeps.
 fn flags(resume: &Command) -> impl Iterator<Item = &Arg> {

@@ -24,6 +24,7 @@ mod settings;
 mod staging;
 mod terminal;
 mod timing;
+mod watch;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -72,6 +73,11 @@ fn failed(error: &Failure) -> Exit {
         return Exit::Good;
     }
     tell(&format_args!("error: {error}"));
+    exit_of(error)
+}
+
+/// The exit code of a command that did not begin.
+fn exit_of(error: &Failure) -> Exit {
     let is_output = matches!(error.downcast_ref(), Some(ReportError::Write { .. }))
         || matches!(error.downcast_ref(), Some(FolderError::Write { .. }))
         || matches!(

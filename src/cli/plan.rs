@@ -111,7 +111,7 @@ impl Plan<'_> {
 
     /// The time that the tightest limit alone needs; the answers may need more. A row
     /// that is confirmed takes at least one question beside its start.
-    fn expected(&self) -> Option<Duration> {
+    pub fn expected(&self) -> Option<Duration> {
         let count = |rows: u64| u32::try_from(rows).unwrap_or(u32::MAX);
         let rows = self.launched()?;
         let requests = if self.certainty.confirm.is_some() { rows.saturating_mul(2) } else { rows };

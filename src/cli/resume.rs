@@ -10,21 +10,25 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::args::{Cli, Command, ResumeArgs};
+use super::credentials::Environment;
 use super::ending::{Place, Told};
 use super::exit::Exit;
 use super::files::{self, Beside};
 use super::plan::{self, Left, Plan, Rows};
 use super::session::{self, Work};
 use super::settings::{Look, Settings};
+use super::watch::{Outcome, Watch};
 use super::{Failure, check, config, kept, logs, report, runs, tell};
 use crate::api::Client;
 use crate::folder::{Folder, Kept};
 use crate::journal::{About, FINISHED, InputState, Journal, Opening, Order};
+use crate::metrics::Textfile;
 use crate::pipeline::{Keeping, Source};
 use crate::record::{AlreadyStarted, Doubt};
 use crate::report::{Existing, Open};
 use crate::resume::{self, Doubts, LastEnding, LastSession, Lines, Planned};
 use crate::stats::Summary;
+use crate::systemd;
 
 /// Runs the command; `typed` is what stands on the command line.
 pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
@@ -46,33 +50,44 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
         None => None,
     };
     let (args, matches) = with_kept(&run.kept, typed)?;
-    let already = args.again.already_started.into();
-    let before = Before::read(&run, &args, already)?;
-    if before.is_finished() && !args.look.dry_run && !args.look.check {
-        return finished(run, &args, already, &place);
-    }
     // Flags were kept; of a profile only credentials are taken.
     let profile =
         config::load(args.config.config.as_deref(), args.config.profile.as_deref(), &environment)?;
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| environment(name).or_else(|| of_profile(name));
-    let resume = Resume {
-        target_changed: args.target_changed,
-        force: args.output.force,
-        retry_failed: args.retry_failed,
-        settings: Settings::resumed(args, &environment)?,
-        run,
-        before,
-        place,
-    };
+    if !args.look.dry_run && !args.look.check {
+        let name = run.about.name.clone();
+        let watch = Watch::new(args.watch.clone(), &environment);
+        return watch.attend(name.as_deref(), |metrics| {
+            launch(args, &matches, run, place, metrics, &environment)
+        });
+    }
+    let before = Before::read(&run, &args, args.again.already_started.into())?;
+    let resume = Resume::new(args, run, before, place, &environment)?;
     match resume.settings.look {
-        Look::None => resume.launch(&matches),
-        Look::DryRun => resume.dry_run(&matches),
+        Look::None | Look::DryRun => resume.dry_run(&matches),
         Look::Check => {
             let first = resume.before.left.first.ok_or(check::CheckError::Empty)?;
             check::run(resume.settings, first)
         }
     }
+}
+
+/// Launches what is left of `run`, if anything is.
+fn launch(
+    args: ResumeArgs,
+    matches: &ArgMatches,
+    run: Run,
+    place: Place,
+    metrics: Option<Textfile>,
+    environment: Environment<'_>,
+) -> Result<Outcome, Failure> {
+    let already = args.again.already_started.into();
+    let before = Before::read(&run, &args, already)?;
+    if before.is_finished() {
+        return finished(run, &args, already, &place);
+    }
+    Resume::new(args, run, before, place, environment)?.launch(matches, metrics)
 }
 
 /// The flags that were typed, with those of the run where nothing was typed.
@@ -174,7 +189,7 @@ fn finished(
     args: &ResumeArgs,
     already: AlreadyStarted,
     place: &Place,
-) -> Result<Exit, Failure> {
+) -> Result<Outcome, Failure> {
     let mut reports = open_reports(&run, &args.output.outputs, args.output.force)?;
     let mut summary = Summary::new(already);
     report::replay(&run, Order::Settled, &mut reports, &mut summary)?;
@@ -196,12 +211,18 @@ fn finished(
         run.journal.came_out(FINISHED, exit.code())?;
     }
     let reports = named_reports(&run.folder, &args.output.outputs);
-    tell(&format_args!("run {} is finished; nothing was sent", place.folder.id));
-    tell(&report::told(&summary, is_part, &reports));
+    let text = format!(
+        "run {} is finished; nothing was sent\n{}",
+        place.folder.id,
+        report::told(&summary, is_part, &reports)
+    );
+    tell(&text);
+    systemd::ready(&text);
+    let json = report::json(&run, &summary, &reports, Some(exit.code()));
     if args.output.json {
-        writeln!(io::stdout(), "{}", report::json(&run, &summary, &reports, Some(exit.code())))?;
+        writeln!(io::stdout(), "{json}")?;
     }
-    Ok(exit)
+    Ok(Outcome { exit, text, json, figures: None })
 }
 
 /// The reports that a session writes: those that were named, or the run's own.
@@ -233,9 +254,27 @@ struct Resume {
 }
 
 impl Resume {
-    fn launch(self, matches: &ArgMatches) -> Result<Exit, Failure> {
-        if let Some(exit) = session::missed(&self.settings.timing) {
-            return Ok(exit);
+    fn new(
+        args: ResumeArgs,
+        run: Run,
+        before: Before,
+        place: Place,
+        environment: Environment<'_>,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            target_changed: args.target_changed,
+            force: args.output.force,
+            retry_failed: args.retry_failed,
+            settings: Settings::resumed(args, environment)?,
+            run,
+            before,
+            place,
+        })
+    }
+
+    fn launch(self, matches: &ArgMatches, metrics: Option<Textfile>) -> Result<Outcome, Failure> {
+        if let Some(missed) = session::missed(&self.settings.timing) {
+            return Ok(missed);
         }
         let runtime = session::runtime()?;
         session::warn(&self.settings);
@@ -243,7 +282,7 @@ impl Resume {
         let credentials = self.settings.credentials.read()?;
         let plan = self.plan(plan::user(&credentials));
         plan.check_fit()?;
-        let line = plan.to_string();
+        let (line, planned) = (plan.to_string(), plan.expected());
         let Self { retry_failed, force, mut settings, mut run, before, place, .. } = self;
         let client = session::client(&mut settings, credentials)?;
         let reports = open_reports(&run, &settings.outputs, force)?;
@@ -276,8 +315,10 @@ impl Resume {
                 InputState::Incomplete => Source::PartOfStream,
             },
             all: run.about.rows.or(Some(before.left.all)),
+            planned,
             keeping: Some(Keeping { journal: run.journal, copied: None }),
             reports,
+            metrics,
         };
         let summary = settings.summary;
         let ended = session::launch(runtime, &settings, client, work, &told)?;

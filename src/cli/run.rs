@@ -23,6 +23,7 @@ use crate::api::credentials::Credentials;
 use crate::folder::{Birth, Kept, Lock, Name, Runs};
 use crate::input::{InputError, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
+use crate::metrics::Textfile;
 use crate::pipeline::{Ended, Keeping, PlannedRows};
 use crate::report::Open;
 use crate::request_id::RunId;
@@ -44,6 +45,7 @@ pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let state_dir = args.state.state_dir.clone();
     let settings = RunSettings::new(args, &environment)?;
     let Settings { voice, log_format, verbosity, look, summary, .. } = settings.session;
+    let mut settings = settings;
     if voice == Voice::HeldBack {
         super::hold_back();
     }
@@ -56,12 +58,16 @@ pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
             return check::run(settings.session, from.first()?);
         }
     }
-    if let Some(exit) = session::missed(&settings.session.timing) {
-        return Ok(exit);
-    }
     let kept = kept::keep(matches, super::settings::target_of_environment(&environment));
-    let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from))?;
-    session::finish(ended, &told, summary)
+    let watch = std::mem::take(&mut settings.session.watch);
+    let name = settings.name.as_ref().map(|(name, _)| name.to_string());
+    watch.attend(name.as_deref(), |metrics| {
+        if let Some(missed) = session::missed(&settings.session.timing) {
+            return Ok(missed);
+        }
+        let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from), metrics)?;
+        session::finish(ended, &told, summary)
+    })
 }
 
 /// The flags that were typed, with those of a profile where nothing was typed.
@@ -90,6 +96,7 @@ pub fn launch(
     settings: RunSettings,
     kept: &Kept,
     state_dir: Option<OsString>,
+    metrics: Option<Textfile>,
 ) -> Result<(Ended, Told), Failure> {
     let RunSettings { input, on_invalid, runs, name, expect_rows, session: mut settings } =
         settings;
@@ -114,6 +121,7 @@ pub fn launch(
     let plan = plan_of(&settings, &credentials, &read.from);
     plan.check_fit()?;
     let line = plan.to_string();
+    let planned = plan.expected();
     let is_large = plan.launched().is_some_and(|rows| rows >= MANY);
     let client = session::client(&mut settings, credentials)?;
     let zone = session::zone_name();
@@ -149,8 +157,10 @@ pub fn launch(
         rows: first_plan(read.opened.rows, expected),
         source,
         all,
+        planned,
         keeping,
         reports,
+        metrics,
     };
     let ended = session::launch(runtime, &settings, client, work, &told)?;
     drop(lock);

@@ -19,19 +19,24 @@ use super::plan::roughly;
 use super::settings::{Settings, SummaryForm};
 use super::staging::{Asking, Staging};
 use super::timing::Timing;
+use super::watch::Outcome;
 use super::{tell, terminal};
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
 use crate::budget::Base;
 use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
 use crate::journal::FINISHED;
+use crate::metrics::Textfile;
+use crate::outlook::Course;
 use crate::pipeline::{
-    Clock, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows, Source, Staged, Times,
+    Audience, Clock, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows, Source,
+    Staged, Systemd, Times,
 };
-use crate::progress::{Progress, aside};
+use crate::progress::{Frame, Progress, aside};
 use crate::report::Open;
 use crate::request_id::RunId;
 use crate::shutdown::{Cause, Shutdown};
+use crate::systemd;
 
 /// What a session works on.
 pub struct Work {
@@ -45,10 +50,14 @@ pub struct Work {
     pub source: Source,
     /// All rows of the run, where their number is known.
     pub all: Option<u64>,
+    /// How long it will take, as far as that can be told before.
+    pub planned: Option<Duration>,
     /// Where the run is kept, if it is.
     pub keeping: Option<Keeping>,
     /// Where records go.
     pub reports: Vec<Open>,
+    /// The file of metrics, if one is wanted.
+    pub metrics: Option<Textfile>,
 }
 
 /// Makes the client that the settings say.
@@ -94,10 +103,17 @@ pub fn launch(
     let guard = runtime.enter();
     let clock = Clock { wall: Timestamp::now(), at: Instant::now() };
     let times = times(&settings.timing, clock);
-    if let Some(start) = settings.timing.window.start {
-        tell(&format_args!("waiting until {}", settings.timing.tell(start)));
-    }
+    let status = match settings.timing.window.start {
+        Some(start) => {
+            let waiting = format!("waiting until {}", settings.timing.tell(start));
+            tell(&waiting);
+            waiting
+        }
+        None => "launching".into(),
+    };
+    systemd::ready(&status);
     let begin = times.start.unwrap_or(clock.at);
+    let frame = Frame { rows: work.all, wanted: settings.limits.rate };
     let mut limits = settings.limits.clone();
     if let (Some((_, base)), Some(all)) = (&mut limits.budget, work.all) {
         *base = Base::Rows(all);
@@ -115,8 +131,13 @@ pub fn launch(
         times,
         staged: staged(&settings.staging, work.all)?,
         already_started: settings.already_started,
-        progress: Progress::begin(settings.progress, work.all, settings.limits.rate, begin)
-            .until(times.last_row),
+        audience: Audience {
+            progress: Progress::begin(settings.progress, frame),
+            frame,
+            course: Course::new(work.all, begin, work.planned, times.last_row),
+            metrics: work.metrics,
+            systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
+        },
         keeping: work.keeping,
         reports: work.reports,
         shutdown: Shutdown::default(),
@@ -175,15 +196,17 @@ fn staged(staging: &Staging, rows: Option<u64>) -> Result<Staged, Failure> {
 }
 
 /// Where the window of a run has no room for any row, says so.
-pub fn missed(timing: &Timing) -> Option<Exit> {
+pub fn missed(timing: &Timing) -> Option<Outcome> {
     timing.is_over(Timestamp::now()).then(|| {
         let stop = timing.window.stop.map(|stop| timing.tell(stop)).unwrap_or_default();
         let cutoff = match timing.cutoff {
             Duration::ZERO => String::new(),
             cutoff => format!(", and no row is begun within the --cutoff of {cutoff:?}"),
         };
-        tell(&format_args!("the window ends at {stop}{cutoff}: nothing was sent"));
-        Exit::WindowClosed
+        let text = format!("the window ends at {stop}{cutoff}: nothing was sent");
+        tell(&text);
+        systemd::ready(&text);
+        Outcome::nothing_sent(Exit::WindowClosed, text)
     })
 }
 
@@ -203,6 +226,7 @@ async fn watched(pipeline: Pipeline, go_on: Option<String>) -> io::Result<Ended>
     })?;
     tokio::spawn(async move {
         shutdown.draining().await;
+        systemd::stopping("waiting for the requests in flight");
         if let Some(Cause::Signal(signal)) = shutdown.cause() {
             tell(&format_args!(
                 "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
@@ -214,7 +238,7 @@ async fn watched(pipeline: Pipeline, go_on: Option<String>) -> io::Result<Ended>
 }
 
 /// Notes in the journal how the session came out, and tells it.
-pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Result<Exit, Failure> {
+pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Result<Outcome, Failure> {
     let mut exit = Exit::of(&ended);
     if let Some(journal) = &mut ended.journal {
         let word = ending::word(&ended.summary, &ended.input, ended.cause.as_ref());
@@ -223,11 +247,13 @@ pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Result<Exi
             exit = Exit::of(&ended);
         }
     }
-    tell(&ending::text(&ended, told));
+    let (text, json) = (ending::text(&ended, told), ending::json(&ended, told));
+    tell(&text);
+    systemd::stopping(&text);
     if summary == SummaryForm::Json {
-        writeln!(io::stdout(), "{}", ending::json(&ended, told))?;
+        writeln!(io::stdout(), "{json}")?;
     }
-    Ok(exit)
+    Ok(Outcome { exit, text, json, figures: Some(ended.figures) })
 }
 
 /// Locks the run in `folder`, unless it is alive.

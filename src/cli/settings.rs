@@ -13,12 +13,13 @@ use thiserror::Error;
 use super::args::{
     AgainArgs, AlreadyStartedArg, CertaintyArgs, CronArgs, GateArgs, InputArgs, LookArgs,
     LooksArgs, MuchArgs, OnInvalid, OutputArgs, ProgressArg, ResumeArgs, RowsExpected, RunArgs,
-    ServerArgs, StageArgs, StateArgs, WindowArgs,
+    ServerArgs, StageArgs, StateArgs, WatchArgs, WindowArgs,
 };
 use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
 use super::staging::Staging;
 use super::timing::Timing;
+use super::watch::Watch;
 use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
@@ -44,6 +45,7 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
     [ESB_VARIABLE, GATEWAY_VARIABLE, STATE_VARIABLE]
         .into_iter()
         .chain(super::credentials::variables())
+        .chain(super::watch::VARIABLES)
 }
 
 /// Those of them that are set.
@@ -98,6 +100,8 @@ pub struct Settings {
     pub timing: Timing,
     /// In which stages.
     pub staging: Staging,
+    /// Who is told how it goes and ends.
+    pub watch: Watch,
     /// How the summary is told.
     pub summary: SummaryForm,
     /// The server.
@@ -206,6 +210,7 @@ impl RunSettings {
             window,
             stages,
             cron,
+            watch,
             looks,
             config: _,
             state,
@@ -213,8 +218,19 @@ impl RunSettings {
         } = args;
         let CronArgs { name, expect_rows } = cron;
         let InputArgs { input, format, on_invalid } = input;
-        let parts =
-            Parts { much, look, output, server, gates, again, certainty, window, stages, looks };
+        let parts = Parts {
+            much,
+            look,
+            output,
+            server,
+            gates,
+            again,
+            certainty,
+            window,
+            stages,
+            watch,
+            looks,
+        };
         let session = Settings::new(parts, environment)?;
         let needs_output = no_journal && session.outputs.is_empty();
         if needs_output && session.look == Look::None {
@@ -265,6 +281,7 @@ struct Parts {
     certainty: CertaintyArgs,
     window: WindowArgs,
     stages: StageArgs,
+    watch: WatchArgs,
     looks: LooksArgs,
 }
 
@@ -288,18 +305,30 @@ impl Settings {
             certainty,
             window,
             stages,
+            watch,
             looks,
             config: _,
             state: _,
         } = args;
-        let parts =
-            Parts { much, look, output, server, gates, again, certainty, window, stages, looks };
+        let parts = Parts {
+            much,
+            look,
+            output,
+            server,
+            gates,
+            again,
+            certainty,
+            window,
+            stages,
+            watch,
+            looks,
+        };
         Self::new(parts, environment)
     }
 
     fn new(parts: Parts, environment: Environment<'_>) -> Result<Self, SettingsError> {
-        let Parts { much, look, output, server, gates, again, certainty, window, stages, looks } =
-            parts;
+        let Parts { much, look, output, server, gates, again, certainty, window, .. } = parts;
+        let Parts { stages, watch, looks, .. } = parts;
         let LooksArgs { progress, quiet, verbose, log_format } = looks;
         let MuchArgs { limit } = much;
         let LookArgs { dry_run, check } = look;
@@ -332,6 +361,7 @@ impl Settings {
                 (false, false) => Look::None,
             },
             legacy_get: if esb_legacy_get { LegacyGet::Allowed } else { LegacyGet::Forbidden },
+            watch: Watch::new(watch, environment),
             outputs,
             existing: if force { Existing::Overwrite } else { Existing::Refuse },
             summary,

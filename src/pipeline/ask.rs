@@ -111,14 +111,9 @@ pub fn lacks_link(record: &Record) -> bool {
 }
 
 fn log(id: &RequestId, answer: &Answer, found: &dyn std::fmt::Display) {
-    let verdict = match &answer.verdict {
-        Verdict::Accepted => "accepted",
-        Verdict::AlreadyStarted => "already_started",
-        Verdict::Failed(failure) => failure.class.as_str(),
-    };
     info!(
         client_request_id = %id,
-        verdict,
+        verdict = answer.verdict.name(),
         http_status = answer.reply.http_status,
         said = ?answer.reply.message,
         %found,

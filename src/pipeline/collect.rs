@@ -20,7 +20,7 @@ use crate::record::{Doubt, Ending, Prior, Record};
 use crate::report::{Open, ReportError};
 use crate::resume::Doubts;
 use crate::shutdown::{Cause, Shutdown};
-use crate::stats::Summary;
+use crate::stats::{OUTCOMES, Summary};
 
 /// What was written lies in a buffer no longer than this.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -38,8 +38,8 @@ pub struct Keeping {
 pub struct Written {
     /// Those of this session.
     pub now: AtomicU64,
-    /// All of them, replayed ones included.
-    pub all: AtomicU64,
+    /// All of them, replayed ones included, in the order of [`OUTCOMES`].
+    pub by_outcome: [AtomicU64; OUTCOMES.len()],
     /// Those that count as good.
     pub good: AtomicU64,
     /// Those that count as bad.
@@ -205,7 +205,9 @@ impl Books {
     /// Tells those who look on how things stand.
     fn tell(&self, written: &Written, shutdown: &Shutdown) {
         written.now.store(self.now, Ordering::Relaxed);
-        written.all.store(self.summary.rows(), Ordering::Relaxed);
+        for (written, count) in written.by_outcome.iter().zip(self.summary.by_outcome()) {
+            written.store(count, Ordering::Relaxed);
+        }
         written.good.store(self.summary.good(), Ordering::Relaxed);
         written.bad.store(self.summary.bad(), Ordering::Relaxed);
         if self.failure.is_some() {

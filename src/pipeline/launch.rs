@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Times;
 use super::tries::Resumable;
+use crate::answer::Verdict;
 use crate::api::Client;
 use crate::gates::{Closed, Errand, Gates, Known, Pass, Turn};
 use crate::record::AlreadyStarted;
@@ -100,11 +101,11 @@ impl Launch {
     }
 
     /// A start came back, or was given up.
-    pub fn count(&self, turn: Turn, latency: Duration) {
+    pub fn count(&self, turn: Turn, verdict: &Verdict, latency: Duration) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         match turn {
-            Turn::First => requests.first(latency),
-            Turn::Again => requests.again(latency),
+            Turn::First => requests.first(verdict, latency),
+            Turn::Again => requests.again(verdict, latency),
         }
     }
 

@@ -14,6 +14,7 @@ mod ask;
 mod collect;
 mod feed;
 mod launch;
+mod onlook;
 mod opener;
 mod outbox;
 mod row;
@@ -26,14 +27,13 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, sleep_until};
-use tracing::debug;
+use tokio::time::{Instant, sleep_until};
 
 use crate::api::Client;
-use crate::gates::{self, Gates, Limits, Tally};
+use crate::gates::{Gates, Limits, Tally};
 use crate::input::InputError;
 use crate::journal::Journal;
-use crate::progress::{Held, Pause, Progress, Room, Standing};
+use crate::metrics::Figures;
 use crate::record::{AlreadyStarted, Ending, Outcome, Prior, Record};
 use crate::report::Open;
 use crate::request_id::RunId;
@@ -44,12 +44,14 @@ use crate::shutdown::{Cause, Shutdown};
 use crate::stats::{Requests, Summary};
 use collect::{Books, Written};
 use launch::{Launch, Parts};
+use onlook::Onlooker;
 use opener::Opener;
 use outbox::Outbox;
 use tries::Tries;
 
 pub use collect::{Keeping, OutputFailure};
 pub use launch::Clock;
+pub use onlook::{Audience, Systemd};
 pub use opener::{Go, Keeper, Passage, Staged};
 pub use tries::Resumable;
 
@@ -83,8 +85,8 @@ pub struct Pipeline {
     pub staged: Staged,
     /// How "already started" counts.
     pub already_started: AlreadyStarted,
-    /// What shows how it goes.
-    pub progress: Progress,
+    /// Who is told how it goes.
+    pub audience: Audience,
     /// Where the run is kept, if it is.
     pub keeping: Option<Keeping>,
     /// Where records go.
@@ -173,6 +175,8 @@ pub struct Ended {
     pub failure: Option<OutputFailure>,
     /// The journal, to note how the session came out.
     pub journal: Option<Journal>,
+    /// What was measured.
+    pub figures: Figures,
 }
 
 /// How the input ended.
@@ -241,9 +245,9 @@ impl Pipeline {
             lookup: certainty.lookup,
         };
         let mut onlooker = Onlooker {
-            progress: self.progress,
+            audience: self.audience,
             written,
-            gates: Arc::clone(&gates),
+            launch: Arc::clone(&launch),
             permits: opener.permits.clone(),
         };
         let work = async {
@@ -258,7 +262,7 @@ impl Pipeline {
             input
         };
         let input = onlooker.until(work).await;
-        onlooker.progress.end();
+        onlooker.audience.progress.end();
 
         keeping_time.abort();
         closing.abort();
@@ -273,15 +277,18 @@ impl Pipeline {
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
+        let took = begun.elapsed();
+        let figures = onlooker.at_the_end(&collected.summary, took);
         Ended {
             summary: collected.summary,
             requests: launch.requests(),
             tally: gates.tally(),
-            took: begun.elapsed(),
+            took,
             input,
             cause: shutdown.cause(),
             failure: collected.failure,
             journal: collected.journal,
+            figures,
         }
     }
 }
@@ -322,63 +329,6 @@ impl Permits {
     /// Returns once every record is written.
     async fn all_back(&self) {
         drop(self.free.acquire_many(self.all).await);
-    }
-}
-
-/// Shows how things stand while the work goes on.
-struct Onlooker {
-    progress: Progress,
-    written: Arc<Written>,
-    gates: Arc<Gates>,
-    permits: Permits,
-}
-
-impl Onlooker {
-    async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let Some(every) = self.progress.every() else { return work.await };
-        tokio::pin!(work);
-        let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                now = ticks.tick() => self.progress.show(&self.standing(now), now),
-            }
-        }
-    }
-
-    fn standing(&self, now: Instant) -> Standing {
-        let glimpse = self.gates.glimpse();
-        let left = |until: Instant| until.saturating_duration_since(now);
-        let pause = glimpse.held.map(|held| match held {
-            gates::Held::Outage(until) => Pause { who: Held::Outage, left: left(until) },
-            gates::Held::Everyone(until) => Pause { who: Held::Everyone, left: left(until) },
-            gates::Held::Businesses(count, business, until) => {
-                Pause { who: Held::Businesses(count, business), left: left(until) }
-            }
-        });
-        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let done = count(&self.written.all);
-        let open = self.permits.taken(count(&self.written.now));
-        let is_full = open >= u64::from(self.permits.all);
-        let held = matches!(glimpse.held, Some(gates::Held::Businesses(..)));
-        let room = if is_full && held && glimpse.in_flight == 0 {
-            debug!("all rows of --lookahead wait for businesses that are held");
-            Room::AllWait
-        } else {
-            Room::Free
-        };
-        Standing {
-            done,
-            replayed: done.saturating_sub(count(&self.written.now)),
-            good: count(&self.written.good),
-            bad: count(&self.written.bad),
-            waiting: open.saturating_sub(glimpse.in_flight),
-            in_flight: glimpse.in_flight,
-            requests: glimpse.requests,
-            pause,
-            room,
-        }
     }
 }
 

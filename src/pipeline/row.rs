@@ -157,7 +157,7 @@ impl Life<'_> {
         // The request's future is large, so it exists only while the request is out.
         let answer = Box::pin(client.start(&caller, task, &id)).await;
         let latency = sent.elapsed();
-        launch.count(turn, latency);
+        launch.count(turn, &answer.verdict, latency);
         let known = gates.heard(pass, &answer);
         log_attempt(*line, tries.attempts, &id, latency, &answer);
         let Answer { verdict, reply } = answer;
@@ -246,17 +246,12 @@ const fn begun(doubt: Doubt, judged: Judged) -> Option<Outcome> {
 /// One line an attempt. Texts of the server are written as literals, in which a
 /// terminal finds nothing to obey.
 fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answer: &Answer) {
-    let verdict = match &answer.verdict {
-        Verdict::Accepted => "accepted",
-        Verdict::AlreadyStarted => "already_started",
-        Verdict::Failed(failure) => failure.class.as_str(),
-    };
     let reply = &answer.reply;
     info!(
         line,
         attempt,
         client_request_id = %id,
-        verdict,
+        verdict = answer.verdict.name(),
         http_status = reply.http_status,
         latency_ms = latency.as_millis(),
         code = ?reply.code,

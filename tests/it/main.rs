@@ -37,5 +37,6 @@ mod stages;
 mod summary;
 mod tls;
 mod truth;
+mod watch;
 mod window;
 mod wire;
