@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # CPU time (user + system, whole process) of `bk-launch run` and of its peers, in turn, against the
 # same mock in a process of its own. Usage: benches/compare.sh [ROWS] [ROUNDS]
-# `journal` is the same launch with its journal. Peers that are not installed are left out: oha, wrk, hey.
+# `journal` is the same launch with its journal, `bench` a closed loop over the same rows. Peers that are not installed are left out: oha, wrk, hey.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rows=${1:-200000} rounds=${2:-3}
@@ -29,6 +29,7 @@ launch() {
     "$program" run "$folder/tasks.csv" -q -o "$folder/report.csv" --force --rate unlimited --concurrency 64 --esb "$url" "$@"
 }
 run() { launch --no-journal; }
+bench() { "$program" bench "$folder/tasks.csv" --closed --concurrency 64 --requests "$rows" -q --esb "$url"; }
 journal() { launch; }
 oha() { command oha -n "$rows" -c 64 --no-tui -m POST -T application/json -d "$body" "$start"; }
 hey() { command hey -n "$rows" -c 64 -m POST -T application/json -d "$body" "$start"; }
@@ -45,17 +46,18 @@ cpu() {
         'BEGIN { split(spent, s, " "); printf "%.3f\n", (s[1] + s[2]) * rows / did }'
 }
 
-tools=(run journal)
+tools=(run journal bench)
 for tool in oha wrk hey; do
     if type -P "$tool" >/dev/null; then tools+=("$tool"); fi
 done
-printf '%s rows, %s rounds, CPU seconds (and microseconds a request); ratio is run / tool\n' "$rows" "$rounds"
+printf '%s rows, %s rounds, CPU seconds (and microseconds a request); ratio is run / tool, and bench / tool\n' "$rows" "$rounds"
 for ((round = 1; round <= rounds; round++)); do
-    ours=
+    ours= measures=
     for tool in "${tools[@]}"; do
         seconds=$(cpu "$tool")
         : "${ours:=$seconds}"
-        awk -v tool="$tool" -v s="$seconds" -v ours="$ours" -v rows="$rows" -v round="$round" \
-            'BEGIN { printf "round %d  %-7s %8.3f s  %6.2f us  ratio %.2f\n", round, tool, s, s / rows * 1e6, ours / s }'
+        [ "$tool" = bench ] && measures=$seconds
+        awk -v tool="$tool" -v s="$seconds" -v ours="$ours" -v measures="${measures:-0}" -v rows="$rows" -v round="$round" \
+            'BEGIN { printf "round %d  %-7s %8.3f s  %6.2f us  ratio %.2f  %.2f\n", round, tool, s, s / rows * 1e6, ours / s, measures / s }'
     done
 done

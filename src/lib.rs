@@ -22,22 +22,25 @@
 //!
 //! ```text
 //! floor 0 words  task row answer record request_id rate secret formula
-//! floor 1 rules  retry confirm resume window budget stages stats outlook
+//! floor 1 rules  retry confirm resume window budget stages stats outlook schedule slo knee compare
 //! floor 2 edges  input api gates shutdown journal folder report progress metrics notify systemd mock
-//! floor 3 flows  pipeline
+//! floor 3 flows  pipeline bench
 //! floor 4 face   cli
 //! ```
 
 pub mod answer;
 pub mod api;
+pub mod bench;
 pub mod budget;
 pub mod cli;
+pub mod compare;
 pub mod confirm;
 pub mod folder;
 pub mod formula;
 pub mod gates;
 pub mod input;
 pub mod journal;
+pub mod knee;
 pub mod metrics;
 pub mod mock;
 pub mod notify;
@@ -51,8 +54,10 @@ pub mod request_id;
 pub mod resume;
 pub mod retry;
 pub mod row;
+pub mod schedule;
 pub mod secret;
 pub mod shutdown;
+pub mod slo;
 pub mod stages;
 pub mod stats;
 pub mod systemd;

@@ -180,8 +180,7 @@ impl Textfile {
             all.push(family(name, help, MetricType::COUNTER, vec![metric]));
         }
         let (ends, leaves) = forecast(outlook, now);
-        let wanted =
-            figures.wanted.interval().map_or(f64::INFINITY, |each| 1.0 / each.as_secs_f64());
+        let wanted = figures.wanted.per_second().unwrap_or(f64::INFINITY);
         for (name, help, value) in [
             ("bk_launch_open_rows", "Rows that are open.", Some(count(figures.open_rows))),
             ("bk_launch_in_flight_requests", "Requests in flight.", Some(count(figures.in_flight))),

@@ -63,6 +63,19 @@ impl Rate {
     }
 }
 
+impl Rate {
+    /// Requests per second; `None` where there is no limit.
+    #[must_use]
+    pub fn per_second(self) -> Option<f64> {
+        match self {
+            Self::Limited { count, per } => {
+                Some(f64::from(count.get()) / per.duration().as_secs_f64())
+            }
+            Self::Unlimited => None,
+        }
+    }
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -180,6 +180,25 @@ impl Lines {
         self.bits.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
+    /// The lines, where they follow each other as the first and the last of them.
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        let mut words = self.bits.iter().zip(0_u64..).flat_map(|(word, at)| {
+            (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| at * 64 + bit)
+        });
+        let mut begun = words.next();
+        std::iter::from_fn(move || {
+            let first = begun?;
+            let mut last = first;
+            loop {
+                begun = words.next();
+                match begun {
+                    Some(line) if line == last + 1 => last = line,
+                    _ => return Some((first, last)),
+                }
+            }
+        })
+    }
+
     /// How many lines it has.
     #[must_use]
     pub const fn len(&self) -> u64 {
@@ -269,6 +288,18 @@ mod tests {
 
     fn prior(doubt: Doubt) -> Prior {
         Prior { doubt, attempts: 1, ..Prior::default() }
+    }
+
+    #[test]
+    fn lines_that_follow_each_other_are_one_range() {
+        for (lines, ranges) in [
+            (&[][..], &[][..]),
+            (&[5], &[(5, 5)]),
+            (&[2, 3, 4, 63, 64, 65, 200], &[(2, 4), (63, 65), (200, 200)]),
+        ] {
+            let set: Lines = lines.iter().copied().collect();
+            assert_eq!(set.ranges().collect::<Vec<_>>(), ranges);
+        }
     }
 
     #[test]

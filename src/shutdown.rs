@@ -48,6 +48,8 @@ pub enum Cause {
     Declined,
     /// Too many rows failed.
     Budget(UsedUp),
+    /// An expectation of a measurement was missed, in these words.
+    SloMissed(Box<str>),
 }
 
 /// The signals that stop a run.

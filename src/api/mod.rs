@@ -17,7 +17,7 @@ mod told;
 mod transport;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use reqwest::{Certificate, Method, Request, Response, Url};
 use thiserror::Error;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::util::MapResponseLayer;
 
 use crate::answer::{Answer, FailureClass, Seen, Verdict};
 use crate::request_id::RequestId;
@@ -47,6 +49,10 @@ const IDLE: Duration = Duration::from_millis(1500);
 
 const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// So many connections are made at a time. When many requests leave at once, the first
+/// answers then free connections for the rest, before each has made one of its own.
+const CONNECTING: usize = 64;
 
 /// How the server is reached.
 #[derive(Clone, Debug)]
@@ -90,6 +96,18 @@ pub struct Client {
     legacy_get: LegacyGet,
     /// Whether questions have the credentials in their query.
     in_query: AtomicBool,
+    traffic: Arc<Traffic>,
+}
+
+/// What went over the wire so far.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Connections that were made.
+    pub connects: AtomicU64,
+    /// Bytes of the bodies of requests.
+    pub sent: AtomicU64,
+    /// Bytes of the bodies of answers.
+    pub received: AtomicU64,
 }
 
 /// What can be asked about a task, by a GET.
@@ -191,7 +209,8 @@ impl Client {
         reach: &Reach,
         connections: usize,
     ) -> Result<Self, ClientError> {
-        let http = http_client(&target, reach, connections)?;
+        let traffic = Arc::new(Traffic::default());
+        let http = http_client(&target, reach, connections, &traffic)?;
         let caller = Mutex::new(Arc::new(Caller::new(credentials)?));
         let reread: Reread = Box::new(|| None);
         Ok(Self {
@@ -202,6 +221,7 @@ impl Client {
             reread,
             legacy_get: LegacyGet::Forbidden,
             in_query: AtomicBool::new(false),
+            traffic,
         })
     }
 
@@ -216,6 +236,12 @@ impl Client {
     #[must_use]
     pub fn with_legacy_get(self, legacy_get: LegacyGet) -> Self {
         Self { legacy_get, ..self }
+    }
+
+    /// What went over the wire so far.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Who calls at present.
@@ -350,6 +376,7 @@ impl Client {
         let (mut answer, body, date) = match sent {
             Ok(response) => {
                 let (head, body, extent) = self.read(response, longest).await;
+                self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let (status, headers) = (head.0, &head.1);
                 let answer =
                     verdict(&Heard::Http(HttpAnswer { status, headers, body: &body, extent }));
@@ -370,6 +397,7 @@ impl Client {
 
     fn start_request(&self, caller: &Caller, task: &Task, id: &RequestId) -> Request {
         let (url, body) = self.start_parts(task, &caller.members);
+        self.traffic.sent.fetch_add(body.len() as u64, Ordering::Relaxed);
         let mut request = request(caller, Method::POST, url, id);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *request.body_mut() = Some(body.into());
@@ -434,7 +462,13 @@ fn http_client(
     target: &Target,
     reach: &Reach,
     connections: usize,
+    traffic: &Arc<Traffic>,
 ) -> Result<reqwest::Client, ClientError> {
+    let traffic = Arc::clone(traffic);
+    let connected = MapResponseLayer::new(move |connection| {
+        traffic.connects.fetch_add(1, Ordering::Relaxed);
+        connection
+    });
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("bk-launch/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -444,6 +478,8 @@ fn http_client(
         .timeout(reach.timeout)
         .connect_timeout(reach.connect_timeout.min(reach.timeout))
         .pool_idle_timeout(IDLE)
+        .connector_layer(connected)
+        .connector_layer(GlobalConcurrencyLimitLayer::new(CONNECTING))
         .pool_max_idle_per_host(connections);
     if target.is_loopback() {
         builder = builder.no_proxy();

@@ -39,6 +39,7 @@ Examples:
   bk-launch demo                               see it work, against a server inside
   bk-launch run tasks.csv -o report.csv        start every task of a file
   bk-launch resume                             finish what was interrupted
+  bk-launch bench                              measure a mock; with INPUT, the endpoint
   bk-launch mock --port 8080 --fault 502=5%    a bk-sops to try things on
 
 Run 'bk-launch COMMAND --help' for the flags of a command, with examples.";
@@ -54,6 +55,8 @@ pub enum Command {
     Runs(super::runs::RunsArgs),
     /// Write the report of a run again, in any format, in the order of its input.
     Report(super::report::ReportArgs),
+    /// Measure the endpoint under load.
+    Bench(Box<super::bench::args::BenchArgs>),
     /// Be a bk-sops to try things on: faults, latency, limits, its own counts.
     Mock(Box<super::mock::MockArgs>),
     /// Start the mock, launch a sample through it, and show the report.
@@ -571,7 +574,7 @@ fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| "name a zone as Asia/Shanghai, Europe/Berlin or UTC".to_owned())
 }
 
-fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     match text.parse::<u32>() {
         Ok(number) => NonZeroUsize::new(number as usize).ok_or_else(|| "must be at least 1".into()),
         Err(_) => Err("must be a whole number from 1 to 4294967295".into()),

@@ -89,6 +89,7 @@ pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Optio
         Some(Cause::Window) => "the window closed".into(),
         Some(Cause::Budget(_)) => "failure budget".into(),
         Some(Cause::Declined) => "declined".into(),
+        Some(Cause::SloMissed(_)) => "an expectation was missed".into(),
         None => match input {
             InputEnd::Failed(_) => "the input failed".into(),
             _ => "limit".into(),
@@ -252,7 +253,8 @@ fn stopped(ended: &Ended, target: &str) -> Option<String> {
     }
 }
 
-fn why(cause: &Cause, target: &str) -> String {
+/// Why it was stopped.
+pub fn why(cause: &Cause, target: &str) -> String {
     match cause {
         Cause::Signal(signal) => format!("by {}", signal.name()),
         Cause::Answer { stop: Stop::Auth, message } => format!(
@@ -278,6 +280,7 @@ fn why(cause: &Cause, target: &str) -> String {
         Cause::Question { class, message } => question(*class, message),
         Cause::Output => "the journal or a report could not be written".into(),
         Cause::Window => "the window closed".into(),
+        Cause::SloMissed(missed) => missed.to_string(),
         Cause::Declined => "the next stage was declined".into(),
         Cause::Budget(UsedUp { failures, tolerated }) => format!(
             "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"

@@ -61,6 +61,7 @@ impl Exit {
                 | Cause::Budget(_)
                 | Cause::Declined,
             ) if incomplete => Self::Stopped,
+            Some(Cause::SloMissed(_)) if incomplete => Self::Bad,
             Some(Cause::Window) if incomplete => Self::WindowClosed,
             _ if ended.summary.bad() > 0 || is_part => Self::Bad,
             _ => Self::Good,

@@ -3,6 +3,7 @@
 //! Each command is a file. Only this module and those in it talk to a terminal.
 
 mod args;
+mod bench;
 mod check;
 mod config;
 mod credentials;
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         }
         Command::Runs(args) => runs::run(args),
         Command::Report(args) => report::run(args),
+        Command::Bench(args) => bench::run(*args),
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
         Command::Completions { shell } => docs::completions(shell),

@@ -159,6 +159,12 @@ pub enum SummaryForm {
     Json,
 }
 
+impl From<bool> for Voice {
+    fn from(quiet: bool) -> Self {
+        if quiet { Self::HeldBack } else { Self::Open }
+    }
+}
+
 impl From<bool> for SummaryForm {
     fn from(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
@@ -334,9 +340,10 @@ impl Settings {
         let LookArgs { dry_run, check } = look;
         let CertaintyArgs { confirm, lookup, esb_legacy_get } = certainty;
         let OutputArgs { outputs, force, json } = output;
+        let voice = Voice::from(quiet);
         let summary = SummaryForm::from(json);
         check_outputs(&outputs, summary)?;
-        let Server { target, reach, credentials } = server_settings(server, environment)?;
+        let Server { target, reach, credentials } = self::server(server, environment)?;
         let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
             gates;
         let AgainArgs {
@@ -381,10 +388,10 @@ impl Settings {
             policy: Policy { retries, throttle_patience },
             outage_patience,
             already_started: already_started.into(),
-            progress: if quiet { progress::Look::None } else { progress_look(progress) },
+            progress: self::look(progress, voice),
             verbosity: verbose,
             log_format,
-            voice: if quiet { Voice::HeldBack } else { Voice::Open },
+            voice,
         })
     }
 }
@@ -399,7 +406,10 @@ impl From<AlreadyStartedArg> for AlreadyStarted {
 }
 
 /// A bar needs a terminal that can move its cursor.
-fn progress_look(progress: ProgressArg) -> progress::Look {
+pub fn look(progress: ProgressArg, voice: Voice) -> progress::Look {
+    if voice == Voice::HeldBack {
+        return progress::Look::None;
+    }
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     match progress {
@@ -442,16 +452,18 @@ fn input_settings(
     }
 }
 
-struct Server {
-    target: Target,
-    reach: Reach,
-    credentials: Origin,
+/// A server, how it is reached, and who calls it.
+pub struct Server {
+    /// The server.
+    pub target: Target,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Where it is found who calls it.
+    pub credentials: Origin,
 }
 
-fn server_settings(
-    server: ServerArgs,
-    environment: Environment<'_>,
-) -> Result<Server, SettingsError> {
+/// The server that flags or the environment name.
+pub fn server(server: ServerArgs, environment: Environment<'_>) -> Result<Server, SettingsError> {
     let ServerArgs {
         esb,
         gateway,

@@ -1,0 +1,133 @@
+//! Whether what is measured is the server, or the one who measures.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
+
+/// The CPU time of this thread.
+pub struct Cpu(Duration);
+
+impl Cpu {
+    pub fn now() -> Self {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+        Self(Duration::new(seconds, nanos))
+    }
+
+    /// The share of one core that was used since then; 1 is all of it.
+    pub fn share_since(self, began: Instant) -> f64 {
+        let used = Self::now().0.saturating_sub(self.0);
+        used.as_secs_f64() / began.elapsed().as_secs_f64().max(1e-9)
+    }
+}
+
+/// How the generator itself fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Health {
+    /// Sends that were more than [`LATE`] after their due time.
+    pub late: u64,
+    /// Of so many sends.
+    pub sent: u64,
+    /// Requests that failed since this machine had no file or port for them.
+    pub own_failures: u64,
+    /// The share of one core that it used.
+    pub cpu: f64,
+    /// Files that were open at a time, at most.
+    pub files: u64,
+    /// Files that may be open at a time.
+    pub file_limit: Option<u64>,
+    /// Local ports that there are for connections to one address.
+    pub ports: Option<u64>,
+}
+
+/// A send is late if it is so long after its due time.
+pub const LATE: Duration = Duration::from_millis(10);
+
+/// A generator of which more sends than this are late is the bottleneck.
+const LATE_SHARE: f64 = 0.01;
+
+impl Health {
+    /// The share of sends that were late.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share is told with few digits")]
+    pub fn late_share(&self) -> f64 {
+        if self.sent == 0 { 0.0 } else { self.late as f64 / self.sent as f64 }
+    }
+
+    /// Why the figures are those of the generator and not of the server, if they are.
+    #[must_use]
+    pub fn bottleneck(&self) -> Option<String> {
+        if self.own_failures > 0 {
+            return Some(format!(
+                "this machine ran out of files or ports: {} requests were never sent",
+                self.own_failures
+            ));
+        }
+        (self.late_share() > LATE_SHARE).then(|| {
+            format!(
+                "{:.1}% of the sends were more than {LATE:?} late: this machine was too slow or too busy",
+                self.late_share() * 100.0
+            )
+        })
+    }
+}
+
+/// Whether a request failed since this machine had no file (24) or port (99) for it.
+pub fn is_own_failure(message: &str) -> bool {
+    message.ends_with("(os error 24)") || message.ends_with("(os error 99)")
+}
+
+/// Files that are open now.
+pub fn open_files() -> u64 {
+    std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
+}
+
+/// Files that may be open.
+pub fn file_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Lets as many files be open as the system allows.
+pub fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // What is left as it was shows in the figures.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// Local ports that there are for connections to one address.
+pub fn ports() -> Option<u64> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut bounds = range.split_whitespace().map(str::parse::<u64>);
+    let (first, last) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    Some(last.saturating_sub(first) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_one_percent_of_late_sends_is_a_bottleneck() {
+        for (late, own_failures, is_one) in
+            [(0, 0, false), (10, 0, false), (11, 0, true), (0, 1, true)]
+        {
+            let health = Health { late, sent: 1_000, own_failures, ..Health::default() };
+            assert_eq!(health.bottleneck().is_some(), is_one, "{late} late, {own_failures}");
+        }
+        assert!(is_own_failure("no connection: Too many open files (os error 24)"));
+        assert!(!is_own_failure("no connection: Connection refused (os error 111)"));
+    }
+
+    #[test]
+    fn this_machine_has_files_and_ports() {
+        assert!(open_files() > 2 && file_limit().is_none_or(|limit| limit > 2));
+        assert!(ports().is_none_or(|ports| ports > 100));
+        let before = Cpu::now();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(20) {}
+        assert!(before.share_since(began) > 0.1);
+    }
+}

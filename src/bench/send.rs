@@ -1,0 +1,173 @@
+//! Sends requests when they are due, or as fast as answers come.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::meter::Sample;
+use super::timer::Timer;
+use super::{Ended, Ground, SharedMeter, Until};
+use crate::answer::{Answer, FailureClass, Verdict};
+use crate::request_id::RequestId;
+use crate::retry::Stop;
+use crate::schedule::{Arrivals, Schedule, Spread};
+use crate::shutdown::Cause;
+use crate::task::Task;
+
+/// After so many sends in one go, answers are looked after too.
+const IN_ONE_GO: u32 = 16;
+
+/// Sends each request when it is due, whatever became of those before, and waits for
+/// all answers. Says why it stopped sending, and when.
+pub async fn open(
+    ground: &Arc<Ground>,
+    meter: &SharedMeter,
+    schedule: Schedule,
+    spread: Spread,
+    max_in_flight: NonZeroUsize,
+) -> io::Result<(Ended, Instant)> {
+    let timer = Timer::new()?;
+    let all = u32::try_from(max_in_flight.get()).unwrap_or(u32::MAX);
+    let places = Arc::new(Semaphore::new(all as usize));
+    let began = meter.began();
+    let draining = ground.shutdown.draining();
+    tokio::pin!(draining);
+    let mut in_one_go = 0;
+    let mut ended = Ended::LoadOver;
+    for due in Arrivals::new(schedule, spread) {
+        let due = began + due;
+        if due > Instant::now() {
+            in_one_go = 0;
+            tokio::select! {
+                biased;
+                () = &mut draining => {}
+                waited = timer.until(due) => waited?,
+            }
+        } else {
+            in_one_go += 1;
+            if in_one_go % IN_ONE_GO == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        if ground.shutdown.is_draining() {
+            ended = Ended::Stopped;
+            break;
+        }
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            meter.lock().drops(due);
+            continue;
+        };
+        let Some((line, task)) = ground.rows.lock().await.next().await else {
+            ended = Ended::RowsUsedUp;
+            break;
+        };
+        tokio::spawn(one(Arc::clone(ground), meter.clone(), line, task, due, place));
+    }
+    let until = Instant::now();
+    // All places are free again once every answer is there.
+    drop(places.acquire_many(all).await);
+    Ok((ended, until))
+}
+
+async fn one(
+    ground: Arc<Ground>,
+    meter: SharedMeter,
+    line: u64,
+    task: Task,
+    due: Instant,
+    place: OwnedSemaphorePermit,
+) {
+    let sent = Instant::now();
+    meter.lock().sends(due, sent);
+    send(&ground, &meter, line, &task, due, sent).await;
+    drop(place);
+}
+
+/// Sends one request, and measures it.
+async fn send(
+    ground: &Ground,
+    meter: &SharedMeter,
+    line: u64,
+    task: &Task,
+    due: Instant,
+    sent: Instant,
+) {
+    let caller = ground.client.caller();
+    let id = RequestId::new(&ground.run, 1, line, 1);
+    let answer = ground.client.start(&caller, task, &id).await;
+    let ended = Instant::now();
+    meter.lock().answered(line, Sample { due, sent, ended }, &answer);
+    stop_if_hopeless(ground, answer);
+}
+
+/// An answer that every row would get ends the measurement.
+fn stop_if_hopeless(ground: &Ground, answer: Answer) {
+    let Verdict::Failed(failure) = answer.verdict else { return };
+    let stop = match failure.class {
+        FailureClass::Auth => Stop::Auth,
+        FailureClass::Config => Stop::Config,
+        _ => return,
+    };
+    ground.shutdown.drain(Cause::Answer { stop, message: answer.reply.message });
+}
+
+/// Lets `concurrency` requests go one after the other, side by side.
+pub async fn closed(
+    ground: &Arc<Ground>,
+    meter: &SharedMeter,
+    concurrency: NonZeroUsize,
+    until: Until,
+    warmup: Duration,
+) -> (Ended, Instant) {
+    let began = meter.began();
+    // Requests of the warm-up are not among those that are counted.
+    let left = Arc::new(AtomicU64::new(match until {
+        Until::Over(_) => u64::MAX,
+        Until::Sent(requests) => requests,
+    }));
+    let end = match until {
+        Until::Over(lasts) => Some(began + lasts),
+        Until::Sent(_) => None,
+    };
+    let workers: Vec<_> = (0..concurrency.get())
+        .map(|_| {
+            let (ground, meter, left) = (Arc::clone(ground), meter.clone(), Arc::clone(&left));
+            tokio::spawn(async move {
+                loop {
+                    if ground.shutdown.is_draining() {
+                        return Ended::Stopped;
+                    }
+                    let now = Instant::now();
+                    let is_measured = now >= began + warmup;
+                    let is_over = end.is_some_and(|end| now >= end);
+                    if is_over || (is_measured && !take(&left)) {
+                        return Ended::LoadOver;
+                    }
+                    let Some((line, task)) = ground.rows.lock().await.next().await else {
+                        return Ended::RowsUsedUp;
+                    };
+                    let sent = Instant::now();
+                    meter.lock().sends(sent, sent);
+                    send(&ground, &meter, line, &task, sent, sent).await;
+                }
+            })
+        })
+        .collect();
+    let mut ended = Ended::LoadOver;
+    for worker in workers {
+        match worker.await {
+            Ok(Ended::LoadOver) => {}
+            Ok(other) => ended = other,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    (ended, end.unwrap_or_else(Instant::now).min(Instant::now()))
+}
+
+fn take(left: &AtomicU64) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+}

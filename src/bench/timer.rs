@@ -1,0 +1,76 @@
+//! Waits until a moment, to some ten microseconds.
+//!
+//! tokio's own timer knows milliseconds only. A timerfd wakes the same epoll that
+//! waits for answers, so that nothing spins, and no other thread is needed.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+use tokio::net::unix::pipe;
+
+/// A timer of the kernel. It is waited for and read like the end of a pipe, which is
+/// the safe way to bring such a file to tokio.
+pub struct Timer(pipe::Receiver);
+
+impl Timer {
+    /// A timer that is not set.
+    pub fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        Ok(Self(pipe::Receiver::from_owned_fd_unchecked(timer)?))
+    }
+
+    /// Returns once the clock shows `at`.
+    pub async fn until(&self, at: Instant) -> io::Result<()> {
+        loop {
+            let left = at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.set(left)?;
+            self.goes_off().await?;
+        }
+    }
+
+    async fn goes_off(&self) -> io::Result<()> {
+        let mut times = [0; 8];
+        loop {
+            self.0.readable().await?;
+            match self.0.try_read(&mut times) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn set(&self, left: Duration) -> io::Result<()> {
+        let once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let left = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        let setting = Itimerspec { it_interval: once, it_value: left };
+        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &setting)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_never_early_and_can_be_used_again() {
+        let timer = Timer::new().unwrap();
+        for micros in [1, 0, 50, 3_000, 20] {
+            let at = Instant::now() + Duration::from_micros(micros);
+            timer.until(at).await.unwrap();
+            assert!(Instant::now() >= at);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a measurement shows while it goes on.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::tell;
+use crate::answer::Verdict;
+use crate::bench::{Glance, Onlooker, Second};
+use crate::progress::Look;
+
+/// Shows how a measurement goes.
+pub struct Live {
+    look: Look,
+    bar: ProgressBar,
+}
+
+/// How often a bar is drawn. Each time the percentiles of all requests are taken.
+const DRAWN: Duration = Duration::from_millis(500);
+
+/// How often a line is written.
+const WRITTEN: Duration = Duration::from_secs(10);
+
+impl Live {
+    /// Begins to show a measurement that lasts so long, if that is known.
+    pub fn begin(look: Look, lasts: Option<Duration>) -> Self {
+        let target = match look {
+            Look::Bar => ProgressDrawTarget::stderr(),
+            Look::Plain | Look::None => ProgressDrawTarget::hidden(),
+        };
+        let seconds = lasts.map(|lasts| lasts.as_secs_f64().ceil());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a time is positive, and not that long"
+        )]
+        let bar = ProgressBar::with_draw_target(seconds.map(|seconds| seconds as u64), target);
+        let template = match lasts {
+            Some(_) => "{wide_bar} {pos} s of {len} s\n{msg}",
+            None => "{spinner} {pos} s\n{msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { look, bar }
+    }
+
+    /// Whoever is to be told of it, if anybody is.
+    pub fn onlooker(&self) -> Option<Onlooker> {
+        let bar = self.bar.clone();
+        match self.look {
+            Look::Bar => Some(Onlooker {
+                every: DRAWN,
+                show: Arc::new(move |glance| {
+                    bar.set_position(glance.elapsed.as_secs());
+                    bar.set_message(page(glance));
+                }),
+            }),
+            Look::Plain => Some(Onlooker {
+                every: WRITTEN,
+                show: Arc::new(|glance| {
+                    // Whoever closed standard error does not want to know.
+                    let line = page(glance).replace('\n', "; ");
+                    drop(writeln!(io::stderr(), "{} s: {line}", glance.elapsed.as_secs()));
+                }),
+            }),
+            Look::None => None,
+        }
+    }
+
+    /// Writes a line above it.
+    pub fn tell(&self, line: &str) {
+        self.bar.suspend(|| tell(&line));
+    }
+
+    /// Takes it away.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How it goes, on three lines.
+fn page(glance: &Glance) -> String {
+    let Glance { sent, late, dropped, in_flight, .. } = glance;
+    let mut page = String::new();
+    if !glance.left.is_zero() {
+        let _ = write!(page, "warming up, {} s left; ", glance.left.as_secs() + 1);
+    }
+    let last = glance.last.as_ref();
+    if let Some(wanted) = glance.wanted {
+        let _ = write!(page, "{wanted:.1}/s wanted, ");
+    }
+    let now = last.map_or(0, |last| last.sent);
+    let _ = write!(page, "{now}/s sent, {sent} in all; {in_flight} in flight, {late} late");
+    if *dropped > 0 {
+        let _ = write!(page, ", {dropped} not sent: too many in flight");
+    }
+    let times = last.and_then(|last: &Second| last.response);
+    let now = times.map_or_else(|| "-".into(), |[p50, _, p99, ..]| pair(p50, p99));
+    let [p50, p99] = glance.overall.unwrap_or_default();
+    let overall = pair(as_f64(p50), as_f64(p99));
+    let _ = write!(page, "\nresponse p50 / p99: {now} now, {overall} overall");
+    let classes = Verdict::NAMES.iter().zip(glance.by_class).filter(|(_, count)| *count > 0);
+    let classes: Vec<_> = classes.map(|(name, count)| format!("{count} {name}")).collect();
+    let _ = write!(page, "\n{}", classes.join(", "));
+    page
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of minutes are far from the bounds")]
+const fn as_f64(micros: u64) -> f64 {
+    micros as f64
+}
+
+fn pair(p50: f64, p99: f64) -> String {
+    format!("{:.1} / {:.1} ms", p50 / 1e3, p99 / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_is_three_lines() {
+        let mut by_class = [0; 11];
+        by_class[0] = 590;
+        by_class[10] = 2;
+        let glance = Glance {
+            left: Duration::ZERO,
+            elapsed: Duration::from_secs(3),
+            wanted: Some(200.0),
+            sent: 600,
+            late: 1,
+            dropped: 0,
+            in_flight: 8,
+            by_class,
+            last: Some(Second {
+                sent: 199,
+                response: Some([3_100.0, 0.0, 8_240.0, 0.0, 0.0]),
+                ..Second::default()
+            }),
+            overall: Some([3_000, 9_900]),
+        };
+        assert_eq!(
+            page(&glance),
+            "200.0/s wanted, 199/s sent, 600 in all; 8 in flight, 1 late\n\
+             response p50 / p99: 3.1 / 8.2 ms now, 3.0 / 9.9 ms overall\n\
+             590 accepted, 2 ambiguous"
+        );
+        let warming = Glance { left: Duration::from_millis(1_500), dropped: 4, ..glance };
+        let shown = page(&warming);
+        assert!(shown.starts_with("warming up, 2 s left; "), "{shown}");
+        assert!(shown.contains("4 not sent: too many in flight"), "{shown}");
+    }
+}

@@ -1,0 +1,165 @@
+//! The rows that a measurement uses, once each and in their order.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::super::Failure;
+use super::super::terminal::harmless;
+use crate::bench::Tasks;
+use crate::input::{self, Format, InputError};
+use crate::task::{Business, Scope, Task};
+
+/// A file of rows, looked through as a whole.
+pub struct Rows {
+    path: PathBuf,
+    format: Format,
+    /// How many there are.
+    pub count: u64,
+    /// By business.
+    pub businesses: BTreeMap<Business, u64>,
+}
+
+/// So many bad rows are named.
+const NAMED: usize = 10;
+
+impl Rows {
+    /// Looks through the file at `path`; one row that cannot be used is an error. What
+    /// stands there twice is no matter: the server starts a task at most once.
+    pub fn of(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
+        if path.as_os_str() == "-" {
+            return Err(RowsError::Stdin.into());
+        }
+        let format = match format {
+            Some(format) => format,
+            None => Format::of_path(path)?,
+        };
+        let mut rows =
+            Self { path: path.to_owned(), format, count: 0, businesses: BTreeMap::new() };
+        let (mut bad, mut named) = (0_u64, String::new());
+        for row in input::reopen_file(path, &path.display().to_string(), format)?.rows {
+            let row = row?;
+            rows.count += 1;
+            match row.task {
+                Ok(task) => *rows.businesses.entry(task.business).or_default() += 1,
+                Err(wrong) => {
+                    bad += 1;
+                    if bad <= NAMED as u64 {
+                        let fault = harmless(&wrong.fault.to_string());
+                        let _ = write!(named, "\n  {}:{}: {fault}", path.display(), row.line);
+                    }
+                }
+            }
+        }
+        if bad > 0 {
+            return Err(RowsError::Bad { path: rows.path, bad, rows: rows.count, named }.into());
+        }
+        if rows.count == 0 {
+            return Err(RowsError::Empty { path: rows.path }.into());
+        }
+        Ok(rows)
+    }
+
+    /// What the file is called.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The tasks of the file; with `Reuse::Again` without an end.
+    pub fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
+        let (path, name, format) = (self.path.clone(), self.name(), self.format);
+        let open = move || {
+            let rows = input::reopen_file(&path, &name, format)?.rows;
+            // A bad row would be one that was written since the file was looked through.
+            Ok::<_, InputError>(rows.filter_map(|row| match row {
+                Ok(row) => row.task.ok().map(|task| Ok((row.line, task))),
+                Err(error) => Some(Err(error)),
+            }))
+        };
+        let first = open()?;
+        Ok(match reuse {
+            Reuse::Never => Box::new(first),
+            Reuse::Again => {
+                Box::new(first.chain(std::iter::repeat_with(open).flat_map(|again| -> Tasks {
+                    match again {
+                        Ok(rows) => Box::new(rows),
+                        Err(error) => Box::new(std::iter::once(Err(error))),
+                    }
+                })))
+            }
+        })
+    }
+}
+
+/// Whether rows are used more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// They are not.
+    Never,
+    /// When they are used up, it begins with the first again.
+    Again,
+}
+
+/// Businesses of the mock's own tasks.
+const BUSINESSES: u64 = 50;
+
+/// Tasks of a mock, for which every task exists: without an end, none twice.
+pub fn of_the_mock() -> Tasks {
+    Box::new((1..).map(|number: u64| {
+        let id = |number: u64| number.to_string().parse().expect("a positive number is an id");
+        let business = Business { scope: Scope::CmdbBiz, id: id(number % BUSINESSES + 1) };
+        Ok((number, Task { business, id: id(number) }))
+    }))
+}
+
+#[derive(Debug, Error)]
+enum RowsError {
+    #[error("bench needs a file: rows of standard input cannot be counted before they are started")]
+    Stdin,
+    #[error("{} has no rows, so there is nothing to measure with", path.display())]
+    Empty { path: PathBuf },
+    #[error("{bad} of {rows} rows of {} cannot be used, so nothing was started:{named}", path.display())]
+    Bad { path: PathBuf, bad: u64, rows: u64, named: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_used_in_their_order_and_again_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tasks.csv");
+        std::fs::write(&path, "bk_biz_id,task_id\n2,1\n3,1\n2,2\n").unwrap();
+        let rows = Rows::of(&path, None).unwrap();
+        assert_eq!((rows.count, rows.businesses.len()), (3, 2));
+        let lines = |reuse, count| {
+            let tasks = rows.open(reuse).unwrap().take(count);
+            tasks.map(|row| row.unwrap().0).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(Reuse::Never, 9), [2, 3, 4]);
+        assert_eq!(lines(Reuse::Again, 7), [2, 3, 4, 2, 3, 4, 2]);
+    }
+
+    #[test]
+    fn one_row_that_cannot_be_used_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tasks.csv");
+        let error = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Rows::of(&path, None).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(error("2,1\n2,x\n").contains("tasks.csv:2: "));
+        assert!(error("bk_biz_id,task_id\n").contains("has no rows"));
+        assert!(Rows::of(Path::new("-"), None).is_err());
+    }
+
+    #[test]
+    fn tasks_of_the_mock_never_repeat() {
+        let tasks: Vec<_> = of_the_mock().take(200).map(|task| task.unwrap().1.key()).collect();
+        let different: std::collections::BTreeSet<_> = tasks.iter().collect();
+        assert_eq!(different.len(), 200);
+    }
+}
