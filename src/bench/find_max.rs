@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ended, Ground, Load, Measured, OnMiss, Onlooker, Plan, Second, measure};
+use super::{Ended, Ground, Load, Measured, OnMiss, Onlooker, Plan, Second, Started, measure};
 use crate::knee::{Search, Step};
 use crate::schedule::{Schedule, Spread};
 use crate::slo::Slo;
@@ -42,6 +42,8 @@ pub struct Found {
     pub highest: Option<f64>,
     /// The step at that rate, or else the last one.
     pub best: Option<Taken>,
+    /// The tasks that were started in all steps.
+    pub started: Started,
     /// Why the search ended before its end, if it did.
     pub ended: Option<Unfinished>,
 }
@@ -82,8 +84,9 @@ pub async fn find_max(
     mut told: impl FnMut(&Taken),
 ) -> std::io::Result<Found> {
     let mut best: Option<Taken> = None;
+    let mut started = Started::default();
     while let Some(rate) = search.rate() {
-        let measured = step(ground, rate, steps, onlooker).await?;
+        let measured = step(ground, rate, steps, onlooker, &mut started).await?;
         let unfinished = match measured.ended {
             Ended::Stopped => Some(Unfinished::Stopped),
             Ended::RowsUsedUp => Some(Unfinished::RowsUsedUp),
@@ -94,7 +97,7 @@ pub async fn find_max(
         told(&taken);
         if unfinished.is_some() {
             let best = best.or(Some(taken));
-            return Ok(Found { highest: search.highest(), best, ended: unfinished });
+            return Ok(Found { highest: search.highest(), best, started, ended: unfinished });
         }
         let came_out = if taken.failed.is_none() { Step::Held } else { Step::Failed };
         let has_held = best.as_ref().is_some_and(|best| best.failed.is_none());
@@ -103,7 +106,7 @@ pub async fn find_max(
         }
         search = search.came_out(came_out);
     }
-    Ok(Found { highest: search.highest(), best, ended: None })
+    Ok(Found { highest: search.highest(), best, started, ended: None })
 }
 
 /// Takes one step, until it is steady.
@@ -112,6 +115,7 @@ async fn step(
     rate: f64,
     steps: &Steps,
     onlooker: Option<&Onlooker>,
+    started: &mut Started,
 ) -> std::io::Result<Measured> {
     let Steps { lasts, spread, max_in_flight, slos } = steps.clone();
     let mut lasts = lasts;
@@ -123,6 +127,7 @@ async fn step(
             on_miss: OnMiss::GoOn,
         };
         let measured = measure(ground, &plan, onlooker).await?;
+        started.add(&measured.started);
         let is_judged = measured.ended != Ended::LoadOver || why_not(&measured, &slos).is_some();
         if is_judged || is_steady(&measured.seconds) || repeat == REPEATS {
             return Ok(measured);

@@ -63,6 +63,14 @@ pub struct Started {
     pub perhaps: Lines,
 }
 
+impl Started {
+    /// Adds those of another measurement.
+    pub fn add(&mut self, others: &Self) {
+        self.surely.add(&others.surely);
+        self.perhaps.add(&others.perhaps);
+    }
+}
+
 /// What happened in one second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Second {

@@ -124,6 +124,7 @@ pub async fn closed(
     warmup: Duration,
 ) -> (Ended, Instant) {
     let began = meter.began();
+    tokio::time::sleep_until(began.into()).await;
     // Requests of the warm-up are not among those that are counted.
     let left = Arc::new(AtomicU64::new(match until {
         Until::Over(_) => u64::MAX,

@@ -50,6 +50,9 @@ pub struct MockArgs {
     /// How long answers take: always 20ms, or exp:20ms on average.
     #[arg(long, value_name = "TIME|exp:TIME")]
     latency: Option<Latency>,
+    /// Work off so many requests per time, one after the other; the others wait.
+    #[arg(long, value_name = "RATE")]
+    capacity: Option<Rate>,
     /// Answer nothing, from so long after the first request, for so long.
     #[arg(long, value_name = "FROM+DURATION")]
     stall: Option<Stall>,
@@ -102,6 +105,7 @@ fn behaviour(args: MockArgs) -> Behaviour {
         auth_after,
         seed,
         latency,
+        capacity,
         stall,
         throttles,
         app_limit,
@@ -116,6 +120,7 @@ fn behaviour(args: MockArgs) -> Behaviour {
         faults,
         seed,
         latency: latency.unwrap_or_default(),
+        capacity,
         stall,
         throttle: throttles.iter().rfind(|rule| rule.business.is_none()).map(|rule| rule.rate),
         throttles: throttles.iter().filter_map(named).collect(),

@@ -21,6 +21,8 @@ pub struct Behaviour {
     pub seed: u64,
     /// How long answers take.
     pub latency: Latency,
+    /// How many requests are worked off per time, one after the other; the others wait.
+    pub capacity: Option<Rate>,
     /// When nothing is answered at all.
     pub stall: Option<Stall>,
     /// How many starts a business may have, by default and by name.

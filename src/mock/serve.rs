@@ -30,6 +30,8 @@ pub struct Shared {
     pub began: (Instant, Timestamp),
     pub url: Arc<str>,
     first: Arc<Mutex<Option<Instant>>>,
+    /// When the last of the requests that came will be worked off.
+    busy_until: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What becomes of a request.
@@ -46,7 +48,7 @@ struct Reset;
 
 impl Shared {
     pub fn new(world: Arc<Mutex<World>>, began: (Instant, Timestamp), url: String) -> Self {
-        Self { world, began, url: url.into(), first: Arc::default() }
+        Self { world, began, url: url.into(), first: Arc::default(), busy_until: Arc::default() }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -97,6 +99,7 @@ impl Shared {
         let arrived = self.began.0.elapsed();
         let _in_flight = InFlight::enter(self);
         self.wait_for_stall().await;
+        self.wait_for_work().await;
         match self.fate(&head, &body, place, arrived) {
             Fate::Answer(said) => {
                 self.wait_for_latency().await;
@@ -206,6 +209,21 @@ impl Shared {
         if (begins..ends).contains(&now) {
             tokio::time::sleep_until(ends.into()).await;
         }
+    }
+
+    /// One worker takes the requests in their order, and needs the same time for each:
+    /// more than its capacity pile up.
+    async fn wait_for_work(&self) {
+        let each = self.world().behaviour.capacity.and_then(crate::rate::Rate::interval);
+        let Some(each) = each else { return };
+        let done = {
+            let mut busy_until = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let done = busy_until.map_or(now, |busy| busy.max(now)) + each;
+            *busy_until = Some(done);
+            done
+        };
+        tokio::time::sleep_until(done.into()).await;
     }
 
     async fn wait_for_latency(&self) {

@@ -11,6 +11,7 @@
 mod harness;
 
 mod bad_input;
+mod bench;
 mod budget;
 mod config;
 mod confirm;

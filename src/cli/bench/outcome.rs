@@ -1,0 +1,120 @@
+//! What came of a measurement: why it ended, its exit code, and its result.
+
+use jiff::Timestamp;
+
+use super::super::ending;
+use super::super::exit::Exit;
+use crate::bench::find_max::{Taken, Unfinished};
+use crate::bench::result::{self, Distribution, Generator, Outcome, SCHEMA, StepOutcome};
+use crate::bench::{Ended, Measured};
+use crate::shutdown::Cause;
+use crate::slo::Judgement;
+
+/// Why a measurement ended, beside that its load was over.
+pub struct Why {
+    /// What stopped it.
+    pub cause: Option<Cause>,
+    /// Why the rows ended before their end.
+    pub input_error: Option<String>,
+    /// Why a search ended before its end.
+    pub unfinished: Option<Unfinished>,
+}
+
+impl Why {
+    /// Why it ended early, in words.
+    pub fn told(&self, all: &Measured, target: &str) -> Option<String> {
+        let unfinished = self.unfinished.as_ref().map(|unfinished| match unfinished {
+            Unfinished::Stopped => "the search was stopped before its end".to_owned(),
+            Unfinished::RowsUsedUp => "the rows were used up before the search was over".into(),
+            Unfinished::Bottleneck(why) => {
+                format!("the search ended at this machine's own limit: {why}")
+            }
+        });
+        let cause = self.cause.as_ref().map(|cause| ending::why(cause, target));
+        let input = self.input_error.clone();
+        let used_up = || (all.ended == Ended::RowsUsedUp).then(|| "the rows were used up".into());
+        cause.or(input).or(unfinished).or_else(used_up)
+    }
+
+    /// The first cause that stopped it gives the code; else what was measured does.
+    pub fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
+        match &self.cause {
+            Some(Cause::Signal(signal)) => return Exit::Signal(*signal),
+            Some(Cause::Answer { .. }) => return Exit::Stopped,
+            Some(Cause::SloMissed(_)) => return Exit::Bad,
+            _ => {}
+        }
+        let is_bad = if is_search {
+            // Steps that fail belong to a search; one that found nothing has failed.
+            self.unfinished.is_some() || judged.iter().any(|judgement| !judgement.holds())
+        } else {
+            all.dropped > 0
+                || all.health.bottleneck().is_some()
+                || judged.iter().any(|judgement| !judgement.holds())
+        };
+        if is_bad || self.input_error.is_some() { Exit::Bad } else { Exit::Good }
+    }
+}
+
+/// What was measured, as a result; what only the caller knows is left empty.
+pub fn outcome_of(all: &Measured, judged: &[Judgement], began: Timestamp) -> Outcome {
+    let [connects, bytes_sent, bytes_received] = all.traffic;
+    Outcome {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").into(),
+        began: began.to_string(),
+        target: String::new(),
+        load: String::new(),
+        warmup_seconds: 0.0,
+        seconds: all.window.as_secs_f64(),
+        wanted: all.wanted,
+        sent: all.sent,
+        answered: all.answered(),
+        errors: all.errors(),
+        dropped: all.dropped,
+        sent_per_second: all.sent_per_second(),
+        answered_per_second: all.answered_per_second(),
+        connects,
+        bytes_sent,
+        bytes_received,
+        response: Distribution::of(&all.all.response),
+        service: Distribution::of(&all.all.service),
+        lateness: Distribution::of(&all.lateness),
+        classes: result::classes(all),
+        generator: Generator::of(all),
+        slos: judged.iter().map(Into::into).collect(),
+        rows: result::Rows {
+            input: None,
+            started: all.started.surely.len(),
+            started_lines: result::ranges(&all.started.surely),
+            perhaps: all.started.perhaps.len(),
+            perhaps_lines: result::ranges(&all.started.perhaps),
+        },
+        series: all.seconds.iter().map(Into::into).collect(),
+        steps: Vec::new(),
+        highest_per_second: None,
+        stopped: None,
+        exit: 0,
+    }
+}
+
+/// A step of a search, as a result.
+pub fn step_outcome(taken: &Taken) -> StepOutcome {
+    let Taken { rate, measured, failed } = taken;
+    let response = Distribution::of(&measured.all.response);
+    StepOutcome {
+        wanted_per_second: *rate,
+        answered_per_second: measured.answered_per_second(),
+        p50: response.p50,
+        p99: response.p99,
+        error_share: measured.error_share().unwrap_or_default(),
+        failed: failed.clone(),
+    }
+}
+
+/// A step of a search, in words.
+pub fn told_step(taken: &Taken) -> String {
+    let held =
+        taken.failed.as_ref().map_or_else(|| "held".into(), |why| format!("did not hold: {why}"));
+    format!("{:.1}/s {held}", taken.rate)
+}

@@ -1,0 +1,427 @@
+//! `bench`: what it measures is true, starts are safe, and the exit code says what
+//! came of it. Tests that need a quiet machine are ignored; each has a short form.
+
+use std::time::{Duration, Instant};
+
+use bk_launch::mock::{Behaviour, Latency, Memory, Mock, Stall};
+use serde_json::Value;
+
+use crate::harness::{Finished, Folder, HEADER, rows, until};
+
+fn mock(behaviour: Behaviour) -> Mock {
+    Mock::start(behaviour, 0).unwrap()
+}
+
+fn slow(latency: Duration) -> Mock {
+    mock(Behaviour { latency: Latency::Fixed(latency), ..Behaviour::default() })
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// A folder with a list of `count` tasks.
+fn field(count: u64) -> Folder {
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, count)));
+    folder
+}
+
+fn bench(folder: &Folder, url: &str, flags: &[&str]) -> Finished {
+    let words = [&["bench", "tasks.csv", "--esb", url, "--json"], flags].concat();
+    folder.run(&words)
+}
+
+fn result(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout()).unwrap_or_else(|error| panic!("{error} in {finished}"))
+}
+
+#[track_caller]
+fn within(what: &str, found: &Value, expected: f64, share: f64) {
+    let found = found.as_f64().unwrap();
+    assert!((found / expected - 1.0).abs() <= share, "{what}: {found}, and not about {expected}");
+}
+
+#[test]
+fn each_row_is_used_once_in_order_and_the_result_says_which() {
+    let (mock, folder) = (slow(5 * MILLISECOND), field(300));
+    let flags =
+        ["--rate", "100/s", "--requests", "120", "-o", "r.json", "-o", "r.csv", "-o", "r.hgrm"];
+    let finished = bench(&folder, &mock.url(), &flags).exits(0).says(&["response", "p99.99"]);
+    let found = result(&finished);
+    let counts = mock.counts();
+    assert_eq!((counts.starts, counts.started), (120, 120));
+    let order: Vec<_> = counts.arrivals.iter().map(|arrival| arrival.task).collect();
+    assert!(order.is_sorted() && order.last() == Some(&120), "{order:?}");
+    assert_eq!(found["rows"]["started_lines"], "2-121");
+    assert_eq!(found["sent"], 120);
+    assert_eq!(found["classes"]["accepted"]["requests"], 120);
+    assert_eq!(found["connects"], counts.connections);
+    assert!(found["bytes_sent"].as_u64().unwrap() > 120 * 100);
+    within("sent per second", &found["sent_per_second"], 100.0, 0.001);
+    for times in ["response", "service"] {
+        let times = &found[times];
+        for key in ["p50", "p90", "p95", "p99", "p99_9", "p99_99", "max", "mean"] {
+            assert!(times[key].as_f64().unwrap() >= 5_000.0, "{key} in {times}");
+        }
+        // The histogram can be read again, and holds every request.
+        let bytes = base64_decoded(times["histogram"].as_str().unwrap());
+        let histogram: hdrhistogram::Histogram<u64> =
+            hdrhistogram::serialization::Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
+        assert_eq!(histogram.len(), 120);
+        assert_eq!(histogram.value_at_quantile(0.5), times["p50"].as_u64().unwrap());
+    }
+    let read = |name: &str| std::fs::read_to_string(folder.path(name)).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&read("r.json")).unwrap()["sent"], 120);
+    let mut seconds = csv::Reader::from_reader(std::io::Cursor::new(read("r.csv")));
+    let sent = seconds.records().map(|line| line.unwrap()[2].parse::<u64>().unwrap());
+    assert_eq!(sent.sum::<u64>(), 120);
+    assert!(read("r.hgrm").contains("Total count    =          120]"));
+
+    bench(&folder, &mock.url(), &flags).exits(2).says(&["is there already; say --force"]);
+    assert_eq!(mock.counts().starts, 120, "nothing more was sent");
+}
+
+fn base64_decoded(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+}
+
+#[test]
+fn when_the_rows_are_used_up_it_ends_or_begins_again() {
+    let (mock, folder) = (mock(Behaviour::default()), field(50));
+    let load = ["--rate", "200/s", "--duration", "500ms"];
+    let ended = bench(&folder, &mock.url(), &load).exits(0);
+    let ended = ended.says(&["the load has 100 requests, and tasks.csv has 50 rows"]);
+    assert_eq!(result(&ended)["stopped"], "the rows were used up");
+    assert_eq!(mock.counts().starts, 50);
+    let again = bench(&folder, &mock.url(), &[&load[..], &["--reuse"]].concat()).exits(0);
+    let found = result(&again);
+    assert_eq!(found["classes"]["already_started"]["requests"], 100);
+    assert_eq!((&found["errors"], &found["rows"]["started"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn a_warmup_is_left_out_and_its_rows_are_named() {
+    let (mock, folder) = (mock(Behaviour::default()), field(300));
+    let flags =
+        ["--rate", "100/s", "--warmup", "1s", "--duration", "500ms", "--arrivals", "poisson"];
+    let found = result(&bench(&folder, &mock.url(), &flags).exits(0));
+    let sent = found["sent"].as_u64().unwrap();
+    assert!((20..=85).contains(&sent), "about 50, and not 150: {sent}");
+    assert_eq!(found["rows"]["started"].as_u64().unwrap(), mock.counts().started);
+    assert!(mock.counts().started > sent + 60);
+    assert!(found["seconds"].as_f64().unwrap() < 0.51);
+}
+
+#[test]
+fn a_credential_that_is_refused_stops_it() {
+    let (mock, folder) =
+        (mock(Behaviour { auth_after: Some(20), ..Behaviour::default() }), field(500));
+    let finished = bench(&folder, &mock.url(), &["--rate", "100/s"]).exits(3);
+    let finished = finished.says(&["stopped: the server refuses the credentials"]);
+    let found = result(&finished);
+    assert_eq!((&found["rows"]["started"], &found["exit"]), (&20.into(), &3.into()));
+    assert!(mock.counts().requests < 30);
+}
+
+#[test]
+fn starts_elsewhere_are_asked_for_with_their_number() {
+    let (mock, folder) = (mock(Behaviour::default()), field(7));
+    // Every machine reaches itself by this address, which is not known as its own.
+    let url = format!("http://0.0.0.0:{}", mock.port());
+    let flags = ["--rate", "100/s", "--requests", "5"];
+    let told = "this starts 5 tasks of business 2 at http://0.0.0.0";
+    bench(&folder, &url, &flags).exits(2).says(&[told, "say --yes-start 5"]);
+    let yes = |number| [&flags[..], &["--yes-start", number]].concat();
+    bench(&folder, &url, &yes("7")).exits(2).says(&[told, "--yes-start says 7"]);
+    bench(&folder, &mock.url(), &yes("7")).exits(2).says(&["--yes-start says 7"]);
+    assert_eq!(mock.counts().requests, 0);
+    bench(&folder, &url, &yes("5")).exits(0);
+    assert_eq!(mock.counts().started, 5);
+
+    // `script` runs the program on a terminal of its own.
+    let asked = |answer: &str| {
+        let words = format!("bench tasks.csv --esb {url} --rate 100/s --requests 5");
+        folder.shell(&format!(
+            "(sleep 1; echo '{answer}'; sleep 1) | script -qec \"PROGRAM {words}\" said; echo code $?"
+        ))
+    };
+    assert!(asked("yes").stdout().ends_with("code 2\n"));
+    assert_eq!(mock.counts().starts, 5);
+    assert!(asked("5").stdout().ends_with("code 0\n"));
+    assert_eq!(mock.counts().starts, 10);
+}
+
+#[test]
+fn without_rows_a_mock_inside_is_measured() {
+    let folder = Folder::new();
+    let words = ["bench", "--rate", "200/s", "--duration", "1s", "--json"];
+    let mut program = folder.program(&words);
+    program.env_remove("BK_APP_SECRET").env("BK_COMPONENT_API_URL", "http://192.0.2.1");
+    let finished = folder.start(&mut program).wait().exits(0).says(&["a mock inside"]);
+    let found = result(&finished);
+    assert_eq!(found["classes"]["accepted"]["requests"], 200);
+    assert!(found["target"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    assert_eq!(found["rows"]["input"], Value::Null);
+    folder.run(&["bench", "--esb", "http://127.0.0.1:1"]).exits(2).says(&["no INPUT"]);
+    for (flags, says) in [
+        (&["--rate", "unlimited"][..], "--closed --concurrency N"),
+        (&["--load", "50/s"], "50/s:30s,50..500/s:2m,500/s:30s"),
+        (&["--slo", "p99=1s"], "'p99<500ms'"),
+        (&["--load", "5/s:1s", "--rate", "5/s"], "cannot be used with"),
+        (&["-o", "x.html"], ".json, .csv or .hgrm"),
+        (&["--baseline", "nowhere.json"], "cannot read the result nowhere.json"),
+    ] {
+        folder.run(&[&["bench"], flags].concat()).exits(2).says(&[says]);
+    }
+}
+
+#[test]
+fn expectations_are_judged_at_the_end_or_while_it_runs() {
+    let (mock, folder) = (slow(30 * MILLISECOND), field(5_000));
+    let load = ["--rate", "200/s", "--duration", "2s"];
+    let slos = |slos: &[&'static str]| {
+        let slos = slos.iter().flat_map(|slo| ["--slo", slo]);
+        load.into_iter().chain(slos).collect::<Vec<_>>()
+    };
+    let holds = slos(&["p50<10s", "errors<1%", "rate>=150/s"]);
+    bench(&folder, &mock.url(), &holds).exits(0).says(&["errors<1% holds: 0.00%"]);
+    let missed = slos(&["p50<10ms", "errors<1%"]);
+    let finished = bench(&folder, &mock.url(), &missed).exits(1);
+    let finished = finished.says(&["p50<10ms is missed by ", "errors<1% holds"]);
+    assert_eq!(result(&finished)["slos"][0]["holds"], false);
+    let before = mock.counts().starts;
+    let long = ["--rate", "200/s", "--duration", "60s", "--slo", "p50<10ms", "--abort-on-slo"];
+    let finished =
+        bench(&folder, &mock.url(), &long).exits(1).says(&["stopped: p50<10ms is missed"]);
+    assert!(mock.counts().starts - before < 2_000, "{finished}");
+    let foreign = Folder::new();
+    foreign.file("tasks.csv", "2,1\n2,2\n");
+    let refusing = self::mock(Behaviour { denied: [1].into(), ..Behaviour::default() });
+    let flags = ["--rate", "50/s", "--slo", "errors<=50%", "--slo", "errors<50%"];
+    let finished = bench(&foreign, &refusing.url(), &flags).exits(1);
+    let finished = finished.says(&["errors<=50% holds", "errors<50% is missed by 0.00%"]);
+    assert_eq!(result(&finished)["classes"]["permission"]["requests"], 1);
+}
+
+#[test]
+fn a_signal_stops_sending_and_what_was_measured_is_reported() {
+    let (mock, folder) = (slow(200 * MILLISECOND), field(5_000));
+    let url = mock.url();
+    let words = ["bench", "tasks.csv", "--rate", "100/s", "--esb", &url, "-o", "r.json"];
+    let run = folder.start(&mut folder.program(&words));
+    until("some were answered", || mock.counts().starts > 50);
+    run.signal("INT");
+    run.wait().exits(130).says(&["waiting for the requests in flight", "stopped: by SIGINT"]);
+    let text = std::fs::read_to_string(folder.path("r.json")).unwrap();
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["answered"], mock.counts().starts, "what was in flight is waited for");
+    assert_eq!(found["rows"]["started"], mock.counts().started);
+    within("sent per second", &found["sent_per_second"], 100.0, 0.1);
+}
+
+#[test]
+fn requests_that_cannot_be_sent_are_counted_and_fail_it() {
+    let (mock, folder) = (slow(300 * MILLISECOND), field(500));
+    let flags = ["--rate", "100/s", "--duration", "1s", "--max-in-flight", "10"];
+    let finished = bench(&folder, &mock.url(), &flags).exits(1);
+    let found = result(&finished.says(&["were due and not sent"]));
+    let (sent, dropped) = (found["sent"].as_u64().unwrap(), found["dropped"].as_u64().unwrap());
+    assert_eq!((sent, sent + dropped), (mock.counts().starts, 100));
+    assert_eq!(mock.counts().most_in_flight, 10);
+    assert_eq!(found["rows"]["started_lines"], format!("2-{}", sent + 1), "no row is passed over");
+}
+
+#[test]
+fn a_closed_loop_keeps_so_many_in_flight() {
+    let (mock, folder) = (slow(10 * MILLISECOND), field(2_000));
+    let flags = ["--closed", "--concurrency", "4", "--requests", "200"];
+    let found = result(&bench(&folder, &mock.url(), &flags).exits(0));
+    assert_eq!((&found["sent"], &found["wanted"]), (&200.into(), &Value::Null));
+    assert_eq!((mock.counts().starts, mock.counts().most_in_flight), (200, 4));
+    assert_eq!(found["response"]["p99"], found["service"]["p99"]);
+}
+
+/// What an open loop of `per_second` sees of a server that takes `service`, and stands
+/// still for `stall` in the middle of `lasts`: the response time that `percent` of the
+/// requests do not exceed, in microseconds.
+fn expected(percent: f64, lasts: f64, stall: f64) -> f64 {
+    // Whoever comes in the stall waits for the rest of it, evenly from none to all.
+    let above = (1.0 - percent / 100.0) * lasts;
+    (stall - above) * 1e6
+}
+
+fn stalls(lasts: u32, rate: &str, from: u32, stall: u32, share: f64) {
+    let behaviour = Behaviour {
+        latency: Latency::Fixed(MILLISECOND),
+        stall: Some(Stall { from: from * MILLISECOND, lasts: stall * MILLISECOND }),
+        ..Behaviour::default()
+    };
+    let (mock, folder) = (mock(behaviour), field(20_000));
+    let duration = format!("{lasts}s");
+    let finished = bench(&folder, &mock.url(), &["--rate", rate, "--duration", &duration]).exits(0);
+    let found = result(&finished);
+    let at = |percent| expected(percent, f64::from(lasts), f64::from(stall) / 1e3);
+    for (key, percent) in [("p95", 95.0), ("p99", 99.0)] {
+        within(key, &found["response"][key], at(percent), share);
+        // With room for all in flight, the server is charged the same by both clocks.
+        within(key, &found["service"][key], at(percent), share);
+    }
+}
+
+#[test]
+fn a_stall_is_charged_to_all_who_would_have_waited() {
+    stalls(4, "200/s", 1_000, 1_000, 0.15);
+}
+
+#[test]
+#[ignore = "needs real seconds, and a quiet machine"]
+fn percentiles_of_a_stall_are_what_arithmetic_says() {
+    stalls(20, "500/s", 9_000, 2_000, 0.05);
+}
+
+/// Stops the generator itself for a while.
+fn stopped(lasts: u64, stop: Duration, p90: f64, share: f64) {
+    let (mock, folder) = (slow(MILLISECOND), field(20_000));
+    let (url, duration) = (mock.url(), format!("{lasts}s"));
+    let words = ["bench", "tasks.csv", "--rate", "200/s", "--duration", &duration, "--json"];
+    let words = [&words[..], &["--esb", &url]].concat();
+    let run = folder.start(&mut folder.program(&words));
+    until("it goes on", || mock.counts().starts > 100);
+    run.signal("STOP");
+    std::thread::sleep(stop);
+    run.signal("CONT");
+    // A generator that was late for so many is the bottleneck, and says so.
+    let finished = run.wait().exits(1).says(&["NOT the server but this machine was measured"]);
+    let found = result(&finished);
+    within("response p90", &found["response"]["p90"], p90 * 1e6, share);
+    let service = found["service"]["p90"].as_f64().unwrap();
+    assert!(service < 100_000.0, "service times are the server's: {service}");
+    assert!(found["generator"]["late_share"].as_f64().unwrap() > 0.1);
+}
+
+#[test]
+fn a_generator_that_is_late_says_so() {
+    // 200 of 600 are late, by 0 to 1 s: the longest tenth are the last 60.
+    stopped(3, Duration::from_secs(1), 0.7, 0.2);
+}
+
+#[test]
+#[ignore = "needs real seconds, and a quiet machine"]
+fn response_times_count_from_the_due_time_and_service_times_from_the_send() {
+    stopped(6, Duration::from_millis(1_500), 0.9, 0.1);
+}
+
+fn find_max(flags: &[&str], capacity: &str, share: f64) {
+    let capacity_per_second = capacity.parse::<bk_launch::rate::Rate>().unwrap();
+    let behaviour = Behaviour { capacity: Some(capacity_per_second), ..Behaviour::default() };
+    let (mock, folder) = (mock(behaviour), field(100_000));
+    let slo = ["--find-max", "--slo", "p99<500ms"];
+    let finished = bench(&folder, &mock.url(), &[&slo[..], flags].concat());
+    let finished = finished.exits(0).says(&["the highest rate that holds"]);
+    let found = result(&finished);
+    let expected = capacity_per_second.per_second().unwrap();
+    within("the highest rate", &found["highest_per_second"], expected, share);
+    let steps = found["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|step| step["failed"].is_string()), "{finished}");
+    assert!(found["response"]["p99"].as_u64().unwrap() < 500_000);
+    assert_eq!(found["rows"]["started"], mock.counts().started, "of all steps");
+}
+
+#[test]
+fn the_highest_rate_is_found_by_steps() {
+    find_max(&["--rate", "80/s", "--duration", "1s"], "120/s", 0.25);
+}
+
+#[test]
+#[ignore = "needs real seconds, and a quiet machine"]
+fn the_knee_of_a_server_is_found_within_five_percent() {
+    find_max(&["--rate", "50/s", "--duration", "6s"], "230/s", 0.05);
+}
+
+/// Measures a server of this latency, and keeps the result.
+fn kept(folder: &Folder, name: &str, latency: Duration, load: &[&str]) {
+    let mock = slow(latency);
+    let flags = [load, &["--progress", "none", "--force", "-o", name]].concat();
+    bench(folder, &mock.url(), &flags).exits(0);
+}
+
+#[test]
+fn results_are_compared_with_the_test_that_was_used() {
+    let folder = field(5_000);
+    let load = ["--rate", "100/s", "--duration", "5s"];
+    std::thread::scope(|scope| {
+        scope.spawn(|| kept(&folder, "base.json", 40 * MILLISECOND, &load));
+        scope.spawn(|| kept(&folder, "slower.json", 80 * MILLISECOND, &load));
+    });
+    let compare = |base, now| folder.run(&["bench", "--compare", base, now]);
+    let same = compare("base.json", "base.json").exits(0).stdout();
+    assert_eq!(same.matches("within noise").count(), 6, "{same}");
+    assert!(same.contains("Wilcoxon"), "{same}");
+    let worse = compare("base.json", "slower.json").exits(1).stdout();
+    assert!(worse.contains("worse, more than --tolerance"), "{worse}");
+    let better = compare("slower.json", "base.json").exits(0).stdout();
+    assert!(better.contains("better") && !better.contains("worse"), "{better}");
+    let mock = slow(80 * MILLISECOND);
+    let flags = [&load[..], &["--baseline", "base.json"]].concat();
+    bench(&folder, &mock.url(), &flags).exits(1).says(&["p50", "worse, more than --tolerance"]);
+    let short = slow(40 * MILLISECOND);
+    let flags = ["--rate", "100/s", "--duration", "1s", "--baseline", "base.json"];
+    bench(&folder, &short.url(), &flags).exits(0).says(&["too short to tell"]);
+    folder.file("no.json", "{}");
+    compare("no.json", "base.json").exits(2);
+}
+
+#[test]
+#[ignore = "needs real seconds, and a quiet machine"]
+fn two_runs_of_the_same_thing_are_within_noise() {
+    let folder = field(20_000);
+    let load = ["--rate", "200/s", "--duration", "5s"];
+    let name = |at: u32| format!("{at}.json");
+    (0..=20).for_each(|at| kept(&folder, &name(at), 20 * MILLISECOND, &load));
+    let differ: Vec<_> = (0..20)
+        .map(|at| folder.run(&["bench", "--compare", &name(at), &name(at + 1)]).stdout())
+        .filter(|told| told.contains("worse") || told.contains("better"))
+        .collect();
+    assert!(differ.len() <= 1, "{} of 20 pairs differ:\n{}", differ.len(), differ.join("\n"));
+    kept(&folder, "slower.json", 24 * MILLISECOND, &load);
+    let worse = folder.run(&["bench", "--compare", "0.json", "slower.json"]).exits(1).stdout();
+    let p50 = worse.lines().find(|line| line.trim_start().starts_with("p50")).unwrap();
+    assert!(p50.contains("worse"), "{worse}");
+}
+
+/// The most memory that a measurement needs while it sends so many requests, in MB.
+fn memory(requests: &str) -> u64 {
+    let (mock, folder) =
+        (mock(Behaviour { memory: Memory::Counts, ..Behaviour::default() }), field(50_000));
+    let url = mock.url();
+    let words = ["bench", "tasks.csv", "--closed", "--concurrency", "64", "--reuse", "--esb", &url];
+    let words = [&words[..], &["--requests", requests]].concat();
+    let mut run = folder.start(&mut folder.program(&words));
+    let status = format!("/proc/{}/status", run.child.id());
+    let (mut most, begun) = (0, Instant::now());
+    while run.child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_mins(10), "it does not end");
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        most = kilobytes.unwrap_or(most);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let sent = mock.counts().requests.to_string();
+    run.wait().exits(0);
+    assert_eq!(sent, requests);
+    most / 1024
+}
+
+#[test]
+fn memory_does_not_grow_with_the_requests() {
+    let most = memory("20000");
+    assert!((1..=64).contains(&most), "{most} MB");
+}
+
+#[test]
+#[ignore = "needs minutes"]
+fn three_million_requests_take_no_more_than_64_megabytes() {
+    let most = memory("3000000");
+    assert!((1..=64).contains(&most), "{most} MB");
+}
