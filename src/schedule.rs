@@ -149,9 +149,13 @@ impl Schedule {
     /// How long it lasts.
     #[must_use]
     pub fn lasts(&self) -> Duration {
-        Duration::from_secs_f64(self.pace.iter().map(|part| part.lasts).sum())
+        let seconds = self.pace.iter().map(|part| part.lasts).sum();
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 }
+
+/// No part of a load lasts longer.
+pub const LONGEST: Duration = Duration::from_hours(1000);
 
 /// A position this near to the end of a part is at its end.
 const ROUNDING: f64 = 1e-6;
@@ -175,7 +179,7 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, part) in self.pace.iter().enumerate() {
             let separator = if at == 0 { "" } else { ", then " };
-            let lasts = Duration::from_secs_f64(part.lasts);
+            let lasts = Duration::try_from_secs_f64(part.lasts).unwrap_or(Duration::MAX);
             let rates = if (part.from - part.to).abs() < f64::EPSILON {
                 format!("{}/s", part.from)
             } else {
@@ -221,7 +225,11 @@ fn part(text: &str) -> Result<Part, LoadError> {
     };
     let lasts: SignedDuration = lasts.trim().parse().map_err(|_| LoadError)?;
     let lasts = Duration::try_from(lasts).map_err(|_| LoadError)?.as_secs_f64();
-    if lasts > 0.0 { Ok(Part { from, to, lasts }) } else { Err(LoadError) }
+    if lasts > 0.0 && lasts <= LONGEST.as_secs_f64() {
+        Ok(Part { from, to, lasts })
+    } else {
+        Err(LoadError)
+    }
 }
 
 /// The text is no load.
@@ -346,7 +354,17 @@ mod tests {
 
     #[test]
     fn what_is_no_load_says_how_one_is_written() {
-        for text in ["", "50/s", "50:30s", "50/s:", "50/s:0s", "0/s:5s", "a..b/s:5s", "50/s:30s,"] {
+        for text in [
+            "",
+            "50/s",
+            "50:30s",
+            "50/s:",
+            "50/s:0s",
+            "50/s:1001h",
+            "0/s:5s",
+            "a..b/s:5s",
+            "50/s:30s,",
+        ] {
             assert_eq!(text.parse::<Schedule>(), Err(LoadError), "{text}");
         }
         assert_eq!(

@@ -11,8 +11,20 @@ use crate::task::Task;
 /// So many rows are handed on at a time.
 const BATCH: usize = 512;
 
+/// A row that is to be started.
+pub struct Next {
+    /// Its line.
+    pub line: u64,
+    /// Its task.
+    pub task: Task,
+    /// How often the rows have begun: 1 unless they are used more than once.
+    pub lap: u32,
+}
+
 /// Rows that were read.
 pub struct Feed {
+    last_line: u64,
+    lap: u32,
     batches: mpsc::Receiver<Result<Vec<(u64, Task)>, InputError>>,
     batch: std::vec::IntoIter<(u64, Task)>,
     error: Option<InputError>,
@@ -23,14 +35,16 @@ impl Feed {
     pub fn start(tasks: Tasks) -> Self {
         let (sender, batches) = mpsc::channel(4);
         thread::spawn(move || read(tasks, &sender));
-        Self { batches, batch: Vec::new().into_iter(), error: None }
+        Self { last_line: 0, lap: 1, batches, batch: Vec::new().into_iter(), error: None }
     }
 
     /// The next row; `None` when there are no more.
-    pub async fn next(&mut self) -> Option<(u64, Task)> {
+    pub async fn next(&mut self) -> Option<Next> {
         loop {
-            if let Some(row) = self.batch.next() {
-                return Some(row);
+            if let Some((line, task)) = self.batch.next() {
+                self.lap += u32::from(line <= self.last_line);
+                self.last_line = line;
+                return Some(Next { line, task, lap: self.lap });
             }
             self.ready().await;
             if self.batch.as_slice().is_empty() {

@@ -134,6 +134,7 @@ pub struct Meter {
     dropped: u64,
     in_flight: u64,
     own_failures: u64,
+    first_answer: Option<Instant>,
     last_answer: Option<Instant>,
     started: Started,
     files: Arc<AtomicU64>,
@@ -159,6 +160,7 @@ impl Meter {
             dropped: 0,
             in_flight: 0,
             own_failures: 0,
+            first_answer: None,
             last_answer: None,
             started: Started::default(),
             files: Arc::default(),
@@ -213,6 +215,7 @@ impl Meter {
             return;
         }
         self.reach(ended);
+        self.first_answer.get_or_insert(ended);
         self.last_answer = Some(ended);
         let name = answer.verdict.name();
         let class = Verdict::NAMES.iter().position(|other| *other == name).unwrap_or_default();
@@ -319,8 +322,8 @@ pub struct Measured {
     pub ended: Ended,
     /// For how long requests were sent.
     pub window: Duration,
-    /// From the first moment of that to the last answer.
-    pub until_last_answer: Duration,
+    /// For how long answers came, and at least as long as requests were sent.
+    pub answering: Duration,
     /// How many requests were due; `None` in a closed loop.
     pub wanted: Option<f64>,
     /// The times of each class, in the order of [`Verdict::NAMES`].
@@ -378,7 +381,7 @@ impl Measured {
     /// Answers per second.
     #[must_use]
     pub fn answered_per_second(&self) -> f64 {
-        as_f64(self.answered()) / self.until_last_answer.as_secs_f64().max(1e-6)
+        as_f64(self.answered()) / self.answering.as_secs_f64().max(1e-6)
     }
 
     /// Judges what was expected.
@@ -499,12 +502,12 @@ impl SharedMeter {
             _ => sent_for,
         };
         let end = meter.last_answer.unwrap_or(sent_until);
-        let until_last_answer = end.saturating_duration_since(meter.begins).max(window);
+        let over = end.saturating_duration_since(meter.begins).max(window);
+        let first = meter.first_answer.unwrap_or(end);
+        let answering = end.saturating_duration_since(first).max(window);
         meter.reach(end);
         let last = std::mem::take(&mut meter.now);
-        let part = until_last_answer
-            .saturating_sub(Duration::from_secs(last.at))
-            .min(Duration::from_secs(1));
+        let part = over.saturating_sub(Duration::from_secs(last.at)).min(Duration::from_secs(1));
         if last.sent + last.answered() + last.dropped > 0 {
             let last = meter.closed(&last, part);
             meter.seconds.push(last);
@@ -519,7 +522,7 @@ impl SharedMeter {
         Measured {
             ended,
             window,
-            until_last_answer,
+            answering,
             wanted,
             classes: std::mem::take(&mut meter.classes),
             all,

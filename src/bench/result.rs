@@ -52,7 +52,7 @@ pub struct Outcome {
     pub dropped: u64,
     /// Requests that were sent, per second.
     pub sent_per_second: f64,
-    /// Answers per second.
+    /// Answers per second, while they came.
     pub answered_per_second: f64,
     /// Connections that were made, the warm-up included.
     pub connects: u64,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::feed::Next;
 use super::meter::Sample;
 use super::timer::Timer;
 use super::{Ended, Ground, SharedMeter, Until};
@@ -16,7 +17,6 @@ use crate::request_id::RequestId;
 use crate::retry::Stop;
 use crate::schedule::{Arrivals, Schedule, Spread};
 use crate::shutdown::Cause;
-use crate::task::Task;
 
 /// After so many sends in one go, answers are looked after too.
 const IN_ONE_GO: u32 = 16;
@@ -61,11 +61,11 @@ pub async fn open(
             meter.lock().drops(due);
             continue;
         };
-        let Some((line, task)) = ground.rows.lock().await.next().await else {
+        let Some(next) = ground.rows.lock().await.next().await else {
             ended = Ended::RowsUsedUp;
             break;
         };
-        tokio::spawn(one(Arc::clone(ground), meter.clone(), line, task, due, place));
+        tokio::spawn(one(Arc::clone(ground), meter.clone(), next, due, place));
     }
     let until = Instant::now();
     // All places are free again once every answer is there.
@@ -76,31 +76,24 @@ pub async fn open(
 async fn one(
     ground: Arc<Ground>,
     meter: SharedMeter,
-    line: u64,
-    task: Task,
+    next: Next,
     due: Instant,
     place: OwnedSemaphorePermit,
 ) {
     let sent = Instant::now();
     meter.lock().sends(due, sent);
-    send(&ground, &meter, line, &task, due, sent).await;
+    send(&ground, &meter, &next, due, sent).await;
     drop(place);
 }
 
 /// Sends one request, and measures it.
-async fn send(
-    ground: &Ground,
-    meter: &SharedMeter,
-    line: u64,
-    task: &Task,
-    due: Instant,
-    sent: Instant,
-) {
+async fn send(ground: &Ground, meter: &SharedMeter, next: &Next, due: Instant, sent: Instant) {
+    let Next { line, task, lap } = next;
     let caller = ground.client.caller();
-    let id = RequestId::new(&ground.run, 1, line, 1);
+    let id = RequestId::new(&ground.run, 1, *line, *lap);
     let answer = ground.client.start(&caller, task, &id).await;
     let ended = Instant::now();
-    meter.lock().answered(line, Sample { due, sent, ended }, &answer);
+    meter.lock().answered(*line, Sample { due, sent, ended }, &answer);
     stop_if_hopeless(ground, answer);
 }
 
@@ -148,12 +141,12 @@ pub async fn closed(
                     if is_over || (is_measured && !take(&left)) {
                         return Ended::LoadOver;
                     }
-                    let Some((line, task)) = ground.rows.lock().await.next().await else {
+                    let Some(next) = ground.rows.lock().await.next().await else {
                         return Ended::RowsUsedUp;
                     };
                     let sent = Instant::now();
                     meter.lock().sends(sent, sent);
-                    send(&ground, &meter, line, &task, sent, sent).await;
+                    send(&ground, &meter, &next, sent, sent).await;
                 }
             })
         })

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::super::args::{LooksArgs, ServerArgs, at_least_one, duration};
 use crate::rate::Rate;
-use crate::schedule::Schedule;
+use crate::schedule::{LONGEST, Schedule};
 use crate::slo::Slo;
 
 const EXAMPLES: &str = "\
@@ -69,7 +69,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
     pub rate: Rate,
     /// For how long [default: 30s; with --find-max 10s, of each step].
-    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "requests")]
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "requests")]
     pub duration: Option<Duration>,
     /// Until so many requests were sent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -93,7 +93,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one, allow_negative_numbers = true)]
     pub max_in_flight: NonZeroUsize,
     /// Send for so long before anything is measured.
-    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "find_max")]
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "find_max")]
     pub warmup: Option<Duration>,
 }
 
@@ -146,6 +146,12 @@ pub struct ResultArgs {
     /// The result as JSON on standard output.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Reads how long a load lasts.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time <= LONGEST { Ok(time) } else { Err("no load lasts longer than 1000h".into()) }
 }
 
 fn percent(text: &str) -> Result<f64, &'static str> {

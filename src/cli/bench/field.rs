@@ -87,7 +87,7 @@ impl Field {
             return Ok(());
         };
         let requests = goal.requests();
-        let tasks = rows.count.min(requests.unwrap_or(u64::MAX));
+        let tasks = goal.starts(rows.count);
         let intent =
             Intent { tasks, businesses: &rows.businesses, target: self.target.to_string() };
         let place = if self.target.is_loopback() { Place::ThisMachine } else { Place::Elsewhere };

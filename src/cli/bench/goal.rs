@@ -79,18 +79,27 @@ impl Goal {
     /// How many requests will be sent, where that is known before.
     pub fn requests(&self) -> Option<u64> {
         match self {
-            Self::Once(Plan { load: Load::Open { schedule, spread, .. }, .. }) => match spread {
-                Spread::Even => Some(schedule.total()),
-                Spread::Poisson { .. } => {
-                    Some(Arrivals::new(schedule.clone(), *spread).count() as u64)
-                }
-            },
             Self::Once(Plan {
-                load: Load::Closed { stop: Until::Sent(requests), .. },
-                warmup,
-                ..
-            }) if warmup.is_zero() => Some(*requests),
+                load: Load::Open { schedule, spread: Spread::Even, .. }, ..
+            }) => Some(schedule.total()),
+            Self::Once(Plan { load: Load::Closed { stop, .. }, warmup, .. }) => match stop {
+                Until::Sent(requests) if warmup.is_zero() => Some(*requests),
+                Until::Sent(_) | Until::Over(_) => None,
+            },
             Self::Once(_) | Self::FindMax(..) => None,
+        }
+    }
+
+    /// How many of `rows` rows are started at most.
+    pub fn starts(&self, rows: u64) -> u64 {
+        match self {
+            Self::Once(Plan { load: Load::Open { schedule, spread, .. }, .. })
+                if *spread != Spread::Even =>
+            {
+                let most = usize::try_from(rows).unwrap_or(usize::MAX);
+                Arrivals::new(schedule.clone(), *spread).take(most).count() as u64
+            }
+            _ => rows.min(self.requests().unwrap_or(u64::MAX)),
         }
     }
 

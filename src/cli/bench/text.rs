@@ -36,7 +36,14 @@ pub fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
 
 fn counts(outcome: &Outcome) -> String {
     let Outcome { sent, seconds, load, target, .. } = outcome;
-    let mut text = format!("{load} at {target}\n{sent} requests in {seconds:.1} s: ");
+    let mut text = format!("{load} at {target}");
+    if outcome.warmup_seconds > 0.0 {
+        let _ = write!(text, "; the first {} s are left out", outcome.warmup_seconds);
+    }
+    if let Some(rate) = outcome.highest_per_second {
+        let _ = write!(text, "\nof the step at {rate:.1}/s:");
+    }
+    let _ = write!(text, "\n{sent} requests in {seconds:.1} s: ");
     let _ = write!(text, "{:.1}/s sent, ", outcome.sent_per_second);
     let _ = write!(text, "{:.1}/s answered", outcome.answered_per_second);
     if outcome.dropped > 0 {
@@ -129,6 +136,10 @@ fn distribution(times: &Histogram<u64>) -> String {
 
 fn classes(outcome: &Outcome) -> String {
     let mut text = String::new();
+    let again = outcome.classes.get("already_started").map_or(0, |class| class.requests);
+    if again * 2 > outcome.answered {
+        text.push_str("\nmost tasks were started before, so these are hardly the times of a start");
+    }
     for (name, class) in &outcome.classes {
         let share = as_f64(class.requests) / as_f64(outcome.answered.max(1)) * 100.0;
         let _ = write!(
@@ -211,9 +222,10 @@ pub fn curve(outcome: &Outcome) -> String {
             step.error_share * 100.0
         );
     }
-    let knee = match outcome.highest_per_second {
-        Some(rate) => format!("the highest rate that holds: {rate:.1}/s"),
-        None => "no rate holds".into(),
+    let knee = match (outcome.highest_per_second, &outcome.stopped) {
+        (Some(rate), None) => format!("the highest rate that holds: {rate:.1}/s"),
+        (Some(rate), Some(_)) => format!("the highest rate that held before it ended: {rate:.1}/s"),
+        (None, _) => "no rate holds".into(),
     };
     format!("{text}\n{knee}")
 }
