@@ -63,7 +63,7 @@ pub enum Unfinished {
 const SETTLES: u32 = 5;
 
 /// A step may be repeated so often, each time twice as long.
-const REPEATS: u32 = 2;
+const REPEATS: u32 = 1;
 
 /// A server keeps up if no more than this share of the requests piles up in a step.
 const PILED: f64 = 0.02;
@@ -86,13 +86,12 @@ pub async fn find_max(
     let mut best: Option<Taken> = None;
     let mut started = Started::default();
     while let Some(rate) = search.rate() {
-        let measured = step(ground, rate, steps, onlooker, &mut started).await?;
+        let (measured, failed) = step(ground, rate, steps, onlooker, &mut started).await?;
         let unfinished = match measured.ended {
             Ended::Stopped => Some(Unfinished::Stopped),
             Ended::RowsUsedUp => Some(Unfinished::RowsUsedUp),
             Ended::LoadOver => measured.health.bottleneck().map(Unfinished::Bottleneck),
         };
-        let failed = why_not(&measured, &steps.slos);
         let taken = Taken { rate, measured, failed };
         told(&taken);
         if unfinished.is_some() {
@@ -109,14 +108,14 @@ pub async fn find_max(
     Ok(Found { highest: search.highest(), best, started, ended: None })
 }
 
-/// Takes one step, until it is steady.
+/// Takes one step, until it is steady; says why the server did not hold it, if it did not.
 async fn step(
     ground: &Arc<Ground>,
     rate: f64,
     steps: &Steps,
     onlooker: Option<&Onlooker>,
     started: &mut Started,
-) -> std::io::Result<Measured> {
+) -> std::io::Result<(Measured, Option<String>)> {
     let Steps { lasts, spread, max_in_flight, slos } = steps.clone();
     let mut lasts = lasts;
     for repeat in 0.. {
@@ -128,9 +127,15 @@ async fn step(
         };
         let measured = measure(ground, &plan, onlooker).await?;
         started.add(&measured.started);
-        let is_judged = measured.ended != Ended::LoadOver || why_not(&measured, &slos).is_some();
-        if is_judged || is_steady(&measured.seconds) || repeat == REPEATS {
-            return Ok(measured);
+        let failed = why_not(&measured, &slos);
+        let is_judged = measured.ended != Ended::LoadOver || failed.is_some();
+        let drift = drift(&measured.seconds);
+        let is_steady = drift.is_none_or(|drift| drift.abs() <= STEADY);
+        if is_judged || is_steady {
+            return Ok((measured, failed));
+        }
+        if repeat == REPEATS {
+            return Ok((measured, drift.and_then(rising)));
         }
         lasts *= 2;
     }
@@ -143,33 +148,32 @@ fn why_not(measured: &Measured, slos: &[Slo]) -> Option<String> {
         return Some(format!("{} requests could not be sent: too many were out", measured.dropped));
     }
     let missed = measured.judge(slos).into_iter().find(|judgement| !judgement.holds());
-    missed.map(|judgement| judgement.to_string()).or_else(|| piles_up(&measured.seconds))
+    let piled = || piles_up(measured.out, measured.sent);
+    missed.map(|judgement| judgement.to_string()).or_else(piled)
 }
 
-/// Says so if more and more requests are out from second to second.
+/// Says so if more and more requests are out while they are sent.
 #[expect(clippy::cast_precision_loss, reason = "requests in flight are few")]
-fn piles_up(seconds: &[Second]) -> Option<String> {
-    let whole: Vec<_> = seconds.iter().filter(|second| second.sent > 0).collect();
-    let (first, last) = (whole.first()?, whole.last()?);
-    let sent: u64 = whole.iter().skip(1).map(|second| second.sent).sum();
-    let more = last.in_flight.saturating_sub(first.in_flight);
-    (more as f64 > PILED * sent as f64 && more > 1).then(|| {
-        format!(
-            "the server does not keep up: {} requests were out, then {}",
-            first.in_flight, last.in_flight
-        )
+fn piles_up((first, last): (u64, u64), sent: u64) -> Option<String> {
+    let more = last.saturating_sub(first);
+    (more > 1 && more as f64 > PILED * sent as f64).then(|| {
+        format!("the server does not keep up: {first} requests were out, and {last} at the end")
     })
 }
 
-/// Whether response times are about the same in both halves.
-fn is_steady(seconds: &[Second]) -> bool {
+/// How much longer the response times of the second half are than those of the first;
+/// 0.1 is a tenth. `None` where there are no two halves.
+fn drift(seconds: &[Second]) -> Option<f64> {
     let medians: Vec<_> =
         seconds.iter().filter_map(|second| second.response.map(|[p50, ..]| p50)).collect();
     let (first, second) = medians.split_at(medians.len() / 2);
-    match (mean(first), mean(second)) {
-        (Some(first), Some(second)) => (second / first - 1.0).abs() <= STEADY,
-        _ => true,
-    }
+    Some(mean(second)? / mean(first)? - 1.0)
+}
+
+/// Response times that go on rising are those of a server that does not keep up.
+fn rising(drift: f64) -> Option<String> {
+    let percent = drift * 100.0;
+    (drift > 0.0).then(|| format!("response times went on rising, by {percent:.0}% in half a step"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds are few")]
@@ -181,43 +185,36 @@ fn mean(values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn seconds(in_flight: &[u64], p50: &[f64]) -> Vec<Second> {
-        let times = p50.iter().copied().chain(std::iter::repeat(1.0));
-        let seconds = in_flight.iter().zip(times);
-        seconds
-            .map(|(in_flight, p50)| Second {
-                sent: 100,
-                in_flight: *in_flight,
-                response: Some([p50; 5]),
-                ..Second::default()
-            })
-            .collect()
-    }
-
     #[test]
     fn a_server_that_does_not_keep_up_lets_requests_pile_up() {
-        for (in_flight, piles) in [
-            (&[5, 5, 5, 5, 5][..], false),
-            (&[5, 7, 4, 6, 8], false),
-            (&[5, 8, 11, 13, 16], true),
-            (&[5, 105, 205, 305, 405], true),
-            (&[400, 300, 200, 100, 0], false),
-            (&[5], false),
-            (&[], false),
+        for (out, sent, piles) in [
+            ((5, 5), 500, false),
+            ((5, 14), 500, false),
+            ((5, 16), 500, true),
+            ((5, 405), 500, true),
+            ((400, 0), 500, false),
+            ((0, 1), 10, false),
+            ((0, 0), 0, false),
         ] {
-            assert_eq!(piles_up(&seconds(in_flight, &[])).is_some(), piles, "{in_flight:?}");
+            assert_eq!(piles_up(out, sent).is_some(), piles, "{out:?} of {sent}");
         }
     }
 
     #[test]
-    fn a_step_is_steady_if_its_halves_are_alike() {
-        for (p50, steady) in [
-            (&[10.0, 10.0, 11.0, 10.0][..], true),
-            (&[10.0, 12.0, 14.0, 16.0], false),
-            (&[30.0, 20.0, 10.0, 10.0], false),
-            (&[10.0], true),
+    fn a_drift_is_what_the_second_half_has_more() {
+        let seconds = |p50: &[f64]| -> Vec<_> {
+            let second = |p50: &f64| Second { response: Some([*p50; 5]), ..Second::default() };
+            p50.iter().map(second).collect()
+        };
+        for (p50, expected) in [
+            (&[10.0, 10.0, 10.0, 10.0][..], Some(0.0)),
+            (&[10.0, 10.0, 15.0, 15.0], Some(0.5)),
+            (&[20.0, 20.0, 10.0, 10.0], Some(-0.5)),
+            (&[10.0], None),
+            (&[], None),
         ] {
-            assert_eq!(is_steady(&seconds(&vec![1; p50.len()], p50)), steady, "{p50:?}");
+            assert_eq!(drift(&seconds(p50)), expected, "{p50:?}");
         }
+        assert!(rising(0.3).is_some() && rising(-0.3).is_none());
     }
 }

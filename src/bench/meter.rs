@@ -133,6 +133,8 @@ pub struct Meter {
     late: u64,
     dropped: u64,
     in_flight: u64,
+    /// Requests in flight at the first and at the last measured send.
+    out: Option<(u64, u64)>,
     own_failures: u64,
     first_answer: Option<Instant>,
     last_answer: Option<Instant>,
@@ -159,6 +161,7 @@ impl Meter {
             late: 0,
             dropped: 0,
             in_flight: 0,
+            out: None,
             own_failures: 0,
             first_answer: None,
             last_answer: None,
@@ -181,6 +184,7 @@ impl Meter {
         self.reach(sent);
         self.sent += 1;
         self.now.sent += 1;
+        self.out = Some((self.out.map_or(self.in_flight, |(first, _)| first), self.in_flight));
         let lateness = sent.saturating_duration_since(due);
         self.lateness.saturating_record(micros(lateness));
         if lateness > LATE {
@@ -338,6 +342,8 @@ pub struct Measured {
     pub sent: u64,
     /// Requests that were due and could not be sent.
     pub dropped: u64,
+    /// Requests in flight at the first and at the last send.
+    pub out: (u64, u64),
     /// How the generator fared.
     pub health: Health,
     /// Connections that were made, and bytes of bodies that were sent and received,
@@ -530,6 +536,7 @@ impl SharedMeter {
             seconds: std::mem::take(&mut meter.seconds),
             sent: meter.sent,
             dropped: meter.dropped,
+            out: meter.out.unwrap_or_default(),
             health: Health {
                 late: meter.late,
                 sent: meter.sent,
