@@ -19,6 +19,9 @@ const LEVEL: f64 = 0.05;
 /// A measurement has at most so many blocks.
 const BLOCKS: usize = 10;
 
+/// A figure that is a share itself may change by this part of the tolerance, in points.
+const OF_A_SHARE: f64 = 0.1;
+
 /// With fewer blocks nothing can be told.
 pub const FEWEST: usize = 5;
 
@@ -133,6 +136,10 @@ fn one(
         Change::Relative => after / before - 1.0,
     };
     let is_too_short = base.len() < FEWEST || now.len() < FEWEST;
+    let tolerance = match pair.change {
+        Change::Relative => tolerance,
+        Change::Absolute => tolerance * OF_A_SHARE,
+    };
     let matters = probability < LEVEL && change.abs() >= tolerance / 2.0;
     let is_worse = (change > 0.0) == (pair.better == Better::Lower);
     let finding = match (is_too_short, matters, is_worse) {
@@ -296,6 +303,15 @@ mod tests {
         }
         let errors = pair(vec![0.0; 10], vec![0.2; 10], Lower, Change::Absolute);
         assert_eq!(compare(&[errors], 0.1)[0].finding, Finding::Worse);
+        for (now, finding, is_regression) in [
+            (0.004, Finding::WithinNoise, false),
+            (0.006, Finding::Worse, false),
+            (0.02, Finding::Worse, true),
+        ] {
+            let errors = pair(vec![0.0; 10], vec![now; 10], Lower, Change::Absolute);
+            let found = compare(&[errors], 0.1)[0];
+            assert_eq!((found.finding, found.is_regression), (finding, is_regression), "{now}");
+        }
         let none = pair(vec![0.0; 10], vec![0.0; 10], Lower, Change::Absolute);
         assert_eq!(compare(&[none], 0.1)[0].finding, Finding::WithinNoise);
         let short = pair(vec![1.0; 4], vec![2.0; 4], Lower, Change::Relative);

@@ -8,6 +8,8 @@ use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -75,14 +77,21 @@ const BOUNDS: [u32; 14] =
 impl Textfile {
     /// The file at `path`, for a run that people call `name`. When a run last was a
     /// success stays in it, whatever becomes of this one.
-    #[must_use]
-    pub fn begin(path: &Path, name: Option<&str>) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// Where something else than a file is there.
+    pub fn begin(path: &Path, name: Option<&str>) -> io::Result<Self> {
+        let text = match path.metadata() {
+            Ok(meta) if !meta.is_file() => return Err(io::Error::other("it is no regular file")),
+            Ok(_) => std::fs::read_to_string(path).unwrap_or_default(),
+            Err(_) => String::new(),
+        };
+        Ok(Self {
             path: path.to_owned(),
             name: name.map(Into::into),
             last_success: last_success(&text),
-        }
+        })
     }
 
     /// Where it is.
@@ -113,6 +122,26 @@ impl Textfile {
         file.write_all(&text)?;
         file.persist(&self.path)?;
         Ok(())
+    }
+
+    /// The same on a thread of its own, which is waited for no longer than `patience`: a
+    /// disk of another machine may hang for ever.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be put into its place by then.
+    pub fn write_within(
+        &self,
+        patience: Duration,
+        figures: Option<Figures>,
+        state: State,
+        now: Timestamp,
+    ) -> io::Result<()> {
+        let (tell, told) = mpsc::channel();
+        let file = self.clone();
+        thread::spawn(move || drop(tell.send(file.write(figures.as_ref(), state, now))));
+        let late = |_| Err(io::Error::other(format!("it took longer than {patience:?}")));
+        told.recv_timeout(patience).unwrap_or_else(late)
     }
 
     fn families(
@@ -330,7 +359,7 @@ mod tests {
     fn every_figure_has_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nightly.prom");
-        let file = Textfile::begin(&path, Some("nightly"));
+        let file = Textfile::begin(&path, Some("nightly")).unwrap();
         file.write(Some(&figures()), State::Running, now()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         for line in [
@@ -371,7 +400,7 @@ mod tests {
         for (exit, minute, expected) in
             [(2, 1, None), (0, 2, Some(2)), (1, 3, Some(2)), (0, 4, Some(4))]
         {
-            let file = Textfile::begin(&path, None);
+            let file = Textfile::begin(&path, None).unwrap();
             let begun = Timestamp::from_second(60 * minute).unwrap();
             let before = file.last_success;
             file.write(None, State::Running, begun).unwrap();
@@ -384,7 +413,10 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
-        let file = Textfile::begin(Path::new("/no/such/x.prom"), None);
+        let file = Textfile::begin(Path::new("/no/such/x.prom"), None).unwrap();
         assert!(file.write(None, State::Running, now()).is_err());
+        assert!(Textfile::begin(Path::new("/dev/null"), None).is_err());
+        let moment = Duration::from_secs(10);
+        assert!(file.write_within(moment, None, State::Running, now()).is_err());
     }
 }

@@ -164,13 +164,6 @@ impl Lines {
         is_new
     }
 
-    /// Adds all lines of another set.
-    pub fn add(&mut self, others: &Self) {
-        for line in others.ranges().flat_map(|(first, last)| first..=last) {
-            self.insert(line);
-        }
-    }
-
     /// Takes a line out.
     pub fn remove(&mut self, line: u64) {
         if self.contains(line) {

@@ -82,7 +82,7 @@ impl Schedule {
         if !warmup.is_zero() {
             let part = Part { from: first, to: first, lasts: warmup.as_secs_f64() };
             if let Stop::After(requests) = &mut self.stop {
-                *requests += whole(part.all());
+                *requests = requests.saturating_add(whole(part.all()));
             }
             self.pace.insert(0, part);
         }

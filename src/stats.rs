@@ -24,6 +24,9 @@ pub const OUTCOMES: [&str; 9] = [
     "pending",
 ];
 
+/// The last of them: rows that are still to be done.
+pub const PENDING: usize = OUTCOMES.len() - 1;
+
 /// So many groups of failures are kept apart; the others are one.
 const GROUPS: usize = 50;
 

@@ -27,6 +27,7 @@ use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use reqwest::{Certificate, Method, Request, Response, Url};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::util::MapResponseLayer;
 
@@ -100,7 +101,7 @@ pub struct Client {
 }
 
 /// What went over the wire so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Traffic {
     /// Connections that were made.
     pub connects: AtomicU64,
@@ -108,6 +109,21 @@ pub struct Traffic {
     pub sent: AtomicU64,
     /// Bytes of the bodies of answers.
     pub received: AtomicU64,
+    /// A permit for each connection that was made, and for each that may be made at the
+    /// same time. Whoever takes one before it sends hardly waits for a connection where
+    /// nothing can call it back.
+    pub room: Arc<Semaphore>,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self {
+            connects: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            room: Arc::new(Semaphore::new(CONNECTING)),
+        }
+    }
 }
 
 /// What can be asked about a task, by a GET.
@@ -467,6 +483,7 @@ fn http_client(
     let traffic = Arc::clone(traffic);
     let connected = MapResponseLayer::new(move |connection| {
         traffic.connects.fetch_add(1, Ordering::Relaxed);
+        traffic.room.add_permits(1);
         connection
     });
     let mut builder = reqwest::Client::builder()

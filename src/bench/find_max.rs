@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ended, Ground, Load, Measured, OnMiss, Onlooker, Plan, Second, Started, measure};
+use super::{Ended, Ground, Load, Measured, OnMiss, Onlooker, Plan, Second, measure};
 use crate::knee::{Search, Step};
 use crate::schedule::{Schedule, Spread};
 use crate::slo::Slo;
@@ -42,8 +42,6 @@ pub struct Found {
     pub highest: Option<f64>,
     /// The step at that rate, or else the last one.
     pub best: Option<Taken>,
-    /// The tasks that were started in all steps.
-    pub started: Started,
     /// Why the search ended before its end, if it did.
     pub ended: Option<Unfinished>,
 }
@@ -62,11 +60,17 @@ pub enum Unfinished {
 /// The part of a step that is left out, as a divisor of its length.
 const SETTLES: u32 = 5;
 
+/// A step is long enough for so many requests at least.
+const FEWEST: f64 = 30.0;
+
 /// A step may be repeated so often, each time twice as long.
 const REPEATS: u32 = 1;
 
 /// A server keeps up if no more than this share of the requests piles up in a step.
 const PILED: f64 = 0.02;
+
+/// Response times rise if those of the second half are so much longer.
+const RISES: f64 = 0.05;
 
 /// A step is steady if the response times of its halves differ by no more than this.
 const STEADY: f64 = 0.25;
@@ -84,19 +88,21 @@ pub async fn find_max(
     mut told: impl FnMut(&Taken),
 ) -> std::io::Result<Found> {
     let mut best: Option<Taken> = None;
-    let mut started = Started::default();
     while let Some(rate) = search.rate() {
-        let (measured, failed) = step(ground, rate, steps, onlooker, &mut started).await?;
-        let unfinished = match measured.ended {
-            Ended::Stopped => Some(Unfinished::Stopped),
-            Ended::RowsUsedUp => Some(Unfinished::RowsUsedUp),
-            Ended::LoadOver => measured.health.bottleneck().map(Unfinished::Bottleneck),
+        let (measured, failed) = step(ground, rate, steps, onlooker).await?;
+        let (unfinished, failed) = match measured.ended {
+            Ended::Stopped => (Some(Unfinished::Stopped), Some("was not finished".into())),
+            Ended::RowsUsedUp => (Some(Unfinished::RowsUsedUp), Some("was not finished".into())),
+            Ended::LoadOver => match measured.health.bottleneck() {
+                Some(why) => (Some(Unfinished::Bottleneck(why.clone())), Some(why)),
+                None => (None, failed),
+            },
         };
         let taken = Taken { rate, measured, failed };
         told(&taken);
         if unfinished.is_some() {
             let best = best.or(Some(taken));
-            return Ok(Found { highest: search.highest(), best, started, ended: unfinished });
+            return Ok(Found { highest: search.highest(), best, ended: unfinished });
         }
         let came_out = if taken.failed.is_none() { Step::Held } else { Step::Failed };
         let has_held = best.as_ref().is_some_and(|best| best.failed.is_none());
@@ -105,7 +111,7 @@ pub async fn find_max(
         }
         search = search.came_out(came_out);
     }
-    Ok(Found { highest: search.highest(), best, started, ended: None })
+    Ok(Found { highest: search.highest(), best, ended: None })
 }
 
 /// Takes one step, until it is steady; says why the server did not hold it, if it did not.
@@ -114,10 +120,9 @@ async fn step(
     rate: f64,
     steps: &Steps,
     onlooker: Option<&Onlooker>,
-    started: &mut Started,
 ) -> std::io::Result<(Measured, Option<String>)> {
     let Steps { lasts, spread, max_in_flight, slos } = steps.clone();
-    let mut lasts = lasts;
+    let mut lasts = lasts.max(Duration::from_secs_f64(FEWEST / rate));
     for repeat in 0.. {
         let plan = Plan {
             load: Load::Open { schedule: Schedule::steady(rate, lasts), spread, max_in_flight },
@@ -126,7 +131,6 @@ async fn step(
             on_miss: OnMiss::GoOn,
         };
         let measured = measure(ground, &plan, onlooker).await?;
-        started.add(&measured.started);
         let failed = why_not(&measured, &slos);
         let is_judged = measured.ended != Ended::LoadOver || failed.is_some();
         let drift = drift(&measured.seconds);
@@ -148,7 +152,9 @@ fn why_not(measured: &Measured, slos: &[Slo]) -> Option<String> {
         return Some(format!("{} requests could not be sent: too many were out", measured.dropped));
     }
     let missed = measured.judge(slos).into_iter().find(|judgement| !judgement.holds());
-    let piled = || piles_up(measured.out, measured.sent);
+    // Long response times let requests pile up at first, too, but do not rise.
+    let rises = drift(&measured.seconds).is_none_or(|drift| drift > RISES);
+    let piled = || piles_up(measured.out, measured.sent).filter(|_| rises);
     missed.map(|judgement| judgement.to_string()).or_else(piled)
 }
 

@@ -13,9 +13,8 @@ use tokio::task::JoinHandle;
 
 use super::generator::{self, Health, LATE};
 use super::{Ended, Load, OnMiss, Onlooker, Plan, SharedMeter};
-use crate::answer::{Answer, FailureClass, Verdict};
+use crate::answer::{Answer, Verdict};
 use crate::api::Traffic;
-use crate::resume::Lines;
 use crate::schedule::Schedule;
 use crate::shutdown::{Cause, Shutdown};
 use crate::slo::{Figure, Judgement, Slo};
@@ -51,23 +50,6 @@ pub struct Times {
 impl Times {
     fn new() -> Self {
         Self { response: histogram(), service: histogram() }
-    }
-}
-
-/// The tasks that were started.
-#[derive(Clone, Debug, Default)]
-pub struct Started {
-    /// The lines of the rows that the server accepted.
-    pub surely: Lines,
-    /// The lines of rows that it may have accepted: nobody can tell.
-    pub perhaps: Lines,
-}
-
-impl Started {
-    /// Adds those of another measurement.
-    pub fn add(&mut self, others: &Self) {
-        self.surely.add(&others.surely);
-        self.perhaps.add(&others.perhaps);
     }
 }
 
@@ -138,7 +120,7 @@ pub struct Meter {
     own_failures: u64,
     first_answer: Option<Instant>,
     last_answer: Option<Instant>,
-    started: Started,
+    last_send: Option<Instant>,
     files: Arc<AtomicU64>,
 }
 
@@ -165,7 +147,7 @@ impl Meter {
             own_failures: 0,
             first_answer: None,
             last_answer: None,
-            started: Started::default(),
+            last_send: None,
             files: Arc::default(),
         }
     }
@@ -177,11 +159,13 @@ impl Meter {
 
     /// A request that was due at `due` is sent.
     pub fn sends(&mut self, due: Instant, sent: Instant) {
-        self.in_flight += 1;
         if due < self.begins {
+            self.in_flight += 1;
             return;
         }
         self.reach(sent);
+        self.in_flight += 1;
+        self.last_send = Some(sent);
         self.sent += 1;
         self.now.sent += 1;
         self.out = Some((self.out.map_or(self.in_flight, |(first, _)| first), self.in_flight));
@@ -202,23 +186,30 @@ impl Meter {
         }
     }
 
-    /// The request for the row on `line` was answered, or given up.
-    pub fn answered(&mut self, line: u64, sample: Sample, answer: &Answer) {
-        let Sample { due, sent, ended } = sample;
+    /// A request that was due at `due` was not sent after all.
+    pub fn withdraws(&mut self, due: Instant) {
         self.in_flight -= 1;
-        let is_doubtful = matches!(&answer.verdict,
-            Verdict::Failed(failure) if failure.class == FailureClass::Ambiguous);
-        if answer.verdict == Verdict::Accepted {
-            self.started.surely.insert(line);
-        } else if is_doubtful {
-            self.started.perhaps.insert(line);
-        } else if generator::is_own_failure(&answer.reply.message) {
+        if due >= self.begins {
+            self.sent -= 1;
+            self.now.sent = self.now.sent.saturating_sub(1);
+        }
+    }
+
+    /// A request was answered, or given up.
+    pub fn answered(&mut self, sample: Sample, answer: &Answer) {
+        let Sample { due, sent, ended } = sample;
+        if matches!(answer.verdict, Verdict::Failed(_))
+            && generator::is_own_failure(&answer.reply.message)
+        {
             self.own_failures += 1;
         }
+        if due >= self.begins {
+            self.reach(ended);
+        }
+        self.in_flight -= 1;
         if due < self.begins {
             return;
         }
-        self.reach(ended);
         self.first_answer.get_or_insert(ended);
         self.last_answer = Some(ended);
         let name = answer.verdict.name();
@@ -326,8 +317,8 @@ pub struct Measured {
     pub ended: Ended,
     /// For how long requests were sent.
     pub window: Duration,
-    /// For how long answers came, and at least as long as requests were sent.
-    pub answering: Duration,
+    /// Answers per second, while they came.
+    pub answered_per_second: f64,
     /// How many requests were due; `None` in a closed loop.
     pub wanted: Option<f64>,
     /// The times of each class, in the order of [`Verdict::NAMES`].
@@ -349,8 +340,6 @@ pub struct Measured {
     /// Connections that were made, and bytes of bodies that were sent and received,
     /// the warm-up included.
     pub traffic: [u64; 3],
-    /// The tasks that were started, the warm-up included.
-    pub started: Started,
 }
 
 impl Measured {
@@ -384,16 +373,10 @@ impl Measured {
         as_f64(self.sent) / self.window.as_secs_f64().max(1e-6)
     }
 
-    /// Answers per second.
-    #[must_use]
-    pub fn answered_per_second(&self) -> f64 {
-        as_f64(self.answered()) / self.answering.as_secs_f64().max(1e-6)
-    }
-
     /// Judges what was expected.
     #[must_use]
     pub fn judge(&self, slos: &[Slo]) -> Vec<Judgement> {
-        let rate = Some(self.answered_per_second());
+        let rate = Some(self.answered_per_second);
         judge(slos, &self.all.response, self.error_share(), rate)
     }
 }
@@ -413,6 +396,28 @@ fn judge(
         Figure::Rate => rate,
     };
     slos.iter().map(|slo| slo.judge(measured(slo.figure()))).collect()
+}
+
+/// The share of the answers whose rate counts: a few that come very late, or never, say
+/// nothing about it.
+const IN_TIME: f64 = 0.99;
+
+/// The rate of answers: so many of them as came in time, by the time from the first
+/// answer until they had come, or by their share of the window if that is longer.
+fn answer_rate(seconds: &[Second], first: Duration, window: Duration) -> f64 {
+    let all: u64 = seconds.iter().map(Second::answered).sum();
+    let in_time = as_f64(all) * IN_TIME;
+    let mut before = 0.0;
+    for second in seconds {
+        let answered = as_f64(second.answered());
+        if before + answered >= in_time && answered > 0.0 {
+            let until = as_f64(second.at) + (in_time - before) / answered;
+            let came = (until - first.as_secs_f64()).max(window.as_secs_f64() * IN_TIME);
+            return in_time / came.max(1e-6);
+        }
+        before += answered;
+    }
+    0.0
 }
 
 /// Fewer answers than this say nothing about an expectation.
@@ -500,17 +505,21 @@ impl SharedMeter {
     ) -> Measured {
         let mut meter = self.lock();
         let planned = meter.schedule.as_ref().map(Schedule::lasts);
-        let sent_for = sent_until.saturating_duration_since(meter.begins);
-        // A schedule that came to its end lasted as long as it says: its last request
-        // is due a little before.
-        let window = match (planned, &ended) {
-            (Some(lasts), Ended::LoadOver) => lasts.saturating_sub(meter.warmup),
-            _ => sent_for,
+        let begins = meter.begins;
+        let since = move |moment: Instant| moment.saturating_duration_since(begins);
+        let last_send = meter.last_send.map(since).unwrap_or_default();
+        // A schedule that came to its end lasted as long as it says, since its last
+        // request is due a little before; or longer, if that was late.
+        let window = match (planned, ended) {
+            (Some(lasts), Ended::LoadOver) => lasts.saturating_sub(meter.warmup).max(last_send),
+            (Some(_), Ended::RowsUsedUp | Ended::Stopped) | (None, Ended::LoadOver) => {
+                since(sent_until)
+            }
+            (None, Ended::RowsUsedUp | Ended::Stopped) => last_send,
         };
         let end = meter.last_answer.unwrap_or(sent_until);
-        let over = end.saturating_duration_since(meter.begins).max(window);
-        let first = meter.first_answer.unwrap_or(end);
-        let answering = end.saturating_duration_since(first).max(window);
+        let over = since(end).max(window);
+        let first = meter.first_answer.map(since).unwrap_or_default();
         meter.reach(end);
         let last = std::mem::take(&mut meter.now);
         let part = over.saturating_sub(Duration::from_secs(last.at)).min(Duration::from_secs(1));
@@ -518,6 +527,7 @@ impl SharedMeter {
             let last = meter.closed(&last, part);
             meter.seconds.push(last);
         }
+        let answered_per_second = answer_rate(&meter.seconds, first, window);
         let wanted =
             meter.schedule.as_ref().map(|load| load.between(meter.warmup, meter.warmup + window));
         let all = Times {
@@ -528,7 +538,7 @@ impl SharedMeter {
         Measured {
             ended,
             window,
-            answering,
+            answered_per_second,
             wanted,
             classes: std::mem::take(&mut meter.classes),
             all,
@@ -547,7 +557,6 @@ impl SharedMeter {
                 ports: generator::ports(),
             },
             traffic: [&traffic.connects, &traffic.sent, &traffic.received].map(read),
-            started: std::mem::take(&mut meter.started),
         }
     }
 }

@@ -18,6 +18,7 @@ mod feed;
 mod generator;
 mod meter;
 mod send;
+mod started;
 mod timer;
 
 pub mod export;
@@ -39,7 +40,8 @@ use feed::Feed;
 use meter::Meter;
 
 pub use generator::{Health, raise_file_limit};
-pub use meter::{Glance, Measured, Second, Started};
+pub use meter::{Glance, Measured, Second};
+pub use started::Started;
 
 /// Tasks to be started, each with its line; after an error there are no more.
 pub type Tasks = Box<dyn Iterator<Item = Result<(u64, Task), InputError>> + Send>;
@@ -50,6 +52,7 @@ pub struct Ground {
     rows: tokio::sync::Mutex<Feed>,
     shutdown: Shutdown,
     run: RunId,
+    started: Mutex<Started>,
 }
 
 impl Ground {
@@ -57,7 +60,13 @@ impl Ground {
     #[must_use]
     pub fn new(client: Client, tasks: Tasks, shutdown: Shutdown, run: RunId) -> Arc<Self> {
         let rows = tokio::sync::Mutex::new(Feed::start(tasks));
-        Arc::new(Self { client: Arc::new(client), rows, shutdown, run })
+        let (client, started) = (Arc::new(client), Mutex::default());
+        Arc::new(Self { client, rows, shutdown, run, started })
+    }
+
+    /// Which rows were started so far.
+    pub fn started(&self) -> MutexGuard<'_, Started> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What stops the measurement.
@@ -162,7 +171,7 @@ pub async fn measure(
     let began = Instant::now() + PREPARES;
     let meter = SharedMeter::new(Meter::new(began, plan));
     let watching = meter::watch(&meter, onlooker, plan, &ground.shutdown);
-    let before = generator::Cpu::now();
+    let (before, since) = (generator::Cpu::now(), Instant::now());
     let (ended, sent_until) = match &plan.load {
         Load::Open { schedule, spread, max_in_flight } => {
             send::open(ground, &meter, schedule.clone(), *spread, *max_in_flight).await?
@@ -172,7 +181,7 @@ pub async fn measure(
         }
     };
     watching.abort();
-    let cpu = before.share_since(began);
+    let cpu = before.share_since(since);
     Ok(meter.into_measured(ended, sent_until, cpu, ground.client.traffic()))
 }
 

@@ -61,7 +61,15 @@ pub async fn open(
             meter.lock().drops(due);
             continue;
         };
-        let Some(next) = ground.rows.lock().await.next().await else {
+        let next = tokio::select! {
+            biased;
+            () = &mut draining => {
+                ended = Ended::Stopped;
+                break;
+            }
+            next = next(ground) => next,
+        };
+        let Some(next) = next else {
             ended = Ended::RowsUsedUp;
             break;
         };
@@ -71,6 +79,10 @@ pub async fn open(
     // All places are free again once every answer is there.
     drop(places.acquire_many(all).await);
     Ok((ended, until))
+}
+
+async fn next(ground: &Ground) -> Option<Next> {
+    ground.rows.lock().await.next().await
 }
 
 async fn one(
@@ -89,12 +101,35 @@ async fn one(
 /// Sends one request, and measures it.
 async fn send(ground: &Ground, meter: &SharedMeter, next: &Next, due: Instant, sent: Instant) {
     let Next { line, task, lap } = next;
+    let Some(_room) = room(ground).await else {
+        meter.lock().withdraws(due);
+        return;
+    };
+    ground.started().leaves(*line);
     let caller = ground.client.caller();
     let id = RequestId::new(&ground.run, 1, *line, *lap);
     let answer = ground.client.start(&caller, task, &id).await;
     let ended = Instant::now();
-    meter.lock().answered(*line, Sample { due, sent, ended }, &answer);
+    ground.started().returns(*line, &answer);
+    meter.lock().answered(Sample { due, sent, ended }, &answer);
     stop_if_hopeless(ground, answer);
+}
+
+/// Waits until a request hardly needs to wait for a connection; `None` where nothing
+/// more is to be sent meanwhile.
+async fn room(ground: &Ground) -> Option<OwnedSemaphorePermit> {
+    let room = &ground.client.traffic().room;
+    if ground.shutdown.is_draining() {
+        return None;
+    }
+    if let Ok(room) = Arc::clone(room).try_acquire_owned() {
+        return Some(room);
+    }
+    tokio::select! {
+        biased;
+        () = ground.shutdown.draining() => None,
+        room = Arc::clone(room).acquire_owned() => room.ok(),
+    }
 }
 
 /// An answer that every row would get ends the measurement.
@@ -141,9 +176,12 @@ pub async fn closed(
                     if is_over || (is_measured && !take(&left)) {
                         return Ended::LoadOver;
                     }
-                    let Some(next) = ground.rows.lock().await.next().await else {
-                        return Ended::RowsUsedUp;
+                    let next = tokio::select! {
+                        biased;
+                        () = ground.shutdown.draining() => return Ended::Stopped,
+                        next = next(&ground) => next,
                     };
+                    let Some(next) = next else { return Ended::RowsUsedUp };
                     let sent = Instant::now();
                     meter.lock().sends(sent, sent);
                     send(&ground, &meter, &next, sent, sent).await;

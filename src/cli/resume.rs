@@ -57,7 +57,7 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
     let environment = |name: &str| environment(name).or_else(|| of_profile(name));
     if !args.look.dry_run && !args.look.check {
         let name = run.about.name.clone();
-        let watch = Watch::new(args.watch.clone(), &environment);
+        let watch = Watch::new(args.watch.clone(), &environment)?;
         return watch.attend(name.as_deref(), |metrics| {
             launch(args, &matches, run, place, metrics, &environment)
         });
@@ -315,6 +315,7 @@ impl Resume {
                 InputState::Incomplete => Source::PartOfStream,
             },
             all: run.about.rows.or(Some(before.left.all)),
+            settled: before.left.settled,
             planned,
             keeping: Some(Keeping { journal: run.journal, copied: None }),
             reports,
@@ -322,7 +323,7 @@ impl Resume {
         };
         let summary = settings.summary;
         let ended = session::launch(runtime, &settings, client, work, &told)?;
-        session::finish(ended, &told, summary)
+        Ok(session::finish(ended, &told, summary))
     }
 
     /// Another server than the run's would get rows that the first one may have

@@ -66,7 +66,7 @@ pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
             return Ok(missed);
         }
         let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from), metrics)?;
-        session::finish(ended, &told, summary)
+        Ok(session::finish(ended, &told, summary))
     })
 }
 
@@ -157,6 +157,7 @@ pub fn launch(
         rows: first_plan(read.opened.rows, expected),
         source,
         all,
+        settled: 0,
         planned,
         keeping,
         reports,

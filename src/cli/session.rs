@@ -19,14 +19,14 @@ use super::plan::roughly;
 use super::settings::{Settings, SummaryForm};
 use super::staging::{Asking, Staging};
 use super::timing::Timing;
-use super::watch::Outcome;
+use super::watch::{self, Outcome};
 use super::{tell, terminal};
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
 use crate::budget::Base;
 use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
 use crate::journal::FINISHED;
-use crate::metrics::Textfile;
+use crate::metrics::{State, Textfile};
 use crate::outlook::Course;
 use crate::pipeline::{
     Audience, Clock, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows, Source,
@@ -50,6 +50,8 @@ pub struct Work {
     pub source: Source,
     /// All rows of the run, where their number is known.
     pub all: Option<u64>,
+    /// Rows that earlier sessions settled.
+    pub settled: u64,
     /// How long it will take, as far as that can be told before.
     pub planned: Option<Duration>,
     /// Where the run is kept, if it is.
@@ -113,6 +115,8 @@ pub fn launch(
     };
     systemd::ready(&status);
     let begin = times.start.unwrap_or(clock.at);
+    let most = settings.limit.map_or(u64::MAX, |limit| work.settled.saturating_add(limit));
+    let aim = work.all.map(|all| all.min(most));
     let frame = Frame { rows: work.all, wanted: settings.limits.rate };
     let mut limits = settings.limits.clone();
     if let (Some((_, base)), Some(all)) = (&mut limits.budget, work.all) {
@@ -134,8 +138,8 @@ pub fn launch(
         audience: Audience {
             progress: Progress::begin(settings.progress, frame),
             frame,
-            course: Course::new(work.all, begin, work.planned, times.last_row),
-            metrics: work.metrics,
+            course: Course::new(aim, begin, work.planned, times.last_row),
+            metrics: work.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
         },
         keeping: work.keeping,
@@ -147,7 +151,7 @@ pub fn launch(
         seed: fastrand::u64(..),
     };
     drop(guard);
-    let ended = runtime.block_on(watched(pipeline, told.how_to_go_on()))?;
+    let ended = runtime.block_on(watched(pipeline, told.how_to_go_on(), work.metrics))?;
     // The feed may sit in a read of a terminal for ever.
     runtime.shutdown_background();
     Ok(ended)
@@ -211,7 +215,11 @@ pub fn missed(timing: &Timing) -> Option<Outcome> {
 }
 
 /// Runs `pipeline`, with an eye on signals.
-async fn watched(pipeline: Pipeline, go_on: Option<String>) -> io::Result<Ended> {
+async fn watched(
+    pipeline: Pipeline,
+    go_on: Option<String>,
+    metrics: Option<Textfile>,
+) -> io::Result<Ended> {
     let shutdown = pipeline.shutdown.clone();
     shutdown.listen(move |signal| {
         let fate = match &go_on {
@@ -222,7 +230,9 @@ async fn watched(pipeline: Pipeline, go_on: Option<String>) -> io::Result<Ended>
         if let Some(go_on) = &go_on {
             tell(go_on);
         }
-        std::process::exit(super::end(Exit::Signal(signal)).code().into());
+        let exit = Exit::Signal(signal);
+        watch::measure(metrics.as_ref(), None, State::Ended(exit.code()));
+        std::process::exit(super::end(exit).code().into());
     })?;
     tokio::spawn(async move {
         shutdown.draining().await;
@@ -238,22 +248,31 @@ async fn watched(pipeline: Pipeline, go_on: Option<String>) -> io::Result<Ended>
 }
 
 /// Notes in the journal how the session came out, and tells it.
-pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Result<Outcome, Failure> {
+pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Outcome {
     let mut exit = Exit::of(&ended);
-    if let Some(journal) = &mut ended.journal {
-        let word = ending::word(&ended.summary, &ended.input, ended.cause.as_ref());
-        if let Err(error) = journal.came_out(word.as_deref().unwrap_or(FINISHED), exit.code()) {
-            ended.failure.get_or_insert(OutputFailure::Journal(error));
-            exit = Exit::of(&ended);
-        }
-    }
+    note(&mut ended, &mut exit);
     let (text, json) = (ending::text(&ended, told), ending::json(&ended, told));
     tell(&text);
     systemd::stopping(&text);
-    if summary == SummaryForm::Json {
-        writeln!(io::stdout(), "{json}")?;
+    if summary == SummaryForm::Json
+        && let Err(error) = writeln!(io::stdout(), "{json}")
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        tell(&format_args!("error: cannot write the summary to standard output: {error}"));
+        exit = Exit::Output;
+        note(&mut ended, &mut exit);
     }
-    Ok(Outcome { exit, text, json, figures: Some(ended.figures) })
+    Outcome { exit, text, json, figures: Some(ended.figures) }
+}
+
+/// Notes in the journal with which code the session ends; that may fail too.
+fn note(ended: &mut Ended, exit: &mut Exit) {
+    let word = ending::word(&ended.summary, &ended.input, ended.cause.as_ref());
+    let Some(journal) = &mut ended.journal else { return };
+    if let Err(error) = journal.came_out(word.as_deref().unwrap_or(FINISHED), exit.code()) {
+        ended.failure.get_or_insert(OutputFailure::Journal(error));
+        *exit = Exit::Output;
+    }
 }
 
 /// Locks the run in `folder`, unless it is alive.

@@ -19,7 +19,7 @@ use super::credentials::{CredentialError, Environment, Files, Origin};
 use super::logs::LogFormat;
 use super::staging::Staging;
 use super::timing::Timing;
-use super::watch::Watch;
+use super::watch::{UrlTyped, Watch};
 use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
@@ -368,7 +368,7 @@ impl Settings {
                 (false, false) => Look::None,
             },
             legacy_get: if esb_legacy_get { LegacyGet::Allowed } else { LegacyGet::Forbidden },
-            watch: Watch::new(watch, environment),
+            watch: Watch::new(watch, environment)?,
             outputs,
             existing: if force { Existing::Overwrite } else { Existing::Refuse },
             summary,
@@ -569,6 +569,9 @@ pub enum SettingsError {
         /// What is wrong.
         error: TargetError,
     },
+    /// A secret on the command line.
+    #[error(transparent)]
+    UrlTyped(#[from] UrlTyped),
     /// Credentials that cannot be had.
     #[error(transparent)]
     Credentials(#[from] CredentialError),

@@ -4,17 +4,18 @@
 //! A launch never fails by them: what cannot be told is a warning. The addresses are
 //! secrets, and stand in files or in the environment, never on a command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use thiserror::Error;
 
 use super::args::WatchArgs;
 use super::credentials::{self, Environment};
 use super::exit::Exit;
 use super::{Failure, exit_of, tell};
 use crate::metrics::{Figures, State, Textfile};
-use crate::notify::{Address, Addresses, CameOut, News, Notices};
+use crate::notify::{Address, Addresses, CameOut, News, Notices, PATIENCE};
 
 const PING_VARIABLE: &str = "BK_LAUNCH_PING_URL";
 const NOTIFY_VARIABLE: &str = "BK_LAUNCH_NOTIFY_URL";
@@ -28,6 +29,13 @@ pub struct Watch {
     metrics: Option<PathBuf>,
     ping: Option<Source>,
     notify: Option<Source>,
+}
+
+/// An address on the command line, where everybody can read it.
+#[derive(Debug, Error)]
+#[error("{flag} wants a file that holds the URL, and not the URL: it is a secret")]
+pub struct UrlTyped {
+    flag: &'static str,
 }
 
 /// Where an address stands.
@@ -58,17 +66,28 @@ impl Outcome {
 
 impl Watch {
     /// A file that was named beats a variable.
-    pub fn new(args: WatchArgs, environment: Environment<'_>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Where an address was typed in place of the file that holds it.
+    pub fn new(args: WatchArgs, environment: Environment<'_>) -> Result<Self, UrlTyped> {
         let WatchArgs { metrics_file, ping_url_file, notify_url_file } = args;
+        for (flag, file) in
+            [("--ping-url-file", &ping_url_file), ("--notify-url-file", &notify_url_file)]
+        {
+            if file.as_ref().is_some_and(|file| file.to_string_lossy().contains("://")) {
+                return Err(UrlTyped { flag });
+            }
+        }
         let source = |file: Option<PathBuf>, name| {
             let variable = environment(name).filter(|value| !value.trim().is_empty());
             file.map(Source::File).or(variable.map(|value| Source::Variable(name, value)))
         };
-        Self {
+        Ok(Self {
             metrics: metrics_file,
             ping: source(ping_url_file, PING_VARIABLE),
             notify: source(notify_url_file, NOTIFY_VARIABLE),
-        }
+        })
     }
 
     /// Does the `work` of a session of the run that people call `name`, and tells of
@@ -78,7 +97,7 @@ impl Watch {
         name: Option<&str>,
         work: impl FnOnce(Option<Textfile>) -> Result<Outcome, Failure>,
     ) -> Result<Exit, Failure> {
-        let metrics = self.metrics.as_ref().map(|path| Textfile::begin(path, name));
+        let metrics = self.metrics.as_ref().and_then(|path| begin(path, name));
         measure(metrics.as_ref(), None, State::Running);
         let notices = self.notices();
         let done = work(metrics.clone());
@@ -140,9 +159,19 @@ impl Source {
     }
 }
 
-fn measure(file: Option<&Textfile>, figures: Option<&Figures>, state: State) {
+fn begin(path: &Path, name: Option<&str>) -> Option<Textfile> {
+    let begun = Textfile::begin(path, name);
+    let failed = |error: &std::io::Error| {
+        tell(&format_args!("warning: no metrics in {}: {error}", path.display()));
+    };
+    begun.inspect_err(failed).ok()
+}
+
+/// Writes the metrics, unless that takes too long.
+pub fn measure(file: Option<&Textfile>, figures: Option<&Figures>, state: State) {
     let Some(file) = file else { return };
-    if let Err(error) = file.write(figures, state, Timestamp::now()) {
+    let written = file.write_within(PATIENCE, figures.cloned(), state, Timestamp::now());
+    if let Err(error) = written {
         let path = file.path().display();
         tell(&format_args!("warning: the metrics could not be written to {path}: {error}"));
     }
@@ -159,7 +188,7 @@ mod tests {
             notify_url_file: None,
         };
         let find = |name: &str| variable.filter(|_| name == PING_VARIABLE).map(ToOwned::to_owned);
-        Watch::new(args, &find)
+        Watch::new(args, &find).unwrap()
     }
 
     #[test]
@@ -185,5 +214,13 @@ mod tests {
         let error = says(watch(Some(path), None));
         assert!(error.contains(path) && !error.contains("s3cret"), "{error}");
         assert!(says(watch(Some("/no/such"), None)).contains("cannot read /no/such"));
+        let typed = WatchArgs {
+            metrics_file: None,
+            ping_url_file: None,
+            notify_url_file: Some("https://h/s3cret".into()),
+        };
+        let Err(error) = Watch::new(typed, &|_| None) else { panic!("it is no file") };
+        assert!(error.to_string().starts_with("--notify-url-file wants a file"));
+        assert!(!error.to_string().contains("s3cret"));
     }
 }

@@ -235,7 +235,8 @@ impl Pipeline {
         let closing = tokio::spawn(close_when_draining(Arc::clone(&gates), shutdown.clone()));
         let keeping_time = tokio::spawn(self.times.keep(shutdown.clone()));
 
-        let begun = Instant::now();
+        let now = Instant::now();
+        let begun = self.times.start.map_or(now, |start| start.max(now));
         let opener = Opener {
             launch: Arc::clone(&launch),
             outbox: Arc::clone(&outbox),
@@ -249,6 +250,7 @@ impl Pipeline {
             written,
             launch: Arc::clone(&launch),
             permits: opener.permits.clone(),
+            writing: None,
         };
         let work = async {
             if let Some(start) = self.times.start {
@@ -263,6 +265,7 @@ impl Pipeline {
         };
         let input = onlooker.until(work).await;
         onlooker.audience.progress.end();
+        onlooker.written().await;
 
         keeping_time.abort();
         closing.abort();
@@ -277,7 +280,7 @@ impl Pipeline {
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let took = begun.elapsed();
+        let took = Instant::now().saturating_duration_since(begun);
         let figures = onlooker.at_the_end(&collected.summary, took);
         Ended {
             summary: collected.summary,

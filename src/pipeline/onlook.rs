@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::debug;
 
@@ -17,7 +18,7 @@ use crate::gates::{self, Glimpse, Tally};
 use crate::metrics::{self, Figures, State, Textfile};
 use crate::outlook::{Course, Outlook, Reached};
 use crate::progress::{Frame, Held, Pause, Progress, Room, Standing};
-use crate::stats::Summary;
+use crate::stats::{PENDING, Summary};
 use crate::systemd;
 
 /// Who is told how a launch goes.
@@ -49,9 +50,22 @@ pub(super) struct Onlooker {
     pub written: Arc<Written>,
     pub launch: Arc<Launch>,
     pub permits: Permits,
+    /// The file of metrics is being written.
+    pub writing: Option<JoinHandle<()>>,
 }
 
+/// The last file of metrics is waited for no longer than that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Onlooker {
+    /// Waits a while for the file that is being written, so that no later one is
+    /// overwritten by it.
+    pub async fn written(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            drop(tokio::time::timeout(PATIENCE, writing).await);
+        }
+    }
+
     pub async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
         let Audience { progress, metrics, systemd, .. } = &self.audience;
         let mut drawing = Ticks::every(progress.every());
@@ -79,10 +93,16 @@ impl Onlooker {
     fn measure(&mut self, now: Instant) {
         let (standing, outlook) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
-        let figures = self.figures(&standing, outlook);
-        if let Err(error) = file.write(Some(&figures), State::Running, Timestamp::now()) {
-            debug!(%error, "the metrics could not be written");
+        // A disk that hangs must not keep requests waiting.
+        if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+            return;
         }
+        let (file, figures) = (file.clone(), self.figures(&standing, outlook));
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            if let Err(error) = file.write(Some(&figures), State::Running, Timestamp::now()) {
+                debug!(%error, "the metrics could not be written");
+            }
+        }));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
@@ -114,6 +134,10 @@ impl Onlooker {
     fn look(&mut self, now: Instant) -> (Standing, Outlook) {
         let standing = self.standing(now);
         let Standing { done, replayed, requests, .. } = standing;
+        // Rows that are passed over, beyond a limit for instance, are not done.
+        let passed_over = read(&self.written.by_outcome[PENDING]);
+        let done = done.saturating_sub(passed_over);
+        let replayed = replayed.min(done);
         let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
         (standing, outlook)
     }

@@ -55,6 +55,12 @@ fn each_row_is_used_once_in_order_and_the_result_says_which() {
     assert_eq!(found["sent"], 120);
     assert_eq!(found["classes"]["accepted"]["requests"], 120);
     assert_eq!(found["connects"], counts.connections);
+    let (first, last) = (counts.arrivals[0].micros, counts.arrivals[119].micros);
+    let seconds = Duration::from_micros(last - first).as_secs_f64();
+    assert!(
+        (119.0 / seconds / 100.0 - 1.0).abs() < 0.03,
+        "100/s by what the mock saw: {seconds} s"
+    );
     assert!(found["bytes_sent"].as_u64().unwrap() > 120 * 100);
     within("sent per second", &found["sent_per_second"], 100.0, 0.001);
     for times in ["response", "service"] {
@@ -221,6 +227,68 @@ fn a_signal_stops_sending_and_what_was_measured_is_reported() {
     assert_eq!(found["answered"], mock.counts().starts, "what was in flight is waited for");
     assert_eq!(found["rows"]["started"], mock.counts().started);
     within("sent per second", &found["sent_per_second"], 100.0, 0.1);
+}
+
+#[test]
+fn after_a_signal_nothing_waits_for_a_connection_any_more() {
+    // Nobody accepts, so after the first few every connection waits.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let folder = field(5_000);
+    let words = ["bench", "tasks.csv", "--rate", "400/s", "--esb", &url, "--json"];
+    let words = [&words[..], &["--timeout", "2s", "--connect-timeout", "2s"]].concat();
+    let run = folder.start(&mut folder.program(&words));
+    std::thread::sleep(Duration::from_secs(1));
+    let signalled = Instant::now();
+    run.signal("INT");
+    let finished = run.wait().exits(130);
+    assert!(signalled.elapsed() < Duration::from_secs(6), "{finished}");
+    let found = result(&finished);
+    assert!(found["sent"].as_u64().unwrap() < 350, "what had no connection was not sent");
+    assert_eq!(found["sent"], found["answered"]);
+}
+
+#[test]
+fn a_second_signal_names_the_rows_at_least() {
+    let (mock, folder) = (slow(Duration::from_secs(20)), field(100));
+    let url = mock.url();
+    let words = ["bench", "tasks.csv", "--rate", "50/s", "--esb", &url];
+    let run = folder.start(&mut folder.program(&words));
+    until("some are out", || mock.counts().starts > 5);
+    run.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    run.signal("INT");
+    run.wait().exits(130).says(&["rows whose requests are out: 2-"]);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_does_not_lose_the_rows() {
+    let (mock, folder) = (mock(Behaviour::default()), field(20));
+    let line = format!(
+        "PROGRAM bench tasks.csv --rate 50/s --requests 5 --json --esb {} >/dev/full; echo code $?",
+        mock.url()
+    );
+    let told = folder.shell(&line.replace("; echo", "; echo >&2"));
+    told.says(&["cannot write to standard output", "rows that were started: 2-6", "code 6"]);
+}
+
+#[test]
+fn extremes_are_refused_or_measured_and_never_panic() {
+    let (mock, folder) = (mock(Behaviour::default()), field(3));
+    for (flags, code) in [
+        (&["--requests", "18446744073709551615"][..], 2),
+        (&["--closed", "--duration", "2562047788015215h"], 2),
+        (&["--warmup", "2000h"], 2),
+        (&["--rate", "1/h", "--duration", "1ms"], 0),
+        (&["--rate", "1/h", "--requests", "1"], 0),
+        (&["--requests", "1", "--max-in-flight", "4294967295"], 0),
+        (&["--requests", "3", "--closed", "--concurrency", "2000"], 0),
+        (&["--requests", "1000000000000", "--rate", "1000/s", "--arrivals", "poisson"], 0),
+        (&["--load", "0..0/s:1s"], 2),
+        (&["--load", "0/s:100ms,0..9/s:1s,9..0/s:1s"], 0),
+    ] {
+        bench(&folder, &mock.url(), flags).exits(code).says(&[]);
+    }
 }
 
 #[test]

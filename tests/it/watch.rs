@@ -177,6 +177,64 @@ fn metrics_are_there_from_the_start_to_the_end() {
 }
 
 #[test]
+fn what_is_no_file_for_metrics_holds_up_nothing() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", "2,1\n");
+    assert!(Command::new("mkfifo").arg(folder.path("m.prom")).status().unwrap().success());
+    let words = ["run", "tasks.csv", "--metrics-file", "m.prom", "--esb", &mock.url()];
+    folder.run(&words).exits(0).says(&["no metrics in m.prom: it is no regular file"]);
+    let typed = "https://hc.example.com/s3cret";
+    let words = ["run", "tasks.csv", "--ping-url-file", typed, "--esb", &mock.url()];
+    let refused = folder.run(&words).exits(2).says(&["wants a file that holds the URL"]);
+    assert!(!refused.stderr().contains("s3cret"), "{refused}");
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_is_told_to_everybody_as_such() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", "2,1\n2,2\n");
+    let line = format!(
+        "PROGRAM run tasks.csv --json --metrics-file m.prom --esb {} >/dev/full; echo code $?",
+        mock.url()
+    );
+    let told = folder.shell(&line).says(&["2 rows: 2 started", "cannot write the summary"]);
+    assert_eq!(told.stdout(), "code 6\n");
+    let metrics = std::fs::read_to_string(folder.path("m.prom")).unwrap();
+    assert!(metrics.contains("bk_launch_exit_code 6"), "{metrics}");
+    assert!(metrics.contains("bk_launch_rows{outcome=\"started\"} 2"), "{metrics}");
+}
+
+#[test]
+fn the_forecast_of_a_limit_is_that_of_its_rows() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 3_000)));
+    let words = ["run", "tasks.csv", "--limit", "200", "--rate", "10/s", "--stop-at", "+5s"];
+    let url = mock.url();
+    let words = [&words[..], &["--metrics-file", "m.prom", "--esb", &url]].concat();
+    let mut program = folder.program(&words);
+    program.env("NOTIFY_SOCKET", folder.path("notify"));
+    let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
+    folder.start(&mut program).wait().exits(4);
+    let said = heard(&socket);
+    let live: Vec<_> = said.iter().filter(|word| word.contains("of 3000 rows: ")).collect();
+    assert!(!live.is_empty() && live.iter().all(|word| word.contains("does not fit")), "{said:?}");
+}
+
+#[test]
+fn a_systemd_that_does_not_listen_holds_up_nothing() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", "2,1\n2,2\n");
+    let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
+    let ours = UnixDatagram::unbound().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    while ours.send_to(b"STATUS=full\n", folder.path("notify")).is_ok() {}
+    let mut program = folder.program(&["run", "tasks.csv", "--esb", &mock.url()]);
+    program.env("NOTIFY_SOCKET", folder.path("notify"));
+    folder.start(&mut program).wait().exits(0);
+    assert!(heard(&socket).iter().all(|word| word == "STATUS=full\n"));
+}
+
+#[test]
 #[ignore = "needs promtool, of Debian's package prometheus"]
 fn promtool_finds_nothing_wrong_with_the_metrics() {
     let (mock, folder) = (mock(), Folder::new());

@@ -72,7 +72,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "requests")]
     pub duration: Option<Duration>,
     /// Until so many requests were sent.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub requests: Option<u64>,
     /// Steps and ramps in place of --rate and --duration: 50/s:30s,50..500/s:2m,500/s:30s.
     #[arg(long, value_name = "STEPS", conflicts_with_all = ["rate", "duration", "requests", "closed", "find_max"])]
@@ -116,7 +116,7 @@ pub struct ExpectArgs {
     #[arg(long = "slo", value_name = "EXPECTATION")]
     pub slos: Vec<Slo>,
     /// Stop as soon as one is missed (a rate is judged at the end alone).
-    #[arg(long, requires = "slos")]
+    #[arg(long, requires = "slos", conflicts_with = "find_max")]
     pub abort_on_slo: bool,
     /// Find the highest rate at which all --slo hold (none: errors<1%) and the server keeps up.
     #[arg(long, conflicts_with = "requests")]

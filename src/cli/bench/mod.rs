@@ -12,6 +12,7 @@ mod text;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ use super::settings::SummaryForm;
 use super::{Failure, logs, settings, tell};
 use crate::bench::find_max::{Found, find_max};
 use crate::bench::result::{self, Outcome};
-use crate::bench::{Ground, Measured, OnMiss, measure, raise_file_limit};
+use crate::bench::{Ground, OnMiss, measure, raise_file_limit};
 use crate::compare::compare;
 use crate::progress::Look;
 use crate::request_id::RunId;
@@ -52,13 +53,12 @@ pub fn run(args: BenchArgs) -> Result<Exit, Failure> {
     let reuse = if reuse { Reuse::Again } else { Reuse::Never };
     let ResultArgs { outputs, force, json } = output;
     let existing = if force { Existing::Overwrite } else { Existing::Refuse };
-    let saved = save::open(&outputs, existing)?;
+    save::check(&outputs, existing)?;
     let look = settings::look(looks.progress, looks.quiet.into());
-    let measured = Field::prepare(input, format, reuse, server).and_then(|field| {
-        field.permit(&goal, yes_start)?;
-        measured(&field, &goal, look)
-    });
-    match measured {
+    let field = Field::prepare(input, format, reuse, server)?;
+    field.permit(&goal, yes_start)?;
+    let saved = save::open(&outputs, existing)?;
+    match measured(&field, &goal, look) {
         Ok(measured) => {
             let form = SummaryForm::from(json);
             report(measured, baseline.map(|base| (base, tolerance)), saved, form)
@@ -79,6 +79,9 @@ fn report(
     form: SummaryForm,
 ) -> Result<Exit, Failure> {
     let compared = baseline.map(|(base, tolerance)| {
+        if let Some(differ) = text::other_load(&base, &outcome) {
+            tell(&differ);
+        }
         let pairs = result::pairs(&base, &outcome);
         (compare(&pairs, tolerance), pairs)
     });
@@ -95,21 +98,40 @@ fn report(
     if let Some((compared, pairs)) = &compared {
         tell(&text::comparison(compared, pairs));
     }
+    let mut failures = Vec::new();
     for saved in saved {
         let path = saved.path().to_owned();
-        saved.write(&outcome, &response)?;
-        tell(&format_args!("result: {}", path.display()));
+        match saved.write(&outcome, &response) {
+            Ok(()) => tell(&format_args!("result: {}", path.display())),
+            Err(error) => failures.push(error.to_string()),
+        }
     }
     if form == SummaryForm::Json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?;
+        let json = serde_json::to_string(&outcome)?;
+        if let Err(error) = writeln!(io::stdout(), "{json}")
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            failures.push(format!("cannot write to standard output: {error}"));
+        }
     }
-    Ok(exit)
+    if failures.is_empty() {
+        return Ok(exit);
+    }
+    // What was started is known here and nowhere else.
+    for failure in failures {
+        tell(&format_args!("error: {failure}"));
+    }
+    tell(&text::all_rows(&outcome));
+    Ok(Exit::Output)
 }
 
 /// Compares two results that are there already.
 fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, Failure> {
     let [base, now] = files else { return Err("--compare needs two files".into()) };
     let (base, now) = (Outcome::read(base)?, Outcome::read(now)?);
+    if let Some(differ) = text::other_load(&base, &now) {
+        tell(&differ);
+    }
     let pairs = result::pairs(&base, &now);
     let compared = compare(&pairs, tolerance);
     writeln!(io::stdout(), "{}", text::comparison(&compared, &pairs))?;
@@ -131,9 +153,9 @@ fn measured(
     let run = RunId::new(began, fastrand::u32(..));
     let shutdown = Shutdown::default();
     let live = Live::begin(look, goal.lasts());
+    let ground = Ground::new(client, tasks, shutdown.clone(), run);
     let (all, found, input_error) = runtime.block_on(async {
-        let ground = Ground::new(client, tasks, shutdown.clone(), run);
-        listen(&shutdown)?;
+        listen(&ground)?;
         let onlooker = live.onlooker();
         let (all, found) = match goal {
             Goal::Once(plan) => (measure(&ground, plan, onlooker.as_ref()).await?, None),
@@ -144,10 +166,9 @@ fn measured(
                     steps_taken.push(step_outcome(taken));
                 })
                 .await?;
-                let Found { highest, best, started, ended } = found;
+                let Found { highest, best, ended } = found;
                 let best = best.ok_or("the search ended before its first step")?;
-                let measured = Measured { started, ..best.measured };
-                (measured, Some((highest, steps_taken, ended)))
+                (best.measured, Some((highest, steps_taken, ended)))
             }
         };
         Ok::<_, Failure>((all, found, ground.input_error().await))
@@ -161,7 +182,7 @@ fn measured(
         input_error,
         unfinished: found.as_ref().and_then(|(.., unfinished)| unfinished.clone()),
     };
-    let mut outcome = outcome_of(&all, &judged, began);
+    let mut outcome = outcome_of(&all, &ground.started(), &judged, began);
     outcome.target = field.target.to_string();
     outcome.load = goal.told();
     outcome.warmup_seconds = goal.warmup().as_secs_f64();
@@ -175,10 +196,14 @@ fn measured(
     Ok((outcome, all.all.response, exit))
 }
 
-/// The first signal stops sending, the second one all.
-fn listen(shutdown: &Shutdown) -> io::Result<()> {
-    shutdown.listen(|signal| {
-        tell(&format_args!("{}: stopped at once; nothing is reported", signal.name()));
+/// The first signal stops sending, the second one all: then at least the rows are named
+/// that were started.
+fn listen(ground: &Arc<Ground>) -> io::Result<()> {
+    let shutdown = ground.shutdown();
+    let seen = Arc::clone(ground);
+    shutdown.listen(move |signal| {
+        tell(&format_args!("{}: stopped at once", signal.name()));
+        tell(&text::left_behind(&seen.started()));
         std::process::exit(super::end(Exit::Signal(signal)).code().into());
     })?;
     let shutdown = shutdown.clone();

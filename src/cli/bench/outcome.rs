@@ -6,7 +6,7 @@ use super::super::ending;
 use super::super::exit::Exit;
 use crate::bench::find_max::{Taken, Unfinished};
 use crate::bench::result::{self, Distribution, Generator, Outcome, SCHEMA, StepOutcome};
-use crate::bench::{Ended, Measured};
+use crate::bench::{Ended, Measured, Started};
 use crate::shutdown::Cause;
 use crate::slo::Judgement;
 
@@ -57,7 +57,12 @@ impl Why {
 }
 
 /// What was measured, as a result; what only the caller knows is left empty.
-pub fn outcome_of(all: &Measured, judged: &[Judgement], began: Timestamp) -> Outcome {
+pub fn outcome_of(
+    all: &Measured,
+    started: &Started,
+    judged: &[Judgement],
+    began: Timestamp,
+) -> Outcome {
     let [connects, bytes_sent, bytes_received] = all.traffic;
     Outcome {
         schema: SCHEMA,
@@ -73,7 +78,7 @@ pub fn outcome_of(all: &Measured, judged: &[Judgement], began: Timestamp) -> Out
         errors: all.errors(),
         dropped: all.dropped,
         sent_per_second: all.sent_per_second(),
-        answered_per_second: all.answered_per_second(),
+        answered_per_second: all.answered_per_second,
         connects,
         bytes_sent,
         bytes_received,
@@ -85,10 +90,10 @@ pub fn outcome_of(all: &Measured, judged: &[Judgement], began: Timestamp) -> Out
         slos: judged.iter().map(Into::into).collect(),
         rows: result::Rows {
             input: None,
-            started: all.started.surely.len(),
-            started_lines: result::ranges(&all.started.surely),
-            perhaps: all.started.perhaps.len(),
-            perhaps_lines: result::ranges(&all.started.perhaps),
+            started: started.surely.len(),
+            started_lines: result::ranges(&started.surely),
+            perhaps: started.perhaps.len(),
+            perhaps_lines: result::ranges(&started.perhaps),
         },
         series: all.seconds.iter().map(Into::into).collect(),
         steps: Vec::new(),
@@ -104,7 +109,7 @@ pub fn step_outcome(taken: &Taken) -> StepOutcome {
     let response = Distribution::of(&measured.all.response);
     StepOutcome {
         wanted_per_second: *rate,
-        answered_per_second: measured.answered_per_second(),
+        answered_per_second: measured.answered_per_second,
         p50: response.p50,
         p99: response.p99,
         error_share: measured.error_share().unwrap_or_default(),

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::super::Failure;
@@ -12,9 +15,11 @@ use crate::bench::Tasks;
 use crate::input::{self, Format, InputError};
 use crate::task::{Business, Scope, Task};
 
-/// A file of rows, looked through as a whole.
+/// A file of rows, looked through as a whole. What is started is what was looked
+/// through: both read a copy, which goes away with this.
 pub struct Rows {
     path: PathBuf,
+    copy: NamedTempFile,
     format: Format,
     /// How many there are.
     pub count: u64,
@@ -36,10 +41,15 @@ impl Rows {
             Some(format) => format,
             None => Format::of_path(path)?,
         };
-        let mut rows =
-            Self { path: path.to_owned(), format, count: 0, businesses: BTreeMap::new() };
+        let mut rows = Self {
+            path: path.to_owned(),
+            copy: copied(path)?,
+            format,
+            count: 0,
+            businesses: BTreeMap::new(),
+        };
         let (mut bad, mut named) = (0_u64, String::new());
-        for row in input::reopen_file(path, &path.display().to_string(), format)?.rows {
+        for row in input::reopen_file(rows.copy.path(), &rows.name(), format)?.rows {
             let row = row?;
             rows.count += 1;
             match row.task {
@@ -69,10 +79,10 @@ impl Rows {
 
     /// The tasks of the file; with `Reuse::Again` without an end.
     pub fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
-        let (path, name, format) = (self.path.clone(), self.name(), self.format);
+        let (path, name, format) = (self.copy.path().to_owned(), self.name(), self.format);
         let open = move || {
             let rows = input::reopen_file(&path, &name, format)?.rows;
-            // A bad row would be one that was written since the file was looked through.
+            // None of the rows is bad, or nothing would have been permitted.
             Ok::<_, InputError>(rows.filter_map(|row| match row {
                 Ok(row) => row.task.ok().map(|task| Ok((row.line, task))),
                 Err(error) => Some(Err(error)),
@@ -91,6 +101,14 @@ impl Rows {
             }
         })
     }
+}
+
+fn copied(path: &Path) -> Result<NamedTempFile, RowsError> {
+    let failed = |source| RowsError::Copy { path: path.to_owned(), source };
+    let copy = NamedTempFile::new().map_err(failed)?;
+    let mut from = File::open(path).map_err(failed)?;
+    io::copy(&mut from, &mut copy.as_file()).map_err(failed)?;
+    Ok(copy)
 }
 
 /// Whether rows are used more than once.
@@ -118,6 +136,8 @@ pub fn of_the_mock() -> Tasks {
 enum RowsError {
     #[error("bench needs a file: rows of standard input cannot be counted before they are started")]
     Stdin,
+    #[error("cannot read {}: {source}", path.display())]
+    Copy { path: PathBuf, source: io::Error },
     #[error("{} has no rows, so there is nothing to measure with", path.display())]
     Empty { path: PathBuf },
     #[error("{bad} of {rows} rows of {} cannot be used, so nothing was started:{named}", path.display())]
@@ -139,6 +159,8 @@ mod tests {
             let tasks = rows.open(reuse).unwrap().take(count);
             tasks.map(|row| row.unwrap().0).collect::<Vec<_>>()
         };
+        // What is written there later is not what was looked through.
+        std::fs::write(&path, "bk_biz_id,task_id\n99,1\n99,2\n99,3\n99,4\n").unwrap();
         assert_eq!(lines(Reuse::Never, 9), [2, 3, 4]);
         assert_eq!(lines(Reuse::Again, 7), [2, 3, 4, 2, 3, 4, 2]);
     }

@@ -49,6 +49,17 @@ pub enum Existing {
     Overwrite,
 }
 
+/// Whether all of them can be opened, as far as that can be seen; nothing is made yet.
+pub fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveError> {
+    for path in paths {
+        Form::of_path(path).ok_or_else(|| SaveError::Extension(path.clone()))?;
+        if existing == Existing::Refuse && path.exists() {
+            return Err(SaveError::Exists(path.clone()));
+        }
+    }
+    Ok(())
+}
+
 /// Opens all of them.
 pub fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<Saved>, SaveError> {
     let mut opened: Vec<Saved> = Vec::new();

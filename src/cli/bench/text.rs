@@ -5,7 +5,8 @@ use std::fmt::Write;
 use hdrhistogram::Histogram;
 
 use super::super::terminal::harmless;
-use crate::bench::result::{Distribution, Outcome};
+use crate::bench::Started;
+use crate::bench::result::{self, Distribution, Outcome};
 use crate::compare::{Change, Compared, FEWEST, Finding, Pair, TEST};
 
 /// The result, for people; `response` has all response times.
@@ -169,6 +170,23 @@ fn generator(outcome: &Outcome) -> String {
     )
 }
 
+/// Every row that was started, or may have been.
+pub fn all_rows(outcome: &Outcome) -> String {
+    let result::Rows { started_lines, perhaps_lines, .. } = &outcome.rows;
+    format!("rows that were started: {started_lines}\nrows that may have been: {perhaps_lines}")
+}
+
+/// Every row that was started, or may have been, when nothing is waited for any more.
+pub fn left_behind(started: &Started) -> String {
+    let Started { surely, perhaps, out } = started;
+    format!(
+        "rows that were started: {}\nrows that may have been: {}\nrows whose requests are out: {}",
+        result::ranges(surely),
+        result::ranges(perhaps),
+        result::ranges(out)
+    )
+}
+
 /// So much of a list of lines is told.
 const TOLD: usize = 60;
 
@@ -228,6 +246,12 @@ pub fn curve(outcome: &Outcome) -> String {
         (None, _) => "no rate holds".into(),
     };
     format!("{text}\n{knee}")
+}
+
+/// Says so if two results are those of different loads.
+pub fn other_load(base: &Outcome, now: &Outcome) -> Option<String> {
+    let (base, now) = (&base.load, &now.load);
+    (base != now).then(|| format!("warning: the loads differ: {base}, and {now}"))
 }
 
 /// Two results, compared.
