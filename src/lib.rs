@@ -15,7 +15,8 @@
 //! ```
 //!
 //! The journal is the truth, and reports are views of it: `run` is live, `resume`
-//! is replay and then live, `report` is replay alone.
+//! is replay and then live, `report` is replay alone. `bench` sends too, but measures
+//! the server, and has a picture of its own.
 //!
 //! A module uses only floors below its own, and edges do not know each other.
 //! `tests/floors.rs` reads this list and holds the code against it.

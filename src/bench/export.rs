@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_printed_as_plotters_read_them() {
-        let mut times = super::super::meter::histogram();
+        let mut times = super::super::measured::histogram();
         for micros in 1..=1_000 {
             times.record(micros).unwrap();
         }

@@ -9,85 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use tokio::task::JoinHandle;
 
 use super::generator::{self, Health, LATE};
-use super::{Ended, Load, OnMiss, Onlooker, Plan, SharedMeter};
+use super::measured::{
+    CLASSES, FIRST_ERROR, Measured, Second, Times, answer_rate, as_f64, histogram, judge, micros,
+};
+use super::{Ended, Load, Plan, SharedMeter};
 use crate::answer::{Answer, Verdict};
 use crate::api::Traffic;
 use crate::schedule::Schedule;
-use crate::shutdown::{Cause, Shutdown};
-use crate::slo::{Figure, Judgement, Slo};
-
-/// The number of classes: the names of verdicts.
-pub const CLASSES: usize = Verdict::NAMES.len();
-
-/// Classes from here on are errors; those before are "accepted" and "already started".
-const FIRST_ERROR: usize = 2;
-
-/// The longest time that is told apart, in microseconds.
-const LONGEST: u64 = 600_000_000;
-
-/// A histogram of microseconds, of three digits from 1 µs to 10 min.
-#[must_use]
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order")
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(LONGEST).clamp(1, LONGEST)
-}
-
-/// The times of the requests of one class.
-#[derive(Clone, Debug)]
-pub struct Times {
-    /// From the due time to the end of the answer.
-    pub response: Histogram<u64>,
-    /// From the send to the end of the answer.
-    pub service: Histogram<u64>,
-}
-
-impl Times {
-    fn new() -> Self {
-        Self { response: histogram(), service: histogram() }
-    }
-}
-
-/// What happened in one second.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Second {
-    /// Which one, from 0 on.
-    pub at: u64,
-    /// How many requests were due.
-    pub wanted: f64,
-    /// How many were sent.
-    pub sent: u64,
-    /// How many were answered, or given up, by class.
-    pub by_class: [u64; CLASSES],
-    /// How many were sent late.
-    pub late: u64,
-    /// How many could not be sent.
-    pub dropped: u64,
-    /// How many were out at its end.
-    pub in_flight: u64,
-    /// Response times of those that were answered, in microseconds: p50, p90, p99,
-    /// max and mean.
-    pub response: Option<[f64; 5]>,
-}
-
-impl Second {
-    /// How many were answered, or given up.
-    #[must_use]
-    pub fn answered(&self) -> u64 {
-        self.by_class.iter().sum()
-    }
-
-    /// How many of them were errors.
-    #[must_use]
-    pub fn errors(&self) -> u64 {
-        self.by_class[FIRST_ERROR..].iter().sum()
-    }
-}
+use crate::slo::{Figure, Slo};
 
 /// Times of one request.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +56,7 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// Nothing is measured yet; the first request may be due at `began`.
     pub fn new(began: Instant, plan: &Plan) -> Self {
         let schedule = match &plan.load {
             Load::Open { schedule, .. } => Some(schedule.clone()),
@@ -150,6 +82,11 @@ impl Meter {
             last_send: None,
             files: Arc::default(),
         }
+    }
+
+    /// The most files that were open at a time.
+    pub fn files(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.files)
     }
 
     /// When the first request may be due.
@@ -260,7 +197,8 @@ impl Meter {
         self.classes.each_ref().map(|times| times.as_ref().map_or(0, |times| times.response.len()))
     }
 
-    fn glance(&mut self, now: Instant) -> Glance {
+    /// How it goes.
+    pub fn glance(&mut self, now: Instant) -> Glance {
         self.reach(now);
         let elapsed = now.saturating_duration_since(self.begins);
         let response = self.all(|times| &times.response);
@@ -278,11 +216,6 @@ impl Meter {
                 .then(|| [50.0, 99.0].map(|at| response.value_at_percentile(at))),
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "microseconds of minutes are far from the bounds")]
-const fn as_f64(number: u64) -> f64 {
-    number as f64
 }
 
 /// How a measurement goes.
@@ -310,122 +243,12 @@ pub struct Glance {
     pub overall: Option<[u64; 2]>,
 }
 
-/// What was measured.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// Why it ended.
-    pub ended: Ended,
-    /// For how long requests were sent.
-    pub window: Duration,
-    /// Answers per second, while they came.
-    pub answered_per_second: f64,
-    /// How many requests were due; `None` in a closed loop.
-    pub wanted: Option<f64>,
-    /// The times of each class, in the order of [`Verdict::NAMES`].
-    pub classes: [Option<Box<Times>>; CLASSES],
-    /// The times of all.
-    pub all: Times,
-    /// How long after their due time requests were sent.
-    pub lateness: Histogram<u64>,
-    /// Line by line.
-    pub seconds: Vec<Second>,
-    /// Requests that were sent.
-    pub sent: u64,
-    /// Requests that were due and could not be sent.
-    pub dropped: u64,
-    /// Requests in flight at the first and at the last send.
-    pub out: (u64, u64),
-    /// How the generator fared.
-    pub health: Health,
-    /// Connections that were made, and bytes of bodies that were sent and received,
-    /// the warm-up included.
-    pub traffic: [u64; 3],
-}
-
-impl Measured {
-    /// Answers, and requests that were given up.
-    #[must_use]
-    pub fn answered(&self) -> u64 {
-        self.all.response.len()
-    }
-
-    /// Answers of a class.
-    #[must_use]
-    pub fn of_class(&self, class: usize) -> u64 {
-        self.classes[class].as_ref().map_or(0, |times| times.response.len())
-    }
-
-    /// Answers that were neither accepted nor already started.
-    #[must_use]
-    pub fn errors(&self) -> u64 {
-        (FIRST_ERROR..CLASSES).map(|class| self.of_class(class)).sum()
-    }
-
-    /// Their share of all.
-    #[must_use]
-    pub fn error_share(&self) -> Option<f64> {
-        (self.answered() > 0).then(|| as_f64(self.errors()) / as_f64(self.answered()))
-    }
-
-    /// Requests that were sent per second.
-    #[must_use]
-    pub fn sent_per_second(&self) -> f64 {
-        as_f64(self.sent) / self.window.as_secs_f64().max(1e-6)
-    }
-
-    /// Judges what was expected.
-    #[must_use]
-    pub fn judge(&self, slos: &[Slo]) -> Vec<Judgement> {
-        let rate = Some(self.answered_per_second);
-        judge(slos, &self.all.response, self.error_share(), rate)
-    }
-}
-
-fn judge(
-    slos: &[Slo],
-    response: &Histogram<u64>,
-    errors: Option<f64>,
-    rate: Option<f64>,
-) -> Vec<Judgement> {
-    let time = |micros: f64| (!response.is_empty()).then_some(micros / 1e6);
-    let measured = |figure| match figure {
-        Figure::Percentile(percent) => time(as_f64(response.value_at_percentile(percent))),
-        Figure::Mean => time(response.mean()),
-        Figure::Max => time(as_f64(response.max())),
-        Figure::Errors => errors,
-        Figure::Rate => rate,
-    };
-    slos.iter().map(|slo| slo.judge(measured(slo.figure()))).collect()
-}
-
-/// The share of the answers whose rate counts: a few that come very late, or never, say
-/// nothing about it.
-const IN_TIME: f64 = 0.99;
-
-/// The rate of answers: so many of them as came in time, by the time from the first
-/// answer until they had come, or by their share of the window if that is longer.
-fn answer_rate(seconds: &[Second], first: Duration, window: Duration) -> f64 {
-    let all: u64 = seconds.iter().map(Second::answered).sum();
-    let in_time = as_f64(all) * IN_TIME;
-    let mut before = 0.0;
-    for second in seconds {
-        let answered = as_f64(second.answered());
-        if before + answered >= in_time && answered > 0.0 {
-            let until = as_f64(second.at) + (in_time - before) / answered;
-            let came = (until - first.as_secs_f64()).max(window.as_secs_f64() * IN_TIME);
-            return in_time / came.max(1e-6);
-        }
-        before += answered;
-    }
-    0.0
-}
-
 /// Fewer answers than this say nothing about an expectation.
 const ENOUGH: u64 = 100;
 
 impl Meter {
     /// The first expectation that is missed so far. A rate is only judged at the end.
-    fn missed_so_far(&self, slos: &[Slo]) -> Option<String> {
+    pub fn missed_so_far(&self, slos: &[Slo]) -> Option<String> {
         let by_class = self.by_class();
         let answered: u64 = by_class.iter().sum();
         if answered < ENOUGH {
@@ -437,60 +260,6 @@ impl Meter {
         let response = self.all(|times| &times.response);
         let judged = judge(&during.collect::<Vec<_>>(), &response, Some(errors), None);
         judged.iter().find(|judgement| !judgement.holds()).map(ToString::to_string)
-    }
-}
-
-/// Looks on while it is measured: for a person, for the files that are open, and for
-/// what is expected.
-pub fn watch(
-    meter: &SharedMeter,
-    onlooker: Option<&Onlooker>,
-    plan: &Plan,
-    shutdown: &Shutdown,
-) -> Watching {
-    let files = Arc::clone(&meter.lock().files);
-    let mut tasks = vec![tokio::spawn(count_files(files))];
-    if let Some(Onlooker { every, show }) = onlooker.cloned() {
-        let meter = meter.clone();
-        tasks.push(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(every).await;
-                let glance = meter.lock().glance(Instant::now());
-                show(&glance);
-            }
-        }));
-    }
-    if plan.on_miss == OnMiss::Abort && !plan.slos.is_empty() {
-        let (meter, slos, shutdown) = (meter.clone(), plan.slos.clone(), shutdown.clone());
-        tasks.push(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                let missed = meter.lock().missed_so_far(&slos);
-                if let Some(missed) = missed {
-                    shutdown.drain(Cause::SloMissed(missed.into()));
-                }
-            }
-        }));
-    }
-    Watching(tasks)
-}
-
-/// Those who look on.
-pub struct Watching(Vec<JoinHandle<()>>);
-
-impl Watching {
-    pub fn abort(&self) {
-        self.0.iter().for_each(JoinHandle::abort);
-    }
-}
-
-/// Counts open files now and then, where that delays nothing else.
-async fn count_files(most: Arc<AtomicU64>) {
-    loop {
-        if let Ok(files) = tokio::task::spawn_blocking(generator::open_files).await {
-            most.fetch_max(files, Ordering::Relaxed);
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -558,5 +327,54 @@ impl SharedMeter {
             },
             traffic: [&traffic.connects, &traffic.sent, &traffic.received].map(read),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Reply;
+    use crate::bench::OnMiss;
+    use crate::schedule::Spread;
+    use std::num::NonZeroUsize;
+
+    fn meter(began: Instant) -> Meter {
+        let schedule = Schedule::steady(10.0, Duration::from_secs(3));
+        let max_in_flight = NonZeroUsize::MIN;
+        Meter::new(
+            began,
+            &Plan {
+                load: Load::Open { schedule, spread: Spread::Even, max_in_flight },
+                warmup: Duration::from_secs(1),
+                slos: Vec::new(),
+                on_miss: OnMiss::GoOn,
+            },
+        )
+    }
+
+    #[test]
+    fn a_request_is_measured_from_its_due_time_and_from_its_send() {
+        let began = Instant::now();
+        let at = |millis: u64| began + Duration::from_millis(millis);
+        let mut meter = meter(began);
+        let accepted = Answer { verdict: Verdict::Accepted, reply: Reply::default() };
+        // The first is of the warm-up; the last one is called back.
+        for (due, sent, ended) in [(500, 500, 1_500), (1_000, 1_020, 1_100), (2_100, 2_100, 2_200)]
+        {
+            meter.sends(at(due), at(sent));
+            let sample = Sample { due: at(due), sent: at(sent), ended: at(ended) };
+            meter.answered(sample, &accepted);
+        }
+        meter.sends(at(2_300), at(2_300));
+        meter.withdraws(at(2_300));
+        meter.drops(at(2_400));
+        assert_eq!((meter.sent, meter.late, meter.dropped, meter.in_flight), (2, 1, 1, 0));
+        let times = meter.classes[0].as_ref().unwrap();
+        let near = |found: u64, expected: u64| found.abs_diff(expected) < expected / 100;
+        assert!(near(times.response.max(), 100_000) && near(times.service.max(), 100_000));
+        assert!(near(times.service.min(), 80_000), "{}", times.service.min());
+        let glance = meter.glance(at(3_200));
+        let second = glance.last.unwrap();
+        assert_eq!((glance.sent, second.at, second.sent, second.in_flight), (2, 1, 1, 0));
     }
 }

@@ -16,10 +16,12 @@
 
 mod feed;
 mod generator;
+mod measured;
 mod meter;
 mod send;
 mod started;
 mod timer;
+mod watching;
 
 pub mod export;
 pub mod find_max;
@@ -40,7 +42,8 @@ use feed::Feed;
 use meter::Meter;
 
 pub use generator::{Health, raise_file_limit};
-pub use meter::{Glance, Measured, Second};
+pub use measured::{Measured, Second};
+pub use meter::Glance;
 pub use started::Started;
 
 /// Tasks to be started, each with its line; after an error there are no more.
@@ -170,7 +173,7 @@ pub async fn measure(
     ground.rows.lock().await.ready().await;
     let began = Instant::now() + PREPARES;
     let meter = SharedMeter::new(Meter::new(began, plan));
-    let watching = meter::watch(&meter, onlooker, plan, &ground.shutdown);
+    let watching = watching::watch(&meter, onlooker, plan, &ground.shutdown);
     let (before, since) = (generator::Cpu::now(), Instant::now());
     let (ended, sent_until) = match &plan.load {
         Load::Open { schedule, spread, max_in_flight } => {

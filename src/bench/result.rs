@@ -14,7 +14,7 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::meter::{CLASSES, Measured, Second, Times};
+use super::measured::{CLASSES, Measured, Second, Times};
 use crate::answer::Verdict;
 use crate::compare::{Better, Change, Pair};
 use crate::resume::Lines;
