@@ -26,7 +26,7 @@ impl Cpu {
 /// How the generator itself fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Health {
-    /// Sends that were more than [`LATE`] after their due time.
+    /// Sends that were more than 10 ms after their due time.
     pub late: u64,
     /// Of so many sends.
     pub sent: u64,
