@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::info;
 
 use super::feed::Next;
 use super::meter::Sample;
@@ -110,6 +111,9 @@ async fn send(ground: &Ground, meter: &SharedMeter, next: &Next, due: Instant, s
     let id = RequestId::new(&ground.run, 1, *line, *lap);
     let answer = ground.client.start(&caller, task, &id).await;
     let ended = Instant::now();
+    let latency_ms = ended.saturating_duration_since(sent).as_millis();
+    let (verdict, said) = (answer.verdict.name(), &answer.reply.message);
+    info!(line, client_request_id = %id, verdict, latency_ms, ?said, "attempt");
     ground.started().returns(*line, &answer);
     meter.lock().answered(Sample { due, sent, ended }, &answer);
     stop_if_hopeless(ground, answer);

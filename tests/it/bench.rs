@@ -95,8 +95,9 @@ fn base64_decoded(text: &str) -> Vec<u8> {
 fn when_the_rows_are_used_up_it_ends_or_begins_again() {
     let (mock, folder) = (mock(Behaviour::default()), field(50));
     let load = ["--rate", "200/s", "--duration", "500ms"];
-    let ended = bench(&folder, &mock.url(), &load).exits(0);
-    let ended = ended.says(&["the load has 100 requests, and tasks.csv has 50 rows"]);
+    let ended = bench(&folder, &mock.url(), &[&load[..], &["-v"]].concat()).exits(0);
+    let ended = ended.says(&["the load has 100 requests, and tasks.csv has 50 rows", "attempt"]);
+    assert!(!ended.stderr().contains("s3cret"), "{ended}");
     assert_eq!(result(&ended)["stopped"], "the rows were used up");
     assert_eq!(mock.counts().starts, 50);
     let again = bench(&folder, &mock.url(), &[&load[..], &["--reuse"]].concat()).exits(0);

@@ -38,7 +38,7 @@ pub struct BenchArgs {
     /// How the input is written [default: by its extension; csv without one].
     #[arg(long, value_name = "csv|tsv|jsonl", help_heading = "Rows")]
     pub format: Option<crate::input::Format>,
-    /// Begin again when the rows are used up; then most answers are `already_started`.
+    /// Begin again when the rows are used up; then most answers are "already started".
     #[arg(long, help_heading = "Rows")]
     pub reuse: bool,
     /// Start N tasks without asking; N must be the number that would be started.
