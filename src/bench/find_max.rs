@@ -132,6 +132,13 @@ async fn step(
         };
         let measured = measure(ground, &plan, onlooker).await?;
         let failed = why_not(&measured, &slos);
+        // A hiccup of this machine is no end of the search, unless it comes again.
+        if measured.ended == Ended::LoadOver
+            && measured.health.bottleneck().is_some()
+            && repeat < REPEATS
+        {
+            continue;
+        }
         let is_judged = measured.ended != Ended::LoadOver || failed.is_some();
         let drift = drift(&measured.seconds);
         let is_steady = drift.is_none_or(|drift| drift.abs() <= STEADY);

@@ -177,15 +177,21 @@ pub fn judge(
 const IN_TIME: f64 = 0.99;
 
 /// The rate of answers: so many of them as came in time, by the time from the first
-/// answer until they had come, or by their share of the window if that is longer.
-pub fn answer_rate(seconds: &[Second], first: Duration, window: Duration) -> f64 {
+/// answer until they had come, or by their share of the window if that is longer. The
+/// last of `seconds` is over at `end`.
+pub fn answer_rate(
+    seconds: &[Second],
+    (first, end): (Duration, Duration),
+    window: Duration,
+) -> f64 {
     let all: u64 = seconds.iter().map(Second::answered).sum();
     let in_time = as_f64(all) * IN_TIME;
     let mut before = 0.0;
     for second in seconds {
         let answered = as_f64(second.answered());
         if before + answered >= in_time && answered > 0.0 {
-            let until = as_f64(second.at) + (in_time - before) / answered;
+            let lasted = (end.as_secs_f64() - as_f64(second.at)).clamp(0.0, 1.0);
+            let until = as_f64(second.at) + (in_time - before) / answered * lasted;
             let came = (until - first.as_secs_f64()).max(window.as_secs_f64() * IN_TIME);
             return in_time / came.max(1e-6);
         }
@@ -215,20 +221,23 @@ mod tests {
     #[test]
     fn the_rate_of_answers_is_that_of_those_that_came_in_time() {
         let millis = Duration::from_millis;
-        for (answered, first, window, expected) in [
-            (&[200, 200, 200][..], 5, 3_000, 200.0),
+        for (answered, first, end, window, expected) in [
+            (&[200, 200, 200][..], 5, 3_005, 3_000, 200.0),
             // All a second later: as many per second.
-            (&[0, 200, 200, 200], 1_000, 3_000, 200.0),
+            (&[0, 200, 200, 200], 1_000, 4_000, 3_000, 200.0),
             // A few that never came say nothing.
-            (&[200, 200, 199, 0, 0, 0, 0, 1], 5, 3_000, 200.0),
+            (&[200, 200, 199, 0, 0, 0, 0, 1], 5, 8_000, 3_000, 200.0),
             // Half of what was wanted takes twice as long.
-            (&[100, 100, 100, 100, 100, 100], 5, 3_000, 100.0),
+            (&[100, 100, 100, 100, 100, 100], 5, 6_000, 3_000, 100.0),
+            // A part of a second.
+            (&[50], 1, 250, 250, 200.0),
             // Fewer than were wanted.
-            (&[20, 0, 0], 5, 3_000, 20.0 / 3.0),
-            (&[], 0, 3_000, 0.0),
-            (&[0, 0], 0, 2_000, 0.0),
+            (&[20, 0, 0], 5, 3_000, 3_000, 20.0 / 3.0),
+            (&[], 0, 0, 3_000, 0.0),
+            (&[0, 0], 0, 2_000, 2_000, 0.0),
         ] {
-            let found = answer_rate(&seconds(answered), millis(first), millis(window));
+            let span = (millis(first), millis(end));
+            let found = answer_rate(&seconds(answered), span, millis(window));
             assert!((found - expected).abs() <= expected * 0.01, "{answered:?}: {found}");
         }
     }

@@ -296,7 +296,7 @@ impl SharedMeter {
             let last = meter.closed(&last, part);
             meter.seconds.push(last);
         }
-        let answered_per_second = answer_rate(&meter.seconds, first, window);
+        let answered_per_second = answer_rate(&meter.seconds, (first, since(end)), window);
         let wanted =
             meter.schedule.as_ref().map(|load| load.between(meter.warmup, meter.warmup + window));
         let all = Times {
