@@ -109,7 +109,8 @@ async fn send(ground: &Ground, meter: &SharedMeter, next: &Next, due: Instant, s
     ground.started().leaves(*line);
     let caller = ground.client.caller();
     let id = RequestId::new(&ground.run, 1, *line, *lap);
-    let answer = ground.client.start(&caller, task, &id).await;
+    // The future of a request is large, so it exists only while the request is out.
+    let answer = Box::pin(ground.client.start(&caller, task, &id)).await;
     let ended = Instant::now();
     let latency_ms = ended.saturating_duration_since(sent).as_millis();
     let (verdict, said) = (answer.verdict.name(), &answer.reply.message);
