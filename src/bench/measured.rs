@@ -96,6 +96,8 @@ pub struct Measured {
     pub wanted: Option<f64>,
     /// The times of each class, in the order of [`Verdict::NAMES`].
     pub classes: [Option<Box<Times>>; CLASSES],
+    /// What the first answer of each class said.
+    pub said: [Option<Box<str>>; CLASSES],
     /// The times of all.
     pub all: Times,
     /// How long after their due time requests were sent.

@@ -38,6 +38,8 @@ pub struct Meter {
     schedule: Option<Schedule>,
     warmup: Duration,
     classes: [Option<Box<Times>>; CLASSES],
+    /// What the first answer of each class said.
+    said: [Option<Box<str>>; CLASSES],
     lateness: Histogram<u64>,
     this_second: Histogram<u64>,
     now: Second,
@@ -67,6 +69,7 @@ impl Meter {
             schedule,
             warmup: plan.warmup,
             classes: [const { None }; CLASSES],
+            said: [const { None }; CLASSES],
             lateness: histogram(),
             this_second: histogram(),
             now: Second::default(),
@@ -152,6 +155,7 @@ impl Meter {
         let name = answer.verdict.name();
         let class = Verdict::NAMES.iter().position(|other| *other == name).unwrap_or_default();
         self.now.by_class[class] += 1;
+        self.said[class].get_or_insert_with(|| answer.reply.message.clone());
         let response = micros(ended.saturating_duration_since(due));
         let service = micros(ended.saturating_duration_since(sent));
         let times = self.classes[class].get_or_insert_with(|| Box::new(Times::new()));
@@ -310,6 +314,7 @@ impl SharedMeter {
             answered_per_second,
             wanted,
             classes: std::mem::take(&mut meter.classes),
+            said: std::mem::take(&mut meter.said),
             all,
             lateness: meter.lateness.clone(),
             seconds: std::mem::take(&mut meter.seconds),

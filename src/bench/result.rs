@@ -116,6 +116,8 @@ pub struct Distribution {
 pub struct Class {
     /// How many there are.
     pub requests: u64,
+    /// What the server said to the first of them, or what happened.
+    pub said: String,
     /// From the due time.
     pub response: Distribution,
     /// From the send.
@@ -247,9 +249,10 @@ fn encoded(times: &Histogram<u64>) -> String {
 }
 
 impl Class {
-    fn of(times: &Times) -> Self {
+    fn of(times: &Times, said: Option<&str>) -> Self {
         Self {
             requests: times.response.len(),
+            said: said.unwrap_or_default().to_owned(),
             response: Distribution::of(&times.response),
             service: Distribution::of(&times.service),
         }
@@ -259,8 +262,11 @@ impl Class {
 /// The classes of what was measured, by name.
 #[must_use]
 pub fn classes(measured: &Measured) -> BTreeMap<String, Class> {
-    let named = Verdict::NAMES.into_iter().zip(&measured.classes);
-    named.filter_map(|(name, times)| Some((name.into(), Class::of(times.as_ref()?)))).collect()
+    let named = Verdict::NAMES.into_iter().enumerate().filter_map(|(class, name)| {
+        let (times, said) = (measured.classes[class].as_ref()?, measured.said[class].as_deref());
+        Some((name.into(), Class::of(times, said)))
+    });
+    named.collect()
 }
 
 impl Generator {

@@ -333,8 +333,19 @@ impl Settings {
     }
 
     fn new(parts: Parts, environment: Environment<'_>) -> Result<Self, SettingsError> {
-        let Parts { much, look, output, server, gates, again, certainty, window, .. } = parts;
-        let Parts { stages, watch, looks, .. } = parts;
+        let Parts {
+            much,
+            look,
+            output,
+            server,
+            gates,
+            again,
+            certainty,
+            window,
+            stages,
+            watch,
+            looks,
+        } = parts;
         let LooksArgs { progress, quiet, verbose, log_format } = looks;
         let MuchArgs { limit } = much;
         let LookArgs { dry_run, check } = look;

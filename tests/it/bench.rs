@@ -187,6 +187,9 @@ fn without_rows_a_mock_inside_is_measured() {
     assert!(found["target"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     assert_eq!(found["rows"]["input"], Value::Null);
     folder.run(&["bench", "--esb", "http://127.0.0.1:1"]).exits(2).says(&["no INPUT"]);
+    let closed = ["--requests", "2", "--slo", "errors<1%"];
+    let nobody = bench(&field(2), "http://127.0.0.1:1", &closed).exits(1);
+    nobody.says(&["transient", "no connection: Connection refused"]);
     for (flags, says) in [
         (&["--rate", "unlimited"][..], "--closed --concurrency N"),
         (&["--load", "50/s"], "50/s:30s,50..500/s:2m,500/s:30s"),

@@ -150,6 +150,9 @@ fn classes(outcome: &Outcome) -> String {
             time(as_f64(class.response.p50)),
             time(as_f64(class.response.p99))
         );
+        if !class.said.is_empty() {
+            let _ = write!(text, ": {}", harmless(&class.said));
+        }
     }
     text
 }
