@@ -38,8 +38,9 @@ pub enum JournalError {
     },
     /// Another version of this program wrote it.
     #[error(
-        "{} has the form {found}, and this bk-launch knows the form {known}; use the version that \
-         wrote it",
+        "{} has version {found} of the journal, and this bk-launch reads version {known}; nothing was \
+         sent. Finish the run with the bk-launch that began it, or start it anew after a look at \
+         what the server already started",
         path.display()
     )]
     Version {

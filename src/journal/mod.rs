@@ -26,7 +26,7 @@ pub use error::JournalError;
 const APPLICATION: i64 = 0x626b_6a6c;
 
 /// The version of the schema.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// What a run is.
 #[derive(Clone, Debug, PartialEq, Eq)]

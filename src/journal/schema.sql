@@ -1,4 +1,4 @@
--- The journal of a run, version 1. Open it with any SQLite tool; times are in
+-- The journal of a run, version 2. Open it with any SQLite tool; times are in
 -- milliseconds since 1970 (SQL: datetime(started_at / 1000, 'unixepoch')).
 
 -- What the run is; one row.

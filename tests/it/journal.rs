@@ -68,16 +68,19 @@ fn a_journal_that_is_none_is_refused_in_words() {
     let whole = fs::read(run.journal()).unwrap();
     let foreign = folder.path("foreign.db");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
-    let newer = folder.path("newer.db");
-    fs::write(&newer, &whole).unwrap();
-    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    let older = folder.path("older.db");
+    fs::write(&older, &whole).unwrap();
+    Connection::open(&older).unwrap().pragma_update(None, "user_version", 1).unwrap();
     for (content, says) in [
         (Vec::new(), "lacks the mark"),
         (b"not a database, but a letter to somebody".to_vec(), "not a database"),
         (whole[..whole.len() / 2].to_vec(), "damaged"),
         (whole[..1000].to_vec(), "damaged"),
         (fs::read(&foreign).unwrap(), "lacks the mark"),
-        (fs::read(&newer).unwrap(), "has the form 2, and this bk-launch knows the form 1"),
+        (
+            fs::read(&older).unwrap(),
+            "has version 1 of the journal, and this bk-launch reads version 2",
+        ),
     ] {
         fs::write(run.journal(), content).unwrap();
         let id = run.id.as_str();
