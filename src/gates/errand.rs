@@ -2,7 +2,7 @@
 //!
 //! A rule without time: what keeps each kind from going is decided by the caller.
 
-use super::lineup::Turn;
+use super::fair_queue::Turn;
 use crate::task::Business;
 
 /// What a request is for.

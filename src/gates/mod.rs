@@ -5,12 +5,12 @@
 //! and that row is sent at once. Nothing waits between the pick and the send:
 //! turns taken earlier would all leave at once after a stall.
 //!
-//! The rules are in [`lineup`] (who), [`pace`] (how fast), [`throttle`] (who is
+//! The rules are in [`fair_queue`] (who), [`pace`] (how fast), [`throttle`] (who is
 //! held) and [`outage`] (is anybody there). This module must not know what a
 //! request is, nor send one.
 
 pub mod errand;
-pub mod lineup;
+pub mod fair_queue;
 pub mod outage;
 pub mod pace;
 pub mod throttle;
@@ -33,7 +33,7 @@ use crate::retry::{Attempt, Backoff, Server};
 use crate::task::Business;
 
 pub use errand::Errand;
-pub use lineup::Turn;
+pub use fair_queue::Turn;
 use state::{Pick, State};
 use throttle::Began;
 

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use tokio::time::Instant;
 
 use super::errand::{self, Errand, Kind};
-use super::lineup::{Blocked, Lineup, Turn};
+use super::fair_queue::{Blocked, FairQueue, Turn};
 use super::outage::{May, Outage};
 use super::pace::Pace;
 use super::throttle::Throttle;
@@ -20,7 +20,7 @@ use crate::task::Business;
 /// Everything that decides who goes next; a waiting row is a `T`.
 #[derive(Debug)]
 pub struct State<T> {
-    lineup: Lineup<T>,
+    queue: FairQueue<T>,
     polls: VecDeque<T>,
     lookups: VecDeque<T>,
     lookups_out: usize,
@@ -67,7 +67,7 @@ pub enum Pick<T> {
 impl<T> State<T> {
     pub fn new(limits: &Limits, now: Instant) -> Self {
         Self {
-            lineup: Lineup::default(),
+            queue: FairQueue::default(),
             polls: VecDeque::new(),
             lookups: VecDeque::new(),
             lookups_out: 0,
@@ -92,7 +92,7 @@ impl<T> State<T> {
             return Err(Closed);
         }
         match errand {
-            Errand::Start(business, turn) => self.lineup.join(business, turn, row),
+            Errand::Start(business, turn) => self.queue.join(business, turn, row),
             Errand::Poll => self.polls.push_back(row),
             Errand::Lookup => self.lookups.push_back(row),
         }
@@ -116,7 +116,7 @@ impl<T> State<T> {
             May::WaitForProbe => return Ok(Pick::Wait(None)),
         };
         let Some(errand) = self.next_errand(now) else {
-            return Ok(Pick::Wait(self.lineup.next_wake()));
+            return Ok(Pick::Wait(self.queue.next_wake()));
         };
         if let Some(pace) = &mut self.pace {
             if let Err(due) = pace.take(now) {
@@ -134,6 +134,7 @@ impl<T> State<T> {
     }
 
     fn next_errand(&mut self, now: Instant) -> Option<Errand> {
+        self.queue.wake_sleepers(now);
         // As many rows are at risk as may fail yet: starts wait, questions do not.
         let start = if self.ledger.has_room() { self.next_business(now) } else { None };
         let poll = self.polls.front().map(|_| ());
@@ -151,7 +152,7 @@ impl<T> State<T> {
         match errand {
             Errand::Start(business, turn) => {
                 self.last = Kind::Start(turn);
-                let row = self.lineup.take(business)?;
+                let row = self.queue.take(business, turn)?;
                 self.ledger.risk();
                 let share = self.business(business, now);
                 share.in_flight += 1;
@@ -173,8 +174,8 @@ impl<T> State<T> {
     }
 
     fn next_business(&mut self, now: Instant) -> Option<(Business, Turn)> {
-        let Self { lineup, businesses, slots_per_biz, rate_per_biz, .. } = self;
-        lineup.next(now, |business| {
+        let Self { queue, businesses, slots_per_biz, rate_per_biz, .. } = self;
+        queue.next(now, |business| {
             let share =
                 businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
             share.blocked(now, *slots_per_biz)
@@ -225,7 +226,7 @@ impl<T> State<T> {
                 self.businesses.remove(&business);
             }
         }
-        self.lineup.wake(business);
+        self.queue.wake(business);
     }
 
     pub fn business(&mut self, business: Business, now: Instant) -> &mut Share {
@@ -237,14 +238,14 @@ impl<T> State<T> {
     pub fn close_to_new(&mut self) {
         if self.gate == Gate::Open {
             self.gate = Gate::ClosedToNew;
-            drop(self.lineup.drain_first());
+            drop(self.queue.drain_first());
         }
     }
 
     /// Nobody goes any more; dropping those who wait tells them.
     pub fn close(&mut self) {
         self.gate = Gate::Closed;
-        self.lineup.drain().for_each(drop);
+        self.queue.drain().for_each(drop);
         self.polls.clear();
         self.lookups.clear();
     }

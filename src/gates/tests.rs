@@ -323,3 +323,28 @@ async fn no_more_rows_are_at_risk_than_may_fail_yet() {
     let used_up = fourth.risk().unwrap().failed();
     assert_eq!(used_up, Some(UsedUp { failures: 2, tolerated: 1 }));
 }
+
+#[tokio::test(start_paused = true)]
+async fn closed_to_new_rows_a_business_that_its_rate_blocks_is_left_with_its_retries() {
+    let gates = open(&Limits { rate_per_biz: "1/s".parse().unwrap(), ..limits("unlimited", 8) });
+    let begin = Instant::now();
+    drop(gates.pass(to_start(1, Turn::First)).await.unwrap());
+    let waiting: Vec<_> = [Turn::First, Turn::First, Turn::Again, Turn::Again]
+        .into_iter()
+        .map(|turn| {
+            let gates = Arc::clone(&gates);
+            tokio::spawn(async move { gates.pass(to_start(1, turn)).await.map(|pass| pass.sent()) })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    gates.close_to_new();
+    let mut ends = Vec::new();
+    for row in waiting {
+        let end = row.await.unwrap();
+        ends.push(end.map(|sent| (sent - begin).as_secs_f64().round() as u32));
+    }
+    assert_eq!(ends, [Err(Closed), Err(Closed), Ok(1), Ok(2)]);
+    assert_eq!(gates.pass(to_start(1, Turn::First)).await.err(), Some(Closed));
+    let late = gates.pass(to_start(1, Turn::Again)).await.unwrap();
+    assert!(late.sent() - begin > Duration::from_secs(2), "the rate still holds");
+}

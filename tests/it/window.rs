@@ -143,3 +143,21 @@ fn a_dry_run_tells_the_window_and_whether_it_fits() {
     assert!(told.contains("+08:00: fits, done about "), "{told}");
     assert!(told.contains("tz = Asia/Shanghai (command line)"), "{told}");
 }
+
+#[test]
+fn a_cutoff_with_a_rate_for_each_business_comes_to_its_end() {
+    let faults = vec!["500=8%".parse().unwrap()];
+    let mock = Mock::start(Behaviour { faults, ..Behaviour::default() }, 0).unwrap();
+    let folder = Folder::new();
+    let list: String = (1..=40).map(|business| rows(business, business * 100, 50)).collect();
+    folder.file("tasks.csv", format!("{HEADER}{list}"));
+    let url = mock.url();
+    let flags = ["--rate", "unlimited", "--rate-per-biz", "10/s", "--backoff", "100ms..1s"];
+    let window = ["--stop-at", "+2500ms", "--cutoff", "1s"];
+    folder.run(&words(&url, &[&flags[..], &window[..]].concat())).exits(4);
+    let report = folder.report("r.csv");
+    report.is_complete(2000);
+    let counts = report.counts();
+    assert_eq!(counts["started"] as u64, mock.counts().started, "{counts:?}");
+    assert!(counts["pending"] > 500, "{counts:?}");
+}

@@ -1,0 +1,251 @@
+//! The rows that wait, and whose turn it is.
+//!
+//! The rule of fairness, and nothing else: rows that were sent before go first;
+//! then business by business in turn, each in the order of joining. What keeps
+//! a business from going is decided by the caller; time is handed in.
+//!
+//! A business's [`Queue`] is the one place that holds its state. The rings and the
+//! sleepers are an index of it: only [`FairQueue::index`] writes them, so no entry
+//! can outlive its rows, and no row can wait without an entry.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use crate::task::Business;
+
+/// Whether a row was sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It was never sent.
+    First,
+    /// It is sent again.
+    Again,
+}
+
+/// What keeps a business from going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// It may go from this time on.
+    Until(Instant),
+    /// It may go once [`FairQueue::wake`] is called for it.
+    UntilWoken,
+}
+
+/// The waiting rows, each of them a `T`.
+#[derive(Debug)]
+pub struct FairQueue<T> {
+    queues: HashMap<Business, Queue<T>>,
+    rings: Rings,
+    asleep: BTreeSet<(Instant, Business)>,
+}
+
+/// The waiting rows of one business, and what keeps them.
+#[derive(Debug)]
+struct Queue<T> {
+    again: VecDeque<T>,
+    first: VecDeque<T>,
+    blocked: Option<Blocked>,
+    /// Where the index has it.
+    indexed: Indexed,
+}
+
+/// The entries that the index has of a business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Indexed {
+    again: Option<Ticket>,
+    first: Option<Ticket>,
+    asleep: Option<Instant>,
+}
+
+/// The place of a business in a ring: lower ones go first.
+type Ticket = u64;
+
+/// Businesses that may go, in turn; one ring for each [`Turn`].
+#[derive(Debug, Default)]
+struct Rings {
+    again: BTreeMap<Ticket, Business>,
+    first: BTreeMap<Ticket, Business>,
+    last_ticket: Ticket,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self {
+            again: VecDeque::new(),
+            first: VecDeque::new(),
+            blocked: None,
+            indexed: Indexed::default(),
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.first.is_empty()
+    }
+}
+
+impl<T> Default for FairQueue<T> {
+    fn default() -> Self {
+        Self { queues: HashMap::new(), rings: Rings::default(), asleep: BTreeSet::new() }
+    }
+}
+
+impl<T> FairQueue<T> {
+    /// Adds a row of `business` to those that wait.
+    pub fn join(&mut self, business: Business, turn: Turn, row: T) {
+        let queue = self.queues.entry(business).or_default();
+        match turn {
+            Turn::Again => queue.again.push_back(row),
+            Turn::First => queue.first.push_back(row),
+        }
+        self.index(business);
+    }
+
+    /// The business whose row goes next, if any may, and which of its rows;
+    /// `blocked` says what keeps one from going. The business stays first in turn
+    /// until its row is [taken](Self::take).
+    pub fn next(
+        &mut self,
+        now: Instant,
+        mut blocked: impl FnMut(Business) -> Option<Blocked>,
+    ) -> Option<(Business, Turn)> {
+        self.wake_sleepers(now);
+        loop {
+            let (business, turn) = self.rings.front()?;
+            let Some(why) = blocked(business) else {
+                return Some((business, turn));
+            };
+            self.set_blocked(business, Some(why));
+        }
+    }
+
+    /// Takes the row of the business that [`next`](Self::next) named.
+    pub fn take(&mut self, business: Business, turn: Turn) -> Option<T> {
+        let queue = self.queues.get_mut(&business)?;
+        let (row, place, ring) = match turn {
+            Turn::Again => {
+                (queue.again.pop_front(), &mut queue.indexed.again, &mut self.rings.again)
+            }
+            Turn::First => {
+                (queue.first.pop_front(), &mut queue.indexed.first, &mut self.rings.first)
+            }
+        };
+        // Its next row stands behind those of all others.
+        if let Some(ticket) = place.take() {
+            ring.remove(&ticket);
+        }
+        self.index(business);
+        row
+    }
+
+    /// Unblocks `business` if it is blocked [until woken](Blocked::UntilWoken).
+    pub fn wake(&mut self, business: Business) {
+        let blocked = self.queues.get(&business).and_then(|queue| queue.blocked);
+        if blocked == Some(Blocked::UntilWoken) {
+            self.set_blocked(business, None);
+        }
+    }
+
+    /// Unblocks every business whose time has come.
+    pub fn wake_sleepers(&mut self, now: Instant) {
+        while let Some((until, business)) = self.asleep.first().copied() {
+            if until > now {
+                return;
+            }
+            self.set_blocked(business, None);
+        }
+    }
+
+    /// The time at which the next blocked business may go.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.asleep.first().map(|(until, _)| *until)
+    }
+
+    /// Removes and returns all rows that were never sent.
+    pub fn drain_first(&mut self) -> Vec<T> {
+        let mut drained = Vec::new();
+        let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
+        businesses.sort_unstable();
+        for business in businesses {
+            if let Some(queue) = self.queues.get_mut(&business) {
+                drained.extend(queue.first.drain(..));
+            }
+            self.index(business);
+        }
+        drained
+    }
+
+    /// Removes and returns all rows.
+    pub fn drain(&mut self) -> impl Iterator<Item = T> {
+        let mut queues: Vec<_> = std::mem::take(self).queues.into_iter().collect();
+        queues.sort_unstable_by_key(|(business, _)| *business);
+        queues.into_iter().flat_map(|(_, queue)| queue.again.into_iter().chain(queue.first))
+    }
+
+    fn set_blocked(&mut self, business: Business, blocked: Option<Blocked>) {
+        if let Some(queue) = self.queues.get_mut(&business) {
+            queue.blocked = blocked;
+            self.index(business);
+        }
+    }
+
+    /// Makes the index say of `business` what its queue says. It is called after
+    /// every change of a queue.
+    fn index(&mut self, business: Business) {
+        let Self { queues, rings, asleep } = self;
+        let Some(queue) = queues.get_mut(&business) else { return };
+        let may_go = queue.blocked.is_none();
+        let Indexed { again, first, .. } = &mut queue.indexed;
+        let Rings { again: again_ring, first: first_ring, last_ticket } = rings;
+        let mut place =
+            |ring: &mut BTreeMap<Ticket, Business>, place: &mut Option<Ticket>, has| match (
+                *place,
+                may_go && has,
+            ) {
+                (None, true) => {
+                    *last_ticket += 1;
+                    ring.insert(*last_ticket, business);
+                    *place = Some(*last_ticket);
+                }
+                (Some(ticket), false) => {
+                    ring.remove(&ticket);
+                    *place = None;
+                }
+                (None, false) | (Some(_), true) => {}
+            };
+        place(again_ring, again, !queue.again.is_empty());
+        place(first_ring, first, !queue.first.is_empty());
+        let is_empty = queue.is_empty();
+        let until = match queue.blocked {
+            Some(Blocked::Until(until)) if !is_empty => Some(until),
+            _ => None,
+        };
+        let sleeps = &mut queue.indexed.asleep;
+        if *sleeps != until {
+            if let Some(until) = sleeps.take() {
+                asleep.remove(&(until, business));
+            }
+            if let Some(until) = until {
+                asleep.insert((until, business));
+            }
+            *sleeps = until;
+        }
+        if is_empty {
+            queues.remove(&business);
+        }
+    }
+}
+
+impl Rings {
+    fn front(&self) -> Option<(Business, Turn)> {
+        let front = |ring: &BTreeMap<Ticket, Business>| ring.first_key_value().map(|(_, b)| *b);
+        let again = front(&self.again).map(|business| (business, Turn::Again));
+        again.or_else(|| front(&self.first).map(|business| (business, Turn::First)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

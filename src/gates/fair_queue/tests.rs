@@ -1,0 +1,266 @@
+//! The queue by examples, and by random histories against a model of it.
+
+use super::*;
+use crate::task::Scope;
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn business(id: u64) -> Business {
+    Business { scope: Scope::CmdbBiz, id: id.to_string().parse().unwrap() }
+}
+
+fn queue(rows: &[(u64, Turn, &'static str)]) -> FairQueue<&'static str> {
+    let mut queue = FairQueue::default();
+    for (id, turn, row) in rows {
+        queue.join(business(*id), *turn, *row);
+    }
+    queue
+}
+
+fn order(
+    queue: &mut FairQueue<&'static str>,
+    now: Instant,
+    blocked: impl Fn(u64) -> Option<Blocked>,
+) -> Vec<&'static str> {
+    let mut order = Vec::new();
+    while let Some((next, turn)) = queue.next(now, |business| blocked(business.id.get())) {
+        order.push(queue.take(next, turn).expect("next named it"));
+    }
+    order
+}
+
+#[test]
+fn businesses_take_turns_and_rows_sent_before_go_first() {
+    use Turn::{Again, First};
+    let mut queue = queue(&[
+        (1, First, "1a"),
+        (1, First, "1b"),
+        (1, First, "1c"),
+        (2, First, "2a"),
+        (3, First, "3a"),
+        (3, Again, "3r"),
+        (1, Again, "1r"),
+        (1, Again, "1s"),
+    ]);
+    let order = order(&mut queue, Instant::now(), |_| None);
+    assert_eq!(order, ["3r", "1r", "1s", "1a", "2a", "3a", "1b", "1c"]);
+}
+
+#[test]
+fn blocked_businesses_are_skipped_until_their_time() {
+    use Turn::{Again, First};
+    let start = Instant::now();
+    let until = start + Duration::from_secs(5);
+    let mut queue =
+        queue(&[(1, First, "1a"), (1, Again, "1r"), (2, First, "2a"), (3, First, "3a")]);
+    let blocked = |id| match id {
+        1 => Some(Blocked::Until(until)),
+        3 => Some(Blocked::UntilWoken),
+        _ => None,
+    };
+    assert_eq!(order(&mut queue, start, blocked), ["2a"]);
+    assert_eq!(queue.next_wake(), Some(until));
+    queue.join(business(1), Again, "1s");
+    assert_eq!(order(&mut queue, until - Duration::from_nanos(1), |_| None), [""; 0]);
+    assert_eq!(order(&mut queue, until, |_| None), ["1r", "1s", "1a"]);
+    queue.wake(business(3));
+    assert_eq!(order(&mut queue, until, |_| None), ["3a"]);
+    assert!(queue.queues.is_empty(), "nothing is kept of a business without rows");
+}
+
+#[test]
+fn a_business_keeps_its_turn_until_its_row_is_taken() {
+    let mut queue = queue(&[(1, Turn::First, "1a"), (2, Turn::First, "2a")]);
+    let now = Instant::now();
+    let turn = |id| Some((business(id), Turn::First));
+    assert_eq!(queue.next(now, |_| None), turn(1));
+    assert_eq!(queue.next(now, |_| None), turn(1));
+    assert_eq!(queue.take(business(1), Turn::First), Some("1a"));
+    assert_eq!(queue.next(now, |_| None), turn(2));
+}
+
+#[test]
+fn rows_that_were_never_sent_are_drained_alone() {
+    let mut queue =
+        queue(&[(1, Turn::First, "1a"), (2, Turn::Again, "2r"), (2, Turn::First, "2a")]);
+    let mut drained = queue.drain_first();
+    drained.sort_unstable();
+    assert_eq!(drained, ["1a", "2a"]);
+    assert_eq!(order(&mut queue, Instant::now(), |_| None), ["2r"]);
+}
+
+#[test]
+fn everyone_who_waits_is_drained() {
+    let mut queue = queue(&[(1, Turn::First, "1a"), (2, Turn::Again, "2r")]);
+    let mut drained: Vec<_> = queue.drain().collect();
+    drained.sort_unstable();
+    assert_eq!(drained, ["1a", "2r"]);
+    assert_eq!(queue.next(Instant::now(), |_| None), None);
+}
+
+#[test]
+fn a_blocked_business_whose_new_rows_are_drained_leaves_no_entry_behind() {
+    let start = Instant::now();
+    let until = start + Duration::from_secs(1);
+    let mut queue = queue(&[(1, Turn::First, "1a")]);
+    assert_eq!(queue.next(start, |_| Some(Blocked::Until(until))), None);
+    assert_eq!(queue.drain_first(), ["1a"]);
+    queue.join(business(1), Turn::Again, "1r");
+    queue.join(business(1), Turn::First, "1b");
+    assert_eq!(queue.next_wake(), None, "the sleeper went with its rows");
+    assert_eq!(order(&mut queue, until, |_| None), ["1r", "1b"]);
+    assert_eq!(queue.next(until, |_| None), None);
+}
+
+/// One step of a history.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Join(u64, Turn),
+    /// From now on this keeps the business from going, once it is asked for.
+    Keep(u64, Keep),
+    Go,
+    Wake(u64),
+    Pass(u64),
+    DrainFirst,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Keep {
+    Nothing,
+    For(u64),
+    UntilWoken,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let business = 1_u64..5;
+    let turn = prop_oneof![Just(Turn::First), Just(Turn::Again)];
+    let keep =
+        prop_oneof![Just(Keep::Nothing), (1_u64..9).prop_map(Keep::For), Just(Keep::UntilWoken)];
+    prop_oneof![
+        4 => (business.clone(), turn).prop_map(|(business, turn)| Step::Join(business, turn)),
+        2 => (business.clone(), keep).prop_map(|(business, keep)| Step::Keep(business, keep)),
+        4 => Just(Step::Go),
+        1 => business.prop_map(Step::Wake),
+        1 => (1_u64..9).prop_map(Step::Pass),
+        1 => Just(Step::DrainFirst),
+    ]
+}
+
+/// Rows that wait, as plain lists.
+#[derive(Default)]
+struct Model {
+    waiting: BTreeMap<(u64, bool), Vec<u32>>,
+    kept: HashMap<u64, Blocked>,
+}
+
+impl Model {
+    fn rows(&mut self, business: u64, turn: Turn) -> &mut Vec<u32> {
+        self.waiting.entry((business, turn == Turn::Again)).or_default()
+    }
+}
+
+/// Every entry of the index has its rows, once; whatever may go has its entry.
+fn check_index(queue: &FairQueue<u32>) {
+    let Rings { again, first, .. } = &queue.rings;
+    let mut entries = (0, 0, 0);
+    for (business, rows) in &queue.queues {
+        assert!(!rows.is_empty(), "an empty queue is kept");
+        let may_go = rows.blocked.is_none();
+        let Indexed { again: in_again, first: in_first, asleep } = rows.indexed;
+        for (ring, ticket, has) in
+            [(again, in_again, !rows.again.is_empty()), (first, in_first, !rows.first.is_empty())]
+        {
+            assert_eq!(ticket.is_some(), may_go && has, "{business:?}");
+            assert!(ticket.is_none_or(|ticket| ring.get(&ticket) == Some(business)));
+        }
+        let until = match rows.blocked {
+            Some(Blocked::Until(until)) => Some(until),
+            Some(Blocked::UntilWoken) | None => None,
+        };
+        assert_eq!(asleep, until);
+        assert!(until.is_none_or(|until| queue.asleep.contains(&(until, *business))));
+        entries.0 += usize::from(in_again.is_some());
+        entries.1 += usize::from(in_first.is_some());
+        entries.2 += usize::from(asleep.is_some());
+    }
+    assert_eq!(entries, (again.len(), first.len(), queue.asleep.len()), "a ghost in the index");
+}
+
+/// Lets the next row go, as the queue and the model have it.
+fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32> {
+    let mut asked = 0;
+    let found = queue.next(now, |business| {
+        asked += 1;
+        assert!(asked < 100, "it never ends");
+        let kept = model.kept.get(&business.id.get()).copied();
+        kept.filter(|kept| !matches!(kept, Blocked::Until(until) if *until <= now))
+    });
+    let Some((business, turn)) = found else {
+        let free = queue.queues.values().filter(|rows| rows.blocked.is_none()).count();
+        assert_eq!(free, 0, "a business that nothing keeps is passed over");
+        return None;
+    };
+    let row = queue.take(business, turn).expect("next named it");
+    let rows = model.rows(business.id.get(), turn);
+    assert_eq!(row, rows.remove(0), "rows of a business go in the order of joining");
+    if turn == Turn::First {
+        let again = queue.queues.values().filter(|q| q.blocked.is_none() && !q.again.is_empty());
+        assert_eq!(again.count(), 0, "rows that were sent before go first");
+    }
+    Some(row)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn no_history_leaves_a_ghost_forgets_a_row_or_goes_on_for_ever(
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let (mut queue, mut model) = (FairQueue::default(), Model::default());
+        let (mut now, mut joined) = (Instant::now(), 0);
+        for step in steps {
+            match step {
+                Step::Join(id, turn) => {
+                    joined += 1;
+                    queue.join(business(id), turn, joined);
+                    model.rows(id, turn).push(joined);
+                }
+                Step::Keep(id, Keep::Nothing) => {
+                    model.kept.remove(&id);
+                }
+                Step::Keep(id, Keep::For(seconds)) => {
+                    let until = now + Duration::from_secs(seconds);
+                    model.kept.insert(id, Blocked::Until(until));
+                }
+                Step::Keep(id, Keep::UntilWoken) => {
+                    model.kept.insert(id, Blocked::UntilWoken);
+                }
+                Step::Go => {
+                    go(&mut queue, &mut model, now);
+                }
+                Step::Wake(id) => {
+                    model.kept.remove(&id);
+                    queue.wake(business(id));
+                }
+                Step::Pass(seconds) => now += Duration::from_secs(seconds),
+                Step::DrainFirst => {
+                    let mut drained = queue.drain_first();
+                    let waiting = model.waiting.iter_mut().filter(|((_, again), _)| !again);
+                    let mut expected: Vec<_> = waiting.flat_map(|(_, rows)| rows.drain(..)).collect();
+                    drained.sort_unstable();
+                    expected.sort_unstable();
+                    prop_assert_eq!(drained, expected);
+                }
+            }
+            check_index(&queue);
+        }
+        model.kept.clear();
+        (1..5).for_each(|id| queue.wake(business(id)));
+        now += Duration::from_secs(10);
+        while go(&mut queue, &mut model, now).is_some() {
+            check_index(&queue);
+        }
+        prop_assert!(model.waiting.values().all(Vec::is_empty), "rows were forgotten");
+        prop_assert!(queue.queues.is_empty());
+    }
+}
