@@ -42,6 +42,8 @@ pub enum Cause {
     },
     /// The journal or a report could not be written.
     Output,
+    /// A part of this program failed, in these words: rows may lack their lines.
+    Broken(Box<str>),
     /// The window closed.
     Window,
     /// Whoever was asked does not want the next stage.

@@ -86,6 +86,7 @@ pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Optio
         Some(Cause::Question { class, .. }) => class.to_string(),
         Some(Cause::Outage { .. }) => "outage".into(),
         Some(Cause::Output) => "an output failed".into(),
+        Some(Cause::Broken(_)) => "a part of the program failed".into(),
         Some(Cause::Window) => "the window closed".into(),
         Some(Cause::Budget(_)) => "failure budget".into(),
         Some(Cause::Declined) => "declined".into(),
@@ -279,6 +280,7 @@ pub fn why(cause: &Cause, target: &str) -> String {
         ),
         Cause::Question { class, message } => question(*class, message),
         Cause::Output => "the journal or a report could not be written".into(),
+        Cause::Broken(what) => broken(what),
         Cause::Window => "the window closed".into(),
         Cause::SloMissed(missed) => missed.to_string(),
         Cause::Declined => "the next stage was declined".into(),
@@ -286,6 +288,15 @@ pub fn why(cause: &Cause, target: &str) -> String {
             "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"
         ),
     }
+}
+
+/// A failure of this program itself.
+fn broken(what: &str) -> String {
+    format!(
+        "a part of bk-launch failed, which is a mistake in it: {}\n  report it with this text and \
+         the output of -vv",
+        harmless(what)
+    )
 }
 
 /// Why the first question of a run that is to confirm stopped it.

@@ -20,7 +20,7 @@ pub enum Exit {
     WindowClosed,
     /// Another process works on the run.
     Locked,
-    /// The journal or a report could not be written.
+    /// The journal or a report could not be written, or rows and lines differ.
     Output,
     /// Stopped by a signal.
     Signal(crate::shutdown::Signal),
@@ -52,7 +52,7 @@ impl Exit {
         let incomplete = ended.summary.cut_off > 0 || matches!(ended.input, InputEnd::NotReached);
         let is_part = matches!(ended.input, InputEnd::Failed(_) | InputEnd::Incomplete);
         match &ended.cause {
-            Some(Cause::Output) => Self::Output,
+            Some(Cause::Output | Cause::Broken(_)) => Self::Output,
             Some(Cause::Signal(signal)) if incomplete => Self::Signal(*signal),
             Some(
                 Cause::Answer { .. }
@@ -153,6 +153,7 @@ mod tests {
             (&[good], signal(), InputEnd::NotReached, 130),
             (&[pending, bad], auth(), reached(), 3),
             (&[good], Some(Cause::Output), reached(), 6),
+            (&[good], Some(Cause::Broken("a row".into())), reached(), 6),
             (&[good], None, InputEnd::Incomplete, 1),
             (&[good, pending], Some(Cause::Window), reached(), 4),
             (&[good, bad], Some(Cause::Window), reached(), 1),

@@ -4,6 +4,7 @@
 //! It owns all output of records. A journal or report that fails stops the run, and
 //! the collector goes on receiving, or the rows would block on the full channel.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub struct Written {
 }
 
 /// What the collector has to say at the end.
+#[derive(Default)]
 pub struct Collected {
     /// What became of the rows.
     pub summary: Summary,
@@ -56,6 +58,16 @@ pub struct Collected {
     pub journal: Option<Journal>,
 }
 
+impl Collected {
+    /// The end of a collector that panicked: what it knew is lost.
+    pub fn failed(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let failure = OutputFailure::Collector(text.unwrap_or_default());
+        Self { failure: Some(failure), ..Self::default() }
+    }
+}
+
 /// The journal or a report could not be written.
 #[derive(Debug)]
 pub enum OutputFailure {
@@ -63,6 +75,15 @@ pub enum OutputFailure {
     Journal(JournalError),
     /// A report.
     Report(ReportError),
+    /// Not every row that was read has its line.
+    Lost {
+        /// Rows that were read, if that could be said.
+        rows: Option<u64>,
+        /// Lines that were written for them.
+        lines: u64,
+    },
+    /// The collector itself failed, in these words.
+    Collector(String),
 }
 
 impl fmt::Display for OutputFailure {
@@ -70,6 +91,22 @@ impl fmt::Display for OutputFailure {
         match self {
             Self::Journal(error) => error.fmt(f),
             Self::Report(error) => error.fmt(f),
+            Self::Lost { rows, lines } => {
+                let read = rows.map_or_else(
+                    || "nobody knows how many rows were read in this session".to_owned(),
+                    |rows| format!("{rows} rows were read in this session"),
+                );
+                write!(
+                    f,
+                    "{read}, and {lines} lines were written for them, which is a mistake in bk-launch; a \
+                     resume holds every row in doubt that may have been sent"
+                )
+            }
+            Self::Collector(what) => write!(
+                f,
+                "the part of bk-launch that writes records failed, which is a mistake in it: \
+                 {what}; reports may lack lines, and a resume writes them anew"
+            ),
         }
     }
 }
@@ -117,6 +154,8 @@ pub struct Books {
     summary: Summary,
     /// Records of this session.
     now: u64,
+    /// Rows that were read, as the opener says at its end.
+    rows: Option<u64>,
     /// Rows that were sent and not settled.
     open: Doubts,
     /// Records whose lines wait for their links.
@@ -129,7 +168,8 @@ impl Books {
     pub fn new(keeping: Option<Keeping>, reports: Vec<Open>, summary: Summary) -> Self {
         let beside = if keeping.is_some() { Beside::Journal } else { Beside::Nothing };
         let (open, without_link) = (Doubts::new(), HashMap::new());
-        Self { keeping, beside, reports, summary, now: 0, open, without_link, failure: None }
+        let (now, rows, failure) = (0, None, None);
+        Self { keeping, beside, reports, summary, now, rows, open, without_link, failure }
     }
 
     /// Writes what earlier sessions settled into the reports.
@@ -185,6 +225,7 @@ impl Books {
                     permits.push(permit);
                 }
                 Event::InputEnded(_) => {}
+                Event::AllRead(rows) => self.rows = Some(rows),
             }
         }
         permits
@@ -238,14 +279,29 @@ impl Books {
         self.failure.get_or_insert(failure);
     }
 
+    /// Counts rows that were read against lines. Where the opener could not say how
+    /// many it read, they differ in any case.
+    fn has_a_line_for_each_row(&mut self) -> bool {
+        let (rows, lines) = (self.rows, self.now);
+        if rows == Some(lines) {
+            return true;
+        }
+        self.failed(OutputFailure::Lost { rows, lines });
+        false
+    }
+
     fn close(mut self) -> Collected {
         // Nothing is settled without its line, whatever became of its lookup.
         for record in std::mem::take(&mut self.without_link).into_values() {
             self.each(|report| report.record(&record));
         }
         self.each(Open::flush);
+        let is_orderly = self.has_a_line_for_each_row();
         let mut journal = self.keeping.take().map(|keeping| keeping.journal);
-        if let Some(kept) = &mut journal
+        // Without an orderly end the next session holds in doubt what may have been sent.
+        if !is_orderly {
+            journal = None;
+        } else if let Some(kept) = &mut journal
             && let Err(error) = kept.end(&self.open)
         {
             self.failed(OutputFailure::Journal(error));
@@ -259,7 +315,7 @@ impl Books {
 fn keep(keeping: &mut Keeping, batch: &[Event]) -> Result<(), JournalError> {
     let records = batch.iter().filter_map(|event| match event {
         Event::Settled(record, _) | Event::SettledWithoutLink(record) => Some(record),
-        Event::Link(..) | Event::InputEnded(_) => None,
+        Event::Link(..) | Event::InputEnded(_) | Event::AllRead(_) => None,
     });
     keeping.journal.settle(records.filter(|record| record.ending == Ending::Settled))?;
     let mut links = batch.iter().filter_map(|event| match event {

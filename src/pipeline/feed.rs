@@ -1,7 +1,8 @@
 //! Reads rows on a thread of its own, as the plan has them.
 //!
 //! It is a plain thread that is never joined, since it may sit in a read of a
-//! terminal when the run ends.
+//! terminal when the run ends. So its last word is [`Fed::End`] or [`Fed::Failed`]:
+//! a channel that closes without either means that the thread died.
 
 use std::thread;
 

@@ -19,14 +19,14 @@ mod opener;
 mod outbox;
 mod row;
 mod tries;
+mod workers;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use crate::api::Client;
@@ -48,6 +48,7 @@ use onlook::Onlooker;
 use opener::Opener;
 use outbox::Outbox;
 use tries::Tries;
+use workers::Workers;
 
 pub use collect::{Keeping, OutputFailure};
 pub use launch::Clock;
@@ -224,22 +225,14 @@ impl Pipeline {
 
         let fed = feed::start(rows);
         let written = Arc::new(Written::default());
-        let (batches, received) = mpsc::channel(1);
-        let collector = {
-            let books = Books::new(self.keeping, self.reports, Summary::new(self.already_started));
-            let (written, shutdown) = (Arc::clone(&written), shutdown.clone());
-            thread::spawn(move || collect::collect(received, books, &written, &shutdown))
-        };
-        let forwarding = tokio::spawn(Arc::clone(&outbox).forward(batches.clone()));
-        let gatekeeping = tokio::spawn(Arc::clone(&gates).run());
-        let closing = tokio::spawn(close_when_draining(Arc::clone(&gates), shutdown.clone()));
-        let keeping_time = tokio::spawn(self.times.keep(shutdown.clone()));
+        let books = Books::new(self.keeping, self.reports, Summary::new(self.already_started));
+        let mut workers = Workers::start(&launch, &outbox, books, &written);
 
         let now = Instant::now();
         let begun = self.times.start.map_or(now, |start| start.max(now));
         let opener = Opener {
             launch: Arc::clone(&launch),
-            outbox: Arc::clone(&outbox),
+            outbox,
             permits: Permits::new(lookahead),
             source,
             limit: self.limit,
@@ -263,23 +256,10 @@ impl Pipeline {
             opener.permits.all_back().await;
             input
         };
-        let input = onlooker.until(work).await;
+        let input = onlooker.until(workers.serve(work)).await;
         onlooker.audience.progress.end();
         onlooker.written().await;
-
-        keeping_time.abort();
-        closing.abort();
-        gatekeeping.abort();
-        forwarding.abort();
-        drop(opener);
-        // The last sender goes with it, which ends the collector.
-        outbox.flush(batches).await;
-        let collected = tokio::task::spawn_blocking(move || collector.join()).await;
-        let collected = match collected {
-            Ok(Ok(collected)) => collected,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        let collected = workers.end().await;
         let took = Instant::now().saturating_duration_since(begun);
         let figures = onlooker.at_the_end(&collected.summary, took);
         Ended {
@@ -294,13 +274,6 @@ impl Pipeline {
             figures,
         }
     }
-}
-
-async fn close_when_draining(gates: Arc<Gates>, shutdown: Shutdown) {
-    shutdown.no_new_rows().await;
-    gates.close_to_new();
-    shutdown.draining().await;
-    gates.close();
 }
 
 /// The right to have a row open; `lookahead` of them exist. A permit travels

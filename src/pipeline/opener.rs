@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::feed::{self, Fed};
@@ -101,23 +102,40 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// Opens all rows that come, and says how the input ended.
+    /// Opens all rows that come, waits until each of them came to its end, and says how
+    /// the input ended.
     pub async fn open_all(
+        &self,
+        fed: mpsc::Receiver<Fed>,
+        staged: Staged,
+        shutdown: &Shutdown,
+    ) -> InputEnd {
+        let mut tasks = JoinSet::new();
+        let (end, rows) = self.open_each(fed, staged, shutdown, &mut tasks).await;
+        // The guard of a task that panicked has told it already.
+        while tasks.join_next().await.is_some() {}
+        self.outbox.put(Event::AllRead(rows));
+        end
+    }
+
+    /// Opens all rows that come; how the input ended, and how many rows came.
+    async fn open_each(
         &self,
         mut fed: mpsc::Receiver<Fed>,
         staged: Staged,
         shutdown: &Shutdown,
-    ) -> InputEnd {
+        tasks: &mut JoinSet<()>,
+    ) -> (InputEnd, u64) {
         let mut stage = Stage::new(staged);
         let mut batch = Vec::with_capacity(feed::BATCH);
-        let mut end = self.end();
+        let mut end = None;
         let (mut left, mut rows) = (self.limit.unwrap_or(u64::MAX), 0);
         let mut question = self.launch.parts.confirm;
         loop {
             if left == 0 && self.source == Source::Stream && !fed.is_closed() {
                 // Nothing more is to be launched, so nothing more is read.
                 fed.close();
-                end = InputEnd::NotReached;
+                end = Some(InputEnd::NotReached);
             }
             let count = match self.source {
                 Source::File | Source::PartOfStream => fed.recv_many(&mut batch, feed::BATCH).await,
@@ -126,20 +144,23 @@ impl Opener {
                     () = shutdown.no_new_rows(), if !fed.is_closed() => {
                         // What was read is still in the channel, and is taken.
                         fed.close();
-                        end = InputEnd::NotReached;
+                        end = Some(InputEnd::NotReached);
                         continue;
                     }
                     count = fed.recv_many(&mut batch, feed::BATCH) => count,
                 },
             };
             if count == 0 {
-                return end;
+                return (end.unwrap_or_else(|| lost(shutdown)), rows);
             }
             for fed in batch.drain(..) {
                 match fed {
-                    Fed::Failed(error) => end = InputEnd::Failed(error),
+                    Fed::Failed(error) => {
+                        end = Some(InputEnd::Failed(error));
+                        continue;
+                    }
                     Fed::End => {
-                        end = self.end();
+                        end = Some(self.end());
                         self.outbox.put(Event::InputEnded(rows));
                         continue;
                     }
@@ -153,7 +174,7 @@ impl Opener {
                         }
                         self.enter(&mut stage, launch.position, shutdown).await;
                         left -= 1;
-                        self.open(launch, shutdown).await;
+                        self.open(launch, shutdown, tasks).await;
                     }
                     Fed::Row(Planned::Unsent(row, outcome)) => {
                         self.put(never_sent(row, outcome), self.permits.one().await);
@@ -210,16 +231,18 @@ impl Opener {
         tokio::task::spawn_blocking(move || ask(&passage)).await.unwrap_or(Go::No)
     }
 
-    async fn open(&self, planned: resume::Launch, shutdown: &Shutdown) {
+    async fn open(&self, planned: resume::Launch, shutdown: &Shutdown, tasks: &mut JoinSet<()>) {
         let resume::Launch { row, task, prior, position: _ } = planned;
         let permit = self.permits.one().await;
+        while tasks.try_join_next().is_some() {}
         if !shutdown.takes_new_rows() {
             self.put(self.cut_off(row, prior), permit);
             return;
         }
         let (launch, outbox) = (Arc::clone(&self.launch), Arc::clone(&self.outbox));
         let lookup = self.lookup;
-        tokio::spawn(async move {
+        let guard = Guard { line: row.line, shutdown: Some(shutdown.clone()) };
+        tasks.spawn(async move {
             let record = row::settle(&launch, row, task, prior, Instant::now()).await;
             if lookup == Lookup::Links && ask::lacks_link(&record) {
                 let line = record.row.line;
@@ -229,6 +252,7 @@ impl Opener {
             } else {
                 outbox.put(Event::Settled(record, permit));
             }
+            guard.disarm();
         });
     }
 
@@ -240,4 +264,32 @@ impl Opener {
     fn put(&self, record: Record, permit: OwnedSemaphorePermit) {
         self.outbox.put(Event::Settled(record, permit));
     }
+}
+
+/// Stops the run if the task of a row ends before its record was handed on, which only
+/// a panic does.
+struct Guard {
+    line: u64,
+    shutdown: Option<Shutdown>,
+}
+
+impl Guard {
+    fn disarm(mut self) {
+        self.shutdown = None;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(shutdown) = &self.shutdown {
+            let what = format!("the task of the row on line {}", self.line);
+            shutdown.drain(Cause::Broken(what.into()));
+        }
+    }
+}
+
+/// Stops the run, since the feed died without a word: nobody knows what would have come.
+fn lost(shutdown: &Shutdown) -> InputEnd {
+    shutdown.drain(Cause::Broken("the thread that reads the input".into()));
+    InputEnd::NotReached
 }

@@ -25,6 +25,8 @@ pub enum Event {
     Link(u64, Option<Box<str>>, OwnedSemaphorePermit),
     /// The input ended after so many rows.
     InputEnded(u64),
+    /// No more rows are read; so many were, and each must have its record by now.
+    AllRead(u64),
 }
 
 /// So long at least lies between two batches: a commit costs the same for one row

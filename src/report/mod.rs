@@ -187,6 +187,12 @@ pub struct Open {
 }
 
 impl Open {
+    /// A report that takes records by `report`, and is called `name`.
+    #[must_use]
+    pub fn new(name: Name, report: Box<dyn Report>) -> Self {
+        Self { name, report }
+    }
+
     /// Writes one record.
     ///
     /// # Errors

@@ -9,9 +9,11 @@
 )]
 
 mod harness;
+mod in_process;
 
 mod bad_input;
 mod bench;
+mod broken;
 mod budget;
 mod config;
 mod confirm;

@@ -1,0 +1,144 @@
+//! A launch inside the test, for what no command line can bring about: clocks that
+//! step, and parts that fail.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bk_launch::api::credentials::{Credentials, User};
+use bk_launch::api::esb::Esb;
+use bk_launch::api::target::Target;
+use bk_launch::api::{Client, Identity, Reach};
+use bk_launch::gates::Limits;
+use bk_launch::input::{Format, open_stream};
+use bk_launch::journal::{About, InputSource, InputState, Journal, Opening};
+use bk_launch::mock::Mock;
+use bk_launch::outlook::Course;
+use bk_launch::pipeline::{
+    Audience, Certainty, Clock, Ended, Keeping, Lookup, Pipeline, Source, Staged, Systemd, Times,
+};
+use bk_launch::progress::{Frame, Look, Progress};
+use bk_launch::rate::Rate;
+use bk_launch::record::AlreadyStarted;
+use bk_launch::report::{Destination, Existing};
+use bk_launch::request_id::RunId;
+use bk_launch::resume::{self, Doubts, Lines};
+use bk_launch::retry::Policy;
+use bk_launch::secret::Secret;
+use bk_launch::shutdown::Shutdown;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+
+/// A client with the credentials of nobody.
+pub fn client(mock: &Mock) -> Client {
+    let target = Target::Esb(Esb::new(&mock.url()).unwrap());
+    let reach = Reach {
+        timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(5),
+        cacert: None,
+        identity: Identity::Proven,
+    };
+    Client::new(target, credentials("a secret"), &reach, 16).unwrap()
+}
+
+pub fn credentials(secret: &str) -> Credentials {
+    Credentials {
+        app_code: "app".into(),
+        app_secret: Secret::new(secret),
+        user: User::Token(Secret::new("a token")),
+    }
+}
+
+/// Runs it to its end, on a thread of its own as the program does.
+pub fn run(pipeline: Pipeline) -> Ended {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ended = runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(20), pipeline.run()).await.expect("it ends")
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+/// Launches a list, without a header, with a report and, where `folder` is to keep it,
+/// with a journal.
+pub struct Launch<'a> {
+    pub list: &'a str,
+    pub report: &'a Path,
+    pub journal: Option<&'a Path>,
+    pub client: Client,
+}
+
+impl Launch<'_> {
+    pub fn pipeline(self) -> Pipeline {
+        let Self { list, report, journal, client } = self;
+        let list = std::io::Cursor::new(list.to_owned().into_bytes());
+        let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
+        let report = Destination::file(report, Existing::Refuse).unwrap();
+        let frame = Frame { rows: None, wanted: Rate::Unlimited };
+        let run = RunId::new(Timestamp::now(), 1);
+        Pipeline {
+            rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
+            source: Source::File,
+            lookahead: NonZeroUsize::new(10_000).unwrap(),
+            limit: None,
+            limits: Limits {
+                rate: Rate::Unlimited,
+                burst: None,
+                rate_per_biz: Rate::Unlimited,
+                slots: NonZeroUsize::new(4).unwrap(),
+                slots_per_biz: None,
+                backoff: "10ms..100ms".parse().unwrap(),
+                budget: None,
+            },
+            client,
+            policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },
+            outage_patience: Duration::from_mins(15),
+            certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
+            times: Times::default(),
+            staged: Staged { ends: Vec::new(), pause: None, tell: Arc::new(|_| {}), ask: None },
+            already_started: AlreadyStarted::Ok,
+            keeping: journal.map(|path| keeping(path, &run)),
+            audience: Audience {
+                progress: Progress::begin(Look::None, frame),
+                frame,
+                course: Course::new(None, Instant::now(), None, None),
+                metrics: None,
+                systemd: Systemd::Absent,
+            },
+            reports: vec![report.begin(&opened.columns, &TimeZone::UTC).unwrap()],
+            shutdown: Shutdown::default(),
+            run,
+            session: 1,
+            clock: Clock { wall: Timestamp::now(), at: Instant::now() },
+            seed: 1,
+        }
+    }
+}
+
+fn keeping(path: &Path, run: &RunId) -> Keeping {
+    let about = About {
+        id: run.clone(),
+        name: None,
+        input_name: "list".into(),
+        input_format: "csv".into(),
+        source: InputSource::File,
+        columns: bk_launch::row::Columns::from([]),
+        zone: "UTC".into(),
+        rows: None,
+        copy: None,
+        input: InputState::Ended,
+    };
+    Journal::create(path, &about).unwrap();
+    let mut journal = Journal::open(path).unwrap();
+    let opening = Opening {
+        began: Timestamp::now(),
+        target: "the mock",
+        lookahead: 10_000,
+        limit: None,
+        reopens: None,
+    };
+    journal.begin(&opening, &Doubts::new()).unwrap();
+    Keeping { journal, copied: None }
+}
