@@ -5,11 +5,13 @@
 use std::time::Duration;
 
 use bk_launch::answer::Reply;
+use bk_launch::clocks::Clocks;
 use bk_launch::journal::{About, InputSource, InputState, Journal, Opening};
 use bk_launch::record::{Attempted, Ending, KnownBy, Outcome, Record};
 use bk_launch::request_id::{RequestId, RunId};
 use bk_launch::resume::Doubts;
 use bk_launch::row::Row;
+use bk_launch::system_clocks::SystemClocks;
 use bk_launch::task::{Business, Scope, Task};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -29,7 +31,7 @@ fn record(line: u64) -> Record {
         outcome: Outcome::Started(KnownBy::Reply),
         ending: Ending::Settled,
         attempts: 1,
-        first_sent: Some(sent),
+        first_sent: None,
         last: Some(Box::new(Attempted {
             id: RequestId::new(&run(), 1, line, 1),
             sent,
@@ -66,13 +68,7 @@ fn journal(folder: &std::path::Path) -> Journal {
     };
     Journal::create(&path, &about).unwrap();
     let mut journal = Journal::open(&path).unwrap();
-    let opening = Opening {
-        began: Timestamp::now(),
-        target: "http://h/",
-        lookahead: 10_000,
-        limit: None,
-        reopens: None,
-    };
+    let opening = Opening { at: SystemClocks::new(1).read(), target: "http://h/", reopens: None };
     journal.begin(&opening, &Doubts::new()).unwrap();
     journal
 }
@@ -89,7 +85,9 @@ fn settle(c: &mut Criterion) {
                 next += BATCH;
                 (next - BATCH..next).map(record).collect::<Vec<_>>()
             },
-            |records| journal.settle(records.iter()).unwrap(),
+            |records| {
+                journal.commit(|commit| records.iter().try_for_each(|r| commit.settle(r))).unwrap();
+            },
             criterion::BatchSize::PerIteration,
         );
     });

@@ -28,6 +28,7 @@ use bk_launch::resume::{self, Doubts, Lines};
 use bk_launch::retry::Policy;
 use bk_launch::secret::Secret;
 use bk_launch::shutdown::Shutdown;
+use bk_launch::system_clocks::SystemClocks;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -91,6 +92,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         run: RunId::new(Timestamp::now(), 1),
         session: 1,
         clock: Clock { wall: Timestamp::now(), at: Instant::now() },
+        clocks: Arc::new(SystemClocks::new(1)),
         seed: 1,
     }
 }

@@ -17,6 +17,16 @@ pub struct Answer {
     pub verdict: Verdict,
     /// What the server said, word for word.
     pub reply: Reply,
+    /// The server's own clock: the answer's header `Date`.
+    pub date: Option<Timestamp>,
+}
+
+impl Answer {
+    /// An answer without a `Date`.
+    #[must_use]
+    pub const fn new(verdict: Verdict, reply: Reply) -> Self {
+        Self { verdict, reply, date: None }
+    }
 }
 
 /// What an answer to `start_task` means.
@@ -197,8 +207,6 @@ pub struct Seen {
     pub state: Option<TaskState>,
     /// The task's `start_time`, if it tells that.
     pub started: Option<Timestamp>,
-    /// The server's own clock: the answer's header `Date`.
-    pub date: Option<Timestamp>,
 }
 
 /// The states of a task, as far as they matter (wire facts, section 4).

@@ -122,7 +122,14 @@ impl Ledger {
     /// Whether one more row may be put at risk.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.tolerated().is_none_or(|tolerated| self.failures + self.at_risk <= tolerated)
+        self.room() != Some(0)
+    }
+
+    /// How many more rows may be put at risk; `None` if nothing limits them.
+    #[must_use]
+    pub fn room(&self) -> Option<u64> {
+        let tolerated = self.tolerated()?;
+        Some((tolerated + 1).saturating_sub(self.failures + self.at_risk))
     }
 
     /// A request of a row leaves.

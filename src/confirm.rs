@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::answer::{Seen, TaskState};
 
 /// How long before this run's first attempt a task must have been started to be
-/// somebody else's: clocks of servers differ, and answers take their time.
-const EARLIER: SignedDuration = SignedDuration::from_secs(60);
+/// somebody else's: the clocks of a server's hosts differ, and answers take their time.
+const EARLIER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the state of a task says about a row that may have started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +27,16 @@ pub enum Judged {
     Unseen,
 }
 
-/// Judges what was `seen` at `now`, of a row whose first attempt left at `first`
-/// by the same clock. Both are put on the server's clock by its header `Date`.
+/// Judges what was `seen` of a row whose first attempt that may have arrived left at
+/// `first` by the server's clock, at the earliest. Where the state or a time cannot be
+/// had, nothing speaks against an attempt of this run.
 #[must_use]
-pub fn judge(seen: &Seen, first: Option<Timestamp>, now: Timestamp) -> Judged {
+pub fn judge(seen: &Seen, first: Option<Timestamp>) -> Judged {
     match seen.state {
         None => Judged::Unseen,
         Some(TaskState::Created) => Judged::NotYet,
-        Some(TaskState::Begun) => match (seen.started, first, seen.date) {
-            (Some(started), Some(first), Some(date))
-                if started.duration_until(first) + now.duration_until(date) > EARLIER =>
-            {
+        Some(TaskState::Begun) => match (seen.started, first) {
+            (Some(started), Some(first)) if started.duration_until(first) > EARLIER => {
                 Judged::SomebodyElses
             }
             _ => Judged::Ours,
@@ -68,26 +67,23 @@ mod tests {
     fn a_task_that_began_before_the_first_attempt_is_somebody_elses() {
         use Judged::{NotYet, Ours, SomebodyElses, Unseen};
         use TaskState::{Begun, Created};
-        // The first attempt left at 100 by our clock, and the question at 200.
-        for (state, started, first, date, expected) in [
-            (None, None, Some(100), Some(200), Unseen),
-            (Some(Created), None, Some(100), Some(200), NotYet),
-            (Some(Begun), Some(101), Some(100), Some(200), Ours),
-            (Some(Begun), Some(40), Some(100), Some(200), Ours),
-            (Some(Begun), Some(39), Some(100), Some(200), SomebodyElses),
-            // The server's clock is an hour ahead of ours, or behind.
-            (Some(Begun), Some(3640), Some(100), Some(3800), Ours),
-            (Some(Begun), Some(3639), Some(100), Some(3800), SomebodyElses),
-            (Some(Begun), Some(-3500), Some(100), Some(-3400), Ours),
+        // The first attempt left at 1000 by the server's clock.
+        for (state, started, first, expected) in [
+            (None, None, Some(1000), Unseen),
+            (Some(Created), None, Some(1000), NotYet),
+            (Some(Begun), Some(1001), Some(1000), Ours),
+            (Some(Begun), Some(910), Some(1000), Ours),
+            (Some(Begun), Some(400), Some(1000), Ours),
+            (Some(Begun), Some(399), Some(1000), SomebodyElses),
+            (Some(Begun), Some(-6200), Some(1000), SomebodyElses),
             // Something is not known.
-            (Some(Begun), None, Some(100), Some(200), Ours),
-            (Some(Begun), Some(0), None, Some(200), Ours),
-            (Some(Begun), Some(0), Some(100), None, Ours),
+            (Some(Begun), None, Some(1000), Ours),
+            (Some(Begun), Some(0), None, Ours),
         ] {
-            let answer = Answer { verdict: Verdict::Accepted, reply: Reply::default() };
-            let seen = Seen { answer, state, started: started.map(at), date: date.map(at) };
-            let found = judge(&seen, first.map(at), at(200));
-            assert_eq!(found, expected, "{state:?} {started:?} {first:?} {date:?}");
+            let answer = Answer::new(Verdict::Accepted, Reply::default());
+            let seen = Seen { answer, state, started: started.map(at) };
+            let found = judge(&seen, first.map(at));
+            assert_eq!(found, expected, "{state:?} {started:?} {first:?}");
         }
     }
 

@@ -10,8 +10,9 @@
 //! │ input       │          │ gates.pass(row) ────► api.start  │          │ journal (1 commit)│
 //! │ resume      ├─────────►│      ▲                    │      ├─────────►│ then the reports  │
 //! │             │ bounded  │      └── retry::next ◄── verdict │  bounded │ and the summary   │
-//! └─────────────┘          └──────────────────────────────────┘          └───────────────────┘
-//!       nothing answers backwards: a full channel slows the one before it, a closed one stops it
+//! └─────────────┘          └──────▲───────────────────────────┘          └─────────┬─────────┘
+//!                                 └────── rows that are noted, and may go ◄────────┘
+//!  nothing else answers backwards: a full channel slows the one before it, a closed one stops it
 //! ```
 //!
 //! The journal is the truth, and reports are views of it: `run` is live, `resume`
@@ -22,9 +23,9 @@
 //! `tests/floors.rs` reads this list and holds the code against it.
 //!
 //! ```text
-//! floor 0 words  task row answer record request_id rate secret formula
-//! floor 1 rules  retry confirm resume window budget stages stats outlook schedule slo knee compare
-//! floor 2 edges  input api gates shutdown journal folder report progress metrics notify systemd mock
+//! floor 0 words  clocks task row answer record request_id rate secret formula
+//! floor 1 rules  retry confirm server_time intents resume window budget stages stats outlook schedule slo knee compare
+//! floor 2 edges  system_clocks input api gates shutdown journal folder report progress metrics notify systemd mock
 //! floor 3 flows  pipeline bench
 //! floor 4 face   cli
 //! ```
@@ -34,12 +35,14 @@ pub mod api;
 pub mod bench;
 pub mod budget;
 pub mod cli;
+pub mod clocks;
 pub mod compare;
 pub mod confirm;
 pub mod folder;
 pub mod formula;
 pub mod gates;
 pub mod input;
+pub mod intents;
 pub mod journal;
 pub mod knee;
 pub mod metrics;
@@ -57,10 +60,12 @@ pub mod retry;
 pub mod row;
 pub mod schedule;
 pub mod secret;
+pub mod server_time;
 pub mod shutdown;
 pub mod slo;
 pub mod stages;
 pub mod stats;
+pub mod system_clocks;
 pub mod systemd;
 pub mod task;
 pub mod window;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::answer::{FailureClass, Reply, UnknownWord};
+use crate::clocks::Reading;
 use crate::request_id::RequestId;
 use crate::row::Row;
 
@@ -47,8 +48,8 @@ pub struct Record {
     pub ending: Ending,
     /// How many `start_task` requests were sent for it.
     pub attempts: u32,
-    /// When the first of them left, as far as is known after a crash.
-    pub first_sent: Option<Timestamp>,
+    /// When the first of them left that may have arrived, for a row that stays in doubt.
+    pub first_sent: Option<FirstSent>,
     /// The last of them.
     pub last: Option<Box<Attempted>>,
     /// From opening the row to settling it, waits included; `None` for a row
@@ -107,10 +108,19 @@ pub struct Prior {
     pub doubt: Doubt,
     /// The `start_task` requests that they sent, as far as is known.
     pub attempts: u32,
-    /// When the first of them left, or the earliest moment at which it can have left.
-    pub first_sent: Option<Timestamp>,
+    /// When the first of them left that may have arrived.
+    pub first_sent: Option<FirstSent>,
     /// The last of them, if it is known.
     pub last: Option<Box<Attempted>>,
+}
+
+/// When the first attempt of a row left that may have arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FirstSent {
+    /// The earliest that the server's clock can have shown, by what is known.
+    pub server: Option<Timestamp>,
+    /// This machine's clocks, if the next `Date` of the server may still tell more.
+    pub local: Option<Reading>,
 }
 
 /// One `start_task` request that was sent, and what it brought.

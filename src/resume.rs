@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use jiff::Timestamp;
-
+use crate::intents::{self, Intents};
 use crate::record::{Doubt, Outcome, Prior, Record};
 use crate::row::Row;
 use crate::task::Task;
@@ -83,17 +82,9 @@ pub struct LastSession {
 pub enum LastEnding {
     /// In order: these rows were sent and not settled.
     Orderly(Doubts),
-    /// Nobody knows how: by a crash, a full disk, or a second signal.
-    Unknown {
-        /// It had so many rows open at most.
-        lookahead: u64,
-        /// It launched so many at most.
-        limit: Option<u64>,
-        /// So many of those that it launched are settled.
-        settled: u64,
-        /// No request of it left before.
-        began: Timestamp,
-    },
+    /// Nobody knows how: by a crash, a full disk, or a second signal. It had noted these
+    /// rows before it could send them.
+    Unknown(Vec<Intents>),
 }
 
 impl Default for LastEnding {
@@ -102,27 +93,26 @@ impl Default for LastEnding {
     }
 }
 
-/// The rows that the next session must hold in doubt.
-///
-/// A row is sent only while it holds one of `lookahead` permits, rows are handed out
-/// in the order of the input, and a permit comes back when a record is committed. So
-/// whatever a session that ended somehow had sent and not settled is among the first
-/// `lookahead` launchable rows that are `unsettled` now.
+/// The rows that the next session must hold in doubt: those that were in doubt when the
+/// last one began, and those that it left open, or may have sent if it did not end in
+/// order. A row without an intent was surely not sent by it.
 #[must_use]
-pub fn doubts(last: LastSession, settled: &Lines, unsettled: impl Iterator<Item = u64>) -> Doubts {
+pub fn doubts(last: LastSession, settled: &Lines) -> Doubts {
     let mut doubts = last.doubts;
     doubts.retain(|line, _| !settled.contains(*line));
     match last.ending {
         LastEnding::Orderly(open) => {
             doubts.extend(open.into_iter().filter(|(line, _)| !settled.contains(*line)));
         }
-        LastEnding::Unknown { lookahead, limit, settled, began } => {
-            let launched = limit.map_or(u64::MAX, |limit| limit.saturating_sub(settled));
-            let sent = usize::try_from(lookahead.min(launched)).unwrap_or(usize::MAX);
-            for line in unsettled.take(sent) {
-                let prior = doubts.entry(line).or_default();
-                prior.doubt = prior.doubt.max(Doubt::MayHaveStarted);
-                prior.first_sent.get_or_insert(began);
+        LastEnding::Unknown(intents) => {
+            for (batch, first) in intents::first_sent(&intents) {
+                for line in batch.lines.iter().filter(|line| !settled.contains(**line)) {
+                    let prior = doubts.entry(*line).or_default();
+                    if prior.doubt == Doubt::None {
+                        prior.doubt = Doubt::MayHaveStarted;
+                        prior.first_sent = Some(first);
+                    }
+                }
             }
         }
     }
@@ -252,8 +242,11 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clocks::{Boot, Reading};
+    use crate::record::FirstSent;
     use crate::row::{BadRow, Fault};
     use crate::task::{Business, Scope};
+    use jiff::{SignedDuration, Timestamp};
     use proptest::prelude::*;
     use std::convert::Infallible;
 
@@ -328,24 +321,53 @@ mod tests {
     #[test]
     fn doubt_is_carried_on_until_a_row_is_settled() {
         use Doubt::{Accepted, MayHaveStarted, None as Sure};
-        let began = Timestamp::UNIX_EPOCH;
         let settled: Lines = [1].into_iter().collect();
         let set: Doubts = [(1, prior(Accepted)), (2, prior(Accepted)), (3, prior(Sure))].into();
-        let found = |ending: LastEnding, unsettled: &[u64]| {
+        let found = |ending: LastEnding| {
             let last = LastSession { doubts: set.clone(), ending };
-            let doubts = doubts(last, &settled, unsettled.iter().copied());
+            let doubts = doubts(last, &settled);
             doubts.into_iter().map(|(line, prior)| (line, prior.doubt)).collect::<Vec<_>>()
         };
         let orderly = LastEnding::Orderly([(4, prior(MayHaveStarted))].into());
-        assert_eq!(found(orderly, &[9]), [(2, Accepted), (3, Sure), (4, MayHaveStarted)]);
-        let crash = |limit| LastEnding::Unknown { lookahead: 3, limit, settled: 1, began };
+        assert_eq!(found(orderly), [(2, Accepted), (3, Sure), (4, MayHaveStarted)]);
+        let crash = |batches: &[&[u64]]| LastEnding::Unknown(intents(batches));
+        assert_eq!(found(crash(&[])), [(2, Accepted), (3, Sure)]);
         assert_eq!(
-            found(crash(None), &[2, 3, 5, 6]),
+            found(crash(&[&[1, 2], &[3, 5]])),
             [(2, Accepted), (3, MayHaveStarted), (5, MayHaveStarted)]
         );
-        // It launched three rows, one of them is settled, so two may be open.
-        assert_eq!(found(crash(Some(3)), &[2, 3, 5, 6]), [(2, Accepted), (3, MayHaveStarted)]);
-        assert_eq!(found(crash(Some(1)), &[2, 3, 5, 6]), [(2, Accepted), (3, Sure)]);
+    }
+
+    /// A batch a second, and no Date.
+    fn intents(batches: &[&[u64]]) -> Vec<Intents> {
+        let at = |second| Reading {
+            wall: Timestamp::from_second(second).unwrap(),
+            since_boot: SignedDuration::from_secs(second),
+            boot: Boot(1),
+        };
+        let batch = |(lines, second): (&&[u64], i64)| Intents {
+            lines: lines.to_vec(),
+            at: at(second),
+            sighting: None,
+        };
+        batches.iter().zip(1..).map(batch).collect()
+    }
+
+    #[test]
+    fn the_first_session_that_may_have_sent_a_row_gives_the_time() {
+        let first = |second: usize| {
+            let at = intents(&[&[][..]; 9])[second - 1].at;
+            Some(FirstSent { server: None, local: Some(at) })
+        };
+        let thrown = Prior { first_sent: first(9), ..prior(Doubt::MayHaveStarted) };
+        let refused = Prior { first_sent: None, ..prior(Doubt::None) };
+        let last = LastSession {
+            doubts: [(1, thrown), (2, refused)].into(),
+            ending: LastEnding::Unknown(intents(&[&[1, 2], &[3]])),
+        };
+        let doubts = doubts(last, &Lines::default());
+        let times: Vec<_> = doubts.into_values().map(|prior| prior.first_sent).collect();
+        assert_eq!(times, [first(9), first(1), first(2)]);
     }
 
     #[test]
@@ -379,29 +401,18 @@ mod tests {
         }
     }
 
-    /// A session of the model: how many rows it may have open and launches at most,
-    /// what it does, and how it ends.
+    /// A session of the model: how many rows it launches at most, what it does, and how
+    /// it ends.
     #[derive(Clone, Debug)]
     struct Session {
-        lookahead: usize,
         limit: Option<u64>,
         does: Vec<u8>,
         crashes: bool,
     }
 
     fn session() -> impl Strategy<Value = Session> {
-        (
-            1_usize..5,
-            prop::option::of(0_u64..6),
-            prop::collection::vec(any::<u8>(), 0..40),
-            any::<bool>(),
-        )
-            .prop_map(|(lookahead, limit, does, crashes)| Session {
-                lookahead,
-                limit,
-                does,
-                crashes,
-            })
+        (prop::option::of(0_u64..6), prop::collection::vec(any::<u8>(), 0..40), any::<bool>())
+            .prop_map(|(limit, does, crashes)| Session { limit, does, crashes })
     }
 
     /// What truly happened, of which sessions know only what they wrote down.
@@ -412,7 +423,15 @@ mod tests {
         sent: BTreeMap<u64, u32>,
         times_settled: BTreeMap<u64, u32>,
         last: LastSession,
-        crashed: bool,
+        /// Lines that a session which crashed had noted.
+        noted: Lines,
+    }
+
+    /// A row that the model has open.
+    struct Open {
+        line: u64,
+        prior: Prior,
+        noted: bool,
     }
 
     impl Model {
@@ -422,13 +441,7 @@ mod tests {
             *self.times_settled.entry(line).or_default() += 1;
         }
 
-        fn work(&mut self, ids: &[Option<u64>], session: &Session) {
-            let fresh = planned(ids, &self.settled, Doubts::new());
-            let launchable = fresh.iter().filter_map(|planned| match planned {
-                Planned::Launch(launch) => Some(launch.row.line),
-                Planned::Unsent(..) => None,
-            });
-            let doubts = doubts(std::mem::take(&mut self.last), &self.settled, launchable);
+        fn check(&self, doubts: &Doubts) {
             for line in self.sent.keys() {
                 let prior = doubts.get(line);
                 assert!(
@@ -436,55 +449,66 @@ mod tests {
                     "line {line} may be started"
                 );
             }
-            if !self.crashed {
-                assert!(doubts.keys().all(|line| self.sent.contains_key(line)), "made-up doubt");
+            for line in doubts.keys() {
+                let is_known = self.sent.contains_key(line) || self.noted.contains(*line);
+                assert!(is_known, "made-up doubt of line {line}");
             }
+        }
+
+        fn work(&mut self, ids: &[Option<u64>], session: &Session) {
+            let doubts = doubts(std::mem::take(&mut self.last), &self.settled);
+            self.check(&doubts);
             let mut plan = planned(ids, &self.settled, doubts.clone()).into_iter();
-            let (mut open, mut launched, mut settled) = (Vec::new(), 0, 0);
+            let (mut open, mut launched) = (Vec::<Open>::new(), 0);
+            let mut batches: Vec<Vec<u64>> = Vec::new();
             let mut left = session.limit.unwrap_or(u64::MAX);
             for does in &session.does {
-                match does % 3 {
-                    0 if open.len() < session.lookahead && left > 0 => match plan.next() {
+                let at = usize::from(*does) % open.len().max(1);
+                match does % 4 {
+                    0 if left > 0 => match plan.next() {
                         Some(Planned::Unsent(row, _)) => self.settle(row.line),
                         Some(Planned::Launch(launch)) => {
                             let Launch { row, prior, .. } = launch;
                             assert!(!self.settled.contains(row.line), "handed out again");
                             left -= 1;
                             launched += 1;
-                            open.push((row.line, prior));
+                            open.push(Open { line: row.line, prior, noted: false });
                         }
                         None => {}
                     },
-                    1 if !open.is_empty() => {
-                        let at = usize::from(*does) % open.len();
-                        open[at].1.attempts += 1;
-                        open[at].1.doubt = Doubt::MayHaveStarted;
-                        *self.sent.entry(open[at].0).or_default() += 1;
+                    // Half of what is open is noted in one commit.
+                    1 => {
+                        let rows = open.iter_mut().filter(|row| !row.noted);
+                        let some = rows.step_by(1 + at % 2).map(|row| {
+                            row.noted = true;
+                            row.line
+                        });
+                        batches.push(some.collect());
                     }
-                    2 if !open.is_empty() => {
-                        let (line, _) = open.swap_remove(usize::from(*does) % open.len());
-                        self.settle(line);
-                        settled += 1;
+                    2 if open.get(at).is_some_and(|row| row.noted) => {
+                        open[at].prior.attempts += 1;
+                        open[at].prior.doubt = Doubt::MayHaveStarted;
+                        *self.sent.entry(open[at].line).or_default() += 1;
+                    }
+                    3 if !open.is_empty() => {
+                        let row = open.swap_remove(at);
+                        self.settle(row.line);
                     }
                     _ => {}
                 }
             }
             assert!(launched <= session.limit.unwrap_or(u64::MAX));
-            self.crashed |= session.crashes;
-            self.last = LastSession {
-                doubts,
-                ending: if session.crashes {
-                    LastEnding::Unknown {
-                        lookahead: session.lookahead as u64,
-                        limit: session.limit,
-                        settled,
-                        began: Timestamp::UNIX_EPOCH,
-                    }
-                } else {
-                    let sent = open.into_iter().filter(|(_, prior)| prior.attempts > 0);
-                    LastEnding::Orderly(sent.collect())
-                },
+            let ending = if session.crashes {
+                for line in batches.iter().flatten() {
+                    self.noted.insert(*line);
+                }
+                let batches: Vec<_> = batches.iter().map(Vec::as_slice).collect();
+                LastEnding::Unknown(intents(&batches))
+            } else {
+                let sent = open.into_iter().filter(|row| row.prior.attempts > 0);
+                LastEnding::Orderly(sent.map(|row| (row.line, row.prior)).collect())
             };
+            self.last = LastSession { doubts, ending };
         }
     }
 
@@ -499,9 +523,8 @@ mod tests {
                 model.work(&ids, session);
             }
             let all = Session {
-                lookahead: 1,
                 limit: None,
-                does: [0, 2].into_iter().cycle().take(4 * ids.len()).collect(),
+                does: [0, 3].into_iter().cycle().take(4 * ids.len()).collect(),
                 crashes: false,
             };
             model.work(&ids, &all);

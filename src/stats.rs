@@ -299,7 +299,7 @@ mod tests {
             outcome: Outcome::Rejected,
             ending: Ending::Settled,
             attempts: 3,
-            first_sent: Some(sent),
+            first_sent: None,
             last: Some(Box::new(Attempted {
                 id: RequestId::new(&RunId::new(sent, 1), 1, line, 3),
                 sent,

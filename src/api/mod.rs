@@ -304,12 +304,12 @@ impl Client {
     ) -> Seen {
         let url = self.question_url(Question::Status, task, caller, manner);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body, date) = self.heard(caller, sent, Question::Status.longest()).await;
+        let (answer, body) = self.heard(caller, sent, Question::Status.longest()).await;
         let (state, started) = match answer.verdict {
             Verdict::Accepted => status::state(&body),
             Verdict::AlreadyStarted | Verdict::Failed(_) => (None, None),
         };
-        Seen { answer, state, started, date }
+        Seen { answer, state, started }
     }
 
     /// Asks for the link of `task` with `get_task_detail`: the answer, and the link
@@ -323,7 +323,7 @@ impl Client {
     ) -> (Answer, Option<Box<str>>) {
         let url = self.question_url(Question::Detail, task, caller, manner);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body, _) = self.heard(caller, sent, Question::Detail.longest()).await;
+        let (answer, body) = self.heard(caller, sent, Question::Detail.longest()).await;
         // Megabytes of JSON are read where no other request waits for it.
         let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
         (answer, url.ok().flatten())
@@ -382,33 +382,34 @@ impl Client {
         self.heard(caller, sent, LONGEST_ANSWER).await.0
     }
 
-    /// What came back: the answer, its body, and what the server's clock showed.
+    /// What came back: the answer, and its body.
     async fn heard(
         &self,
         caller: &Caller,
         sent: reqwest::Result<Response>,
         longest: usize,
-    ) -> (Answer, Bytes, Option<Timestamp>) {
-        let (mut answer, body, date) = match sent {
+    ) -> (Answer, Bytes) {
+        let (mut answer, body) = match sent {
             Ok(response) => {
                 let (head, body, extent) = self.read(response, longest).await;
                 self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let (status, headers) = (head.0, &head.1);
-                let answer =
+                let mut answer =
                     verdict(&Heard::Http(HttpAnswer { status, headers, body: &body, extent }));
-                (answer, body, date(headers))
+                answer.date = date(headers);
+                (answer, body)
             }
             Err(error) => {
                 let answer = verdict(&Heard::Nothing {
                     contact: transport::contact(&error),
                     what: transport::describe(&error, self.timeout),
                 });
-                (answer, Bytes::new(), None)
+                (answer, Bytes::new())
             }
         };
         caller.credentials.mask(&mut answer.reply);
         answer.reply.cut();
-        (answer, body, date)
+        (answer, body)
     }
 
     fn start_request(&self, caller: &Caller, task: &Task, id: &RequestId) -> Request {

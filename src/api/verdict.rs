@@ -42,8 +42,8 @@ fn http_verdict(http: &HttpAnswer<'_>) -> Answer {
     let meaning = meaning(http, body.as_ref());
     let reply = told::reply(http, body.as_ref());
     match meaning {
-        Meaning::Accepted => Answer { verdict: Verdict::Accepted, reply },
-        Meaning::AlreadyStarted => Answer { verdict: Verdict::AlreadyStarted, reply },
+        Meaning::Accepted => Answer::new(Verdict::Accepted, reply),
+        Meaning::AlreadyStarted => Answer::new(Verdict::AlreadyStarted, reply),
         Meaning::Failed(class) => {
             let hold = hold(http, class, &reply.message);
             failed(class, Contact::Answered, hold, reply)
@@ -52,7 +52,7 @@ fn http_verdict(http: &HttpAnswer<'_>) -> Answer {
 }
 
 fn failed(class: FailureClass, contact: Contact, hold: Option<Hold>, reply: Reply) -> Answer {
-    Answer { verdict: Verdict::Failed(Failure { class, contact, hold }), reply }
+    Answer::new(Verdict::Failed(Failure { class, contact, hold }), reply)
 }
 
 /// What an HTTP answer means.

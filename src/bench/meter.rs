@@ -362,7 +362,7 @@ mod tests {
         let began = Instant::now();
         let at = |millis: u64| began + Duration::from_millis(millis);
         let mut meter = meter(began);
-        let accepted = Answer { verdict: Verdict::Accepted, reply: Reply::default() };
+        let accepted = Answer::new(Verdict::Accepted, Reply::default());
         // The first is of the warm-up; the last one is called back.
         for (due, sent, ended) in [(500, 500, 1_500), (1_000, 1_020, 1_100), (2_100, 2_100, 2_200)]
         {

@@ -40,7 +40,7 @@ mod tests {
     use crate::answer::{Contact, Failure, Reply};
 
     fn answer(verdict: Verdict) -> Answer {
-        Answer { verdict, reply: Reply::default() }
+        Answer::new(verdict, Reply::default())
     }
 
     fn failed(class: FailureClass) -> Answer {

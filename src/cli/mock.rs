@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::SignedDuration;
 
 use super::Failure;
 use super::exit::Exit;
@@ -136,6 +137,7 @@ fn behaviour(args: MockArgs) -> Behaviour {
         auth_after,
         detail_bytes: 0,
         secret: None,
+        date_ahead: SignedDuration::ZERO,
         memory: if counts_only { Memory::Counts } else { Memory::Requests },
     }
 }

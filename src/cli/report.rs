@@ -17,7 +17,7 @@ use crate::journal::{InputState, JournalError, Order};
 use crate::pipeline::{Resumable, left_open};
 use crate::record::{AlreadyStarted, Prior, Record};
 use crate::report::{Existing, Open, ReportError};
-use crate::resume::{self, Doubts, LastEnding, Planned};
+use crate::resume::{self, Doubts, Planned};
 use crate::stats::Summary;
 
 const EXAMPLES: &str = "\
@@ -145,16 +145,12 @@ struct Unsettled {
 
 impl Unsettled {
     fn of(run: &Run) -> Result<Self, Failure> {
-        let last = run.journal.last_session()?;
-        let mut doubts = last.doubts;
-        if let LastEnding::Orderly(open) = last.ending {
-            doubts.extend(open);
-        }
         let settled = run.journal.settled()?;
         if run.about.rows == Some(settled.len()) {
             // Nothing is left, so there is nothing to look for.
             return Ok(Self { rows: Box::new(std::iter::empty()), next: None });
         }
+        let doubts = resume::doubts(run.journal.last_session()?, &settled);
         Self::after(run, settled, doubts)
     }
 

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use jiff::Timestamp;
 use thiserror::Error;
 
 use super::args::{Cli, Command, ResumeArgs};
@@ -20,14 +19,16 @@ use super::settings::{Look, Settings};
 use super::watch::{Outcome, Watch};
 use super::{Failure, check, config, kept, logs, report, runs, tell};
 use crate::api::Client;
+use crate::clocks::Clocks;
 use crate::folder::{Folder, Kept};
 use crate::journal::{About, FINISHED, InputState, Journal, Opening, Order};
 use crate::metrics::Textfile;
 use crate::pipeline::{Keeping, Source};
 use crate::record::{AlreadyStarted, Doubt};
 use crate::report::{Existing, Open};
-use crate::resume::{self, Doubts, LastEnding, LastSession, Lines, Planned};
+use crate::resume::{self, Doubts, Lines, Planned};
 use crate::stats::Summary;
+use crate::system_clocks::SystemClocks;
 use crate::systemd;
 
 /// Runs the command; `typed` is what stands on the command line.
@@ -145,8 +146,7 @@ impl Before {
         for line in bad.keys() {
             settled.remove(*line);
         }
-        let may_be_open = open_at_most(&last);
-        let (mut left, mut open) = (Left { settled: settled.len(), ..Left::default() }, Vec::new());
+        let mut left = Left { settled: settled.len(), ..Left::default() };
         let all = Cell::new(0);
         let rows = files::reopen(&run.folder, &run.about)?.rows;
         let rows = rows.inspect(|row| all.set(all.get() + u64::from(row.is_ok())));
@@ -154,17 +154,13 @@ impl Before {
             match planned? {
                 Planned::Unsent(..) => left.unsent += 1,
                 Planned::Launch(launch) => {
-                    let resume::Launch { row, task, .. } = launch;
-                    *left.businesses.entry(task.business).or_default() += 1;
-                    left.first.get_or_insert(task);
-                    if open.len() < may_be_open && !then.contains(row.line) {
-                        open.push(row.line);
-                    }
+                    *left.businesses.entry(launch.task.business).or_default() += 1;
+                    left.first.get_or_insert(launch.task);
                 }
             }
         }
         left.all = all.get();
-        let mut doubts = resume::doubts(last, &then, open.into_iter());
+        let mut doubts = resume::doubts(last, &then);
         doubts.extend(bad);
         left.in_doubt = doubts.values().filter(|prior| prior.doubt != Doubt::None).count() as u64;
         Ok(Self { settled, doubts, left })
@@ -172,14 +168,6 @@ impl Before {
 
     fn is_finished(&self) -> bool {
         self.left.launchable() == 0 && self.left.unsent == 0
-    }
-}
-
-/// How many rows the last session may have left open without saying so.
-fn open_at_most(last: &LastSession) -> usize {
-    match last.ending {
-        LastEnding::Orderly(_) => 0,
-        LastEnding::Unknown { lookahead, .. } => usize::try_from(lookahead).unwrap_or(usize::MAX),
     }
 }
 
@@ -199,13 +187,8 @@ fn finished(
         // The last session settled all, and could not say so any more.
         let last = run.journal.sessions()?.pop();
         let target = last.map(|last| last.target).unwrap_or_default();
-        let opening = Opening {
-            began: Timestamp::now(),
-            target: &target,
-            lookahead: 0,
-            limit: None,
-            reopens: None,
-        };
+        let at = SystemClocks::new(fastrand::u128(..)).read();
+        let opening = Opening { at, target: &target, reopens: None };
         run.journal.begin(&opening, &Doubts::new())?;
         run.journal.end(&Doubts::new())?;
         run.journal.came_out(FINISHED, exit.code())?;
@@ -287,13 +270,9 @@ impl Resume {
         let client = session::client(&mut settings, credentials)?;
         let reports = open_reports(&run, &settings.outputs, force)?;
         let target = settings.target.to_string();
-        let opening = Opening {
-            began: Timestamp::now(),
-            target: &target,
-            lookahead: settings.lookahead.get() as u64,
-            limit: settings.limit,
-            reopens: retry_failed.then_some(settings.already_started),
-        };
+        let clocks = SystemClocks::new(fastrand::u128(..));
+        let reopens = retry_failed.then_some(settings.already_started);
+        let opening = Opening { at: clocks.read(), target: &target, reopens };
         let session = run.journal.begin(&opening, &before.doubts)?;
         if is_other {
             kept::change_target(&mut run.kept, &kept::keep(matches, None));
@@ -320,6 +299,7 @@ impl Resume {
             keeping: Some(Keeping { journal: run.journal, copied: None }),
             reports,
             metrics,
+            clocks,
         };
         let summary = settings.summary;
         let ended = session::launch(runtime, &settings, client, work, &told)?;

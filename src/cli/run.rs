@@ -20,6 +20,7 @@ use super::settings::{Input, Look, RunSettings, Settings, SettingsError, Voice};
 use super::{Failure, check, config, kept, logs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
+use crate::clocks::Clocks;
 use crate::folder::{Birth, Kept, Lock, Name, Runs};
 use crate::input::{InputError, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
@@ -29,6 +30,7 @@ use crate::report::Open;
 use crate::request_id::RunId;
 use crate::resume::{self, Doubts, Lines};
 use crate::row::Columns;
+use crate::system_clocks::SystemClocks;
 
 /// Runs the command; `matches` tell where each setting comes from.
 pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
@@ -140,7 +142,8 @@ pub fn launch(
     let mut told = Told { target: settings.target.to_string(), reports: told_reports, place: None };
     let expected = read.from.expected();
     let (all, source) = (read.from.rows(), read.from.kind());
-    let begun = begin(birth, &settings)?;
+    let clocks = SystemClocks::new(fastrand::u128(..));
+    let begun = begin(birth, &settings, &clocks)?;
     tell(&line);
     if settings.staging.stages.is_none() && is_large {
         tell(&"hint: --stages 1,10%,100% launches one row, then a tenth, and then the rest");
@@ -162,6 +165,7 @@ pub fn launch(
         keeping,
         reports,
         metrics,
+        clocks,
     };
     let ended = session::launch(runtime, &settings, client, work, &told)?;
     drop(lock);
@@ -218,17 +222,16 @@ fn open_reports(
 type Begun = (Place, Journal, Option<Lock>);
 
 /// Gives the run its name, and begins its first session.
-fn begin(birth: Option<Birth>, settings: &Settings) -> Result<Option<Begun>, Failure> {
+fn begin(
+    birth: Option<Birth>,
+    settings: &Settings,
+    clocks: &SystemClocks,
+) -> Result<Option<Begun>, Failure> {
     let Some(birth) = birth else { return Ok(None) };
     let (folder, lock) = birth.born()?;
     let mut journal = Journal::open(&folder.journal())?;
-    let opening = Opening {
-        began: Timestamp::now(),
-        target: &settings.target.to_string(),
-        lookahead: settings.lookahead.get() as u64,
-        limit: settings.limit,
-        reopens: None,
-    };
+    let target = settings.target.to_string();
+    let opening = Opening { at: clocks.read(), target: &target, reopens: None };
     if let Err(error) = journal.begin(&opening, &Doubts::new()) {
         // Nothing was sent, so nothing is worth keeping.
         drop(folder.remove());

@@ -29,13 +29,14 @@ use crate::journal::FINISHED;
 use crate::metrics::{State, Textfile};
 use crate::outlook::Course;
 use crate::pipeline::{
-    Audience, Clock, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows, Source,
-    Staged, Systemd, Times,
+    Audience, Clock, Deadline, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows,
+    Source, Staged, Systemd, Times,
 };
 use crate::progress::{Frame, Progress, aside};
 use crate::report::Open;
 use crate::request_id::RunId;
 use crate::shutdown::{Cause, Shutdown};
+use crate::system_clocks::SystemClocks;
 use crate::systemd;
 
 /// What a session works on.
@@ -60,6 +61,8 @@ pub struct Work {
     pub reports: Vec<Open>,
     /// The file of metrics, if one is wanted.
     pub metrics: Option<Textfile>,
+    /// This machine's clocks.
+    pub clocks: SystemClocks,
 }
 
 /// Makes the client that the settings say.
@@ -114,7 +117,7 @@ pub fn launch(
         None => "launching".into(),
     };
     systemd::ready(&status);
-    let begin = times.start.unwrap_or(clock.at);
+    let begin = settings.timing.window.start.map_or(clock.at, |start| clock.ahead(start));
     let most = settings.limit.map_or(u64::MAX, |limit| work.settled.saturating_add(limit));
     let aim = work.all.map(|all| all.min(most));
     let frame = Frame { rows: work.all, wanted: settings.limits.rate };
@@ -138,7 +141,7 @@ pub fn launch(
         audience: Audience {
             progress: Progress::begin(settings.progress, frame),
             frame,
-            course: Course::new(aim, begin, work.planned, times.last_row),
+            course: Course::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
             metrics: work.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
         },
@@ -148,6 +151,7 @@ pub fn launch(
         run: work.run,
         session: work.session,
         clock,
+        clocks: Arc::new(work.clocks),
         seed: fastrand::u64(..),
     };
     drop(guard);
@@ -157,15 +161,13 @@ pub fn launch(
     Ok(ended)
 }
 
-/// The moments of a window, on the clock that timers go by.
+/// The moments of a window, by both clocks.
 fn times(timing: &Timing, clock: Clock) -> Times {
-    let at = |moment: Timestamp| {
-        clock.at + Duration::try_from(clock.wall.duration_until(moment)).unwrap_or_default()
-    };
+    let deadline = |wall| Deadline { wall, at: clock.ahead(wall) };
     Times {
-        start: timing.window.start.map(at),
-        last_row: timing.last_row().map(at),
-        stop: timing.window.stop.map(at),
+        start: timing.window.start,
+        last_row: timing.last_row().map(deadline),
+        stop: timing.window.stop.map(deadline),
     }
 }
 

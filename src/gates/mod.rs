@@ -5,12 +5,13 @@
 //! and that row is sent at once. Nothing waits between the pick and the send:
 //! turns taken earlier would all leave at once after a stall.
 //!
-//! The rules are in [`fair_queue`] (who), [`pace`] (how fast), [`throttle`] (who is
+//! The rules are in [`fair_queue`] (who), [`intents`] (who is noted before), [`pace`] (how fast), [`throttle`] (who is
 //! held) and [`outage`] (is anybody there). This module must not know what a
 //! request is, nor send one.
 
 pub mod errand;
 pub mod fair_queue;
+pub mod intents;
 pub mod outage;
 pub mod pace;
 pub mod throttle;
@@ -33,7 +34,7 @@ use crate::retry::{Attempt, Backoff, Server};
 use crate::task::Business;
 
 pub use errand::Errand;
-pub use fair_queue::Turn;
+pub use fair_queue::{Notes, Turn};
 use state::{Pick, State};
 use throttle::Began;
 
@@ -61,6 +62,8 @@ pub struct Limits {
 pub struct Gates {
     state: Mutex<State<oneshot::Sender<Granted>>>,
     changed: Notify,
+    /// Rows are to be noted, so that requests need not wait.
+    intents_wanted: Notify,
     backoff: Backoff,
 }
 
@@ -167,22 +170,24 @@ pub struct Known {
 impl Gates {
     /// Gates with these limits, open from now on.
     #[must_use]
-    pub fn new(limits: &Limits) -> Arc<Self> {
+    pub fn new(limits: &Limits, notes: Notes) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State::new(limits, Instant::now())),
+            state: Mutex::new(State::new(limits, notes, Instant::now())),
             changed: Notify::new(),
+            intents_wanted: Notify::new(),
             backoff: limits.backoff,
         })
     }
 
-    /// Waits until a request on this errand may leave. It must then leave at once.
+    /// Waits until a request on this errand, for the row on `line`, may leave. It must
+    /// then leave at once.
     ///
     /// # Errors
     ///
     /// When the gates are [closed](Self::close), also while it waits.
-    pub async fn pass(self: &Arc<Self>, errand: Errand) -> Result<Pass, Closed> {
+    pub async fn pass(self: &Arc<Self>, errand: Errand, line: u64) -> Result<Pass, Closed> {
         let (grant, granted) = oneshot::channel();
-        self.state().join(errand, grant)?;
+        self.state().join(errand, line, grant)?;
         self.changed.notify_one();
         let Granted { kind } = granted.await.map_err(|_| Closed)?;
         let gates = Arc::clone(self);
@@ -215,7 +220,12 @@ impl Gates {
         let mut state = self.state();
         loop {
             match state.pick(now)? {
-                Pick::Wait(wake) => return Ok(wake),
+                Pick::Wait(wake) => {
+                    if state.wants_intents(now) {
+                        self.intents_wanted.notify_one();
+                    }
+                    return Ok(wake);
+                }
                 Pick::Go(errand, kind, grant) => {
                     // A row that no longer waits gives its slot back at once.
                     if grant.send(Granted { kind }).is_err() {
@@ -282,6 +292,29 @@ impl Gates {
         state.tally.throttled += 1;
         state.tally.holds += u64::from(began == Began::Hold);
         starved
+    }
+
+    /// Returns once rows are to be noted that could otherwise not go in time.
+    pub async fn intents_wanted(&self) {
+        loop {
+            self.intents_wanted.notified().await;
+            if self.state().wants_intents(Instant::now()) {
+                return;
+            }
+        }
+    }
+
+    /// Names the lines of the rows that go next, to be noted in a commit. They may go
+    /// once it is [there](Self::intents_committed).
+    #[must_use]
+    pub fn name_intents(&self) -> Vec<u64> {
+        self.state().name_intents(Instant::now())
+    }
+
+    /// A commit is there, and with it the rows that were named before it.
+    pub fn intents_committed(&self) {
+        self.state().intents_committed();
+        self.changed.notify_one();
     }
 
     /// A budget that is a share is one of this from now on.

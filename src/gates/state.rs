@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use tokio::time::Instant;
 
 use super::errand::{self, Errand, Kind};
-use super::fair_queue::{Blocked, FairQueue, Turn};
+use super::fair_queue::{Blocked, FairQueue, Notes, Turn};
+use super::intents::Ahead;
 use super::outage::{May, Outage};
 use super::pace::Pace;
 use super::throttle::Throttle;
@@ -20,7 +21,10 @@ use crate::task::Business;
 /// Everything that decides who goes next; a waiting row is a `T`.
 #[derive(Debug)]
 pub struct State<T> {
-    queue: FairQueue<T>,
+    queue: FairQueue<Waiting<T>>,
+    ahead: Ahead,
+    /// Starts of rows that were never sent, as many as left since the last commit.
+    left: u64,
     polls: VecDeque<T>,
     lookups: VecDeque<T>,
     lookups_out: usize,
@@ -47,6 +51,13 @@ enum Gate {
     Closed,
 }
 
+/// A row that waits to be started, and its line.
+#[derive(Debug)]
+struct Waiting<T> {
+    line: u64,
+    row: T,
+}
+
 /// What is known of one business.
 #[derive(Debug)]
 pub struct Share {
@@ -65,9 +76,11 @@ pub enum Pick<T> {
 }
 
 impl<T> State<T> {
-    pub fn new(limits: &Limits, now: Instant) -> Self {
+    pub fn new(limits: &Limits, notes: Notes, now: Instant) -> Self {
         Self {
-            queue: FairQueue::default(),
+            queue: FairQueue::new(notes),
+            ahead: Ahead::new(limits.rate, limits.burst.map_or(0, |burst| burst.get().into())),
+            left: 0,
             polls: VecDeque::new(),
             lookups: VecDeque::new(),
             lookups_out: 0,
@@ -86,13 +99,15 @@ impl<T> State<T> {
         }
     }
 
-    pub fn join(&mut self, errand: Errand, row: T) -> Result<(), Closed> {
+    pub fn join(&mut self, errand: Errand, line: u64, row: T) -> Result<(), Closed> {
         let is_new = matches!(errand, Errand::Start(_, Turn::First));
         if self.gate == Gate::Closed || (self.gate == Gate::ClosedToNew && is_new) {
             return Err(Closed);
         }
         match errand {
-            Errand::Start(business, turn) => self.queue.join(business, turn, row),
+            Errand::Start(business, turn) => {
+                self.queue.join(business, turn, Waiting { line, row });
+            }
             Errand::Poll => self.polls.push_back(row),
             Errand::Lookup => self.lookups.push_back(row),
         }
@@ -152,7 +167,8 @@ impl<T> State<T> {
         match errand {
             Errand::Start(business, turn) => {
                 self.last = Kind::Start(turn);
-                let row = self.queue.take(business, turn)?;
+                let Waiting { row, .. } = self.queue.take(business, turn)?;
+                self.left += u64::from(turn == Turn::First);
                 self.ledger.risk();
                 let share = self.business(business, now);
                 share.in_flight += 1;
@@ -170,6 +186,53 @@ impl<T> State<T> {
                 self.lookups_out += 1;
                 self.lookups.pop_front()
             }
+        }
+    }
+
+    /// Names the rows that go next and are to be noted before, if any are.
+    ///
+    /// While everyone is held none are; but a probe of an outage needs one to go with.
+    pub fn name_intents(&mut self, now: Instant) -> Vec<u64> {
+        if self.gate != Gate::Open || self.everyone.held(now).is_some() {
+            return Vec::new();
+        }
+        let wanted = match self.outage.may_go(now) {
+            May::Go(Attempt::Ordinary) => self.ahead.wanted(self.ledger.room()),
+            May::Go(Attempt::Probe) => 1,
+            May::Wait(_) | May::WaitForProbe => 0,
+        };
+        let count = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let count = count.saturating_sub(self.queue.ready());
+        let Self { queue, businesses, slots_per_biz, rate_per_biz, .. } = self;
+        let blocked = |business| {
+            let share =
+                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
+            share.blocked(now, *slots_per_biz)
+        };
+        queue.name(count, now, blocked, |waiting| waiting.line)
+    }
+
+    /// What was named is noted: those rows may go.
+    pub fn intents_committed(&mut self) {
+        self.queue.committed();
+        self.ahead.committed(std::mem::take(&mut self.left));
+    }
+
+    /// Whether a commit is wanted for intents alone: fewer rows are ahead than half of
+    /// what may be, and others wait to be noted.
+    pub fn wants_intents(&self, now: Instant) -> bool {
+        if self.gate != Gate::Open
+            || self.everyone.held(now).is_some()
+            || self.queue.is_naming()
+            || !self.queue.has_unnamed()
+        {
+            return false;
+        }
+        let ready = self.queue.ready() as u64;
+        match self.outage.may_go(now) {
+            May::Go(Attempt::Ordinary) => ready * 2 < self.ahead.wanted(self.ledger.room()),
+            May::Go(Attempt::Probe) => ready == 0,
+            May::Wait(_) | May::WaitForProbe => false,
         }
     }
 

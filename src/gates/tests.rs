@@ -33,18 +33,18 @@ fn limits(rate: &str, slots: usize) -> Limits {
 }
 
 fn open(limits: &Limits) -> Arc<Gates> {
-    let gates = Gates::new(limits);
+    let gates = Gates::new(limits, Notes::NotNeeded);
     tokio::spawn(Arc::clone(&gates).run());
     gates
 }
 
 fn accepted() -> Answer {
-    Answer { verdict: Verdict::Accepted, reply: Reply::default() }
+    Answer::new(Verdict::Accepted, Reply::default())
 }
 
 fn failed(class: FailureClass, contact: Contact, hold: Option<Whom>) -> Answer {
     let hold = hold.map(|whom| Hold { whom, stated: None });
-    Answer { verdict: Verdict::Failed(Failure { class, contact, hold }), reply: Reply::default() }
+    Answer::new(Verdict::Failed(Failure { class, contact, hold }), Reply::default())
 }
 
 fn refused() -> Answer {
@@ -63,7 +63,7 @@ async fn stamps(gates: &Arc<Gates>, id: u64, rows: usize, latency: Duration) -> 
     for _ in 0..rows {
         let gates = Arc::clone(gates);
         sent.spawn(async move {
-            let pass = gates.pass(to_start(id, Turn::First)).await.unwrap();
+            let pass = gates.pass(to_start(id, Turn::First), 1).await.unwrap();
             let stamp = pass.sent().duration_since(start).as_secs_f64();
             tokio::time::sleep(latency).await;
             gates.heard(pass, &accepted());
@@ -128,7 +128,7 @@ async fn no_more_than_the_slots_are_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_held_business_does_not_stop_the_others() {
     let gates = open(&limits("unlimited", 4));
-    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     gates.heard(pass, &refused());
     let (held, other) = tokio::join!(
         stamps(&gates, 1, 100, Duration::from_millis(1)),
@@ -141,7 +141,7 @@ async fn a_held_business_does_not_stop_the_others() {
 #[tokio::test(start_paused = true)]
 async fn after_a_refusal_two_of_a_business_are_out_at_once() {
     let gates = open(&limits("unlimited", 64));
-    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     gates.heard(pass, &refused());
     let stamps = stamps(&gates, 1, 10, Duration::from_secs(1)).await;
     let seconds: Vec<_> = stamps.iter().map(|stamp| format!("{stamp:.1}")).collect();
@@ -151,14 +151,14 @@ async fn after_a_refusal_two_of_a_business_are_out_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_sent_before_goes_first() {
     let gates = open(&limits("1/s", 4));
-    let first = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let first = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     drop(first);
     let fresh = tokio::spawn({
         let gates = Arc::clone(&gates);
         async move { stamps(&gates, 1, 3, Duration::ZERO).await }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let pass = gates.pass(to_start(2, Turn::Again)).await.unwrap();
+    let pass = gates.pass(to_start(2, Turn::Again), 1).await.unwrap();
     drop(pass);
     let fresh = fresh.await.unwrap();
     assert!(fresh[0] > 1.5, "the retry took the turn at 1 s: {fresh:?}");
@@ -167,24 +167,24 @@ async fn a_row_that_was_sent_before_goes_first() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_lets_one_probe_through_at_a_time() {
     let gates = open(&limits("unlimited", 8));
-    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     assert_eq!(gates.heard(pass, &accepted()).server, Server::Seen);
     let start = Instant::now();
     for _ in 0..4 {
-        let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
+        let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
         gates.heard(pass, &lost());
     }
     let mut probes = Vec::new();
     for _ in 0..3 {
-        let pass = gates.pass(to_start(1, Turn::Again)).await.unwrap();
+        let pass = gates.pass(to_start(1, Turn::Again), 1).await.unwrap();
         probes.push(pass.sent().duration_since(start).as_millis());
         let known = gates.heard(pass, &lost());
         assert_eq!(known.kind, Attempt::Probe);
         assert_eq!(known.outage.map(|o| o.as_millis()), probes.last().copied());
     }
     assert_eq!(probes, [500, 1500, 3500]);
-    let probe = gates.pass(to_start(1, Turn::Again)).await.unwrap();
-    let other = gates.pass(to_start(2, Turn::First));
+    let probe = gates.pass(to_start(1, Turn::Again), 1).await.unwrap();
+    let other = gates.pass(to_start(2, Turn::First), 1);
     tokio::pin!(other);
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut other).await;
     assert!(waited.is_err(), "while a probe is out nothing else may go");
@@ -196,42 +196,43 @@ async fn an_outage_lets_one_probe_through_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn closing_the_gates_turns_everyone_away_at_once() {
     let gates = open(&limits("1/h", 1));
-    let out = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let out = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     let waiting = tokio::spawn({
         let gates = Arc::clone(&gates);
-        async move { gates.pass(to_start(2, Turn::Again)).await.err() }
+        async move { gates.pass(to_start(2, Turn::Again), 1).await.err() }
     });
     tokio::task::yield_now().await;
     gates.close();
     assert_eq!(waiting.await.unwrap(), Some(Closed));
-    assert_eq!(gates.pass(to_start(1, Turn::First)).await.err(), Some(Closed));
+    assert_eq!(gates.pass(to_start(1, Turn::First), 1).await.err(), Some(Closed));
     gates.heard(out, &accepted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_no_longer_waits_costs_nobody_a_slot() {
     let gates = open(&limits("unlimited", 1));
-    let out = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let out = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     {
-        let gone = gates.pass(to_start(1, Turn::First));
+        let gone = gates.pass(to_start(1, Turn::First), 1);
         let _ = tokio::time::timeout(Duration::from_millis(10), gone).await;
     }
     drop(out);
-    let pass = tokio::time::timeout(Duration::from_secs(1), gates.pass(to_start(1, Turn::First)));
+    let pass =
+        tokio::time::timeout(Duration::from_secs(1), gates.pass(to_start(1, Turn::First), 1));
     assert!(pass.await.unwrap().is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_is_bound_by_the_pace_but_not_by_a_business() {
     let gates = open(&Limits { slots_per_biz: NonZeroUsize::new(1), ..limits("10/s", 4) });
-    let pass = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     gates.heard(pass, &refused());
     let begin = Instant::now();
-    let held = gates.pass(to_start(1, Turn::First));
+    let held = gates.pass(to_start(1, Turn::First), 1);
     let stamps = async {
         let mut stamps = Vec::new();
         for _ in 0..3 {
-            stamps.push(gates.pass(Errand::Poll).await.unwrap().sent() - begin);
+            stamps.push(gates.pass(Errand::Poll, 1).await.unwrap().sent() - begin);
         }
         stamps
     };
@@ -244,10 +245,10 @@ async fn a_poll_is_bound_by_the_pace_but_not_by_a_business() {
 #[tokio::test(start_paused = true)]
 async fn a_hold_of_everyone_binds_polls_too() {
     let gates = open(&limits("unlimited", 4));
-    let pass = gates.pass(Errand::Poll).await.unwrap();
+    let pass = gates.pass(Errand::Poll, 1).await.unwrap();
     let begin = Instant::now();
     gates.heard(pass, &failed(FailureClass::ThrottledApp, Contact::Answered, Some(Whom::Everyone)));
-    let next = gates.pass(Errand::Poll).await.unwrap();
+    let next = gates.pass(Errand::Poll, 1).await.unwrap();
     assert_eq!(next.sent() - begin, Duration::from_millis(500));
 }
 
@@ -255,20 +256,20 @@ async fn a_hold_of_everyone_binds_polls_too() {
 async fn lookups_go_when_nobody_else_wants_to_two_at_a_time() {
     let gates = open(&limits("unlimited", 3));
     let out = [
-        gates.pass(Errand::Poll).await.unwrap(),
-        gates.pass(Errand::Poll).await.unwrap(),
-        gates.pass(Errand::Poll).await.unwrap(),
+        gates.pass(Errand::Poll, 1).await.unwrap(),
+        gates.pass(Errand::Poll, 1).await.unwrap(),
+        gates.pass(Errand::Poll, 1).await.unwrap(),
     ];
     let lookups: Vec<_> = (0..3)
         .map(|_| {
             let gates = Arc::clone(&gates);
-            tokio::spawn(async move { gates.pass(Errand::Lookup).await.unwrap() })
+            tokio::spawn(async move { gates.pass(Errand::Lookup, 1).await.unwrap() })
         })
         .collect();
     tokio::task::yield_now().await;
     let fresh = tokio::spawn({
         let gates = Arc::clone(&gates);
-        async move { gates.pass(to_start(1, Turn::First)).await.unwrap() }
+        async move { gates.pass(to_start(1, Turn::First), 1).await.unwrap() }
     });
     tokio::task::yield_now().await;
     let [first, others @ ..] = out;
@@ -283,37 +284,37 @@ async fn lookups_go_when_nobody_else_wants_to_two_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn closed_to_new_rows_the_gates_let_others_through() {
     let gates = open(&limits("unlimited", 1));
-    let out = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let out = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     let waiting = tokio::spawn({
         let gates = Arc::clone(&gates);
-        async move { gates.pass(to_start(2, Turn::First)).await.err() }
+        async move { gates.pass(to_start(2, Turn::First), 1).await.err() }
     });
     tokio::task::yield_now().await;
     gates.close_to_new();
     assert_eq!(waiting.await.unwrap(), Some(Closed));
-    assert_eq!(gates.pass(to_start(1, Turn::First)).await.err(), Some(Closed));
+    assert_eq!(gates.pass(to_start(1, Turn::First), 1).await.err(), Some(Closed));
     drop(out);
-    drop(gates.pass(to_start(1, Turn::Again)).await.unwrap());
-    drop(gates.pass(Errand::Poll).await.unwrap());
+    drop(gates.pass(to_start(1, Turn::Again), 1).await.unwrap());
+    drop(gates.pass(Errand::Poll, 1).await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_rows_are_at_risk_than_may_fail_yet() {
     let budget = Some((Budget::Rows(1), Base::Settled));
     let gates = open(&Limits { budget, ..limits("unlimited", 8) });
-    let mut one = gates.pass(to_start(1, Turn::First)).await.unwrap();
-    let mut two = gates.pass(to_start(1, Turn::First)).await.unwrap();
+    let mut one = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let mut two = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
     let (one_at_risk, two_at_risk) = (one.risk().unwrap(), two.risk().unwrap());
     drop((one, two));
-    let third = gates.pass(to_start(2, Turn::First));
+    let third = gates.pass(to_start(2, Turn::First), 1);
     tokio::pin!(third);
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut third).await;
     assert!(waited.is_err(), "two rows are at risk, though no request is out");
-    drop(gates.pass(Errand::Poll).await.unwrap());
+    drop(gates.pass(Errand::Poll, 1).await.unwrap());
     one_at_risk.good();
     let mut third = third.await.unwrap();
     assert_eq!(two_at_risk.failed(), None);
-    let fourth = gates.pass(to_start(2, Turn::First));
+    let fourth = gates.pass(to_start(2, Turn::First), 1);
     tokio::pin!(fourth);
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut fourth).await;
     assert!(waited.is_err(), "one failed and one is at risk");
@@ -328,12 +329,14 @@ async fn no_more_rows_are_at_risk_than_may_fail_yet() {
 async fn closed_to_new_rows_a_business_that_its_rate_blocks_is_left_with_its_retries() {
     let gates = open(&Limits { rate_per_biz: "1/s".parse().unwrap(), ..limits("unlimited", 8) });
     let begin = Instant::now();
-    drop(gates.pass(to_start(1, Turn::First)).await.unwrap());
+    drop(gates.pass(to_start(1, Turn::First), 1).await.unwrap());
     let waiting: Vec<_> = [Turn::First, Turn::First, Turn::Again, Turn::Again]
         .into_iter()
         .map(|turn| {
             let gates = Arc::clone(&gates);
-            tokio::spawn(async move { gates.pass(to_start(1, turn)).await.map(|pass| pass.sent()) })
+            tokio::spawn(
+                async move { gates.pass(to_start(1, turn), 1).await.map(|pass| pass.sent()) },
+            )
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -344,7 +347,124 @@ async fn closed_to_new_rows_a_business_that_its_rate_blocks_is_left_with_its_ret
         ends.push(end.map(|sent| (sent - begin).as_secs_f64().round() as u32));
     }
     assert_eq!(ends, [Err(Closed), Err(Closed), Ok(1), Ok(2)]);
-    assert_eq!(gates.pass(to_start(1, Turn::First)).await.err(), Some(Closed));
-    let late = gates.pass(to_start(1, Turn::Again)).await.unwrap();
+    assert_eq!(gates.pass(to_start(1, Turn::First), 1).await.err(), Some(Closed));
+    let late = gates.pass(to_start(1, Turn::Again), 1).await.unwrap();
     assert!(late.sent() - begin > Duration::from_secs(2), "the rate still holds");
+}
+
+/// Gates at which rows must be noted before.
+fn noting(limits: &Limits) -> Arc<Gates> {
+    let gates = Gates::new(limits, Notes::Needed);
+    tokio::spawn(Arc::clone(&gates).run());
+    gates
+}
+
+/// Rows of a business that wait, on the lines from `first` on.
+fn waiting(
+    gates: &Arc<Gates>,
+    id: u64,
+    lines: std::ops::Range<u64>,
+) -> Vec<tokio::task::JoinHandle<Result<Pass, Closed>>> {
+    lines
+        .map(|line| {
+            let gates = Arc::clone(gates);
+            tokio::spawn(async move { gates.pass(to_start(id, Turn::First), line).await })
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_row_goes_before_it_is_noted() {
+    let gates = noting(&limits("20/s", 64));
+    let rows = waiting(&gates, 1, 1..100);
+    gates.intents_wanted().await;
+    let named = gates.name_intents();
+    assert_eq!(named, (1..21).collect::<Vec<_>>(), "a second of rows is ahead");
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert!(rows.iter().all(|row| !row.is_finished()), "nothing is committed yet");
+    gates.intents_committed();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let gone = rows.iter().filter(|row| row.is_finished()).count();
+    assert_eq!(gone, 20, "those that were noted, and no other");
+    let again = gates.pass(to_start(1, Turn::Again), 1).await;
+    assert!(again.is_ok(), "a row that was sent needs no other note");
+    assert!(gates.pass(Errand::Poll, 1).await.is_ok(), "and a question needs none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn intents_are_wanted_in_time_and_topped_up_with_each_commit() {
+    let gates = noting(&limits("20/s", 64));
+    let _rows = waiting(&gates, 1, 1..100);
+    gates.intents_wanted().await;
+    assert_eq!(gates.name_intents().len(), 20);
+    gates.intents_committed();
+    let begin = Instant::now();
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    assert_eq!(gates.name_intents().len(), 3, "as many as left since");
+    gates.intents_committed();
+    gates.intents_wanted().await;
+    let waited = begin.elapsed().as_millis();
+    assert!((500..=750).contains(&waited), "half of them left after {waited} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_everyone_is_held_nothing_is_noted() {
+    let gates = noting(&limits("unlimited", 4));
+    let pass = gates.pass(Errand::Poll, 1).await.unwrap();
+    let everyone = Some(Whom::Everyone);
+    gates.heard(pass, &failed(FailureClass::ThrottledApp, Contact::Answered, everyone));
+    let rows = waiting(&gates, 1, 1..9);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(gates.name_intents(), [0; 0]);
+    gates.intents_wanted().await;
+    assert_eq!(gates.name_intents().len(), 8);
+    drop(rows);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_a_held_business_stay_noted_and_others_follow() {
+    let gates = noting(&limits("unlimited", 1));
+    let first = waiting(&gates, 1, 1..2);
+    gates.intents_wanted().await;
+    assert_eq!(gates.name_intents(), [1]);
+    gates.intents_committed();
+    let pass = first.into_iter().next().unwrap().await.unwrap().unwrap();
+    let _rows = (waiting(&gates, 1, 2..2000), waiting(&gates, 2, 2000..4000));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(gates.name_intents().len(), 1024);
+    gates.intents_committed();
+    // The slot is free again, and business 1 is held.
+    gates.heard(pass, &refused());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let named = gates.name_intents();
+    assert!(named.len() > 500, "{} rows of another business", named.len());
+    assert!(named.iter().all(|line| *line >= 2000), "none of the held one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hardly_more_rows_are_noted_than_may_fail() {
+    let budget = Some((Budget::Rows(2), Base::Settled));
+    let gates = noting(&Limits { budget, ..limits("unlimited", 64) });
+    let _rows = waiting(&gates, 1, 1..100);
+    gates.intents_wanted().await;
+    assert_eq!(gates.name_intents().len(), 3 + 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_an_outage_is_noted_where_no_other_row_can_go() {
+    let gates = noting(&limits("unlimited", 1));
+    let pass = gates.pass(Errand::Poll, 1).await.unwrap();
+    gates.heard(pass, &accepted());
+    for _ in 0..4 {
+        let pass = gates.pass(Errand::Poll, 1).await.unwrap();
+        gates.heard(pass, &lost());
+    }
+    let begin = Instant::now();
+    let rows = waiting(&gates, 1, 1..100);
+    gates.intents_wanted().await;
+    assert!(begin.elapsed() >= Duration::from_millis(500), "the first probe is due by then");
+    assert_eq!(gates.name_intents(), [1]);
+    gates.intents_committed();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(rows.iter().filter(|row| row.is_finished()).count(), 1);
 }

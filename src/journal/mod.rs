@@ -4,6 +4,7 @@
 //! SQLite, with one commit for as many records as are waiting. It keeps and gives
 //! back; what is left to do is decided in `resume`. Its form is in `schema.sql`.
 
+mod commit;
 mod error;
 mod read;
 mod rows;
@@ -15,11 +16,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::record::{AlreadyStarted, Record};
+use crate::clocks::Reading;
+use crate::record::AlreadyStarted;
 use crate::request_id::RunId;
 use crate::resume::Doubts;
 use crate::row::Columns;
 
+pub use commit::Commit;
 pub use error::JournalError;
 
 /// Marks a SQLite file as a journal: "bkjl".
@@ -83,14 +86,10 @@ pub enum InputState {
 /// A session that begins.
 #[derive(Clone, Debug)]
 pub struct Opening<'a> {
-    /// When.
-    pub began: Timestamp,
+    /// This machine's clocks.
+    pub at: Reading,
     /// The server that it calls.
     pub target: &'a str,
-    /// How many rows it has open at most.
-    pub lookahead: u64,
-    /// How many it launches at most.
-    pub limit: Option<u64>,
     /// Whose bad rows it takes up again, if it does.
     pub reopens: Option<AlreadyStarted>,
 }
@@ -151,6 +150,8 @@ impl Journal {
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "application_id", APPLICATION)?;
             connection.pragma_update(None, "user_version", VERSION)?;
+            // One commit, and so one wait for the disk.
+            connection.execute_batch("BEGIN")?;
             connection.execute_batch(include_str!("schema.sql"))?;
             let About {
                 id,
@@ -184,7 +185,7 @@ impl Journal {
                     *input == InputState::Ended,
                 ],
             )?;
-            Ok(())
+            connection.execute_batch("COMMIT")
         };
         create().map_err(failed)?;
         connection.close().map_err(|(_, source)| failed(source))
@@ -242,21 +243,21 @@ impl Journal {
     }
 
     fn write_opening(&mut self, opening: &Opening<'_>, doubts: &Doubts) -> rusqlite::Result<u32> {
-        let Opening { began, target, lookahead, limit, reopens } = opening;
+        let Opening { at, target, reopens } = opening;
         let commit = self.connection.transaction()?;
         let last: Option<u32> =
             commit.query_row("SELECT max(session) FROM session", [], |row| row.get(0))?;
         let session = last.unwrap_or(0) + 1;
         commit.execute(
-            "INSERT INTO session (session, began, pid, target, lookahead, row_limit, retry_failed) \
+            "INSERT INTO session (session, began, since_boot, boot, pid, target, retry_failed) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 session,
-                began.as_millisecond(),
+                at.wall.as_millisecond(),
+                rows::signed_millis(at.since_boot),
+                rows::boot_text(at.boot),
                 std::process::id(),
                 target,
-                signed(*lookahead),
-                limit.map(signed),
                 reopens.is_some(),
             ],
         )?;
@@ -267,100 +268,39 @@ impl Journal {
             );
             commit.execute(&mark, [session])?;
         }
-        {
-            let mut add = commit.prepare(rows::ADD_OPEN)?;
-            for (line, prior) in doubts {
-                rows::bind_open(&mut add, session, "begin", (*line, prior))?;
-                add.raw_execute()?;
-            }
-        }
-        commit.commit()?;
+        let commit = Commit { transaction: commit, session };
+        commit.leave_open("begin", doubts)?;
+        commit.transaction.commit()?;
         Ok(session)
     }
 
-    /// Writes what was settled, in one commit.
+    /// Writes what `write` has to say, in one commit.
     ///
     /// # Errors
     ///
     /// Where it cannot be written: then none of it is.
-    pub fn settle<'a>(
+    pub fn commit(
         &mut self,
-        records: impl Iterator<Item = &'a Record>,
+        write: impl FnOnce(&Commit<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), JournalError> {
         let session = self.session;
-        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let commit = connection.transaction()?;
-            {
-                let mut add = commit.prepare_cached(rows::ADD)?;
-                for record in records {
-                    rows::bind(&mut add, session, record)?;
-                    add.raw_execute()?;
-                }
-            }
-            commit.commit()
+        let all = |connection: &mut Connection| -> rusqlite::Result<()> {
+            let commit = Commit { transaction: connection.transaction()?, session };
+            write(&commit)?;
+            commit.transaction.commit()
         };
-        write(&mut self.connection).map_err(|source| self.failed(source))?;
+        all(&mut self.connection).map_err(|source| self.failed(source))?;
         self.is_still_there()
     }
 
-    /// A link was found for a row that is settled.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be written.
-    pub fn add_links<'a>(
-        &mut self,
-        links: impl Iterator<Item = (u64, &'a str)>,
-    ) -> Result<(), JournalError> {
-        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let commit = connection.transaction()?;
-            for (line, link) in links {
-                commit.execute(
-                    "UPDATE record SET task_url = ?2 WHERE line = ?1 AND reopened_by IS NULL",
-                    params![signed(line), link],
-                )?;
-            }
-            commit.commit()
-        };
-        write(&mut self.connection).map_err(|source| self.failed(source))
-    }
-
-    /// All of the input was read: `copy` is all of it.
-    ///
-    /// # Errors
-    ///
-    /// Where that cannot be written.
-    pub fn input_ended(&mut self, rows: u64, copy: &Copied) -> Result<(), JournalError> {
-        let note = self.connection.execute(
-            "UPDATE run SET rows = ?1, input_bytes = ?2, input_sha256 = ?3, input_ended = 1",
-            params![signed(rows), signed(copy.bytes), copy.sha256],
-        );
-        note.map(drop).map_err(|source| self.failed(source))
-    }
-
-    /// Ends the session in order: `open` rows were sent and are not settled.
+    /// Ends the session in order: `open` rows were sent and are not settled. From then on
+    /// its intents say nothing more.
     ///
     /// # Errors
     ///
     /// Where that cannot be written.
     pub fn end(&mut self, open: &Doubts) -> Result<(), JournalError> {
-        let session = self.session;
-        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let commit = connection.transaction()?;
-            {
-                let mut add = commit.prepare(rows::ADD_OPEN)?;
-                for (line, prior) in open {
-                    rows::bind_open(&mut add, session, "end", (*line, prior))?;
-                    add.raw_execute()?;
-                }
-            }
-            commit.execute(
-                "UPDATE session SET ended = ?2 WHERE session = ?1",
-                params![session, Timestamp::now().as_millisecond()],
-            )?;
-            commit.commit()
-        };
-        write(&mut self.connection).map_err(|source| self.failed(source))
+        self.commit(|commit| commit.end(open, Timestamp::now()))
     }
 
     /// Notes how the session came out.
@@ -374,6 +314,21 @@ impl Journal {
             params![self.session, ending, exit],
         );
         note.map(drop).map_err(|source| self.failed(source))
+    }
+
+    /// Whether there were sessions before the one that has begun.
+    #[must_use]
+    pub const fn has_earlier_sessions(&self) -> bool {
+        self.session > 1
+    }
+
+    /// The same journal by a connection of its own, to read beside what is written.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be opened once more.
+    pub fn reader(&self) -> Result<Self, JournalError> {
+        Ok(Self { session: self.session, ..Self::open(&self.path)? })
     }
 
     fn failed(&self, source: rusqlite::Error) -> JournalError {

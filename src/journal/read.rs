@@ -7,9 +7,12 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{About, Copied, InputSource, InputState, Journal, JournalError, Order, Session};
 use super::{bad_words, rows};
+use crate::clocks::Boot;
+use crate::intents::{Intents, unpack};
 use crate::record::{AlreadyStarted, Record};
 use crate::request_id::RunId;
 use crate::resume::{Doubts, LastEnding, LastSession, Lines};
+use crate::server_time::Sighting;
 
 impl Journal {
     /// What the run is.
@@ -112,42 +115,44 @@ impl Journal {
     /// Where the journal is damaged.
     pub fn last_session(&self) -> Result<LastSession, JournalError> {
         let read = || -> rusqlite::Result<LastSession> {
-            let sql = "SELECT session, began, lookahead, row_limit, ended FROM session \
-                       ORDER BY session DESC LIMIT 1";
+            let sql = "SELECT session, boot, ended FROM session ORDER BY session DESC LIMIT 1";
             let read = |row: &rusqlite::Row<'_>| {
-                let (session, ended): (u32, Option<i64>) = (row.get(0)?, row.get(4)?);
-                let (began, lookahead): (i64, i64) = (row.get(1)?, row.get(2)?);
-                let limit: Option<i64> = row.get(3)?;
-                let ending = match ended {
-                    Some(_) => LastEnding::Orderly(self.open_rows(session, "end")?),
-                    None => LastEnding::Unknown {
-                        lookahead: lookahead.unsigned_abs(),
-                        limit: limit.map(i64::unsigned_abs),
-                        settled: self.launched_by(session)?,
-                        began: Timestamp::from_millisecond(began)
-                            .map_err(|_| rusqlite::Error::InvalidQuery)?,
-                    },
-                };
-                Ok((session, ending))
+                Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
             };
             let last = self.connection.query_row(sql, [], read).optional()?;
-            let Some((session, ending)) = last else { return Ok(LastSession::default()) };
+            let Some((session, boot, ended)) = last else { return Ok(LastSession::default()) };
+            let ending = match ended {
+                Some(_) => LastEnding::Orderly(self.open_rows(session, "end")?),
+                None => LastEnding::Unknown(self.intents(session, rows::boot(&boot)?)?),
+            };
             Ok(LastSession { doubts: self.open_rows(session, "begin")?, ending })
         };
         read().map_err(|error| self.damaged(&error))
+    }
+
+    /// The rows that a session may have sent, as it noted them before.
+    fn intents(&self, session: u32, boot: Boot) -> rusqlite::Result<Vec<Intents>> {
+        let sql = "SELECT wall, since_boot, date, dated_wall, dated_since_boot, lines FROM intent \
+                   WHERE session = ?1 ORDER BY seq";
+        let mut select = self.connection.prepare(sql)?;
+        let intents = select.query_map([session], |row| {
+            let at = rows::reading(row, (0, 1), Some(boot))?;
+            let dated_at = rows::reading(row, (3, 4), Some(boot))?;
+            let date = rows::time(row, 2)?;
+            let packed: Vec<u8> = row.get(5)?;
+            Ok(Intents {
+                lines: unpack(&packed).map_err(|_| rusqlite::Error::InvalidQuery)?,
+                at: at.ok_or(rusqlite::Error::InvalidQuery)?,
+                sighting: date.zip(dated_at).map(|(date, at)| Sighting { date, at }),
+            })
+        })?;
+        intents.collect()
     }
 
     fn open_rows(&self, session: u32, known_at: &str) -> rusqlite::Result<Doubts> {
         let sql = format!("{} WHERE session = ?1 AND known_at = ?2", rows::READ_OPEN);
         let mut select = self.connection.prepare(&sql)?;
         select.query_map(params![session, known_at], rows::open)?.collect()
-    }
-
-    fn launched_by(&self, session: u32) -> rusqlite::Result<u64> {
-        let sql = "SELECT count(*) FROM record WHERE session = ?1 \
-                   AND outcome NOT IN ('invalid', 'duplicate')";
-        let count: i64 = self.connection.query_row(sql, [session], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
     }
 
     /// Whether any request reached a bk-sops, or may have: one that was refused for its
@@ -210,6 +215,20 @@ impl Journal {
             counts.collect()
         };
         read().map_err(|error| self.damaged(&error))
+    }
+
+    /// Gives the last words of earlier sessions to `each`, as they were settled.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal is damaged, or `each` fails.
+    pub fn replay_earlier<E: From<JournalError>>(
+        &self,
+        each: &mut dyn FnMut(Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (read, session) = (rows::READ, self.session);
+        let sql = format!("{read} WHERE reopened_by IS NULL AND session < {session} ORDER BY seq");
+        self.each(&sql, each)
     }
 
     /// Gives every last word to `each`, which may fail in its own way.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row as Stored, Statement};
 
 use super::error::Foreign;
 use crate::answer::Reply;
-use crate::record::{Attempted, Doubt, Ending, Outcome, Prior, Record};
+use crate::clocks::{Boot, Reading};
+use crate::record::{Attempted, Doubt, Ending, FirstSent, Outcome, Prior, Record};
 use crate::request_id::RequestId;
 use crate::row::{BadRow, Fault, Row};
 use crate::task::{Business, Id, Scope, Task};
@@ -16,24 +17,26 @@ use crate::task::{Business, Id, Scope, Task};
 /// Adds a record; the parameters are bound in this order.
 pub const ADD: &str = "INSERT INTO record (session, line, bk_biz_id, task_id, scope, outcome, \
     known_by, result, code, message, task_url, request_id, trace_id, client_request_id, \
-    http_status, error, latency_ms, started_at, attempts, first_sent, elapsed_ms, carried) \
+    http_status, error, latency_ms, started_at, server_time, sent_wall, sent_since_boot, \
+    sent_boot, attempts, elapsed_ms, carried) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-    ?20, ?21, ?22)";
+    ?20, ?21, ?22, ?23, ?24, ?25)";
 
 /// What is read of a record, in the order in which [`record`] takes it.
 pub const READ: &str = "SELECT line, bk_biz_id, task_id, scope, outcome, known_by, attempts, \
-    first_sent, elapsed_ms, carried, result, code, message, task_url, request_id, trace_id, \
+    elapsed_ms, carried, server_time, sent_wall, sent_since_boot, sent_boot, result, code, message, task_url, request_id, trace_id, \
     client_request_id, http_status, error, started_at, latency_ms FROM record";
 
 /// Adds an open row.
 pub const ADD_OPEN: &str = "INSERT INTO open_row (session, known_at, line, doubt, attempts, \
-    first_sent, result, code, message, task_url, request_id, trace_id, client_request_id, \
-    http_status, error, latency_ms, started_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    result, code, message, task_url, request_id, trace_id, client_request_id, http_status, error, \
+    latency_ms, started_at, server_time, sent_wall, sent_since_boot, sent_boot) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+    ?22)";
 
 /// What is read of an open row, in the order in which [`open`] takes it.
-pub const READ_OPEN: &str = "SELECT line, doubt, attempts, first_sent, result, code, message, \
-    task_url, request_id, trace_id, client_request_id, http_status, error, started_at, latency_ms \
+pub const READ_OPEN: &str = "SELECT line, doubt, attempts, server_time, sent_wall, \
+    sent_since_boot, sent_boot, result, code, message, task_url, request_id, trace_id, client_request_id, http_status, error, started_at, latency_ms \
     FROM open_row";
 
 fn millis(duration: Duration) -> i64 {
@@ -67,12 +70,12 @@ pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite:
     if let Err(bad) = &row.task {
         add.raw_bind_parameter(16, bad.fault.to_string())?;
     }
-    add.raw_bind_parameter(19, attempts)?;
-    add.raw_bind_parameter(20, first_sent.map(Timestamp::as_millisecond))?;
-    add.raw_bind_parameter(21, elapsed.map(millis))?;
+    bind_first_sent(add, *first_sent)?;
+    add.raw_bind_parameter(23, attempts)?;
+    add.raw_bind_parameter(24, elapsed.map(millis))?;
     let carried =
         if row.carried.is_empty() { None } else { serde_json::to_string(&row.carried).ok() };
-    add.raw_bind_parameter(22, carried)
+    add.raw_bind_parameter(25, carried)
 }
 
 /// Binds an open row, known at the `begin` or `end` of `session`, to [`ADD_OPEN`].
@@ -88,8 +91,56 @@ pub fn bind_open(
     add.raw_bind_parameter(3, signed(line))?;
     add.raw_bind_parameter(4, doubt.as_str())?;
     add.raw_bind_parameter(5, attempts)?;
-    add.raw_bind_parameter(6, first_sent.map(Timestamp::as_millisecond))?;
+    bind_first_sent(add, *first_sent)?;
     bind_last(add, last.as_deref())
+}
+
+/// Binds when the first attempt left to the parameters 19 to 22, which both statements
+/// have in common.
+fn bind_first_sent(add: &mut Statement<'_>, first: Option<FirstSent>) -> rusqlite::Result<()> {
+    let FirstSent { server, local } = first.unwrap_or_default();
+    add.raw_bind_parameter(19, server.map(Timestamp::as_millisecond))?;
+    add.raw_bind_parameter(20, local.map(|at| at.wall.as_millisecond()))?;
+    add.raw_bind_parameter(21, local.map(|at| signed_millis(at.since_boot)))?;
+    add.raw_bind_parameter(22, local.map(|at| boot_text(at.boot)))
+}
+
+/// A time since the machine's start, as it is stored.
+pub fn signed_millis(time: SignedDuration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A start of a machine, as it is stored.
+pub fn boot_text(boot: Boot) -> String {
+    format!("{:032x}", boot.0)
+}
+
+/// Reads a start of a machine.
+pub fn boot(text: &str) -> rusqlite::Result<Boot> {
+    u128::from_str_radix(text, 16).map(Boot).map_err(|_| foreign("boot", text))
+}
+
+/// Reads both clocks; `None` if they are not stored.
+pub fn reading(
+    stored: &Stored<'_>,
+    (wall, since_boot): (usize, usize),
+    boot: Option<Boot>,
+) -> rusqlite::Result<Option<Reading>> {
+    let since_boot: Option<i64> = stored.get(since_boot)?;
+    let (Some(wall), Some(since_boot), Some(boot)) = (time(stored, wall)?, since_boot, boot) else {
+        return Ok(None);
+    };
+    let since_boot = SignedDuration::from_millis(since_boot);
+    Ok(Some(Reading { wall, since_boot, boot }))
+}
+
+/// Reads when the first attempt left, whose columns begin at `from`.
+fn first_sent(stored: &Stored<'_>, from: usize) -> rusqlite::Result<Option<FirstSent>> {
+    let boot_text: Option<String> = stored.get(from + 3)?;
+    let boot = boot_text.as_deref().map(boot).transpose()?;
+    let local = reading(stored, (from + 1, from + 2), boot)?;
+    let first = FirstSent { server: time(stored, from)?, local };
+    Ok(Some(first).filter(|first| *first != FirstSent::default()))
 }
 
 /// Binds the last request of a row to the parameters 8 to 18, which both
@@ -129,27 +180,27 @@ pub fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
             biz_id: text(stored.get_ref(1)?),
             task_id: text(stored.get_ref(2)?),
             scope,
-            fault: Fault { column: None, reason: stored.get(18)? },
+            fault: Fault { column: None, reason: stored.get(21)? },
         }))
     } else {
         let scope: Scope = scope.parse().map_err(|_| foreign("scope", &scope))?;
         let business = Business { scope, id: id(stored, 1, "bk_biz_id")? };
         Ok(Task { business, id: id(stored, 2, "task_id")? })
     };
-    let carried: Option<String> = stored.get(9)?;
+    let carried: Option<String> = stored.get(8)?;
     let carried = match carried {
         None => Box::default(),
         Some(json) => serde_json::from_str(&json).map_err(|_| foreign("carried", &json))?,
     };
-    let last = if matches!(outcome, Outcome::Invalid) { None } else { last(stored, 10)? };
+    let last = if matches!(outcome, Outcome::Invalid) { None } else { last(stored, 13)? };
     Ok(Record {
         row: Row { line: unsigned(stored, 0)?, task, carried },
         outcome,
         ending: Ending::Settled,
         attempts: stored.get(6)?,
-        first_sent: time(stored, 7)?,
+        first_sent: first_sent(stored, 9)?,
         last,
-        elapsed: duration(stored, 8)?,
+        elapsed: duration(stored, 7)?,
     })
 }
 
@@ -160,8 +211,8 @@ pub fn open(stored: &Stored<'_>) -> rusqlite::Result<(u64, Prior)> {
     let prior = Prior {
         doubt,
         attempts: stored.get(2)?,
-        first_sent: time(stored, 3)?,
-        last: last(stored, 4)?,
+        first_sent: first_sent(stored, 3)?,
+        last: last(stored, 7)?,
     };
     Ok((unsigned(stored, 0)?, prior))
 }
@@ -215,7 +266,7 @@ fn duration(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Duration>
     Ok(millis.map(|millis| Duration::from_millis(millis.unsigned_abs())))
 }
 
-fn time(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub fn time(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
     let millis: Option<i64> = stored.get(at)?;
     let time = |millis| Timestamp::from_millisecond(millis);
     millis.map(|m| time(m).map_err(|_| foreign("a time", &m.to_string()))).transpose()

@@ -21,14 +21,28 @@ CREATE TABLE run (
 CREATE TABLE session (
     session      INTEGER PRIMARY KEY,
     began        INTEGER NOT NULL,
+    since_boot   INTEGER NOT NULL, -- of the machine, suspension included
+    boot         TEXT NOT NULL,    -- which start of the machine that is
     pid          INTEGER NOT NULL,
     target       TEXT NOT NULL,
-    lookahead    INTEGER NOT NULL, -- rows that could be open at once
-    row_limit    INTEGER,          -- rows that were launched at most
     retry_failed INTEGER NOT NULL, -- 1: it took up bad rows again
     ended        INTEGER,          -- empty: it crashed, or goes on
     ending       TEXT,             -- finished, or why it stopped
     exit         INTEGER           -- its exit code
+);
+
+-- Rows that a session could send from this commit on, and the clocks then; the last
+-- Date of the server, and the clocks when it came. A row without an intent of a session
+-- was surely not sent by it.
+CREATE TABLE intent (
+    seq              INTEGER PRIMARY KEY,
+    session          INTEGER NOT NULL,
+    wall             INTEGER NOT NULL,
+    since_boot       INTEGER NOT NULL,
+    date             INTEGER,
+    dated_wall       INTEGER,
+    dated_since_boot INTEGER,
+    lines            BLOB NOT NULL -- sorted; each as its distance from the one before, 7 bits a byte
 );
 
 -- Every settled row, in the order of settling. One that was taken up again keeps
@@ -52,12 +66,16 @@ CREATE TABLE record (
     http_status       INTEGER,
     error             TEXT,
     attempts          INTEGER NOT NULL,
-    first_sent        INTEGER,
     started_at        INTEGER,
     latency_ms        INTEGER,
     elapsed_ms        INTEGER,
     carried           TEXT,        -- the further columns, as a JSON array
-    reopened_by       INTEGER      -- the session that took the row up again
+    reopened_by       INTEGER,     -- the session that took the row up again
+    server_time       INTEGER,     -- of a row in doubt: the earliest that the server's clock can
+                                   -- have shown at the first attempt that may have arrived,
+    sent_wall         INTEGER,     -- and this machine's clocks then, if no Date came after it
+    sent_since_boot   INTEGER,
+    sent_boot         TEXT
 );
 
 -- A row has one last word.
@@ -71,7 +89,10 @@ CREATE TABLE open_row (
     line              INTEGER NOT NULL,
     doubt             TEXT NOT NULL,  -- none, may_have_started or accepted
     attempts          INTEGER NOT NULL,
-    first_sent        INTEGER,
+    server_time       INTEGER,        -- as in record
+    sent_wall         INTEGER,
+    sent_since_boot   INTEGER,
+    sent_boot         TEXT,
     result            INTEGER,
     code              TEXT,
     message           TEXT,

@@ -53,6 +53,8 @@ pub struct Behaviour {
     pub detail_bytes: usize,
     /// The secrets that are right; without one, any will do.
     pub secret: Option<String>,
+    /// By how much the clock that writes `Date` is ahead of the one that starts tasks.
+    pub date_ahead: SignedDuration,
     /// What is remembered of each request.
     pub memory: Memory,
 }

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::header::{DATE, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -103,10 +104,25 @@ impl Shared {
         match self.fate(&head, &body, place, arrived) {
             Fate::Answer(said) => {
                 self.wait_for_latency().await;
-                Ok(response(said))
+                let mut response = response(said);
+                self.set_date(&mut response);
+                Ok(response)
             }
             Fate::Hang => std::future::pending().await,
             Fate::Reset => Err(Reset),
+        }
+    }
+
+    /// Writes the `Date` of a host whose clock differs. Without it, hyper writes the time.
+    fn set_date<T>(&self, response: &mut Response<T>) {
+        let ahead = self.world().behaviour.date_ahead;
+        if ahead.is_zero() {
+            return;
+        }
+        let date = (Timestamp::now() + ahead).to_zoned_datetime(jiff::tz::TimeZone::UTC);
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        if let Ok(date) = HeaderValue::from_str(&date) {
+            response.headers_mut().insert(DATE, date);
         }
     }
 

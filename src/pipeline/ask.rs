@@ -3,7 +3,6 @@
 //! They pass the gates like every request, and whatever they are answered, they
 //! never stop the run; but for the first question of a run that is to confirm.
 
-use jiff::Timestamp;
 use tracing::info;
 
 use super::launch::{Launch, Parts};
@@ -14,33 +13,36 @@ use crate::gates::{Closed, Errand, Known};
 use crate::record::Record;
 use crate::request_id::RequestId;
 use crate::retry::{Next, Situation};
+use crate::server_time::Departure;
 use crate::shutdown::Cause;
 use crate::task::Task;
 
-/// Asks for the state of `task`, whose first attempt left at `first`.
+/// Asks for the state of `task` on `line`, whose first attempt that may have arrived left at
+/// `first`.
 ///
 /// # Errors
 ///
 /// When the run stops before there is an answer.
 pub async fn state(
     launch: &Launch,
+    line: u64,
     task: &Task,
     id: &RequestId,
-    first: Option<Timestamp>,
+    first: Option<&Departure>,
 ) -> Result<Judged, Closed> {
-    let Parts { client, clock, .. } = &launch.parts;
+    let Parts { client, .. } = &launch.parts;
     let mut manner = client.manner();
     loop {
-        let pass = launch.pass(Errand::Poll).await?;
+        let pass = launch.pass(Errand::Poll, line).await?;
         let caller = client.caller();
         let seen = Box::pin(client.status(&caller, task, id, manner)).await;
         let known = launch.parts.gates.heard(pass, &seen.answer);
-        launch.asked();
+        launch.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
         launch.stop_after_outage(known, &seen.answer.reply.message)?;
         match client.other_manner(manner, &seen.answer) {
             Some(other) => manner = other,
-            None => return Ok(judge(&seen, first, clock.now())),
+            None => return Ok(judge(&seen, first.and_then(Departure::earliest))),
         }
     }
 }
@@ -52,11 +54,11 @@ pub async fn first(launch: &Launch, line: u64, task: &Task) {
     let id = RequestId::question(run, *session, line, 0);
     let mut manner = client.manner();
     loop {
-        let Ok(pass) = launch.pass(Errand::Poll).await else { return };
+        let Ok(pass) = launch.pass(Errand::Poll, line).await else { return };
         let caller = client.caller();
         let answer = Box::pin(client.status(&caller, task, &id, manner)).await.answer;
         let known = launch.parts.gates.heard(pass, &answer);
-        launch.asked();
+        launch.asked(&answer);
         log(&id, &answer, &"first question");
         let Verdict::Failed(failure) = &answer.verdict else { return };
         if let Some(other) = client.other_manner(manner, &answer) {
@@ -88,11 +90,11 @@ pub async fn link(launch: &Launch, line: u64, task: &Task) -> Option<Box<str>> {
     let id = RequestId::lookup(run, *session, line);
     let mut manner = client.manner();
     loop {
-        let pass = launch.pass(Errand::Lookup).await.ok()?;
+        let pass = launch.pass(Errand::Lookup, line).await.ok()?;
         let caller = client.caller();
         let (answer, found) = Box::pin(client.detail(&caller, task, &id, manner)).await;
         let known = gates.heard(pass, &answer);
-        launch.asked();
+        launch.asked(&answer);
         log(&id, &answer, &"lookup");
         launch.stop_after_outage(known, &answer.reply.message).ok()?;
         match client.other_manner(manner, &answer) {

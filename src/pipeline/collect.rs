@@ -1,27 +1,30 @@
 //! Writes everything that happened, in its order, on a thread of its own: first to
-//! the journal, then to the reports.
+//! the journal, then to the views of it.
 //!
-//! It owns all output of records. A journal or report that fails stops the run, and
-//! the collector goes on receiving, or the rows would block on the full channel.
+//! With each commit it also notes which rows go next, and says back what is committed:
+//! a row is sent only once the journal knows that it may be. It owns all output of
+//! records. A journal or report that fails stops the run, and the collector goes on
+//! receiving, or the rows would block on the full channel.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use super::outbox::Event;
+use super::launch::Launch;
+use super::outbox::{Event, Outbox};
+use super::views::{Beside, Shown, Views, Written};
 use crate::folder::TeeState;
-use crate::journal::{Copied, Journal, JournalError, Order};
+use crate::intents::Intents;
+use crate::journal::{Copied, Journal, JournalError};
 use crate::record::{Doubt, Ending, Prior, Record};
 use crate::report::{Open, ReportError};
 use crate::resume::Doubts;
-use crate::shutdown::{Cause, Shutdown};
-use crate::stats::{OUTCOMES, Summary};
+use crate::shutdown::Cause;
+use crate::stats::Summary;
 
 /// What was written lies in a buffer no longer than this.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -32,19 +35,6 @@ pub struct Keeping {
     pub journal: Journal,
     /// The copy of a stream that is being read.
     pub copied: Option<Arc<TeeState>>,
-}
-
-/// How many records were written, for those who look on.
-#[derive(Debug, Default)]
-pub struct Written {
-    /// Those of this session.
-    pub now: AtomicU64,
-    /// All of them, replayed ones included, in the order of [`OUTCOMES`].
-    pub by_outcome: [AtomicU64; OUTCOMES.len()],
-    /// Those that count as good.
-    pub good: AtomicU64,
-    /// Those that count as bad.
-    pub bad: AtomicU64,
 }
 
 /// What the collector has to say at the end.
@@ -111,225 +101,202 @@ impl fmt::Display for OutputFailure {
     }
 }
 
-/// Replays what is settled, then writes what happens, until no more can come.
+/// Writes what happens, until no more can come.
 pub fn collect(
     mut events: mpsc::Receiver<Vec<Event>>,
-    mut books: Books,
+    mut collector: Collector,
     written: &Written,
-    shutdown: &Shutdown,
 ) -> Collected {
-    books.replay();
-    books.tell(written, shutdown);
     let mut flushed = Instant::now();
     while let Some(mut batch) = events.blocking_recv() {
         // One commit for everything that is waiting.
         while let Ok(more) = events.try_recv() {
             batch.extend(more);
         }
-        let permits = books.write(batch);
-        if events.is_empty() || flushed.elapsed() >= FLUSH {
-            books.each(Open::flush);
+        collector.keep(&batch);
+        // Only now may the permits of the batch come back: draining has begun where the
+        // commit failed.
+        collector.show(batch);
+        if (events.is_empty() || flushed.elapsed() >= FLUSH)
+            && let Some(views) = collector.shown.now()
+        {
+            views.flush();
             flushed = Instant::now();
         }
-        books.tell(written, shutdown);
-        // Only now do the batch's permits come back: draining has begun where the
-        // commit failed.
-        drop(permits);
+        collector.tell(written);
     }
-    books.close()
+    collector.close()
 }
 
-/// What records are written to beside the reports.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Beside {
-    Journal,
-    Nothing,
-}
-
-/// Everything that is written.
-pub struct Books {
+/// Writes records: first to the journal, then to the views of it.
+pub struct Collector {
     keeping: Option<Keeping>,
-    beside: Beside,
-    reports: Vec<Open>,
-    summary: Summary,
-    /// Records of this session.
-    now: u64,
+    shown: Shown,
+    /// What happened while earlier sessions are being replayed. The permits of these rows
+    /// are kept back, so that there are never many.
+    deferred: Vec<Event>,
     /// Rows that were read, as the opener says at its end.
     rows: Option<u64>,
     /// Rows that were sent and not settled.
     open: Doubts,
-    /// Records whose lines wait for their links.
-    without_link: HashMap<u64, Record>,
     failure: Option<OutputFailure>,
+    launch: Arc<Launch>,
 }
 
-impl Books {
-    /// Nothing is written yet.
-    pub fn new(keeping: Option<Keeping>, reports: Vec<Open>, summary: Summary) -> Self {
+impl Collector {
+    /// Begins to replay what earlier sessions settled; nothing else is written yet.
+    pub fn new(
+        keeping: Option<Keeping>,
+        reports: Vec<Open>,
+        launch: Arc<Launch>,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        let summary = Summary::new(launch.parts.already_started);
         let beside = if keeping.is_some() { Beside::Journal } else { Beside::Nothing };
-        let (open, without_link) = (Doubts::new(), HashMap::new());
-        let (now, rows, failure) = (0, None, None);
-        Self { keeping, beside, reports, summary, now, rows, open, without_link, failure }
+        let views = Views::new(beside, reports, summary);
+        let journal = keeping.as_ref().map(|keeping| &keeping.journal);
+        let reader = journal.filter(|journal| journal.has_earlier_sessions()).map(Journal::reader);
+        let (shown, failed) = match reader {
+            None => (Shown::at_once(views), None),
+            Some(Ok(reader)) => (Shown::replaying(views, reader, outbox), None),
+            Some(Err(error)) => (Shown::at_once(views), Some(OutputFailure::Journal(error))),
+        };
+        let (deferred, open) = (Vec::new(), Doubts::new());
+        let mut collector =
+            Self { keeping, shown, deferred, rows: None, open, failure: None, launch };
+        if let Some(failure) = failed {
+            collector.failed(failure);
+        }
+        collector
     }
 
-    /// Writes what earlier sessions settled into the reports.
-    fn replay(&mut self) {
-        let Some(Keeping { journal, copied }) = self.keeping.take() else { return };
-        let begun = Instant::now();
-        let replayed = journal.replay(Order::Settled, &mut |record| {
-            self.summary.add(&record);
-            self.each(|report| report.record(&record));
-            Ok::<_, JournalError>(())
-        });
-        if let Err(error) = replayed {
-            // Requests may have left by now, so it must not say that nothing was sent.
-            self.failed(OutputFailure::Journal(match error {
-                JournalError::NotOne { path, what } => JournalError::Replay { path, what },
-                other => other,
-            }));
+    /// Writes a batch to the journal, with the rows that go next, and lets these go: in
+    /// one commit, before anything of it is shown.
+    fn keep(&mut self, batch: &[Event]) {
+        let gates = &self.launch.parts.gates;
+        let Some(keeping) = &mut self.keeping else { return };
+        // The clocks are read before any of these rows can leave.
+        let (at, sighting) = (self.launch.parts.clocks.read(), self.launch.server_clock.last());
+        let intents = Intents { lines: gates.name_intents(), at, sighting };
+        match write(keeping, batch, &intents) {
+            Ok(()) => gates.intents_committed(),
+            Err(error) => {
+                // From here on rows are in doubt on resume.
+                self.keeping = None;
+                self.failed(OutputFailure::Journal(error));
+                self.shown.wait().journal_is_lost();
+            }
         }
-        self.each(Open::flush);
-        debug!(rows = self.summary.rows(), took = ?begun.elapsed(), "replayed");
-        self.keeping = Some(Keeping { journal, copied });
     }
 
-    /// Writes one batch, and gives its permits back.
-    fn write(&mut self, batch: Vec<Event>) -> Vec<tokio::sync::OwnedSemaphorePermit> {
-        if let Some(keeping) = &mut self.keeping
-            && let Err(error) = keep(keeping, &batch)
-        {
-            // From here on rows are in doubt on resume.
-            self.keeping = None;
-            self.beside = Beside::Nothing;
-            self.failed(OutputFailure::Journal(error));
-        }
-        let mut permits = Vec::with_capacity(batch.len());
-        for event in batch {
+    /// Shows a batch in the views, or puts it off until they are there. The permits come
+    /// back with what is shown.
+    fn show(&mut self, batch: Vec<Event>) {
+        self.deferred.extend(batch);
+        let Some(views) = self.shown.now() else { return };
+        let mut permits = Vec::with_capacity(self.deferred.len());
+        for event in self.deferred.drain(..) {
             match event {
                 Event::Settled(record, permit) => {
-                    self.add(&record);
-                    self.each(|report| report.record(&record));
+                    leave_open(&mut self.open, &record);
+                    views.record(&record);
                     permits.push(permit);
                 }
-                Event::SettledWithoutLink(record) => {
-                    self.add(&record);
-                    self.without_link.insert(record.row.line, record);
-                }
+                Event::SettledWithoutLink(record) => views.record_without_link(record),
                 Event::Link(line, url, permit) => {
-                    if let Some(mut record) = self.without_link.remove(&line) {
-                        if let (Some(url), Some(last)) = (url, &mut record.last) {
-                            last.reply.task_url = url;
-                        }
-                        self.each(|report| report.record(&record));
-                    }
+                    views.link(line, url);
                     permits.push(permit);
                 }
                 Event::InputEnded(_) => {}
                 Event::AllRead(rows) => self.rows = Some(rows),
             }
         }
-        permits
-    }
-
-    fn add(&mut self, record: &Record) {
-        self.now += 1;
-        self.summary.add(record);
-        if let Ending::CutOff(doubt) = record.ending
-            && (record.attempts > 0 || doubt != Doubt::None)
-        {
-            let Record { attempts, first_sent, ref last, .. } = *record;
-            let prior = Prior { doubt, attempts, first_sent, last: last.clone() };
-            self.open.insert(record.row.line, prior);
+        if let Some(failure) = views.take_failure() {
+            self.failed(failure);
         }
+        drop(permits);
     }
 
     /// Tells those who look on how things stand.
-    fn tell(&self, written: &Written, shutdown: &Shutdown) {
-        written.now.store(self.now, Ordering::Relaxed);
-        for (written, count) in written.by_outcome.iter().zip(self.summary.by_outcome()) {
-            written.store(count, Ordering::Relaxed);
-        }
-        written.good.store(self.summary.good(), Ordering::Relaxed);
-        written.bad.store(self.summary.bad(), Ordering::Relaxed);
-        if self.failure.is_some() {
-            shutdown.drain(Cause::Output);
+    fn tell(&mut self, written: &Written) {
+        if let Some(views) = self.shown.now() {
+            views.tell(written);
         }
     }
 
-    /// Does something to every report; one that fails is given up. Whoever closed
-    /// standard output has seen enough, as long as something else is written.
-    fn each(&mut self, mut act: impl FnMut(&mut Open) -> Result<(), ReportError>) {
-        let mut failed = Vec::new();
-        self.reports.retain_mut(|report| match act(report) {
-            Ok(()) => true,
-            Err(error) => {
-                failed.push(error);
-                false
-            }
-        });
-        let enough = !self.reports.is_empty() || self.beside == Beside::Journal;
-        let failure = failed.into_iter().find(|error| !(enough && error.is_closed_stdout()));
-        if let Some(failure) = failure {
-            self.failed(OutputFailure::Report(failure));
-        }
-    }
-
+    /// Nothing new is sent once an output has failed.
     fn failed(&mut self, failure: OutputFailure) {
         debug!(%failure, "an output failed");
         self.failure.get_or_insert(failure);
-    }
-
-    /// Counts rows that were read against lines. Where the opener could not say how
-    /// many it read, they differ in any case.
-    fn has_a_line_for_each_row(&mut self) -> bool {
-        let (rows, lines) = (self.rows, self.now);
-        if rows == Some(lines) {
-            return true;
-        }
-        self.failed(OutputFailure::Lost { rows, lines });
-        false
+        self.launch.parts.shutdown.drain(Cause::Output);
     }
 
     fn close(mut self) -> Collected {
-        // Nothing is settled without its line, whatever became of its lookup.
-        for record in std::mem::take(&mut self.without_link).into_values() {
-            self.each(|report| report.record(&record));
+        self.shown.wait();
+        self.show(Vec::new());
+        let views = self.shown.wait();
+        views.close();
+        let lines = views.records();
+        if let Some(failure) = views.take_failure() {
+            self.failed(failure);
         }
-        self.each(Open::flush);
-        let is_orderly = self.has_a_line_for_each_row();
         let mut journal = self.keeping.take().map(|keeping| keeping.journal);
-        // Without an orderly end the next session holds in doubt what may have been sent.
-        if !is_orderly {
+        if self.rows != Some(lines) {
+            // Without an orderly end the next session holds in doubt what may have been sent.
             journal = None;
+            self.failed(OutputFailure::Lost { rows: self.rows, lines });
         } else if let Some(kept) = &mut journal
             && let Err(error) = kept.end(&self.open)
         {
             self.failed(OutputFailure::Journal(error));
             journal = None;
         }
-        Collected { summary: self.summary, failure: self.failure, journal }
+        let summary = self.shown.into_views().into_summary();
+        Collected { summary, failure: self.failure, journal }
     }
 }
 
-/// Writes what a batch says to the journal.
-fn keep(keeping: &mut Keeping, batch: &[Event]) -> Result<(), JournalError> {
-    let records = batch.iter().filter_map(|event| match event {
-        Event::Settled(record, _) | Event::SettledWithoutLink(record) => Some(record),
-        Event::Link(..) | Event::InputEnded(_) | Event::AllRead(_) => None,
-    });
-    keeping.journal.settle(records.filter(|record| record.ending == Ending::Settled))?;
-    let mut links = batch.iter().filter_map(|event| match event {
-        Event::Link(line, Some(url), _) => Some((*line, &**url)),
-        _ => None,
-    });
-    if let Some(first) = links.next() {
-        keeping.journal.add_links(std::iter::once(first).chain(links))?;
+/// Remembers what is to be known of a row that was cut off.
+fn leave_open(open: &mut Doubts, record: &Record) {
+    if let Ending::CutOff(doubt) = record.ending
+        && (record.attempts > 0 || doubt != Doubt::None)
+    {
+        let Record { attempts, first_sent, ref last, .. } = *record;
+        let prior = Prior { doubt, attempts, first_sent, last: last.clone() };
+        open.insert(record.row.line, prior);
     }
-    for event in batch {
-        if let (Event::InputEnded(rows), Some(copied)) = (event, &keeping.copied) {
-            let (bytes, sha256) = copied.contents();
-            keeping.journal.input_ended(*rows, &Copied { bytes, sha256 })?;
+}
+
+/// Writes to the journal what a batch says, and which rows may go.
+fn write(keeping: &mut Keeping, batch: &[Event], intents: &Intents) -> Result<(), JournalError> {
+    let Keeping { journal, copied } = keeping;
+    let is_settled = |event: &&Event| match event {
+        Event::Settled(record, _) => record.ending == Ending::Settled,
+        Event::SettledWithoutLink(_) | Event::Link(_, Some(_), _) | Event::InputEnded(_) => true,
+        Event::Link(_, None, _) | Event::AllRead(_) => false,
+    };
+    let mut events = batch.iter().filter(is_settled).peekable();
+    if events.peek().is_none() && intents.lines.is_empty() {
+        return Ok(());
+    }
+    journal.commit(|commit| {
+        for event in events {
+            match event {
+                Event::Settled(record, _) | Event::SettledWithoutLink(record) => {
+                    commit.settle(record)?;
+                }
+                Event::Link(line, url, _) => {
+                    commit.add_link(*line, url.as_deref().unwrap_or_default())?;
+                }
+                Event::InputEnded(rows) => {
+                    if let Some(copied) = copied {
+                        let (bytes, sha256) = copied.contents();
+                        commit.input_ended(*rows, &Copied { bytes, sha256 })?;
+                    }
+                }
+                Event::AllRead(_) => {}
+            }
         }
-    }
-    Ok(())
+        if intents.lines.is_empty() { Ok(()) } else { commit.intend(intents) }
+    })
 }

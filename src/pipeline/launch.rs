@@ -2,20 +2,22 @@
 //!
 //! Values and their small acts; the life of a row is in `row`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use super::Times;
+use super::times::{Deadline, Times};
 use super::tries::Resumable;
-use crate::answer::Verdict;
+use crate::answer::{Answer, Verdict};
 use crate::api::Client;
+use crate::clocks::Clocks;
 use crate::gates::{Closed, Errand, Gates, Known, Pass, Turn};
 use crate::record::AlreadyStarted;
 use crate::request_id::RunId;
 use crate::retry::{Backoff, Policy};
+use crate::server_time::{ServerClock, Sighting};
 use crate::shutdown::{Cause, Shutdown};
 use crate::stats::Requests;
 
@@ -23,6 +25,9 @@ use crate::stats::Requests;
 pub struct Launch {
     /// What it is made of.
     pub parts: Parts,
+    /// What the server's clock showed.
+    pub server_clock: ServerClock,
+    begun: OnceLock<Instant>,
     jitter: Mutex<fastrand::Rng>,
     requests: Mutex<Requests>,
 }
@@ -53,8 +58,10 @@ pub struct Parts {
     pub run: RunId,
     /// Which of its sessions this is, from 1.
     pub session: u32,
-    /// The wall clock.
+    /// The wall clock, for the stamps of records.
     pub clock: Clock,
+    /// This machine's clocks.
+    pub clocks: Arc<dyn Clocks>,
 }
 
 /// The wall clock, read once: stamps of a run never run backwards.
@@ -74,10 +81,10 @@ impl Clock {
         self.wall.checked_add(since).unwrap_or(self.wall)
     }
 
-    /// What it shows now.
+    /// When it will show `moment`, if it does not step; at once if it is over.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.read(Instant::now())
+    pub fn ahead(&self, moment: Timestamp) -> Instant {
+        self.at + Duration::try_from(self.wall.duration_until(moment)).unwrap_or_default()
     }
 }
 
@@ -86,7 +93,21 @@ impl Launch {
     #[must_use]
     pub fn new(parts: Parts, seed: u64) -> Self {
         let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
-        Self { parts, jitter, requests: Mutex::default() }
+        let (server_clock, begun) = (ServerClock::default(), OnceLock::new());
+        Self { parts, server_clock, begun, jitter, requests: Mutex::default() }
+    }
+
+    /// Waits until the window begins, or the run stops.
+    pub async fn begin(&self) {
+        let Parts { times, clocks, shutdown, .. } = &self.parts;
+        times.begin(&**clocks, shutdown).await;
+        self.begun.get_or_init(Instant::now);
+    }
+
+    /// When the window began, or the run stopped while it waited for it.
+    #[must_use]
+    pub fn begun(&self) -> Instant {
+        *self.begun.get_or_init(Instant::now)
     }
 
     /// The requests that were sent so far.
@@ -95,9 +116,17 @@ impl Launch {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A question was sent.
-    pub fn asked(&self) {
+    /// A question came back with this answer.
+    pub fn asked(&self, answer: &Answer) {
+        self.saw(answer);
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
+    }
+
+    /// Notes what the server's clock showed.
+    pub fn saw(&self, answer: &Answer) {
+        if let Some(date) = answer.date {
+            self.server_clock.saw(Sighting { date, at: self.parts.clocks.read() });
+        }
     }
 
     /// A start came back, or was given up.
@@ -109,16 +138,17 @@ impl Launch {
         }
     }
 
-    /// Waits until a request may leave.
+    /// Waits until a request for the row on `line` may leave.
     ///
     /// # Errors
     ///
     /// When the run stops before.
-    pub async fn pass(&self, errand: Errand) -> Result<Pass, Closed> {
-        let Parts { gates, shutdown, times, .. } = &self.parts;
-        let pass = gates.pass(errand).await?;
+    pub async fn pass(&self, errand: Errand, line: u64) -> Result<Pass, Closed> {
+        let Parts { gates, shutdown, times, clocks, .. } = &self.parts;
+        let pass = gates.pass(errand, line).await?;
         // A timer may be late, and nothing leaves after the end.
-        let is_over = |end: Option<Instant>| end.is_some_and(|end| pass.sent() >= end);
+        let wall = clocks.read().wall;
+        let is_over = |end: Option<Deadline>| end.is_some_and(|end| end.is_over(pass.sent(), wall));
         let is_new = matches!(errand, Errand::Start(_, Turn::First));
         if is_over(times.stop) {
             shutdown.drain(Cause::Window);

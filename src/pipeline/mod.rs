@@ -5,8 +5,9 @@
 //!  feed (thread) ──Rows──► one small task per open row (row::settle) ──Records──► collector (thread)
 //! ```
 //!
-//! Nothing answers backwards: a full channel slows the one before it, a closed
-//! one stops it. This module knows when a row is opened and when the run has
+//! Only two things come back from the collector: permits, once records are written,
+//! and the word that rows are noted and may be sent. A full channel slows the one
+//! before it, a closed one stops it. This module knows when a row is opened and when the run has
 //! ended; it must not know how a row is settled (`row`) or written
 //! (`collect`).
 
@@ -18,7 +19,9 @@ mod onlook;
 mod opener;
 mod outbox;
 mod row;
+mod times;
 mod tries;
+mod views;
 mod workers;
 
 use std::num::NonZeroUsize;
@@ -27,10 +30,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until};
 
 use crate::api::Client;
-use crate::gates::{Gates, Limits, Tally};
+use crate::clocks::Clocks;
+use crate::gates::{Gates, Limits, Notes, Tally};
 use crate::input::InputError;
 use crate::journal::Journal;
 use crate::metrics::Figures;
@@ -42,18 +45,20 @@ use crate::retry::Policy;
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
 use crate::stats::{Requests, Summary};
-use collect::{Books, Written};
+use collect::Collector;
 use launch::{Launch, Parts};
 use onlook::Onlooker;
 use opener::Opener;
 use outbox::Outbox;
-use tries::Tries;
+use tries::cut_off;
+use views::Written;
 use workers::Workers;
 
 pub use collect::{Keeping, OutputFailure};
 pub use launch::Clock;
 pub use onlook::{Audience, Systemd};
 pub use opener::{Go, Keeper, Passage, Staged};
+pub use times::{Deadline, Times};
 pub use tries::Resumable;
 
 /// Rows that are not settled, in the order of the input; after an error there are
@@ -98,35 +103,12 @@ pub struct Pipeline {
     pub run: RunId,
     /// Which of its sessions this is, from 1.
     pub session: u32,
-    /// The wall clock.
+    /// The wall clock, for the stamps of records.
     pub clock: Clock,
+    /// This machine's clocks.
+    pub clocks: Arc<dyn Clocks>,
     /// Seeds the jitter of the backoff.
     pub seed: u64,
-}
-
-/// When requests may leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// From this moment on.
-    pub start: Option<Instant>,
-    /// From this one on, none for a row that was not sent yet.
-    pub last_row: Option<Instant>,
-    /// From this one on, none at all.
-    pub stop: Option<Instant>,
-}
-
-impl Times {
-    /// Closes in time what is to be closed.
-    async fn keep(self, shutdown: Shutdown) {
-        if let Some(last_row) = self.last_row {
-            sleep_until(last_row).await;
-            shutdown.refuse_new_rows(Cause::Window);
-        }
-        if let Some(stop) = self.stop {
-            sleep_until(stop).await;
-            shutdown.drain(Cause::Window);
-        }
-    }
 }
 
 /// How much is asked beside the starts.
@@ -202,7 +184,11 @@ impl Pipeline {
             Some(_) => Resumable::FromJournal,
             None => Resumable::Never,
         };
-        let gates = Gates::new(&limits);
+        let notes = match resumable {
+            Resumable::FromJournal => Notes::Needed,
+            Resumable::Never => Notes::NotNeeded,
+        };
+        let gates = Gates::new(&limits, notes);
         let outbox = Arc::new(Outbox::default());
         let launch = Arc::new(Launch::new(
             Parts {
@@ -219,17 +205,17 @@ impl Pipeline {
                 run,
                 session,
                 clock,
+                clocks: self.clocks,
             },
             self.seed,
         ));
 
         let fed = feed::start(rows);
         let written = Arc::new(Written::default());
-        let books = Books::new(self.keeping, self.reports, Summary::new(self.already_started));
-        let mut workers = Workers::start(&launch, &outbox, books, &written);
+        let (to_launch, to_outbox) = (Arc::clone(&launch), Arc::clone(&outbox));
+        let collector = Collector::new(self.keeping, self.reports, to_launch, to_outbox);
+        let mut workers = Workers::start(&launch, &outbox, collector, &written);
 
-        let now = Instant::now();
-        let begun = self.times.start.map_or(now, |start| start.max(now));
         let opener = Opener {
             launch: Arc::clone(&launch),
             outbox,
@@ -246,12 +232,7 @@ impl Pipeline {
             writing: None,
         };
         let work = async {
-            if let Some(start) = self.times.start {
-                tokio::select! {
-                    () = sleep_until(start) => {}
-                    () = shutdown.draining() => {}
-                }
-            }
+            launch.begin().await;
             let input = opener.open_all(fed, self.staged, &shutdown).await;
             opener.permits.all_back().await;
             input
@@ -260,7 +241,7 @@ impl Pipeline {
         onlooker.audience.progress.end();
         onlooker.written().await;
         let collected = workers.end().await;
-        let took = Instant::now().saturating_duration_since(begun);
+        let took = launch.begun().elapsed();
         let figures = onlooker.at_the_end(&collected.summary, took);
         Ended {
             summary: collected.summary,
@@ -311,9 +292,8 @@ impl Permits {
 /// The record of a row that is not settled, as earlier sessions left it.
 #[must_use]
 pub fn left_open(row: Row, prior: Prior, resumable: Resumable) -> Record {
-    let tries = Tries::new(prior);
-    let (outcome, ending) = tries.cut_off(resumable);
-    let Tries { attempts, first_sent, last, .. } = tries;
+    let Prior { doubt, attempts, first_sent, last } = prior;
+    let (outcome, ending) = cut_off(doubt, resumable);
     Record { row, outcome, ending, attempts, first_sent, last, elapsed: None }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::debug;
 
 use super::Permits;
-use super::collect::Written;
 use super::launch::Launch;
+use super::views::Written;
 use crate::gates::{self, Glimpse, Tally};
 use crate::metrics::{self, Figures, State, Textfile};
 use crate::outlook::{Course, Outlook, Reached};

@@ -4,6 +4,7 @@
 //! own, unless a batch has left just before: so no record waits while nothing
 //! happens, and under load many rows share a commit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ const BETWEEN: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub struct Outbox {
     waiting: Mutex<Vec<Event>>,
+    /// The collector is to look round, even if nothing was put.
+    nudged: AtomicBool,
     filled: Notify,
 }
 
@@ -44,6 +47,12 @@ impl Outbox {
     /// Puts an event; it is sent soon.
     pub fn put(&self, event: Event) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.filled.notify_one();
+    }
+
+    /// Makes the collector look round, though nothing happened: it has work of its own.
+    pub fn nudge(&self) {
+        self.nudged.store(true, Ordering::Relaxed);
         self.filled.notify_one();
     }
 
@@ -61,8 +70,9 @@ impl Outbox {
             sleep_until(next).await;
             // As long as the collector is busy, more is put, and goes with the rest.
             let Ok(place) = collector.reserve().await else { return };
+            let nudged = self.nudged.swap(false, Ordering::Relaxed);
             let batch = self.take();
-            if !batch.is_empty() {
+            if nudged || !batch.is_empty() {
                 place.send(batch);
                 next = Instant::now() + BETWEEN;
             }

@@ -34,7 +34,7 @@ pub async fn settle(
     prior: Prior,
     opened: Instant,
 ) -> Record {
-    let tries = Tries::new(prior);
+    let tries = Tries::new(prior, &launch.server_clock);
     let mut life = Life { launch, line: row.line, task, tries, risk: None };
     let (outcome, ending) = match life.until_settled().await {
         Ok(outcome) => {
@@ -43,7 +43,8 @@ pub async fn settle(
         }
         Err(Closed) => life.tries.cut_off(launch.parts.resumable),
     };
-    let Tries { attempts, first_sent, last, .. } = life.tries;
+    let first_sent = life.tries.first_sent().filter(|_| stays_in_doubt(outcome, ending));
+    let Tries { attempts, last, .. } = life.tries;
     let elapsed = Some(opened.elapsed());
     Record { row, outcome, ending, attempts, first_sent, last, elapsed }
 }
@@ -110,14 +111,10 @@ impl Life<'_> {
             let (caller, verdict, known) = self.send_once(turn).await?;
             turn = Turn::Again;
             let failure = match verdict {
-                Verdict::Accepted => {
-                    self.tries.accepted();
-                    return Ok(Sent::Taken(KnownBy::Reply));
-                }
+                Verdict::Accepted => return Ok(Sent::Taken(KnownBy::Reply)),
                 Verdict::AlreadyStarted => return self.already_started().await,
                 Verdict::Failed(failure) => failure,
             };
-            self.tries.failed(failure.class);
             self.launch.stop_after_outage(known, &self.tries.message())?;
             let situation = self.tries.situation(failure.class, known);
             let next = policy.next(&failure, situation);
@@ -148,10 +145,11 @@ impl Life<'_> {
         turn: Turn,
     ) -> Result<(Arc<crate::api::Caller>, Verdict, Known), Closed> {
         let Self { launch, line, task, tries, risk } = self;
-        let Parts { client, gates, run, session, clock, .. } = &launch.parts;
-        let mut pass = launch.pass(Errand::Start(task.business, turn)).await?;
+        let Parts { client, gates, run, session, clock, clocks, .. } = &launch.parts;
+        let mut pass = launch.pass(Errand::Start(task.business, turn), *line).await?;
         *risk = pass.risk();
         let sent = pass.sent();
+        let departure = launch.server_clock.departure(clocks.read());
         let id = tries.next_id(run, *session, *line);
         let caller = client.caller();
         // The request's future is large, so it exists only while the request is out.
@@ -159,9 +157,15 @@ impl Life<'_> {
         let latency = sent.elapsed();
         launch.count(turn, &answer.verdict, latency);
         let known = gates.heard(pass, &answer);
+        launch.saw(&answer);
         log_attempt(*line, tries.attempts, &id, latency, &answer);
-        let Answer { verdict, reply } = answer;
-        tries.sent(Attempted { id, sent: clock.read(sent), latency, reply, class: None });
+        let Answer { verdict, reply, .. } = answer;
+        let class = match &verdict {
+            Verdict::Failed(failure) => Some(failure.class),
+            Verdict::Accepted | Verdict::AlreadyStarted => None,
+        };
+        let attempted = Attempted { id, sent: clock.read(sent), latency, reply, class };
+        tries.sent(attempted, left_in_doubt(&verdict), departure);
         Ok((caller, verdict, known))
     }
 
@@ -227,7 +231,25 @@ impl Life<'_> {
     async fn ask(&mut self) -> Result<Judged, Closed> {
         let Parts { run, session, .. } = &self.launch.parts;
         let id = self.tries.next_question(run, *session, self.line);
-        ask::state(self.launch, &self.task, &id, self.tries.first_sent).await
+        ask::state(self.launch, self.line, &self.task, &id, self.tries.first.as_ref()).await
+    }
+}
+
+/// What an attempt that was answered so leaves in doubt. "Already started" is judged by
+/// what was in doubt before it.
+const fn left_in_doubt(verdict: &Verdict) -> Doubt {
+    match verdict {
+        Verdict::Accepted => Doubt::Accepted,
+        Verdict::Failed(failure) if failure.class.may_have_started() => Doubt::MayHaveStarted,
+        Verdict::AlreadyStarted | Verdict::Failed(_) => Doubt::None,
+    }
+}
+
+/// Whether a later session may have to ask whose start it was.
+const fn stays_in_doubt(outcome: Outcome, ending: Ending) -> bool {
+    match ending {
+        Ending::CutOff(doubt) => !matches!(doubt, Doubt::None),
+        Ending::Settled => matches!(outcome, Outcome::Unknown | Outcome::Unconfirmed),
     }
 }
 

@@ -2,13 +2,12 @@
 //!
 //! Pure: it neither sends nor waits.
 
-use jiff::Timestamp;
-
 use crate::answer::FailureClass;
 use crate::gates::Known;
-use crate::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior};
+use crate::record::{Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior};
 use crate::request_id::{RequestId, RunId};
 use crate::retry::{Attempt, Situation};
+use crate::server_time::{Departure, ServerClock};
 
 /// Where a row that a stop cuts off can be taken up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +22,8 @@ pub enum Resumable {
 pub struct Tries {
     /// Requests that were sent, in all sessions.
     pub attempts: u32,
-    /// When the first of them left.
-    pub first_sent: Option<Timestamp>,
+    /// When the first of them left that may have arrived.
+    pub first: Option<Departure>,
     /// The last of them.
     pub last: Option<Box<Attempted>>,
     /// Requests of this session that count against the retries.
@@ -38,10 +37,11 @@ pub struct Tries {
 
 impl Tries {
     /// Goes on from what earlier sessions left behind.
-    pub fn new(prior: Prior) -> Self {
+    pub fn new(prior: Prior, server_clock: &ServerClock) -> Self {
         let Prior { doubt, attempts, first_sent, last } = prior;
+        let first = first_sent.map(|first| server_clock.earlier(&first));
         let (counted, questions) = (0, 0);
-        Self { attempts, first_sent, last, counted, earlier: doubt, now: Doubt::None, questions }
+        Self { attempts, first, last, counted, earlier: doubt, now: Doubt::None, questions }
     }
 
     /// Whether any attempt may have started the task.
@@ -61,26 +61,24 @@ impl Tries {
         RequestId::question(run, session, line, self.questions)
     }
 
-    /// A request came back.
-    pub fn sent(&mut self, attempted: Attempted) {
-        self.first_sent.get_or_insert(attempted.sent);
+    /// A request that left at `departure` came back: what it leaves in doubt.
+    pub fn sent(&mut self, attempted: Attempted, left: Doubt, departure: Departure) {
         self.last = Some(Box::new(attempted));
+        if left != Doubt::None {
+            self.now = self.now.max(left);
+            self.first.get_or_insert(departure);
+        }
     }
 
-    /// The server took the last request.
+    /// The server took the row, as far as that can be known by sending.
     pub fn accepted(&mut self) {
         self.now = Doubt::Accepted;
     }
 
-    /// The last request failed. "Already started" is judged by what was in doubt
-    /// before it.
-    pub fn failed(&mut self, class: FailureClass) {
-        if let Some(last) = &mut self.last {
-            last.class = Some(class);
-        }
-        if class.may_have_started() {
-            self.now = self.now.max(Doubt::MayHaveStarted);
-        }
+    /// When the first attempt left that may have arrived, as a later session needs it:
+    /// `None` for a row that is in no doubt.
+    pub fn first_sent(&self) -> Option<FirstSent> {
+        self.first.as_ref().filter(|_| self.doubt() != Doubt::None).map(Departure::kept)
     }
 
     /// What the server said last.
@@ -131,25 +129,33 @@ impl Tries {
         }
     }
 
-    /// The end of a row when the run stops. Where nothing can be resumed, one that
-    /// is in doubt is unknown, and not pending.
+    /// The end of the row when the run stops.
     pub fn cut_off(&self, resumable: Resumable) -> (Outcome, Ending) {
-        let doubt = self.doubt();
-        let outcome = match (doubt, resumable) {
-            (Doubt::Accepted, _) => Outcome::Unconfirmed,
-            (Doubt::MayHaveStarted, Resumable::Never) => Outcome::Unknown,
-            (Doubt::MayHaveStarted, Resumable::FromJournal) | (Doubt::None, _) => Outcome::Pending,
-        };
-        (outcome, Ending::CutOff(doubt))
+        cut_off(self.doubt(), resumable)
     }
+}
+
+/// The end of a row in this doubt when the run stops. Where nothing can be resumed, one
+/// that is in doubt is unknown, and not pending.
+pub const fn cut_off(doubt: Doubt, resumable: Resumable) -> (Outcome, Ending) {
+    let outcome = match (doubt, resumable) {
+        (Doubt::Accepted, _) => Outcome::Unconfirmed,
+        (Doubt::MayHaveStarted, Resumable::Never) => Outcome::Unknown,
+        (Doubt::MayHaveStarted, Resumable::FromJournal) | (Doubt::None, _) => Outcome::Pending,
+    };
+    (outcome, Ending::CutOff(doubt))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::Reply;
+    use jiff::Timestamp;
+    use std::time::Duration;
 
     fn tries(earlier: Doubt, now: Doubt) -> Tries {
-        Tries { now, ..Tries::new(Prior { doubt: earlier, ..Prior::default() }) }
+        let prior = Prior { doubt: earlier, ..Prior::default() };
+        Tries { now, ..Tries::new(prior, &ServerClock::default()) }
     }
 
     #[test]
@@ -176,11 +182,39 @@ mod tests {
         }
     }
 
+    fn attempted() -> Attempted {
+        let run = RunId::new(Timestamp::UNIX_EPOCH, 1);
+        Attempted {
+            id: RequestId::new(&run, 1, 1, 1),
+            sent: Timestamp::UNIX_EPOCH,
+            latency: Duration::ZERO,
+            reply: Reply::default(),
+            class: None,
+        }
+    }
+
+    /// The departure of an attempt at `second` by the server's clock.
+    fn departure(second: i64) -> Departure {
+        let server = Timestamp::from_second(second).ok();
+        ServerClock::default().earlier(&FirstSent { server, local: None })
+    }
+
+    #[test]
+    fn the_first_attempt_that_may_have_arrived_gives_the_time() {
+        let mut tries = tries(Doubt::None, Doubt::None);
+        tries.sent(attempted(), Doubt::None, departure(1));
+        assert_eq!(tries.first_sent(), None, "a throttled or refused one keeps no time");
+        tries.sent(attempted(), Doubt::MayHaveStarted, departure(2));
+        tries.sent(attempted(), Doubt::MayHaveStarted, departure(3));
+        let server = Timestamp::from_second(2).ok();
+        assert_eq!(tries.first_sent(), Some(FirstSent { server, local: None }));
+    }
+
     #[test]
     fn an_accepted_row_stays_accepted_whatever_comes_after() {
         let mut tries = tries(Doubt::None, Doubt::None);
-        tries.accepted();
-        tries.failed(FailureClass::Ambiguous);
+        tries.sent(attempted(), Doubt::Accepted, departure(1));
+        tries.sent(attempted(), Doubt::MayHaveStarted, departure(2));
         assert_eq!(tries.doubt(), Doubt::Accepted);
         assert!(tries.may_go_again(2) && tries.may_go_again(2) && !tries.may_go_again(2));
     }

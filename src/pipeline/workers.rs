@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::InputEnd;
-use super::collect::{self, Books, Collected, Written};
-use super::launch::Launch;
+use super::collect::{self, Collected, Collector};
+use super::launch::{Launch, Parts};
 use super::outbox::{Event, Outbox};
+use super::views::Written;
 use crate::gates::Gates;
 use crate::shutdown::{Cause, Shutdown};
 
@@ -29,6 +30,7 @@ pub struct Workers {
     forwarding: JoinHandle<()>,
     turns: JoinHandle<()>,
     closing: JoinHandle<()>,
+    noting: JoinHandle<()>,
     timing: JoinHandle<()>,
 }
 
@@ -37,24 +39,25 @@ impl Workers {
     pub fn start(
         launch: &Arc<Launch>,
         outbox: &Arc<Outbox>,
-        books: Books,
+        collector: Collector,
         written: &Arc<Written>,
     ) -> Self {
         let (gates, shutdown) = (Arc::clone(&launch.parts.gates), launch.parts.shutdown.clone());
         let (batches, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
         let collector = {
-            let (written, shutdown) = (Arc::clone(written), shutdown.clone());
+            let written = Arc::clone(written);
             thread::spawn(move || {
                 let _alive = alive;
-                collect::collect(received, books, &written, &shutdown)
+                collect::collect(received, collector, &written)
             })
         };
         Self {
             forwarding: tokio::spawn(Arc::clone(outbox).forward(batches.clone())),
             turns: tokio::spawn(Arc::clone(&gates).run()),
             closing: tokio::spawn(close_when_draining(Arc::clone(&gates), shutdown.clone())),
-            timing: tokio::spawn(launch.parts.times.keep(shutdown.clone())),
+            noting: tokio::spawn(note_in_time(Arc::clone(&gates), Arc::clone(outbox))),
+            timing: tokio::spawn(keep_time(Arc::clone(launch))),
             gates,
             shutdown,
             outbox: Arc::clone(outbox),
@@ -97,9 +100,10 @@ impl Workers {
 
     /// Ends them, once the work is done.
     pub async fn end(self) -> Collected {
-        let Self { gates, outbox, batches, collector, forwarding, turns, closing, timing, .. } =
-            self;
+        let Self { gates, outbox, batches, collector, forwarding, turns, .. } = self;
+        let Self { closing, noting, timing, .. } = self;
         timing.abort();
+        noting.abort();
         closing.abort();
         gates.close();
         drop(turns);
@@ -112,6 +116,19 @@ impl Workers {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
+}
+
+/// Has rows noted that go next and could otherwise not go in time.
+async fn note_in_time(gates: Arc<Gates>, outbox: Arc<Outbox>) {
+    loop {
+        gates.intents_wanted().await;
+        outbox.nudge();
+    }
+}
+
+async fn keep_time(launch: Arc<Launch>) {
+    let Parts { times, clocks, shutdown, .. } = &launch.parts;
+    times.keep(&**clocks, shutdown).await;
 }
 
 async fn close_when_draining(gates: Arc<Gates>, shutdown: Shutdown) {

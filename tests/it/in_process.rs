@@ -10,6 +10,7 @@ use bk_launch::api::credentials::{Credentials, User};
 use bk_launch::api::esb::Esb;
 use bk_launch::api::target::Target;
 use bk_launch::api::{Client, Identity, Reach};
+use bk_launch::clocks::Clocks;
 use bk_launch::gates::Limits;
 use bk_launch::input::{Format, open_stream};
 use bk_launch::journal::{About, InputSource, InputState, Journal, Opening};
@@ -27,6 +28,7 @@ use bk_launch::resume::{self, Doubts, Lines};
 use bk_launch::retry::Policy;
 use bk_launch::secret::Secret;
 use bk_launch::shutdown::Shutdown;
+use bk_launch::system_clocks::SystemClocks;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
@@ -112,6 +114,7 @@ impl Launch<'_> {
             run,
             session: 1,
             clock: Clock { wall: Timestamp::now(), at: Instant::now() },
+            clocks: Arc::new(SystemClocks::new(1)),
             seed: 1,
         }
     }
@@ -132,13 +135,7 @@ fn keeping(path: &Path, run: &RunId) -> Keeping {
     };
     Journal::create(path, &about).unwrap();
     let mut journal = Journal::open(path).unwrap();
-    let opening = Opening {
-        began: Timestamp::now(),
-        target: "the mock",
-        lookahead: 10_000,
-        limit: None,
-        reopens: None,
-    };
+    let opening = Opening { at: SystemClocks::new(1).read(), target: "the mock", reopens: None };
     journal.begin(&opening, &Doubts::new()).unwrap();
     Keeping { journal, copied: None }
 }

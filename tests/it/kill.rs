@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use bk_launch::intents::unpack;
 use bk_launch::mock::{Behaviour, Counts, Fault, Latency, Mock};
-use bk_launch::resume::Lines;
+use bk_launch::resume::{Lines, doubts};
 
-use crate::harness::{Folder, HEADER, Report, Running, rows};
+use crate::harness::{Folder, HEADER, Report, Running, rows, until};
 
 const ROWS: u64 = 2_000;
 
@@ -63,13 +64,34 @@ impl Victim {
         } else {
             self.folder.journal().settled().unwrap()
         };
-        (settled, self.mock.counts())
+        let counts = self.mock.counts();
+        self.nothing_was_sent_that_was_not_noted(&counts);
+        (settled, counts)
+    }
+
+    /// No row without an intent, and no row before it was born, ever reached the server.
+    fn nothing_was_sent_that_was_not_noted(&self, counts: &Counts) {
+        let noted =
+            if self.folder.runs().is_empty() { Lines::default() } else { noted(&self.folder) };
+        for (key, task) in &counts.tasks {
+            let id: u64 = key.rsplit('/').next().unwrap().parse().unwrap();
+            let is_noted = noted.contains(id + 1);
+            assert!(is_noted || task.requests == 0, "task {id} was sent without an intent");
+        }
     }
 
     /// A run that was killed before it was born is begun again.
     fn again(&self) -> Running {
         if self.folder.runs().is_empty() { self.begin() } else { self.resume() }
     }
+}
+
+/// The lines of all rows that any session of the only run noted before sending them.
+fn noted(folder: &Folder) -> Lines {
+    let journal = rusqlite::Connection::open(folder.only_run().journal()).unwrap();
+    let mut select = journal.prepare("SELECT lines FROM intent").unwrap();
+    let batches = select.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    batches.flat_map(|packed| unpack(&packed.unwrap()).unwrap()).collect()
 }
 
 fn key(task: u64) -> String {
@@ -139,4 +161,55 @@ fn killed_twice_and_resumed_nothing_is_lost_or_made_up() {
 #[ignore = "many rounds"]
 fn killed_in_thirty_rounds_nothing_is_lost_or_made_up() {
     rounds(&(100..130).collect::<Vec<_>>());
+}
+
+/// Kills a launch with default slots after `starts` starts, and counts the rows in doubt.
+fn in_doubt_after(rate: &str, latency: Duration, starts: u64) -> (Folder, Mock, usize) {
+    let behaviour = Behaviour { latency: Latency::Fixed(latency), ..Behaviour::default() };
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 5_000)));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--rate", rate, "--esb", &mock.url()];
+    let run = folder.start(&mut folder.program(&words));
+    until("rows were started", || mock.counts().starts >= starts);
+    run.signal("KILL");
+    run.wait();
+    let journal = folder.journal();
+    let doubts = doubts(journal.last_session().unwrap(), &journal.settled().unwrap());
+    let in_doubt = doubts.len();
+    let counts = mock.counts();
+    for task in counts.tasks.keys().map(|key| key.rsplit('/').next().unwrap()) {
+        let line = task.parse::<u64>().unwrap() + 1;
+        let is_known = journal.settled().unwrap().contains(line) || doubts.contains_key(&line);
+        assert!(is_known, "line {line} was sent, and is neither settled nor in doubt");
+    }
+    (folder, mock, in_doubt)
+}
+
+#[test]
+fn after_a_crash_no_more_than_a_second_of_rows_is_in_doubt() {
+    for (rate, latency, starts, most) in
+        [("20/s", 5, 25, 60), ("200/s", 5, 250, 300), ("unlimited", 8, 1_500, 1_100)]
+    {
+        let latency = Duration::from_millis(latency);
+        let (_folder, _mock, in_doubt) = in_doubt_after(rate, latency, starts);
+        assert!(in_doubt <= most, "{in_doubt} rows are in doubt at {rate}");
+    }
+}
+
+#[test]
+fn what_somebody_starts_between_a_crash_and_the_resume_is_his() {
+    let (folder, mock, in_doubt) = in_doubt_after("20/s", Duration::from_millis(5), 25);
+    // The last row was never sent, and a colleague starts its task now.
+    mock.site().change(|behaviour| {
+        behaviour.started.insert(5_000);
+    });
+    let words = ["resume", "--rate", "unlimited", "--already-started", "fail"];
+    let resumed = folder.run(&words).exits(1);
+    resumed.says(&["somebody else started these tasks"]);
+    let report = folder.report("r.csv");
+    report.is_complete(5_000);
+    assert_eq!(report.outcome(5_001), "already_started");
+    assert_eq!(report.counts()["started"], 4_999);
+    let by_resume = report.lines.iter().filter(|line| line["known_by"] == "resume").count();
+    assert!(by_resume <= in_doubt, "{by_resume} of {in_doubt}");
 }

@@ -15,6 +15,7 @@ mod bad_input;
 mod bench;
 mod broken;
 mod budget;
+mod clocks;
 mod config;
 mod confirm;
 mod credentials;

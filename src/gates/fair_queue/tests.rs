@@ -10,7 +10,7 @@ fn business(id: u64) -> Business {
 }
 
 fn queue(rows: &[(u64, Turn, &'static str)]) -> FairQueue<&'static str> {
-    let mut queue = FairQueue::default();
+    let mut queue = FairQueue::new(Notes::NotNeeded);
     for (id, turn, row) in rows {
         queue.join(business(*id), *turn, *row);
     }
@@ -121,6 +121,8 @@ enum Step {
     Go,
     Wake(u64),
     Pass(u64),
+    Name(usize),
+    Commit,
     DrainFirst,
 }
 
@@ -142,15 +144,19 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Go),
         1 => business.prop_map(Step::Wake),
         1 => (1_u64..9).prop_map(Step::Pass),
+        2 => (1_usize..6).prop_map(Step::Name),
+        2 => Just(Step::Commit),
         1 => Just(Step::DrainFirst),
     ]
 }
 
-/// Rows that wait, as plain lists.
+/// Rows that wait, as plain lists, and those that were noted.
 #[derive(Default)]
 struct Model {
     waiting: BTreeMap<(u64, bool), Vec<u32>>,
     kept: HashMap<u64, Blocked>,
+    named: Vec<u32>,
+    noted: Vec<u32>,
 }
 
 impl Model {
@@ -161,15 +167,19 @@ impl Model {
 
 /// Every entry of the index has its rows, once; whatever may go has its entry.
 fn check_index(queue: &FairQueue<u32>) {
-    let Rings { again, first, .. } = &queue.rings;
-    let mut entries = (0, 0, 0);
+    let Rings { again, first, unnamed, .. } = &queue.rings;
+    let (mut entries, mut ready) = ((0, 0, 0, 0), 0);
     for (business, rows) in &queue.queues {
         assert!(!rows.is_empty(), "an empty queue is kept");
         let may_go = rows.blocked.is_none();
-        let Indexed { again: in_again, first: in_first, asleep } = rows.indexed;
-        for (ring, ticket, has) in
-            [(again, in_again, !rows.again.is_empty()), (first, in_first, !rows.first.is_empty())]
-        {
+        let Indexed { again: in_again, first: in_first, unnamed: in_unnamed, asleep, .. } =
+            rows.indexed;
+        let has_unnamed = rows.first.len() > rows.noted + rows.named;
+        for (ring, ticket, has) in [
+            (again, in_again, !rows.again.is_empty()),
+            (first, in_first, rows.noted > 0),
+            (unnamed, in_unnamed, has_unnamed),
+        ] {
             assert_eq!(ticket.is_some(), may_go && has, "{business:?}");
             assert!(ticket.is_none_or(|ticket| ring.get(&ticket) == Some(business)));
         }
@@ -181,9 +191,13 @@ fn check_index(queue: &FairQueue<u32>) {
         assert!(until.is_none_or(|until| queue.asleep.contains(&(until, *business))));
         entries.0 += usize::from(in_again.is_some());
         entries.1 += usize::from(in_first.is_some());
-        entries.2 += usize::from(asleep.is_some());
+        entries.2 += usize::from(in_unnamed.is_some());
+        entries.3 += usize::from(asleep.is_some());
+        ready += if may_go { rows.noted } else { 0 };
     }
-    assert_eq!(entries, (again.len(), first.len(), queue.asleep.len()), "a ghost in the index");
+    let lengths = (again.len(), first.len(), unnamed.len(), queue.asleep.len());
+    assert_eq!(entries, lengths, "a ghost in the index");
+    assert_eq!(queue.ready(), ready);
 }
 
 /// Lets the next row go, as the queue and the model have it.
@@ -196,7 +210,8 @@ fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32
         kept.filter(|kept| !matches!(kept, Blocked::Until(until) if *until <= now))
     });
     let Some((business, turn)) = found else {
-        let free = queue.queues.values().filter(|rows| rows.blocked.is_none()).count();
+        let is_free = |q: &&Queue<u32>| q.blocked.is_none() && (q.noted > 0 || !q.again.is_empty());
+        let free = queue.queues.values().filter(is_free).count();
         assert_eq!(free, 0, "a business that nothing keeps is passed over");
         return None;
     };
@@ -204,6 +219,8 @@ fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32
     let rows = model.rows(business.id.get(), turn);
     assert_eq!(row, rows.remove(0), "rows of a business go in the order of joining");
     if turn == Turn::First {
+        let is_noted = queue.notes == Notes::NotNeeded || model.noted.contains(&row);
+        assert!(is_noted, "a row goes that was never noted");
         let again = queue.queues.values().filter(|q| q.blocked.is_none() && !q.again.is_empty());
         assert_eq!(again.count(), 0, "rows that were sent before go first");
     }
@@ -215,8 +232,9 @@ proptest! {
     #[test]
     fn no_history_leaves_a_ghost_forgets_a_row_or_goes_on_for_ever(
         steps in prop::collection::vec(step(), 0..60),
+        notes in prop_oneof![Just(Notes::Needed), Just(Notes::NotNeeded)],
     ) {
-        let (mut queue, mut model) = (FairQueue::default(), Model::default());
+        let (mut queue, mut model) = (FairQueue::new(notes), Model::default());
         let (mut now, mut joined) = (Instant::now(), 0);
         for step in steps {
             match step {
@@ -242,6 +260,16 @@ proptest! {
                     model.kept.remove(&id);
                     queue.wake(business(id));
                 }
+                Step::Name(count) => {
+                    let named = queue.name(count, now, |_| None, |row| *row);
+                    prop_assert!(named.len() <= count);
+                    prop_assert!(named.iter().all(|row| !model.noted.contains(row)));
+                    model.named.extend(named);
+                }
+                Step::Commit => {
+                    queue.committed();
+                    model.noted.append(&mut model.named);
+                }
                 Step::Pass(seconds) => now += Duration::from_secs(seconds),
                 Step::DrainFirst => {
                     let mut drained = queue.drain_first();
@@ -250,6 +278,7 @@ proptest! {
                     drained.sort_unstable();
                     expected.sort_unstable();
                     prop_assert_eq!(drained, expected);
+                    model.named.clear();
                 }
             }
             check_index(&queue);
@@ -257,10 +286,42 @@ proptest! {
         model.kept.clear();
         (1..5).for_each(|id| queue.wake(business(id)));
         now += Duration::from_secs(10);
+        queue.committed();
+        model.noted.append(&mut model.named);
+        model.noted.extend(queue.name(usize::MAX, now, |_| None, |row| *row));
+        queue.committed();
         while go(&mut queue, &mut model, now).is_some() {
             check_index(&queue);
         }
         prop_assert!(model.waiting.values().all(Vec::is_empty), "rows were forgotten");
         prop_assert!(queue.queues.is_empty());
     }
+}
+
+#[test]
+fn rows_are_named_in_the_order_in_which_they_would_go() {
+    use Turn::First;
+    let mut queue = FairQueue::new(Notes::Needed);
+    for (id, row) in [(1, "1a"), (1, "1b"), (1, "1c"), (2, "2a"), (3, "3a"), (3, "3b")] {
+        queue.join(business(id), First, row);
+    }
+    let now = Instant::now();
+    let until = now + Duration::from_secs(5);
+    let name = |queue: &mut FairQueue<&'static str>, count, now| {
+        let held = |business: Business| {
+            (business.id.get() == 3 && now < until).then_some(Blocked::Until(until))
+        };
+        queue.name(count, now, held, |row| *row)
+    };
+    assert_eq!(queue.next(now, |_| None), None, "nothing is noted yet");
+    assert_eq!(name(&mut queue, 3, now), ["1a", "2a", "1b"]);
+    assert_eq!((queue.next(now, |_| None), queue.ready()), (None, 0), "and nothing is committed");
+    queue.committed();
+    assert_eq!(queue.ready(), 3);
+    assert_eq!(order(&mut queue, now, |_| None), ["1a", "2a", "1b"]);
+    assert_eq!(name(&mut queue, 9, now), ["1c"], "a held business is named no rows");
+    assert_eq!(name(&mut queue, 9, until), ["3a", "3b"]);
+    queue.committed();
+    assert_eq!(order(&mut queue, until, |_| None), ["1c", "3a", "3b"]);
+    assert!(queue.queues.is_empty() && !queue.is_naming());
 }

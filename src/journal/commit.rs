@@ -1,0 +1,100 @@
+//! What can be said in one commit.
+
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+
+use super::{Copied, rows, signed};
+use crate::intents::{self, Intents};
+use crate::record::Record;
+use crate::resume::Doubts;
+
+/// A commit that is being written. What one of its acts fails at fails all of it.
+pub struct Commit<'a> {
+    pub(super) transaction: Transaction<'a>,
+    pub(super) session: u32,
+}
+
+impl Commit<'_> {
+    /// Settles a row.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn settle(&self, record: &Record) -> rusqlite::Result<()> {
+        let mut add = self.transaction.prepare_cached(rows::ADD)?;
+        rows::bind(&mut add, self.session, record)?;
+        add.raw_execute().map(drop)
+    }
+
+    /// Notes rows that may be sent from this commit on.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn intend(&self, intents: &Intents) -> rusqlite::Result<()> {
+        let Intents { lines, at, sighting } = intents;
+        let mut add = self.transaction.prepare_cached(
+            "INSERT INTO intent (session, wall, since_boot, date, dated_wall, dated_since_boot, \
+             lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        let added = add.execute(params![
+            self.session,
+            at.wall.as_millisecond(),
+            rows::signed_millis(at.since_boot),
+            sighting.map(|sighting| sighting.date.as_millisecond()),
+            sighting.map(|sighting| sighting.at.wall.as_millisecond()),
+            sighting.map(|sighting| rows::signed_millis(sighting.at.since_boot)),
+            intents::pack(lines),
+        ]);
+        added.map(drop)
+    }
+
+    /// Notes the link that was found for a row that is settled.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn add_link(&self, line: u64, url: &str) -> rusqlite::Result<()> {
+        let mut update = self.transaction.prepare_cached(
+            "UPDATE record SET task_url = ?2 WHERE line = ?1 AND reopened_by IS NULL",
+        )?;
+        update.execute(params![signed(line), url]).map(drop)
+    }
+
+    /// Notes that all of the input was read: `copy` is all of it.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn input_ended(&self, rows: u64, copy: &Copied) -> rusqlite::Result<()> {
+        let note = self.transaction.execute(
+            "UPDATE run SET rows = ?1, input_bytes = ?2, input_sha256 = ?3, input_ended = 1",
+            params![signed(rows), signed(copy.bytes), copy.sha256],
+        );
+        note.map(drop)
+    }
+
+    /// Ends the session in order at `now`, with these rows left open.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn end(&self, open: &Doubts, now: Timestamp) -> rusqlite::Result<()> {
+        self.leave_open("end", open)?;
+        let note = self.transaction.execute(
+            "UPDATE session SET ended = ?2 WHERE session = ?1",
+            params![self.session, now.as_millisecond()],
+        );
+        note.map(drop)
+    }
+
+    /// Notes rows that are open when the session begins or ends.
+    pub(super) fn leave_open(&self, known_at: &str, open: &Doubts) -> rusqlite::Result<()> {
+        let mut add = self.transaction.prepare(rows::ADD_OPEN)?;
+        for (line, prior) in open {
+            rows::bind_open(&mut add, self.session, known_at, (*line, prior))?;
+            add.raw_execute()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! When requests may leave: a window is a matter of the wall clock, which may step, so
+//! it is looked at all the time, beside the clock that timers go by.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use crate::clocks::{Clocks, Reading};
+use crate::shutdown::{Cause, Shutdown};
+
+/// When requests may leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// From this moment on.
+    pub start: Option<Timestamp>,
+    /// From this one on, none for a row that was not sent yet.
+    pub last_row: Option<Deadline>,
+    /// From this one on, none at all.
+    pub stop: Option<Deadline>,
+}
+
+/// A moment from which on something is over, as soon as either clock says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// By the wall clock.
+    pub wall: Timestamp,
+    /// By the clock that timers go by.
+    pub at: Instant,
+}
+
+impl Deadline {
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self, now: Instant, wall: Timestamp) -> bool {
+        now >= self.at || wall >= self.wall
+    }
+
+    /// Time until it is over by either clock, if neither steps.
+    fn left(&self, now: Instant, wall: Timestamp) -> Duration {
+        let by_wall = Duration::try_from(wall.duration_until(self.wall)).unwrap_or_default();
+        by_wall.min(self.at.saturating_duration_since(now))
+    }
+}
+
+/// The wall clock is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A step of the wall clock below this is not told: clocks are corrected all the time.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
+
+impl Times {
+    /// Waits until the wall clock says that requests may leave, or the run stops.
+    pub async fn begin(&self, clocks: &dyn Clocks, shutdown: &Shutdown) {
+        let Some(start) = self.start else { return };
+        loop {
+            let left = clocks.read().wall.duration_until(start);
+            let Ok(left) = Duration::try_from(left) else { return };
+            if left.is_zero() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.draining() => return,
+                () = sleep(left.min(LOOK)) => {}
+            }
+        }
+    }
+
+    /// Closes in time what is to be closed, and tells steps of the wall clock.
+    pub async fn keep(self, clocks: &dyn Clocks, shutdown: &Shutdown) {
+        let mut before = (Instant::now(), clocks.read());
+        loop {
+            let (now, read) = (Instant::now(), clocks.read());
+            if let Some(step) = step((now - before.0, before.1), &read) {
+                warn!("{step}");
+            }
+            before = (now, read);
+            let is_over = |end: Option<Deadline>| end.is_some_and(|e| e.is_over(now, read.wall));
+            if is_over(self.stop) {
+                shutdown.drain(Cause::Window);
+            } else if is_over(self.last_row) {
+                shutdown.refuse_new_rows(Cause::Window);
+            }
+            let ends = [self.last_row, self.stop].into_iter().flatten();
+            let ahead = ends.filter(|end| !end.is_over(now, read.wall));
+            let next = ahead.map(|end| end.left(now, read.wall)).min();
+            sleep(next.unwrap_or(LOOK).min(LOOK)).await;
+        }
+    }
+}
+
+/// What is told if the wall clock stepped, or the machine slept, while `passed` went by
+/// on the clock of timers since the reading `before`.
+fn step((passed, before): (Duration, Reading), read: &Reading) -> Option<String> {
+    let passed = SignedDuration::try_from(passed).ok()?;
+    let slept = read.since_boot - before.since_boot - passed;
+    let stepped = before.wall.duration_until(read.wall) - passed - slept;
+    let effect = "a window goes by the wall clock";
+    if stepped.abs() >= STEP {
+        let way = if stepped.is_positive() { "ahead" } else { "back" };
+        let seconds = stepped.abs().as_secs();
+        return Some(format!("the wall clock was put {way} by {seconds} s; {effect}"));
+    }
+    (slept >= STEP).then(|| format!("the machine slept for {} s; {effect}", slept.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clocks::Boot;
+    use std::sync::Mutex;
+
+    /// Clocks that go on with paused time, and can be put ahead or back.
+    struct Stepping {
+        began: Instant,
+        step: Mutex<SignedDuration>,
+    }
+
+    impl Stepping {
+        fn new() -> Self {
+            Self { began: Instant::now(), step: Mutex::default() }
+        }
+
+        fn put(&self, seconds: i64) {
+            *self.step.lock().unwrap() += SignedDuration::from_secs(seconds);
+        }
+    }
+
+    impl Clocks for Stepping {
+        fn read(&self) -> Reading {
+            let since_boot = SignedDuration::try_from(self.began.elapsed()).unwrap();
+            let wall = wall(0) + since_boot + *self.step.lock().unwrap();
+            Reading { wall, since_boot, boot: Boot(1) }
+        }
+    }
+
+    fn wall(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + seconds).unwrap()
+    }
+
+    fn deadline(clocks: &Stepping, seconds: i64) -> Deadline {
+        let at = clocks.began + Duration::from_secs(seconds.unsigned_abs());
+        Deadline { wall: wall(seconds), at }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_begins_once_the_wall_clock_says_so() {
+        for (step, begins) in [(0, 60), (50, 11), (-50, 110), (100, 6)] {
+            let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
+            let times = Times { start: Some(wall(60)), ..Times::default() };
+            let stepping = async {
+                sleep(Duration::from_millis(5500)).await;
+                clocks.put(step);
+            };
+            tokio::join!(times.begin(&clocks, &shutdown), stepping);
+            let waited = clocks.began.elapsed().as_secs();
+            assert!(waited.abs_diff(begins) <= 1, "put by {step} s: it waited for {waited} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_is_over_as_soon_as_either_clock_says_so() {
+        for (step, no_new, over) in [(0, 50, 60), (30, 20, 30), (-300, 50, 60), (55, 6, 6)] {
+            let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
+            let (last_row, stop) = (Some(deadline(&clocks, 50)), Some(deadline(&clocks, 60)));
+            let times = Times { start: None, last_row, stop };
+            let stepping = async {
+                sleep(Duration::from_millis(5500)).await;
+                clocks.put(step);
+                std::future::pending::<()>().await;
+            };
+            let stops = async {
+                shutdown.no_new_rows().await;
+                let no_new = clocks.began.elapsed().as_secs();
+                shutdown.draining().await;
+                (no_new, clocks.began.elapsed().as_secs())
+            };
+            let found = tokio::select! {
+                found = stops => found,
+                () = times.keep(&clocks, &shutdown) => unreachable!("it goes on"),
+                () = stepping => unreachable!("it goes on"),
+            };
+            assert!(found.0.abs_diff(no_new) <= 1, "put by {step} s: {found:?}");
+            assert!(found.1.abs_diff(over) <= 1, "put by {step} s: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_is_told_and_so_is_sleep() {
+        let before = Reading { wall: wall(0), since_boot: SignedDuration::ZERO, boot: Boot(1) };
+        for (wall_after, since_boot, told) in [
+            (1, 1, None),
+            (2, 1, None),
+            (3601, 1, Some("the wall clock was put ahead by 3600 s; ")),
+            (-59, 1, Some("the wall clock was put back by 60 s; ")),
+            (301, 301, Some("the machine slept for 300 s; ")),
+        ] {
+            let since_boot = SignedDuration::from_secs(since_boot);
+            let read = Reading { wall: wall(wall_after), since_boot, boot: Boot(1) };
+            let step = step((Duration::from_secs(1), before), &read);
+            assert_eq!(step.is_some(), told.is_some(), "{step:?}");
+            assert!(told.is_none_or(|told| step.unwrap().starts_with(told)));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What records are shown in: reports and the summary.
+//!
+//! Views of the journal: nothing is shown here that the journal does not hold already,
+//! where there is one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use tracing::debug;
+
+use super::collect::OutputFailure;
+use super::outbox::Outbox;
+use crate::journal::{Journal, JournalError};
+use crate::record::Record;
+use crate::report::{Open, ReportError};
+use crate::stats::{OUTCOMES, Summary};
+
+/// How many records were written, for those who look on.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Those of this session.
+    pub now: AtomicU64,
+    /// All of them, replayed ones included, in the order of [`OUTCOMES`].
+    pub by_outcome: [AtomicU64; OUTCOMES.len()],
+    /// Those that count as good.
+    pub good: AtomicU64,
+    /// Those that count as bad.
+    pub bad: AtomicU64,
+}
+
+/// Whether records are kept beside the reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// In a journal.
+    Journal,
+    /// Nowhere.
+    Nothing,
+}
+
+/// The reports and the summary.
+pub struct Views {
+    beside: Beside,
+    reports: Vec<Open>,
+    summary: Summary,
+    /// Records of this session.
+    now: u64,
+    /// Records whose lines wait for their links.
+    without_link: HashMap<u64, Record>,
+    failure: Option<OutputFailure>,
+}
+
+impl Views {
+    /// Nothing is shown yet.
+    pub fn new(beside: Beside, reports: Vec<Open>, summary: Summary) -> Self {
+        let (now, without_link, failure) = (0, HashMap::new(), None);
+        Self { beside, reports, summary, now, without_link, failure }
+    }
+
+    /// Shows a record of this session.
+    pub fn record(&mut self, record: &Record) {
+        self.add(record);
+        self.each(|report| report.record(record));
+    }
+
+    /// Counts a record of this session whose line waits for its link.
+    pub fn record_without_link(&mut self, record: Record) {
+        self.add(&record);
+        self.without_link.insert(record.row.line, record);
+    }
+
+    /// The link of a row was found, or there is none.
+    pub fn link(&mut self, line: u64, url: Option<Box<str>>) {
+        let Some(mut record) = self.without_link.remove(&line) else { return };
+        if let (Some(url), Some(last)) = (url, &mut record.last) {
+            last.reply.task_url = url;
+        }
+        self.each(|report| report.record(&record));
+    }
+
+    fn add(&mut self, record: &Record) {
+        self.now += 1;
+        self.summary.add(record);
+    }
+
+    /// Shows what earlier sessions settled.
+    fn replay(&mut self, journal: &Journal) {
+        let begun = Instant::now();
+        let replayed = journal.replay_earlier(&mut |record| {
+            self.summary.add(&record);
+            self.each(|report| report.record(&record));
+            Ok::<_, JournalError>(())
+        });
+        if let Err(error) = replayed {
+            // Requests may have left by now, so it must not say that nothing was sent.
+            self.failed(OutputFailure::Journal(match error {
+                JournalError::NotOne { path, what } => JournalError::Replay { path, what },
+                other => other,
+            }));
+        }
+        self.flush();
+        debug!(rows = self.summary.rows(), took = ?begun.elapsed(), "replayed");
+    }
+
+    /// Hands everything that was written to the system.
+    pub fn flush(&mut self) {
+        self.each(Open::flush);
+    }
+
+    /// Tells those who look on what was written.
+    pub fn tell(&self, written: &Written) {
+        written.now.store(self.now, Ordering::Relaxed);
+        for (written, count) in written.by_outcome.iter().zip(self.summary.by_outcome()) {
+            written.store(count, Ordering::Relaxed);
+        }
+        written.good.store(self.summary.good(), Ordering::Relaxed);
+        written.bad.store(self.summary.bad(), Ordering::Relaxed);
+    }
+
+    /// Takes the failure of an output, if there is one.
+    pub const fn take_failure(&mut self) -> Option<OutputFailure> {
+        self.failure.take()
+    }
+
+    /// The reports have nothing beside them any more.
+    pub const fn journal_is_lost(&mut self) {
+        self.beside = Beside::Nothing;
+    }
+
+    /// Ends all reports. Nothing is settled without its line, whatever became of its
+    /// lookup.
+    pub fn close(&mut self) {
+        for record in std::mem::take(&mut self.without_link).into_values() {
+            self.each(|report| report.record(&record));
+        }
+        self.flush();
+    }
+
+    /// Number of records of this session.
+    pub const fn records(&self) -> u64 {
+        self.now
+    }
+
+    /// Gives the summary.
+    pub fn into_summary(self) -> Summary {
+        self.summary
+    }
+
+    /// Does something to every report; one that fails is given up. Whoever closed
+    /// standard output has seen enough, as long as something else is written.
+    fn each(&mut self, mut act: impl FnMut(&mut Open) -> Result<(), ReportError>) {
+        let mut failed = Vec::new();
+        self.reports.retain_mut(|report| match act(report) {
+            Ok(()) => true,
+            Err(error) => {
+                failed.push(error);
+                false
+            }
+        });
+        let enough = !self.reports.is_empty() || self.beside == Beside::Journal;
+        let failure = failed.into_iter().find(|error| !(enough && error.is_closed_stdout()));
+        if let Some(failure) = failure {
+            self.failed(OutputFailure::Report(failure));
+        }
+    }
+
+    fn failed(&mut self, failure: OutputFailure) {
+        debug!(%failure, "an output failed");
+        self.failure.get_or_insert(failure);
+    }
+}
+
+/// The views, once the sessions before are replayed into them: requests of this session
+/// do not wait for that.
+pub struct Shown {
+    /// Nothing, as long as they are replayed.
+    views: Views,
+    replaying: Option<JoinHandle<Views>>,
+}
+
+impl Shown {
+    /// Views that take records at once.
+    pub const fn at_once(views: Views) -> Self {
+        Self { views, replaying: None }
+    }
+
+    /// Views into which `journal` is replayed first; `outbox` is nudged at the end.
+    pub fn replaying(mut views: Views, journal: Journal, outbox: Arc<Outbox>) -> Self {
+        let replaying = thread::spawn(move || {
+            views.replay(&journal);
+            outbox.nudge();
+            views
+        });
+        let nothing = Views::new(Beside::Nothing, Vec::new(), Summary::default());
+        Self { views: nothing, replaying: Some(replaying) }
+    }
+
+    /// The views, if they take records by now.
+    pub fn now(&mut self) -> Option<&mut Views> {
+        let is_busy = self.replaying.as_ref().is_some_and(|thread| !thread.is_finished());
+        if is_busy { None } else { Some(self.wait()) }
+    }
+
+    /// The views, once they take records.
+    pub fn wait(&mut self) -> &mut Views {
+        if let Some(thread) = self.replaying.take() {
+            self.views = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+        &mut self.views
+    }
+
+    /// The views themselves, once they take records.
+    pub fn into_views(mut self) -> Views {
+        self.wait();
+        self.views
+    }
+}
