@@ -355,13 +355,16 @@ impl std::fmt::Display for RowsExpected {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct ConfigArgs {
-    /// A file with profiles [default: bk-launch.toml here, else
-    /// $XDG_CONFIG_HOME/bk-launch/config.toml].
+    /// A file with profiles [default: bk-launch.toml here, if it is yours or root's and nobody else
+    /// may write it, else $XDG_CONFIG_HOME/bk-launch/config.toml].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The profile of that file whose settings are taken [default: the one it names, if any].
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
+    /// Read no config file.
+    #[arg(long, conflicts_with_all = ["config", "profile"])]
+    pub no_config: bool,
 }
 
 /// Where runs are kept.

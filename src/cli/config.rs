@@ -6,6 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,15 +18,28 @@ use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::args::Cli;
+use super::args::{Cli, ConfigArgs};
 use super::credentials::Environment;
+use super::trust::{self, OpenError, Untrusted};
 use crate::secret::Secret;
 
 /// Flags that make no sense in a profile.
-const NEVER: [&str; 10] = [
-    "config", "profile", "help", "version", "force", "dry_run", "check", "limit", "start_at",
+const NEVER: [&str; 11] = [
+    "config",
+    "profile",
+    "no_config",
+    "help",
+    "version",
+    "force",
+    "dry_run",
+    "check",
+    "limit",
+    "start_at",
     "stop_at",
 ];
+
+/// The config file of the working folder.
+const HERE: &str = "./bk-launch.toml";
 
 /// Keys that are no flags, and the variables in whose place they stand.
 const CREDENTIALS: [(&str, &str); 4] = [
@@ -44,15 +60,54 @@ pub struct Profile {
     credentials: BTreeMap<&'static str, Secret>,
 }
 
-/// The file that is meant: the one that was named, else the one here, else the user's.
-fn file(named: Option<&Path>, environment: Environment<'_>) -> Option<PathBuf> {
-    if let Some(named) = named {
-        return Some(named.to_owned());
+/// Where the config file was found.
+enum Found {
+    /// It was named, so it is the caller's own choice.
+    Named(PathBuf),
+    /// It stands in the working folder, where others may have put it.
+    Here(PathBuf),
+    /// It is the user's.
+    OfUser(PathBuf),
+}
+
+impl Found {
+    /// The file that was named, else the one of the working folder, else the user's.
+    fn find(named: Option<&Path>, environment: Environment<'_>) -> Option<Self> {
+        if let Some(named) = named {
+            return Some(Self::Named(named.to_owned()));
+        }
+        let here = PathBuf::from(HERE);
+        if here.is_file() {
+            return Some(Self::Here(here));
+        }
+        let home = || std::env::home_dir().map(|home| home.join(".config"));
+        let user =
+            environment("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let user = user.or_else(home)?.join("bk-launch/config.toml");
+        user.is_file().then_some(Self::OfUser(user))
     }
-    let home = || std::env::home_dir().map(|home| home.join(".config"));
-    let user = environment("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let user = user.or_else(home).map(|config| config.join("bk-launch/config.toml"));
-    [Some(PathBuf::from("bk-launch.toml")), user].into_iter().flatten().find(|path| path.is_file())
+
+    /// Reads the file: its text, and the mode of the very file that was read.
+    fn read(&self) -> Result<(String, u32), ConfigError> {
+        let path = self.path();
+        let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+        let mut file = match self {
+            Self::Here(_) => trust::open(path).map_err(|error| match error {
+                OpenError::Unreadable(source) => failed(source),
+                OpenError::Untrusted(why) => ConfigError::Untrusted { path: path.to_owned(), why },
+            })?,
+            Self::Named(_) | Self::OfUser(_) => File::open(path).map_err(failed)?,
+        };
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        Ok((text, file.metadata().map_err(failed)?.permissions().mode()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Named(path) | Self::Here(path) | Self::OfUser(path) => path,
+        }
+    }
 }
 
 /// Loads the profile that is meant: the one that was named, else the file's own
@@ -60,22 +115,24 @@ fn file(named: Option<&Path>, environment: Environment<'_>) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// Where there is none of that name, or the file is not what it should be.
+/// Returns an error if there is no profile of that name, or the file is not what it
+/// should be.
 pub fn load(
-    config: Option<&Path>,
-    profile: Option<&str>,
+    args: &ConfigArgs,
     environment: Environment<'_>,
 ) -> Result<Option<Profile>, ConfigError> {
-    let Some(path) = file(config, environment) else {
+    let ConfigArgs { config, profile, no_config } = args;
+    if *no_config {
+        return Ok(None);
+    }
+    let Some(found) = Found::find(config.as_deref(), environment) else {
         return match profile {
             Some(name) => Err(ConfigError::NoFile { name: name.to_owned() }),
             None => Ok(None),
         };
     };
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-    let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
-    Document { path: &path, text: &text }.profile(profile, mode)
+    let (text, mode) = found.read()?;
+    Document { path: found.path(), text: &text }.profile(profile.as_deref(), mode)
 }
 
 struct Document<'a> {
@@ -241,6 +298,13 @@ fn known() -> BTreeMap<String, (String, Takes)> {
         .collect()
 }
 
+impl fmt::Display for Profile {
+    /// Names the file and the profile.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, profile {}", self.path.display(), self.name)
+    }
+}
+
 impl Profile {
     /// The words of a `run` that was typed as `words`, with the flags of the profile put
     /// before those that are `typed`. The environment beats it where it names the server.
@@ -303,6 +367,18 @@ pub enum ConfigError {
         path: PathBuf,
         /// What happened.
         source: std::io::Error,
+    },
+    /// Somebody else may have written it.
+    #[error(
+        "{0} is not used: {why}, and a profile gets the credentials; say --config {0} to use it \
+         all the same, or --no-config to go without",
+        path.display()
+    )]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is, or who may write it.
+        why: Untrusted,
     },
     /// Something in it is wrong.
     #[error("{}:{line}: {what}", path.display())]

@@ -10,7 +10,7 @@ use super::credentials::{Files, Origin};
 use super::ending;
 use super::exit::Exit;
 use super::logs::LogFormat;
-use super::settings::{Input, Look, RunSettings, Settings, SummaryForm, Voice};
+use super::settings::{Input, Look, RunSettings, Settings, SummaryForm};
 use super::staging::Staging;
 use super::timing::Timing;
 use super::watch::Watch;
@@ -132,7 +132,6 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
         } else {
             progress::Look::None
         },
-        voice: Voice::Open,
         verbosity: 0,
         log_format: LogFormat::Text,
     })

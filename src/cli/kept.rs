@@ -39,6 +39,9 @@ const TARGET: [&str; 2] = ["esb", "gateway"];
 /// Flags that take the place of a window.
 const INSTEAD_OF_A_WINDOW: [&str; 2] = ["start_at", "stop_at"];
 
+/// Flags that name a config file, in whose place another one says that there is none.
+const CONFIG: [&str; 2] = ["config", "profile"];
+
 /// Flags whose values are paths, which are kept as absolute ones.
 const PATHS: [&str; 8] = [
     "config",
@@ -106,11 +109,15 @@ pub fn with_kept(kept: &Kept, typed: &ArgMatches, words: &[OsString]) -> Vec<OsS
     let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
     let other_target = TARGET.into_iter().any(is_typed);
     let other_window = INSTEAD_OF_A_WINDOW.into_iter().any(is_typed);
+    let other_config = CONFIG.into_iter().any(is_typed);
+    let no_config = is_typed("no_config");
     let mut all: Vec<OsString> = words.iter().take(2).cloned().collect();
     for arg in flags(&resume()) {
         let (Some(long), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
-        let is_replaced =
-            (other_target && TARGET.contains(&id)) || (other_window && id == "window");
+        let is_replaced = (other_target && TARGET.contains(&id))
+            || (other_window && id == "window")
+            || (other_config && id == "no_config")
+            || (no_config && CONFIG.contains(&id));
         if is_typed(id) || is_replaced {
             continue;
         }
@@ -204,6 +211,16 @@ mod tests {
         let typed = ["--gateway", "http://g", "-o", "/t.csv", "--limit", "2"];
         let kept = ["gateway=http://g", "limit=2", "output=/t.csv"];
         assert_eq!(resumed(&run, &typed), more(&kept));
+    }
+
+    #[test]
+    fn a_config_file_and_none_take_each_others_place() {
+        let named = ["--config", "/c.toml", "--profile", "p"];
+        let kept = ["config=/c.toml", "profile=p"];
+        assert_eq!(resumed(&named, &[]), more(&kept));
+        assert_eq!(resumed(&named, &["--no-config"]), more(&["no_config=true"]));
+        assert_eq!(resumed(&["--no-config"], &[]), more(&["no_config=true"]));
+        assert_eq!(resumed(&["--no-config"], &named), more(&kept));
     }
 
     #[test]

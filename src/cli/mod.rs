@@ -25,6 +25,7 @@ mod settings;
 mod staging;
 mod terminal;
 mod timing;
+mod trust;
 mod watch;
 
 use std::fmt::Display;

@@ -39,10 +39,8 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
     }
     logs::begin(args.looks.log_format, args.looks.verbose);
     let all = super::settings::runs(args.state.clone(), &environment)?;
-    let place = Place {
-        folder: runs::choose(&all, args.run.as_deref())?,
-        state_dir: args.state.state_dir.clone().map(OsString::from),
-    };
+    let (folder, chosen) = runs::choose_quietly(&all, args.run.as_deref())?;
+    let place = Place { folder, state_dir: args.state.state_dir.clone().map(OsString::from) };
     let folder = place.folder.clone();
     let _lock = session::lock(&folder)?;
     let run = Run::open(&folder)?;
@@ -52,8 +50,13 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
     };
     let (args, matches) = with_kept(&run.kept, typed)?;
     // Flags were kept; of a profile only credentials are taken.
-    let profile =
-        config::load(args.config.config.as_deref(), args.config.profile.as_deref(), &environment)?;
+    let profile = config::load(&args.config, &environment)?;
+    if let Some(profile) = &profile {
+        tell(&format_args!("config: {profile}"));
+    }
+    if let Some(chosen) = chosen {
+        tell(&chosen);
+    }
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| environment(name).or_else(|| of_profile(name));
     if !args.look.dry_run && !args.look.check {

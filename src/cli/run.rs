@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::files::{self, Beside, Source as From};
 use super::plan::{self, Plan, Rows};
 use super::session::{self, Work};
-use super::settings::{Input, Look, RunSettings, Settings, SettingsError, Voice};
+use super::settings::{Input, Look, RunSettings, Settings, SettingsError};
 use super::{Failure, check, config, kept, logs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
@@ -35,22 +35,24 @@ use crate::system_clocks::SystemClocks;
 /// Runs the command; `matches` tell where each setting comes from.
 pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let variables = |name: &str| std::env::var(name).ok();
-    let mut profile =
-        config::load(typed.config.config.as_deref(), typed.config.profile.as_deref(), &variables)?;
+    let mut profile = config::load(&typed.config, &variables)?;
     let (args, matches) = match &mut profile {
         None => (typed, matches.clone()),
         Some(profile) => with_profile(profile, matches, &variables)?,
     };
     let matches = &matches;
+    if args.looks.quiet {
+        super::hold_back();
+    }
+    if let Some(profile) = &profile {
+        tell(&format_args!("config: {profile}"));
+    }
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| variables(name).or_else(|| of_profile(name));
     let state_dir = args.state.state_dir.clone();
     let settings = RunSettings::new(args, &environment)?;
-    let Settings { voice, log_format, verbosity, look, summary, .. } = settings.session;
+    let Settings { log_format, verbosity, look, summary, .. } = settings.session;
     let mut settings = settings;
-    if voice == Voice::HeldBack {
-        super::hold_back();
-    }
     logs::begin(log_format, verbosity);
     match look {
         Look::None => {}
@@ -80,7 +82,7 @@ fn with_profile(
 ) -> Result<(RunArgs, ArgMatches), Failure> {
     let words: Vec<_> = std::env::args_os().collect();
     let words = profile.with_words(typed, &words, variables);
-    let place = format!("{}, profile {}", profile.path.display(), profile.name);
+    let place = profile.to_string();
     let failed = |error: clap::Error| format!("{place}: {error}");
     let matches = Cli::command().try_get_matches_from(words).map_err(failed)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;

@@ -82,31 +82,36 @@ enum Form {
     Json,
 }
 
-/// The run that is meant: the one that was named, else the latest that is not
-/// finished, else the latest; then it is said which.
+/// Chooses a run as [`choose_quietly`] does, and tells which if none was named.
 pub fn choose(runs: &Runs, named: Option<&str>) -> Result<Folder, Failure> {
+    let (folder, chosen) = choose_quietly(runs, named)?;
+    if let Some(chosen) = chosen {
+        tell(&chosen);
+    }
+    Ok(folder)
+}
+
+/// The run that is meant: the one that was named, else the latest that is not
+/// finished, else the latest; with a text that says which, if its id was not named.
+pub fn choose_quietly(
+    runs: &Runs,
+    named: Option<&str>,
+) -> Result<(Folder, Option<String>), Failure> {
     let mut all = runs.all()?;
     if let Some(named) = named {
         match runs.find(named) {
             Err(FolderError::Unknown { .. }) if named.parse::<Name>().is_ok() => {}
-            found => return Ok(found?),
+            found => return Ok((found?, None)),
         }
         all.retain(|folder| name_of(folder).as_deref() == Some(named));
         if all.is_empty() {
-            return Ok(runs.find(named)?);
+            return Ok((runs.find(named)?, None));
         }
     }
     let unfinished = all.iter().rev().find(|folder| !State::of(folder).is_over());
     let chosen = unfinished.or(all.last()).ok_or(NoRun { path: runs.path().to_owned() })?;
-    tell(&format_args!(
-        "run {}, the latest{}",
-        chosen.id,
-        match unfinished {
-            Some(_) => " that is not finished",
-            None => "",
-        }
-    ));
-    Ok(chosen.clone())
+    let kind = if unfinished.is_some() { " that is not finished" } else { "" };
+    Ok((chosen.clone(), Some(format!("run {}, the latest{kind}", chosen.id))))
 }
 
 /// What people call the run in `folder`.

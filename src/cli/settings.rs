@@ -122,8 +122,6 @@ pub struct Settings {
     pub already_started: AlreadyStarted,
     /// How progress is shown.
     pub progress: progress::Look,
-    /// Whether people are told things at once.
-    pub voice: Voice,
     /// How much is logged: the number of `-v`.
     pub verbosity: u8,
     /// How logs are written.
@@ -402,7 +400,6 @@ impl Settings {
             progress: self::look(progress, voice),
             verbosity: verbose,
             log_format,
-            voice,
         })
     }
 }

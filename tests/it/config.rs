@@ -1,6 +1,6 @@
 //! The config file: flag over environment over profile over default.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 
 use bk_launch::mock::{Behaviour, Mock};
 
@@ -69,4 +69,81 @@ fn mistakes_in_the_file_are_named_with_file_and_line() {
         let run = run.says(&[says]);
         assert!(!run.stderr().contains("t0p-secret"), "{run}");
     }
+}
+
+/// The user and group `nobody`, whom every system has.
+const NOBODY: u32 = 65534;
+
+fn set_mode(folder: &Folder, name: &str, mode: u32) {
+    std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_file_that_somebody_else_may_have_written_gets_no_secret() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,1\n");
+    let own = "[profiles.p]\nrate = \"7/s\"\n";
+    let text = format!("profile = \"p\"\n{own}output = [\"victim.csv\"]\n");
+    folder.file("bk-launch.toml", &text);
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", &mock.url()];
+    let refused = |says: &[&str]| {
+        let run = folder.run(&words).exits(2);
+        let ways_out = ["--config ./bk-launch.toml", "--no-config"];
+        run.says(&[&["./bk-launch.toml is not used: it"][..], says, &ways_out].concat());
+        folder.run(&[&words[..], &["--profile", "p"]].concat()).exits(2).says(says);
+    };
+    set_mode(&folder, "bk-launch.toml", 0o666);
+    refused(&["belongs to ", "and everybody may write it"]);
+    // Only root can give files away.
+    let gives_away = chown(folder.path("bk-launch.toml"), Some(NOBODY), None).is_ok();
+    if gives_away {
+        for mode in [0o644, 0o600, 0o444] {
+            set_mode(&folder, "bk-launch.toml", mode);
+            refused(&["belongs to nobody"]);
+        }
+        chown(folder.path("bk-launch.toml"), Some(0), Some(NOBODY)).unwrap();
+        set_mode(&folder, "bk-launch.toml", 0o664);
+        refused(&["belongs to root, and group ", " may write it"]);
+        // The real file counts, and the link too.
+        std::fs::rename(folder.path("bk-launch.toml"), folder.path("real.toml")).unwrap();
+        symlink("real.toml", folder.path("bk-launch.toml")).unwrap();
+        refused(&["belongs to root, and group ", " may write it"]);
+        set_mode(&folder, "real.toml", 0o600);
+        lchown(folder.path("bk-launch.toml"), Some(NOBODY), None).unwrap();
+        refused(&["is a link that belongs to nobody"]);
+        lchown(folder.path("bk-launch.toml"), Some(0), None).unwrap();
+        chown(folder.path("real.toml"), Some(NOBODY), None).unwrap();
+        refused(&["it belongs to nobody"]);
+    }
+    assert_eq!(mock.counts().requests, 0, "nobody got the credentials");
+    assert!(!folder.path("victim.csv").exists());
+
+    // It is left unread, or taken by its name.
+    let unread = folder.run(&[&words[..], &["--no-config"]].concat()).exits(0);
+    assert!(!unread.stderr().contains("config:"), "{unread}");
+    folder.file("bk-launch.toml", own);
+    let named = ["--config", "bk-launch.toml", "--profile", "p"];
+    let named = folder.run(&[&words[..], &named].concat()).exits(0).says(&["at 7/s"]);
+    assert!(named.stderr().starts_with("config: bk-launch.toml, profile p\n"), "{named}");
+    let both = ["--config", "bk-launch.toml", "--no-config"];
+    folder.run(&[&words[..], &both].concat()).exits(2).says(&["cannot be used with"]);
+}
+
+#[test]
+fn a_resume_takes_credentials_from_a_trusted_file_alone() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,1\n2,2\n2,3\n2,4\n");
+    folder.run(&["run", "tasks.csv", "--limit", "1", "--esb", &mock.url()]).exits(0);
+    private(&folder, "bk-launch.toml", "profile = \"p\"\n[profiles.p]\nrate = \"7/s\"\n");
+    let taken = folder.run(&["resume", "--limit", "1"]).exits(0).says(&["at 20/s"]);
+    assert!(taken.stderr().starts_with("config: ./bk-launch.toml, profile p\nrun "), "{taken}");
+    let quiet = folder.run(&["resume", "--dry-run", "-q"]).exits(0);
+    assert_eq!(quiet.stderr(), "");
+    set_mode(&folder, "bk-launch.toml", 0o602);
+    folder.run(&["resume", "--limit", "1"]).exits(2).says(&["everybody may write it"]);
+    assert_eq!(mock.counts().started, 2);
+    folder.run(&["resume", "--limit", "1", "--no-config"]).exits(0);
+    let config = ["--config", "bk-launch.toml"];
+    folder.run(&[&["resume"][..], &config].concat()).exits(0).says(&["config: bk-launch.toml"]);
+    assert_eq!(mock.counts().started, 4);
 }

@@ -1,0 +1,268 @@
+//! Whether a config file that was found, and not named, may be used.
+//!
+//! A profile says which server gets the credentials and which files are written, so a
+//! file that somebody else may have written is refused.
+
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use thiserror::Error;
+
+const OTHERS_WRITE: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
+
+/// Opens the file at `path` if it belongs to the caller or to root, and nobody else may
+/// write it.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be opened, or is not to be trusted.
+pub fn open(path: &Path) -> Result<File, OpenError> {
+    let caller = Caller::of_process();
+    let file = File::open(path).map_err(|error| {
+        // Whoever may not read the file is told whose it is.
+        let owner = path.metadata().map_err(OpenError::Unreadable);
+        match owner.and_then(|meta| check_owner(meta.uid(), &caller, Thing::File)) {
+            Err(OpenError::Untrusted(untrusted)) => OpenError::Untrusted(untrusted),
+            Ok(()) | Err(OpenError::Unreadable(_)) => OpenError::Unreadable(error),
+        }
+    })?;
+    // The open file is what is read, so its owner counts. The path is looked at after
+    // that: a link of somebody else, even to a file of the caller, is seen, and so is a
+    // link that has been taken away meanwhile.
+    let (opened, named) = (file.metadata()?, path.symlink_metadata()?);
+    if named.is_symlink() {
+        check_owner(named.uid(), &caller, Thing::Link)?;
+    } else if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
+        return Err(io::Error::other("it was replaced while it was opened").into());
+    }
+    check_owner(opened.uid(), &caller, Thing::File)?;
+    let access_list = rustix::fs::fgetxattr(&file, ACCESS_LIST, &mut [0_u8; 0]);
+    check_writers(&opened, access_list.is_ok_and(|bytes| bytes > 0), &caller)?;
+    Ok(file)
+}
+
+/// Where Linux keeps the rights that a mode has no bits for.
+const ACCESS_LIST: &str = "system.posix_acl_access";
+
+/// The user in whose name the program runs, and everybody whom the system knows.
+struct Caller {
+    uid: u32,
+    gid: u32,
+    /// The lines of `/etc/passwd`.
+    users: String,
+    /// The lines of `/etc/group`.
+    groups: String,
+}
+
+impl Caller {
+    fn of_process() -> Self {
+        let lines = |path| std::fs::read_to_string(path).unwrap_or_default();
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            users: lines("/etc/passwd"),
+            groups: lines("/etc/group"),
+        }
+    }
+
+    fn user(&self, uid: u32) -> String {
+        name_of(&self.users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+    }
+
+    fn group(&self, gid: u32) -> String {
+        name_of(&self.groups, gid).map_or_else(|| format!("gid {gid}"), str::to_owned)
+    }
+
+    /// Whether `gid` is the caller's own private group, as most systems make one for each
+    /// user: it has the user's name, and nobody else is in it. Groups that only a
+    /// directory service knows are not taken for private.
+    fn has_private_group(&self, gid: u32) -> bool {
+        let Some(own) = name_of(&self.users, self.uid) else { return false };
+        // A line that begins with + brings in more lines, from elsewhere.
+        let is_all = |lines: &str| !lines.lines().any(|line| line.starts_with('+'));
+        let mut named = self.groups.lines().filter(|line| number(line) == Some(gid)).peekable();
+        let is_of_caller = |line: &str| {
+            let mut members = line.split(':').nth(3).unwrap_or_default().split(',');
+            line.split(':').next() == Some(own)
+                && members.all(|member| matches!(member.trim(), "" | "*") || member.trim() == own)
+        };
+        let is_of_another = |line: &str| {
+            line.split(':').nth(3).and_then(|text| text.parse().ok()) == Some(gid)
+                && number(line) != Some(self.uid)
+        };
+        gid == self.gid
+            && is_all(&self.users)
+            && is_all(&self.groups)
+            && named.peek().is_some()
+            && named.all(is_of_caller)
+            && !self.users.lines().any(is_of_another)
+    }
+}
+
+/// The name in the line of a user or a group with this number.
+fn name_of(lines: &str, id: u32) -> Option<&str> {
+    lines.lines().find(|line| number(line) == Some(id))?.split(':').next()
+}
+
+/// The number of a user or a group.
+fn number(line: &str) -> Option<u32> {
+    line.split(':').nth(2)?.parse().ok()
+}
+
+fn check_owner(uid: u32, caller: &Caller, thing: Thing) -> Result<(), OpenError> {
+    if uid == caller.uid || uid == 0 {
+        return Ok(());
+    }
+    Err(Untrusted::Owner { thing, owner: caller.user(uid) }.into())
+}
+
+fn check_writers(meta: &Metadata, has_access_list: bool, caller: &Caller) -> Result<(), OpenError> {
+    let (uid, gid, mode) = (meta.uid(), meta.gid(), meta.mode());
+    let writer = if mode & OTHERS_WRITE != 0 {
+        "everybody".to_owned()
+    } else if mode & GROUP_WRITES == 0 {
+        return Ok(());
+    } else if has_access_list {
+        // The bits of the group then show what the list allows at most.
+        "whoever is in its access list".to_owned()
+    } else if caller.has_private_group(gid) {
+        return Ok(());
+    } else {
+        format!("group {}", caller.group(gid))
+    };
+    Err(Untrusted::Writable { owner: caller.user(uid), writer }.into())
+}
+
+/// What belongs to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// The file itself.
+    File,
+    /// The link that leads to it.
+    Link,
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "it belongs to",
+            Self::Link => "it is a link that belongs to",
+        })
+    }
+}
+
+/// Why a file is not used.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum Untrusted {
+    /// The file or its link belongs to another user.
+    #[error("{thing} {owner}")]
+    Owner {
+        /// What belongs to that user.
+        thing: Thing,
+        /// The user.
+        owner: String,
+    },
+    /// Others may write the file.
+    #[error("it belongs to {owner}, and {writer} may write it")]
+    Writable {
+        /// The user that the file belongs to.
+        owner: String,
+        /// Who may write it, too.
+        writer: String,
+    },
+}
+
+/// A file was not opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// It is not to be trusted.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const USERS: &str = "root:x:0:0::/root:/bin/sh\nann:x:1001:1001::/home/ann:/bin/sh\n\
+                         bob:x:1002:1002::/home/bob:/bin/sh\nops:x:1003:1003::/:/bin/sh\n";
+    const GROUPS: &str = "root:x:0:\nann:x:1001:\nbob:x:1002:bob,ann\nops:x:1003:ops\n";
+
+    fn caller(uid: u32, gid: u32, users: &str, groups: &str) -> Caller {
+        Caller { uid, gid, users: users.into(), groups: groups.into() }
+    }
+
+    #[test]
+    fn a_private_group_has_the_name_of_its_user_and_nobody_else() {
+        for (uid, gid, more_users, more_groups, is_private) in [
+            (1001, 1001, "", "", true),
+            (1003, 1003, "", "", true),
+            // The group has another member, or another name than the user.
+            (1002, 1002, "", "", false),
+            (1001, 1003, "", "", false),
+            // Somebody else has it as the group of new files.
+            (1001, 1001, "eve:x:1004:1001::/:/bin/sh\n", "", false),
+            // Two groups of one number.
+            (1001, 1001, "", "friends:x:1001:\n", false),
+            (1001, 1001, "", "ann:x:1001:eve\n", false),
+            // More is known elsewhere, or nothing at all.
+            (1001, 1001, "", "+:::\n", false),
+            (1001, 1001, "+@staff::::::\n", "", false),
+            (1009, 1009, "", "", false),
+            (1009, 1009, "zoe:x:1009:1009::/:/bin/sh\n", "", false),
+        ] {
+            let (users, groups) =
+                (format!("{USERS}{more_users}"), format!("{GROUPS}{more_groups}"));
+            let found = caller(uid, gid, &users, &groups).has_private_group(gid);
+            assert_eq!(found, is_private, "{uid} {gid} {more_users:?} {more_groups:?}");
+        }
+        let other = caller(1001, 1002, USERS, GROUPS);
+        assert!(!other.has_private_group(1001), "a group that the process does not have");
+    }
+
+    #[test]
+    fn an_owner_is_the_caller_or_root() {
+        let ann = caller(1001, 1001, USERS, GROUPS);
+        assert!(check_owner(1001, &ann, Thing::File).is_ok());
+        assert!(check_owner(0, &ann, Thing::Link).is_ok());
+        let says = |uid, thing| check_owner(uid, &ann, thing).unwrap_err().to_string();
+        assert_eq!(says(1002, Thing::File), "it belongs to bob");
+        assert_eq!(says(77, Thing::Link), "it is a link that belongs to uid 77");
+    }
+
+    #[test]
+    fn writers_are_told_by_the_mode_the_group_and_the_access_list() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let meta = |mode| {
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
+            file.as_file().metadata().unwrap()
+        };
+        let gid = meta(0o600).gid();
+        let own = format!("own:x:{gid}:");
+        let private = caller(7, gid, &format!("own:x:7:{gid}::/:/bin/sh"), &own);
+        let shared = caller(7, gid, &format!("me:x:7:{gid}::/:/bin/sh"), &own);
+        let says = |mode, has_list, caller| {
+            check_writers(&meta(mode), has_list, caller).err().map(|error| error.to_string())
+        };
+        for mode in [0o600, 0o644, 0o444, 0o755] {
+            assert_eq!(says(mode, false, &shared), None, "{mode:o}");
+            assert_eq!(says(mode, true, &shared), None, "{mode:o}");
+        }
+        for mode in [0o664, 0o660] {
+            assert_eq!(says(mode, false, &private), None, "{mode:o}");
+            assert!(says(mode, false, &shared).unwrap().ends_with("group own may write it"));
+            assert!(says(mode, true, &private).unwrap().contains("access list may write it"));
+        }
+        for mode in [0o666, 0o602] {
+            assert!(says(mode, false, &private).unwrap().contains("everybody may write it"));
+        }
+    }
+}
