@@ -6,24 +6,27 @@ use std::hint::black_box;
 
 use bk_launch::api::heard::{Extent, Heard, HttpAnswer};
 use bk_launch::api::verdict::verdict;
+use bk_launch::secret::{Mask, Secret};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use serde_json::Value;
 
 fn judge(c: &mut Criterion) {
     let headers = HeaderMap::new();
+    let mask = Mask::new(&[Secret::new("a secret of the app"), Secret::new("a token")]);
     for name in ["esb1_start_success", "start_already_started", "esb1_start_rate_limited"] {
         let path = format!("{}/tests/wire/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let capture: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let body = capture["body"].as_str().unwrap().as_bytes();
         c.bench_function(&format!("verdict/{name}"), |b| {
             b.iter(|| {
-                verdict(&Heard::Http(HttpAnswer {
+                let http = HttpAnswer {
                     status: 200,
                     headers: black_box(&headers),
                     body: black_box(body),
                     extent: Extent::Whole,
-                }))
+                };
+                verdict(&Heard::Http(http), &mask)
             });
         });
     }

@@ -2,8 +2,7 @@
 //!
 //! Nothing here may print a secret; see [`Secret`].
 
-use crate::answer::Reply;
-use crate::secret::Secret;
+use crate::secret::{Mask, Secret};
 
 /// An app, and the user in whose name it starts tasks.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,15 +49,13 @@ impl Credentials {
         self.pairs().map(|(key, value)| format!("\"{key}\":{}", json(value))).join(",")
     }
 
-    /// Takes the secrets out of what a server said: some quote the request.
-    pub(super) fn mask(&self, reply: &mut Reply) {
-        for text in reply.texts() {
-            let masked = self.app_secret.mask(std::mem::take(text).into());
-            *text = match &self.user {
-                User::Token(token) => token.mask(masked).into(),
-                User::Name(_) => masked.into(),
-            };
-        }
+    /// What takes the secrets out of what a server says: some quote the request.
+    pub(super) fn mask(&self) -> Mask {
+        let token = match &self.user {
+            User::Token(token) => Some(token),
+            User::Name(_) => None,
+        };
+        Mask::new(std::iter::once(&self.app_secret).chain(token))
     }
 }
 
@@ -85,8 +82,9 @@ mod tests {
 
     #[test]
     fn what_a_server_quotes_is_masked() {
-        let mut reply = Reply { message: "got s3cret and t0ken".into(), ..Reply::default() };
-        credentials(User::Token(Secret::new("t0ken"))).mask(&mut reply);
-        assert_eq!(&*reply.message, "got *** and ***");
+        let mask = credentials(User::Token(Secret::new("t0ken"))).mask();
+        assert_eq!(mask.hide("got s3cret and t0ken"), "got *** and ***");
+        let mask = credentials(User::Name("admin".into())).mask();
+        assert_eq!(mask.hide("got s3cret and admin"), "got *** and admin");
     }
 }

@@ -33,6 +33,7 @@ use tower::util::MapResponseLayer;
 
 use crate::answer::{Answer, FailureClass, Seen, Verdict};
 use crate::request_id::RequestId;
+use crate::secret::Mask;
 use crate::task::Task;
 use credentials::Credentials;
 use heard::{Extent, Heard, HttpAnswer};
@@ -162,11 +163,13 @@ pub enum Manner {
 /// Reads the credentials once more, where they come from files.
 pub type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
 
-/// Who calls, prepared once: the credentials as JSON members, and as a header.
+/// Who calls, prepared once: the credentials as JSON members, as a header, and as what
+/// is taken out of answers.
 pub struct Caller {
     credentials: Credentials,
     members: String,
     authorization: HeaderValue,
+    mask: Mask,
 }
 
 impl Caller {
@@ -175,7 +178,8 @@ impl Caller {
         let mut authorization = HeaderValue::from_bytes(format!("{{{members}}}").as_bytes())
             .map_err(|_| ClientError::Credentials)?;
         authorization.set_sensitive(true);
-        Ok(Self { credentials, members, authorization })
+        let mask = credentials.mask();
+        Ok(Self { credentials, members, authorization, mask })
     }
 }
 
@@ -326,7 +330,7 @@ impl Client {
         let (answer, body) = self.heard(caller, sent, Question::Detail.longest()).await;
         // Megabytes of JSON are read where no other request waits for it.
         let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
-        (answer, url.ok().flatten())
+        (answer, url.ok().flatten().map(|url| caller.mask.hide(&url).into()))
     }
 
     /// How questions are asked at present.
@@ -389,25 +393,26 @@ impl Client {
         sent: reqwest::Result<Response>,
         longest: usize,
     ) -> (Answer, Bytes) {
+        let mask = &caller.mask;
         let (mut answer, body) = match sent {
             Ok(response) => {
                 let (head, body, extent) = self.read(response, longest).await;
                 self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let (status, headers) = (head.0, &head.1);
-                let mut answer =
-                    verdict(&Heard::Http(HttpAnswer { status, headers, body: &body, extent }));
+                let mut answer = verdict(
+                    &Heard::Http(HttpAnswer { status, headers, body: &body, extent }),
+                    mask,
+                );
                 answer.date = date(headers);
                 (answer, body)
             }
             Err(error) => {
-                let answer = verdict(&Heard::Nothing {
-                    contact: transport::contact(&error),
-                    what: transport::describe(&error, self.timeout),
-                });
+                let contact = transport::contact(&error);
+                let what = transport::describe(&error, self.timeout);
+                let answer = verdict(&Heard::Nothing { contact, what }, mask);
                 (answer, Bytes::new())
             }
         };
-        caller.credentials.mask(&mut answer.reply);
         answer.reply.cut();
         (answer, body)
     }

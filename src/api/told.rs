@@ -2,23 +2,26 @@
 //!
 //! Nothing here decides anything.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::LOCATION;
 
 use super::body::Body;
 use super::heard::{Extent, HttpAnswer};
 use crate::answer::Reply;
+use crate::secret::Mask;
 
-/// The words of an answer, uncut: secrets must be masked in whole texts.
-pub fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>) -> Reply {
+/// The words of an answer, uncut, without what `mask` hides.
+pub fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {
     let header = |name| header(http.headers, name);
     let without = Body::default();
     let json = body.unwrap_or(&without);
     let message = match body {
         Some(json) => (*json.message).into(),
-        None => in_place_of_json(http).into(),
+        None => in_place_of_json(http, mask).into(),
     };
-    Reply {
+    let mut reply = Reply {
         http_status: Some(http.status),
         result: json.result,
         code: json.code.as_deref().unwrap_or_default().into(),
@@ -26,6 +29,17 @@ pub fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>) -> Reply {
         task_url: (*json.task_url).into(),
         request_id: both(&json.request_id, header("x-bkapi-request-id")),
         trace_id: both(&json.trace_id, header("sops-trace-id")),
+    };
+    hide(&mut reply, mask);
+    reply
+}
+
+/// Takes out of `reply` what `mask` hides.
+pub fn hide(reply: &mut Reply, mask: &Mask) {
+    for text in reply.texts() {
+        if let Cow::Owned(hidden) = mask.hide(text) {
+            *text = hidden.into();
+        }
     }
 }
 
@@ -44,16 +58,18 @@ fn both(first: &str, second: &str) -> Box<str> {
     }
 }
 
-/// What to tell people of an answer without a JSON object.
-fn in_place_of_json(http: &HttpAnswer<'_>) -> String {
+/// What to tell people of an answer without a JSON object. Secrets are hidden before
+/// anything is cut out: a part of one could not be found any more.
+fn in_place_of_json(http: &HttpAnswer<'_>, mask: &Mask) -> String {
     let status = http.status;
     if let Extent::CutOff(why) = &http.extent {
         return format!("HTTP {status}, then {why}");
     }
-    if let Some(location) = redirect(http.headers) {
+    if let Some(location) = redirect(http.headers, mask) {
         return format!("HTTP {status}, a redirect to {location}, which is never followed");
     }
     let text = String::from_utf8_lossy(http.body);
+    let text = mask.hide(&text);
     let shown = match title(&text) {
         Some(title) => title,
         None => text.trim(),
@@ -72,7 +88,7 @@ fn title(html: &str) -> Option<&str> {
 }
 
 /// Where a redirect points, without its query: that may hold anything.
-fn redirect(headers: &HeaderMap) -> Option<String> {
-    let location = headers.get(LOCATION)?.to_str().ok()?;
+fn redirect(headers: &HeaderMap, mask: &Mask) -> Option<String> {
+    let location = mask.hide(headers.get(LOCATION)?.to_str().ok()?);
     Some(location.split(['?', '#']).next().unwrap_or_default().to_owned())
 }

@@ -13,34 +13,36 @@ use super::body::Body;
 use super::heard::{Extent, Heard, HttpAnswer};
 use super::told;
 use crate::answer::{Answer, Contact, Failure, FailureClass, Hold, Reply, Verdict, Whom};
+use crate::secret::Mask;
 use FailureClass::{
     Ambiguous, Auth, BadRequest, Config, NotFound, Permission, ThrottledApp, ThrottledBiz,
     Transient,
 };
 
-/// Judges one answer.
+/// Judges one answer. What it says is told without what `mask` hides, and judged as it is.
 #[must_use]
-pub fn verdict(heard: &Heard<'_>) -> Answer {
+pub fn verdict(heard: &Heard<'_>, mask: &Mask) -> Answer {
     match heard {
         Heard::Nothing { contact, what } => {
             let class = match contact {
                 Contact::NotSent(_) => Transient,
                 Contact::Lost | Contact::NotHttp | Contact::Answered => Ambiguous,
             };
-            let reply = Reply { message: (**what).into(), ..Reply::default() };
+            let mut reply = Reply { message: (**what).into(), ..Reply::default() };
+            told::hide(&mut reply, mask);
             failed(class, *contact, None, reply)
         }
-        Heard::Http(http) => http_verdict(http),
+        Heard::Http(http) => http_verdict(http, mask),
     }
 }
 
-fn http_verdict(http: &HttpAnswer<'_>) -> Answer {
+fn http_verdict(http: &HttpAnswer<'_>, mask: &Mask) -> Answer {
     let body = match http.extent {
         Extent::Whole => Body::read(http.body),
         Extent::CutOff(_) => None,
     };
     let meaning = meaning(http, body.as_ref());
-    let reply = told::reply(http, body.as_ref());
+    let reply = told::reply(http, body.as_ref(), mask);
     match meaning {
         Meaning::Accepted => Answer::new(Verdict::Accepted, reply),
         Meaning::AlreadyStarted => Answer::new(Verdict::AlreadyStarted, reply),
@@ -272,7 +274,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         let name: http::HeaderName = header.0.parse().unwrap();
         headers.insert(name, header.1.parse().unwrap());
-        verdict(&Heard::Http(HttpAnswer { status, headers: &headers, body, extent }))
+        let http = HttpAnswer { status, headers: &headers, body, extent };
+        verdict(&Heard::Http(http), &Mask::default())
     }
 
     fn stated(header: (&str, &str), date: &str) -> Option<Duration> {
@@ -280,7 +283,7 @@ mod tests {
         headers.insert(DATE, date.parse().unwrap());
         headers.insert::<http::HeaderName>(header.0.parse().unwrap(), header.1.parse().unwrap());
         let http = HttpAnswer { status: 429, headers: &headers, body: b"", extent: Extent::Whole };
-        match verdict(&Heard::Http(http)).verdict {
+        match verdict(&Heard::Http(http), &Mask::default()).verdict {
             Verdict::Failed(failure) => failure.hold.unwrap().stated,
             other => panic!("{other:?}"),
         }

@@ -1,7 +1,10 @@
 //! Credentials from files: read again when they are refused, and seen by nobody.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::thread;
 
 use bk_launch::mock::{Behaviour, Fault, FaultKind, FirstFault, Mock};
 
@@ -77,7 +80,11 @@ fn a_file_that_was_mended_is_read_once_more_after_a_refusal() {
 
 /// Whatever the program and its report say, and every file that it left.
 fn everything(folder: &Folder, words: &[&str]) -> String {
-    let run = folder.run(words);
+    everything_of(folder, &mut folder.program(words))
+}
+
+fn everything_of(folder: &Folder, program: &mut Command) -> String {
+    let run = folder.start(program).wait();
     let mut said = format!("{}{}", run.stdout(), run.stderr());
     let mut folders = vec![folder.path("")];
     while let Some(path) = folders.pop() {
@@ -137,4 +144,106 @@ fn secrets_are_nowhere_even_when_the_server_quotes_the_request() {
             }
         }
     }
+}
+
+/// A secret with every character that some encoder writes in another way...
+const SECRET: &str = r#"k9q"\<z>&'w/ %+ü=v7j"#;
+
+/// ...and how Python's `json`, `urllib` and `html`, Go and PHP write it.
+const FORMS: [&str; 13] = [
+    SECRET,
+    r#"k9q\"\\<z>&'w/ %+\u00fc=v7j"#,
+    r#"k9q\"\\<z>&'w/ %+ü=v7j"#,
+    r#"k9q\"\\\u003cz\u003e\u0026'w/ %+ü=v7j"#,
+    r#"k9q\"\\\u003Cz\u003E\u0026\u0027w\/ %+\u00FC=v7j"#,
+    "k9q%22%5C%3Cz%3E%26%27w/%20%25%2B%C3%BC%3Dv7j",
+    "k9q%22%5C%3Cz%3E%26%27w%2F%20%25%2B%C3%BC%3Dv7j",
+    "k9q%22%5C%3Cz%3E%26%27w%2F+%25%2B%C3%BC%3Dv7j",
+    "k9q%22%5c%3cz%3e%26'w%2f%20%25%2b%c3%bc%3dv7j",
+    r"k9q&quot;\&lt;z&gt;&amp;&#x27;w/ %+ü=v7j",
+    r"k9q&#34;\&lt;z&gt;&amp;&#39;w/ %+ü=v7j",
+    r"k9q\&quot;\\&lt;z&gt;&amp;&#x27;w/ %+\u00fc=v7j",
+    r#"k9q\\\"\\\\<z>&'w/ %+\\u00fc=v7j"#,
+];
+
+/// A server that answers each request by what `answer` makes of its first line; its URL.
+fn server(answer: impl Fn(&str) -> String + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            let mut reader = BufReader::new(&stream);
+            let (mut first, mut length) = (String::new(), 0);
+            reader.read_line(&mut first).unwrap();
+            for line in reader.by_ref().lines() {
+                match line.unwrap().to_ascii_lowercase().split_once(": ") {
+                    Some(("content-length", value)) => length = value.parse().unwrap(),
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            (&stream).write_all(answer(&first).as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+fn http(head: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+#[test]
+fn secrets_are_nowhere_in_whatever_form_a_server_quotes_them() {
+    let of_token = |form: &str| form.replace("k9q", "k8t");
+    let all = FORMS.map(|form| format!("{form} {}", of_token(form))).join(" | ");
+    let link = format!("http://h/?by={}", FORMS[5]);
+    let refused = serde_json::json!({"result": false, "code": FORMS[9], "message": all});
+    let started = serde_json::json!({"result": true, "data": {"task_url": link}, "trace_id": all});
+    let at = format!("302 X\r\nLocation: http://h/{}/x?", FORMS[5]);
+    let id = format!("200 X\r\nX-Bkapi-Request-Id: {}", FORMS[1]);
+    // What is cut out of a page or a link is no longer the whole secret.
+    let (in_title, in_link) = ("k9q w</title>v7j", "k9q#v7j");
+    let answers = [
+        (SECRET, http(&id, &refused.to_string())),
+        (SECRET, http("200 X", &started.to_string())),
+        (SECRET, http("500 X", &all)),
+        (SECRET, http("500 X", &format!("<title>{all}</title>"))),
+        (SECRET, http(&at, "")),
+        (in_title, http("500 X", &format!("<title>{in_title}</title>"))),
+        (in_link, http(&format!("302 X\r\nLocation: http://h/{in_link}"), "")),
+    ];
+    for (secret, answer) in answers {
+        let folder = Folder::new();
+        folder.file("tasks.csv", "2,3\n");
+        let shown = answer.clone();
+        let url = server(move |_| answer.clone());
+        let words = ["run", "tasks.csv", "-o", "r.csv", "-o", "r.jsonl", "-vv", "--json"];
+        let mut program =
+            folder.program(&[&words[..], &["--retries", "0", "--esb", &url]].concat());
+        program.env("BK_APP_SECRET", secret).env("BK_TOKEN", of_token(secret));
+        let said = everything_of(&folder, &mut program);
+        assert!(said.contains("***"), "{shown}: {said}");
+        for part in ["k9q", "k8t", "v7j"] {
+            assert!(!said.contains(part), "{part} of {shown}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_link_that_is_looked_up_holds_no_secret_either() {
+    let folder = Folder::new();
+    folder.file("tasks.csv", "2,3\n");
+    let url = server(|first| {
+        let link = format!("http://h/?by={}", FORMS[5]);
+        let found = serde_json::json!({"result": true, "task_url": link}).to_string();
+        let is_question = first.starts_with("GET");
+        http("200 X", if is_question { &found } else { r#"{"result":true}"# })
+    });
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--lookup", "-vv", "--json", "--esb", &url];
+    let mut program = folder.program(&words);
+    let said = everything_of(&folder, program.env("BK_APP_SECRET", SECRET));
+    assert!(said.contains("http://h/?by=***") && !said.contains("v7j"), "{said}");
 }
