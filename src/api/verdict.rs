@@ -98,15 +98,31 @@ fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
     match http.status {
         403 if text.contains("only be accessed through API gateway") => Config,
         429 => ThrottledApp,
-        // nginx says the same whether the server took the request or not
-        // (wire facts, section 3d).
-        502 | 504 => Ambiguous,
-        500..600 => Transient,
+        status @ 500..600 if shows_untaken(status, &text) => Transient,
+        500..600 | 408 => Ambiguous,
+        425 => Transient,
         400 | 413 | 414 => BadRequest,
         400..500 => Config,
         200 if text.trim_start().starts_with('<') => Config,
         _ => Ambiguous,
     }
+}
+
+/// Whether the page of a 5xx shows that no server took the request. Most do not: nginx
+/// says 502 whether or not the request was sent on, and Envoy says 503 "connection
+/// termination" of one that was (wire facts, section 3d).
+fn shows_untaken(status: u16, text: &str) -> bool {
+    const NOT_CONNECTED: [&str; 2] = ["Connection refused", "no healthy upstream"];
+    let is_own_page = match status {
+        // bk-sops itself, in its middlewares.
+        500 => text.contains("<title>Server Error (500)</title>"),
+        // nginx itself, without a server or over a limit of its own.
+        503 => text.contains("<center>nginx"),
+        _ => false,
+    };
+    // After a retry the text tells how the last attempt ended, and nothing of the first.
+    let is_retried = text.contains("retried and the latest reset reason");
+    is_own_page || (!is_retried && NOT_CONNECTED.iter().any(|untaken| text.contains(untaken)))
 }
 
 /// The rules by text hold for every route: the legacy ESB gives every failure
@@ -194,7 +210,7 @@ fn by_backend_text(message: &str) -> FailureClass {
         .split_once("Status Code: ")
         .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
     match status.as_deref() {
-        Some("500" | "503") => Transient,
+        Some("500") => Transient,
         Some("302" | "403" | "404" | "405" | "499") => Config,
         _ => Ambiguous,
     }

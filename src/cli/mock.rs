@@ -29,8 +29,8 @@ pub struct MockArgs {
     /// The port; 0 is a free one, and is printed.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
-    /// What goes wrong, and how often: 429, 500, 502, 502-after, hang, reset-before, reset-after,
-    /// broken-json or silent; repeatable.
+    /// What goes wrong, and how often: 429, 500, 502, 502-after, 503-after, hang, reset-before,
+    /// reset-after, broken-json or silent; repeatable. With -after the start was taken before.
     #[arg(long = "fault", value_name = "KIND=CHANCE")]
     faults: Vec<Fault>,
     /// The same for questions about a task's state or link; repeatable.

@@ -75,6 +75,7 @@ impl Voice<'_> {
                 | FaultKind::Hang
                 | FaultKind::ResetBefore,
             ) => bad_gateway(),
+            Start::Fault(FaultKind::UnavailableAfter) => unavailable(),
         }
     }
 
@@ -284,6 +285,18 @@ impl Voice<'_> {
 
     fn trace_id(&self) -> String {
         format!("{:032x}", self.nonce.rotate_left(64))
+    }
+}
+
+/// Envoy, of a connection that the server closed before it answered.
+fn unavailable() -> Said {
+    Said {
+        status: 503,
+        content_type: "text/plain",
+        headers: Vec::new(),
+        body: "upstream connect error or disconnect/reset before headers. reset reason: \
+               connection termination"
+            .into(),
     }
 }
 

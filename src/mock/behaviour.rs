@@ -136,6 +136,8 @@ pub enum FaultKind {
     BadGateway,
     /// The same page, word for word, but the start was taken (wire facts, section 3d).
     BadGatewayAfter,
+    /// Envoy's 503 for a connection that was lost after the start was taken.
+    UnavailableAfter,
     /// No answer, and no end of the connection; the start was not taken.
     Hang,
     /// A reset before the start was taken.
@@ -149,11 +151,12 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    const ALL: [(&'static str, Self); 9] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("429", Self::TooMany),
         ("500", Self::Crash),
         ("502", Self::BadGateway),
         ("502-after", Self::BadGatewayAfter),
+        ("503-after", Self::UnavailableAfter),
         ("hang", Self::Hang),
         ("reset-before", Self::ResetBefore),
         ("reset-after", Self::ResetAfter),
@@ -300,7 +303,8 @@ fn duration(text: &str) -> Option<Duration> {
 pub enum BehaviourError {
     /// An unknown kind of fault.
     #[error(
-        "the faults are 429, 500, 502, 502-after, hang, reset-before, reset-after, broken-json and silent"
+        "the faults are 429, 500, 502, 502-after, 503-after, hang, reset-before, reset-after, \
+         broken-json and silent"
     )]
     Fault,
     /// No chance.

@@ -324,6 +324,7 @@ const fn takes(kind: FaultKind) -> bool {
     matches!(
         kind,
         FaultKind::BadGatewayAfter
+            | FaultKind::UnavailableAfter
             | FaultKind::ResetAfter
             | FaultKind::BrokenJson
             | FaultKind::Silent

@@ -72,6 +72,34 @@ fn every_row_ends_as_one_line_that_says_what_is_known() {
 }
 
 #[test]
+fn a_start_that_a_proxy_lost_is_ours() {
+    for (kind, words) in [
+        (FaultKind::UnavailableAfter, "connection termination"),
+        (FaultKind::BadGatewayAfter, "502 Bad Gateway"),
+    ] {
+        let mock = mock(first(&[(7, kind, 1), (8, kind, 9)]));
+        let folder = Folder::new();
+        folder.file("tasks.csv", "2,7\n2,8\n");
+        let flags = ["--retries", "1", "-v", "--esb", &mock.url()];
+        let words_of_run = [&["run", "tasks.csv", "-o", "r.csv"][..], &flags, &QUICK].concat();
+        folder.run(&words_of_run).exits(0).says(&[words]);
+        let report = folder.report("r.csv");
+        for line in [1, 2] {
+            let found = report.line(line);
+            let found = ["outcome", "known_by", "attempts"].map(|column| &*found[column]);
+            assert_eq!(found, ["started", "retry", "2"], "line {line} after {words}");
+        }
+        // Without a second attempt, its state is asked for.
+        folder.file("more.csv", "2,9\n");
+        mock.site().change(|behaviour| behaviour.first = first(&[(9, kind, 1)]).first);
+        let flags = ["--retries", "0", "--esb", &mock.url()];
+        folder.run(&[&["run", "more.csv", "-o", "s.csv"][..], &flags, &QUICK].concat()).exits(0);
+        let report = folder.report("s.csv");
+        assert_eq!((report.outcome(1), &*report.line(1)["known_by"]), ("started", "status"));
+    }
+}
+
+#[test]
 fn exit_codes_tell_how_a_run_ended() {
     let mock = mock(Behaviour { started: [4].into(), denied: [5].into(), ..Behaviour::default() });
     let folder = Folder::new();

@@ -7,8 +7,17 @@ use bk_launch::mock::{Behaviour, Fault, Latency, Mock};
 use crate::harness::{Folder, HEADER, rows};
 
 fn faulty(seed: u64, percent: f64) -> Mock {
-    let kinds =
-        ["429", "500", "502", "502-after", "hang", "reset-before", "reset-after", "broken-json"];
+    let kinds = [
+        "429",
+        "500",
+        "502",
+        "502-after",
+        "503-after",
+        "hang",
+        "reset-before",
+        "reset-after",
+        "broken-json",
+    ];
     let chance = percent / 100.0;
     let faults = kinds.map(|kind| Fault { kind: kind.parse().unwrap(), chance }).to_vec();
     let latency = Latency::Exponential(Duration::from_millis(2));
