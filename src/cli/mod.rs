@@ -23,6 +23,7 @@ mod runs;
 mod session;
 mod settings;
 mod staging;
+mod stdout;
 mod terminal;
 mod timing;
 mod trust;
@@ -81,7 +82,8 @@ fn failed(error: &Failure) -> Exit {
 
 /// The exit code of a command that did not begin.
 fn exit_of(error: &Failure) -> Exit {
-    let is_output = matches!(error.downcast_ref(), Some(ReportError::Write { .. }))
+    let is_output = error.downcast_ref::<io::Error>().is_some_and(stdout::is_of_stdout)
+        || matches!(error.downcast_ref(), Some(ReportError::Write { .. }))
         || matches!(error.downcast_ref(), Some(FolderError::Write { .. }))
         || matches!(
             error.downcast_ref(),

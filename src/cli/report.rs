@@ -2,7 +2,7 @@
 //! order of the input.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use super::args::StateArgs;
 use super::exit::Exit;
 use super::files::{self, Beside};
 use super::resume::Run;
+use super::stdout::stdout;
 use super::{Failure, runs, session, tell};
 use crate::journal::{InputState, JournalError, Order};
 use crate::pipeline::{Resumable, left_open};
@@ -62,7 +63,7 @@ pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
     tell(&told(&summary, run.about.input == InputState::Incomplete, &outputs));
     if as_json {
         let exit = run.journal.sessions()?.last().and_then(|last| last.exit);
-        writeln!(io::stdout(), "{}", json(&run, &summary, &outputs, exit))?;
+        writeln!(stdout(), "{}", json(&run, &summary, &outputs, exit))?;
     }
     Ok(Exit::Good)
 }

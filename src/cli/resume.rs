@@ -14,7 +14,7 @@ use super::ending::{Place, Told};
 use super::exit::Exit;
 use super::files::{self, Beside};
 use super::plan::{self, Left, Plan, Rows};
-use super::session::{self, Work};
+use super::session::{self, Printed, Work};
 use super::settings::{Look, Settings};
 use super::watch::{Outcome, Watch};
 use super::{Failure, check, config, kept, logs, report, runs, tell};
@@ -185,7 +185,7 @@ fn finished(
     let mut summary = Summary::new(already);
     report::replay(&run, Order::Settled, &mut reports, &mut summary)?;
     let is_part = run.about.input == InputState::Incomplete;
-    let exit = if summary.bad() > 0 || is_part { Exit::Bad } else { Exit::Good };
+    let mut exit = if summary.bad() > 0 || is_part { Exit::Bad } else { Exit::Good };
     if run.journal.sessions()?.last().is_none_or(|last| last.ending.as_deref() != Some(FINISHED)) {
         // The last session settled all, and could not say so any more.
         let last = run.journal.sessions()?.pop();
@@ -205,8 +205,8 @@ fn finished(
     tell(&text);
     systemd::ready(&text);
     let json = report::json(&run, &summary, &reports, Some(exit.code()));
-    if args.output.json {
-        writeln!(io::stdout(), "{json}")?;
+    if args.output.json && session::print(&json) == Printed::Lost {
+        exit = Exit::Output;
     }
     Ok(Outcome { exit, text, json, figures: None })
 }

@@ -1,7 +1,7 @@
 //! `bk-launch runs`: list runs, show one, remove old ones.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::args::{StateArgs, duration};
 use super::exit::Exit;
 use super::plan::roughly;
+use super::stdout::stdout;
 use super::{Failure, tell};
 use crate::folder::{Folder, FolderError, Lock, Name, Runs};
 use crate::journal::{About, FINISHED, InputState, Journal, JournalError, Session};
@@ -272,7 +273,7 @@ fn session_json(session: &Session) -> Value {
 
 fn list(runs: &Runs, form: Form) -> Result<Exit, Failure> {
     let all: Vec<_> = runs.all()?.iter().map(Told::of).collect();
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdout();
     if let Form::Json = form {
         writeln!(stdout, "{}", Value::from(all.iter().map(Told::json).collect::<Vec<_>>()))?;
         return Ok(Exit::Good);
@@ -298,7 +299,7 @@ fn show(folder: &Folder, form: Form) -> Result<Exit, Failure> {
         // The journal says what is wrong with it.
         Journal::open(&folder.journal())?.about()?;
     }
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdout();
     if let Form::Json = form {
         writeln!(stdout, "{}", told.json())?;
         return Ok(Exit::Good);
@@ -364,11 +365,11 @@ fn prune(
     }
     if let Form::Json = form {
         let removed: Vec<_> = removed.iter().map(|path| path.display().to_string()).collect();
-        writeln!(io::stdout(), "{}", json!({ "removed": removed }))?;
+        writeln!(stdout(), "{}", json!({ "removed": removed }))?;
         return Ok(Exit::Good);
     }
     for path in &removed {
-        writeln!(io::stdout(), "removed {}", path.display())?;
+        writeln!(stdout(), "removed {}", path.display())?;
     }
     if removed.is_empty() {
         tell(&"nothing to remove; say --keep N, --older-than TIME, or both");

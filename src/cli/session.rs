@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -256,15 +257,32 @@ pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Outcome {
     let (text, json) = (ending::text(&ended, told), ending::json(&ended, told));
     tell(&text);
     systemd::stopping(&text);
-    if summary == SummaryForm::Json
-        && let Err(error) = writeln!(io::stdout(), "{json}")
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        tell(&format_args!("error: cannot write the summary to standard output: {error}"));
+    if summary == SummaryForm::Json && print(&json) == Printed::Lost {
         exit = Exit::Output;
         note(&mut ended, &mut exit);
     }
     Outcome { exit, text, json, figures: Some(ended.figures) }
+}
+
+/// Writes a summary to standard output, and tells if that cannot be done. Whoever closed
+/// it has seen enough.
+pub fn print(summary: &Value) -> Printed {
+    match writeln!(io::stdout(), "{summary}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            tell(&format_args!("error: cannot write the summary to standard output: {error}"));
+            Printed::Lost
+        }
+        Ok(()) | Err(_) => Printed::Written,
+    }
+}
+
+/// What became of a summary on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printed {
+    /// It was written, or nobody wants it.
+    Written,
+    /// It could not be written.
+    Lost,
 }
 
 /// Notes in the journal with which code the session ends; that may fail too.

@@ -124,6 +124,26 @@ fn when_the_rows_are_used_up_it_ends_or_begins_again() {
 }
 
 #[test]
+fn expectations_of_a_load_whose_rows_are_used_up_are_missed() {
+    let (mock, folder) = (mock(Behaviour::default()), field(30));
+    let judged =
+        ["--rate", "200/s", "--duration", "500ms", "--slo", "p99<60s", "--slo", "rate>=1/s"];
+    let ended = bench(&folder, &mock.url(), &judged).exits(1);
+    let ended = ended.says(&["p99<60s holds", "rate>=1/s holds", "stopped: the rows were used up"]);
+    let told = ended.stderr();
+    let first =
+        "the rows were used up before the load was over, so --slo was judged by 30 requests";
+    assert!(told.find(first).unwrap() < told.find("requests in ").unwrap(), "{ended}");
+    assert_eq!(result(&ended)["exit"], 1);
+    let closed = ["--closed", "--duration", "5s", "--slo", "p99<60s"];
+    bench(&folder, &mock.url(), &closed).exits(1).says(&[first]);
+    let enough = ["--rate", "200/s", "--requests", "30", "--slo", "p99<60s"];
+    let enough = bench(&folder, &mock.url(), &enough);
+    assert!(!enough.stderr().contains("used up"), "{enough}");
+    measured(enough);
+}
+
+#[test]
 fn a_warmup_is_left_out_and_its_rows_are_named() {
     let (mock, folder) = (mock(Behaviour::default()), field(300));
     let flags =

@@ -75,3 +75,36 @@ fn nothing_that_a_server_says_is_obeyed_by_a_terminal() {
     assert!(run.stderr().contains("invalid param format \\u{1b}[31m"), "{run}");
     assert!(!run.stderr().contains('\u{1b}'), "{run}");
 }
+
+#[test]
+fn a_full_standard_output_is_an_output_that_was_not_written() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,3\n2,4\n2,5\n");
+    let full = |words: &str| {
+        folder.shell(&format!("PROGRAM {words} >/dev/full; echo code $? >&2")).exits(0)
+    };
+    let closed = |words: &str| {
+        folder.shell(&format!("(sleep 0.2; PROGRAM {words}; echo code $? >&2) | true")).exits(0)
+    };
+    let lost = ["error: cannot write ", "to standard output: No space left", "code 6"];
+    let run = format!("run tasks.csv --esb {}", mock.url());
+    full(&format!("{run} --dry-run")).says(&["code 2"]);
+    assert_eq!(mock.counts().requests, 0);
+    full(&format!("{run} --limit 1 --json")).says(&lost);
+    full("resume --limit 1 --json").says(&lost);
+    full("resume --json").says(&lost);
+    assert_eq!(mock.counts().started, 3);
+    // The run is finished, and was sent.
+    full("resume --json -q").says(&lost).says(&["is finished; nothing was sent"]);
+    for words in
+        ["report -o r.csv --force --json", "runs --json", "runs", "runs show --json", "runs show"]
+    {
+        full(words).says(&lost);
+        closed(words).says(&["code 0"]);
+    }
+    for words in ["resume --json", "resume --json -o r.csv --force"] {
+        let told = closed(words).says(&["is finished", "code 0"]);
+        assert!(!told.stderr().contains("error"), "{told}");
+    }
+    folder.run(&["resume", "--json"]).exits(0);
+}

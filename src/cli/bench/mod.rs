@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use super::exit::Exit;
 use super::settings::SummaryForm;
+use super::stdout::stdout;
 use super::{Failure, logs, settings, tell};
 use crate::bench::find_max::{Found, find_max};
 use crate::bench::result::{self, Outcome};
@@ -134,7 +135,7 @@ fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, Failure> {
     }
     let pairs = result::pairs(&base, &now);
     let compared = compare(&pairs, tolerance);
-    writeln!(io::stdout(), "{}", text::comparison(&compared, &pairs))?;
+    writeln!(stdout(), "{}", text::comparison(&compared, &pairs))?;
     let is_regression = compared.iter().any(|one| one.is_regression);
     Ok(if is_regression { Exit::Bad } else { Exit::Good })
 }
@@ -189,6 +190,9 @@ fn measured(
     outcome.rows.input = field.rows.as_ref().map(Rows::name);
     outcome.stopped = why.told(&all, &outcome.target);
     let exit = why.exit(&all, &judged, found.is_some());
+    if let Some(used_up) = why.used_up(&all, &judged) {
+        tell(&used_up);
+    }
     if let Some((highest, steps, _)) = found {
         outcome.highest_per_second = highest;
         outcome.steps = steps;

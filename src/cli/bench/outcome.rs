@@ -36,6 +36,20 @@ impl Why {
         cause.or(input).or(unfinished).or_else(used_up)
     }
 
+    /// Says that the rows were used up before everything that is expected of the load could
+    /// be judged.
+    pub fn used_up(&self, all: &Measured, judged: &[Judgement]) -> Option<String> {
+        let is_used_up = all.ended == Ended::RowsUsedUp
+            || matches!(self.unfinished, Some(Unfinished::RowsUsedUp));
+        (is_used_up && self.cause.is_none() && !judged.is_empty()).then(|| {
+            let sent = all.sent;
+            format!(
+                "the rows were used up before the load was over, so --slo was judged by {sent} \
+                 requests alone: exit 1"
+            )
+        })
+    }
+
     /// The first cause that stopped it gives the code; else what was measured does.
     pub fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
         match &self.cause {
@@ -49,6 +63,7 @@ impl Why {
             self.unfinished.is_some() || judged.iter().any(|judgement| !judgement.holds())
         } else {
             all.dropped > 0
+                || self.used_up(all, judged).is_some()
                 || all.health.bottleneck().is_some()
                 || judged.iter().any(|judgement| !judgement.holds())
         };
