@@ -254,6 +254,26 @@ mod tests {
         }
     }
 
+    /// Counted by dealing the ranks in all ways; where both sides are of one length, scipy's
+    /// exact permutation test says the same.
+    #[test]
+    fn equal_values_share_their_ranks() {
+        for (base, now, as_far, ways) in [
+            (&[1, 2, 2, 3, 4][..], &[2, 3, 4, 5, 5][..], 44, 252),
+            (&[1, 1, 1, 2, 2], &[2, 2, 3, 3, 3], 12, 252),
+            (&[2, 2, 3, 3, 3], &[1, 1, 1, 2, 2], 12, 252),
+            (&[1, 1, 2, 2, 3], &[1, 2, 3, 3, 3], 108, 252),
+            (&[0, 0, 0, 0, 0], &[0, 0, 0, 0, 1], 252, 252),
+            (&[0, 0, 0, 0, 0, 0], &[0, 1, 1, 1, 1], 7, 462),
+            (&[3, 1, 2, 2], &[2, 2, 4, 4, 4, 9], 16, 210),
+        ] {
+            let values = |side: &[i32]| side.iter().copied().map(f64::from).collect::<Vec<_>>();
+            let found = rank_sum(&values(base), &values(now));
+            let expected = f64::from(as_far) / f64::from(ways);
+            assert!(near(found, expected), "{base:?} {now:?}: {found}, and not {expected}");
+        }
+    }
+
     #[test]
     fn the_smallest_probability_is_adjusted_most() {
         let adjusted = holm(&[0.01, 0.04, 0.03, 0.5]);

@@ -1,8 +1,10 @@
 //! A server that goes away costs time, not rows.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use bk_launch::mock::{Behaviour, Mock};
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::{Folder, HEADER, rows, until};
 
@@ -76,6 +78,43 @@ fn a_server_that_was_never_there_stops_the_run_soon() {
         let report = folder.report("r.csv");
         report.is_complete(100);
         assert_eq!(report.counts()["pending"], 100, "surely not started");
+    }
+}
+
+/// A listener that nobody accepts from, with so many connections waiting that no further
+/// one is made; it holds as long as what is returned.
+fn full_backlog() -> (String, Vec<Box<dyn std::any::Any>>) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut held: Vec<Box<dyn std::any::Any>> = vec![Box::new(socket)];
+    while let Ok(waiting) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        held.push(Box::new(waiting));
+        assert!(held.len() < 100, "the backlog is never full");
+    }
+    (format!("http://{address}"), held)
+}
+
+#[test]
+fn a_connection_that_is_not_made_in_time_is_given_up() {
+    let (no_room, _held) = full_backlog();
+    // The kernel makes this connection, and nobody answers the handshake.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let no_handshake = format!("https://{}", silent.local_addr().unwrap());
+    for url in [no_room, no_handshake] {
+        let folder = Folder::new();
+        folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 20)));
+        let words = ["run", "tasks.csv", "-o", "r.csv", "--retries", "1", "--esb", &url];
+        let flags = ["--connect-timeout", "200ms", "--timeout", "1m", "--backoff", "10ms..20ms"];
+        let begun = Instant::now();
+        let run = folder.run(&[&words[..], &flags].concat()).exits(3);
+        let took = begun.elapsed();
+        let run = run.says(&["was never reached", "no connection: ", &url]);
+        assert!(took < Duration::from_secs(3), "it took {took:?}: {run}");
+        let report = folder.report("r.csv");
+        report.is_complete(20);
+        assert_eq!(report.counts()["pending"], 20, "surely not started");
     }
 }
 
