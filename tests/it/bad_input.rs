@@ -162,8 +162,8 @@ fn a_terminal_without_an_input_is_told_so() {
     let program = folder.program(&[]);
     script.args(["-qec", &inner, "/dev/null"]).current_dir(folder.path("")).env_clear();
     script.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = script.env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).output().unwrap();
-    let seen = String::from_utf8_lossy(&output.stdout);
+    script.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    let seen = folder.start(&mut script).wait().stdout();
     assert!(seen.contains("no INPUT") && seen.contains("code 2"), "{seen}");
 }
 

@@ -53,9 +53,23 @@ fn is_quiet(found: &Value) -> bool {
 }
 
 #[track_caller]
-fn within(what: &str, found: &Value, expected: f64, share: f64) {
+fn within(what: &str, found: &Value, expected: f64, share: Share) {
     let found = found.as_f64().unwrap();
-    assert!((found / expected - 1.0).abs() <= share, "{what}: {found}, and not about {expected}");
+    let (below, above) = match share {
+        Share::Exactly(share) => (share, share),
+        Share::Roughly(share) => (share, 1.0),
+    };
+    let is_near = (1.0 - below..=1.0 + above).contains(&(found / expected));
+    assert!(is_near, "{what}: {found}, and not about {expected}");
+}
+
+/// By how much a figure may miss what arithmetic says.
+#[derive(Clone, Copy)]
+enum Share {
+    /// By this share, on a quiet machine.
+    Exactly(f64),
+    /// By this share below; a busy machine makes times longer, up to twice as long.
+    Roughly(f64),
 }
 
 #[test]
@@ -66,8 +80,10 @@ fn each_row_is_used_once_in_order_and_the_result_says_which() {
     let found = measured(bench(&folder, &mock.url(), &flags).says(&["response", "p99.99"]));
     let counts = mock.counts();
     assert_eq!((counts.starts, counts.started), (120, 120));
-    let order: Vec<_> = counts.arrivals.iter().map(|arrival| arrival.task).collect();
-    assert!(order.is_sorted() && order.last() == Some(&120), "{order:?}");
+    // Each has a connection of its own, so two may overtake each other on the way.
+    let mut tasks: Vec<_> = counts.arrivals.iter().map(|arrival| arrival.task).collect();
+    tasks.sort_unstable();
+    assert!(tasks.iter().copied().eq(1..=120), "the first 120 rows, each once: {tasks:?}");
     assert_eq!(found["rows"]["started_lines"], "2-121");
     assert_eq!(found["sent"], 120);
     assert_eq!(found["classes"]["accepted"]["requests"], 120);
@@ -280,11 +296,13 @@ fn after_a_signal_nothing_waits_for_a_connection_any_more() {
     let words = ["bench", "tasks.csv", "--rate", "400/s", "--esb", &url, "--json"];
     let words = [&words[..], &["--timeout", "2s", "--connect-timeout", "2s"]].concat();
     let run = folder.start(&mut folder.program(&words));
+    run.handles_signals();
     std::thread::sleep(Duration::from_secs(1));
     let signalled = Instant::now();
     run.signal("INT");
     let finished = run.wait().exits(130);
-    assert!(signalled.elapsed() < Duration::from_secs(6), "{finished}");
+    // 400 that wait for their connections, 64 at a time and for two seconds each, take twelve.
+    assert!(signalled.elapsed() < Duration::from_secs(10), "{finished}");
     let found = result(&finished);
     assert!(found["sent"].as_u64().unwrap() < 350, "what had no connection was not sent");
     assert_eq!(found["sent"], found["answered"]);
@@ -369,7 +387,7 @@ fn expected(percent: f64, lasts: f64, stall: f64) -> f64 {
     (stall - above) * 1e6
 }
 
-fn stalls(lasts: u32, rate: &str, from: u32, stall: u32, share: f64) -> Value {
+fn stalls(lasts: u32, rate: &str, from: u32, stall: u32, share: Share) -> Value {
     let behaviour = Behaviour {
         latency: Latency::Fixed(MILLISECOND),
         stall: Some(Stall { from: from * MILLISECOND, lasts: stall * MILLISECOND }),
@@ -392,19 +410,19 @@ fn stalls(lasts: u32, rate: &str, from: u32, stall: u32, share: f64) -> Value {
 
 #[test]
 fn a_stall_is_charged_to_all_who_would_have_waited() {
-    stalls(4, "200/s", 1_000, 1_000, 0.15);
+    stalls(4, "200/s", 1_000, 1_000, Share::Roughly(0.15));
 }
 
 #[test]
 #[ignore = "needs real seconds, and a quiet machine"]
 fn percentiles_of_a_stall_are_what_arithmetic_says() {
-    let found = stalls(20, "500/s", 9_000, 2_000, 0.05);
+    let found = stalls(20, "500/s", 9_000, 2_000, Share::Exactly(0.05));
     assert!(is_quiet(&found));
 }
 
 /// Stops the generator itself for a while. Whatever was due then is late, evenly from
 /// none to all of it, so that the longest tenth of all are the first that were due.
-fn stopped(rate: &str, lasts: u32, stop: Duration, share: f64) {
+fn stopped(rate: &str, lasts: u32, stop: Duration, share: Share) {
     let (mock, folder) = (slow(MILLISECOND), field(20_000));
     let (url, duration) = (mock.url(), format!("{lasts}s"));
     let words = ["bench", "tasks.csv", "--rate", rate, "--duration", &duration, "--json"];
@@ -427,17 +445,17 @@ fn stopped(rate: &str, lasts: u32, stop: Duration, share: f64) {
 
 #[test]
 fn a_generator_that_is_late_says_so() {
-    stopped("50/s", 3, Duration::from_secs(1), 0.2);
+    stopped("50/s", 3, Duration::from_secs(1), Share::Roughly(0.2));
 }
 
 #[test]
 #[ignore = "needs real seconds, and a quiet machine"]
 fn response_times_count_from_the_due_time_and_service_times_from_the_send() {
-    stopped("200/s", 6, Duration::from_millis(1_500), 0.1);
+    stopped("200/s", 6, Duration::from_millis(1_500), Share::Exactly(0.1));
 }
 
 /// Whether the machine was quiet enough to say anything.
-fn find_max(flags: &[&str], capacity: &str, share: f64) -> bool {
+fn find_max(flags: &[&str], capacity: &str, share: Share) -> bool {
     let capacity_per_second = capacity.parse::<bk_launch::rate::Rate>().unwrap();
     let behaviour = Behaviour { capacity: Some(capacity_per_second), ..Behaviour::default() };
     let (mock, folder) = (mock(behaviour), field(100_000));
@@ -460,13 +478,13 @@ fn find_max(flags: &[&str], capacity: &str, share: f64) -> bool {
 
 #[test]
 fn the_highest_rate_is_found_by_steps() {
-    find_max(&["--rate", "80/s", "--duration", "1s"], "120/s", 0.25);
+    find_max(&["--rate", "80/s", "--duration", "1s"], "120/s", Share::Exactly(0.25));
 }
 
 #[test]
 #[ignore = "needs real seconds, and a quiet machine"]
 fn the_knee_of_a_server_is_found_within_five_percent() {
-    assert!(find_max(&["--rate", "120/s", "--duration", "6s"], "230/s", 0.05));
+    assert!(find_max(&["--rate", "120/s", "--duration", "6s"], "230/s", Share::Exactly(0.05)));
 }
 
 /// Measures a server of this latency, and keeps the result.

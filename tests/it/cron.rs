@@ -17,7 +17,7 @@ fn one_run_of_a_name_goes_on_at_a_time() {
     let folder = Folder::new();
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 60)));
     let url = mock.url();
-    let words = ["run", "tasks.csv", "--name", "nightly", "--rate", "10/s", "--esb", &url];
+    let words = ["run", "tasks.csv", "--name", "nightly", "--rate", "3/s", "--esb", &url];
     let run = folder.start(&mut folder.program(&words));
     until("it has begun", || mock.counts().starts >= 2);
     let second = folder.run(&words).exits(5);

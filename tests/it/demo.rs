@@ -9,7 +9,7 @@ fn the_demo_launches_the_sample_and_says_what_to_try_next() {
     let folder = Folder::new();
     let begun = Instant::now();
     let demo = folder.run(&["demo"]).exits(0);
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_mins(1));
     let told = demo.stdout();
     assert!(told.contains("what to try next"), "{demo}");
     let path = told.lines().find_map(|line| line.strip_prefix("report: ")).unwrap();

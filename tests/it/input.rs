@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use bk_launch::mock::{Behaviour, Mock};
 
-use crate::harness::{Folder, until};
+use crate::harness::{Folder, in_time, until};
 use crate::run::QUICK;
 
 fn mock() -> Mock {
@@ -91,7 +91,8 @@ fn a_named_pipe_is_a_stream() {
     assert!(made.success());
     let words = ["run", "pipe.csv", "-o", "r.csv", "--esb", &mock.url()];
     let run = folder.start(&mut folder.program(&words));
-    std::fs::write(folder.path("pipe.csv"), "2,3\n2,4\n").unwrap();
+    let pipe = folder.path("pipe.csv");
+    in_time("reader of the pipe", || std::fs::write(pipe, "2,3\n2,4\n")).unwrap();
     run.wait().exits(0);
     assert_eq!(mock.counts().started, 2);
 }

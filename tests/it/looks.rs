@@ -23,8 +23,7 @@ fn on_a_terminal(folder: &Folder, words: &[&str], more: (&str, &str)) -> String 
     script.args(["-qec", &line, "/dev/null"]).current_dir(folder.path("")).env_clear();
     script.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     script.env("TERM", "xterm").env("PATH", "/usr/bin:/bin").env(more.0, more.1);
-    let output = script.stdin(Stdio::null()).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    folder.start(script.stdin(Stdio::null())).wait().stdout()
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod routes;
 mod run;
 mod runs;
 mod stages;
+mod suite;
 mod summary;
 mod tls;
 mod truth;

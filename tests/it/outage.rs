@@ -74,7 +74,7 @@ fn a_server_that_was_never_there_stops_the_run_soon() {
         let begun = Instant::now();
         let run = folder.run(&[&words[..], &flags].concat());
         run.exits(3).says(&["was never reached", "Connection refused", &url]);
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(begun.elapsed() < Duration::from_mins(1));
         let report = folder.report("r.csv");
         report.is_complete(100);
         assert_eq!(report.counts()["pending"], 100, "surely not started");

@@ -3,7 +3,7 @@
 
 use bk_launch::mock::{Behaviour, Mock};
 
-use crate::harness::{Folder, HEADER, rows, until};
+use crate::harness::{Folder, HEADER, in_time, rows, until};
 use crate::run::QUICK;
 
 fn mock() -> Mock {
@@ -161,7 +161,8 @@ fn a_pipe_and_a_device_need_no_force() {
     assert!(made.success());
     let words = ["run", "tasks.csv", "-o", "p.csv", "--esb", &mock.url()];
     let run = folder.start(&mut folder.program(&words));
-    let read = std::fs::read_to_string(folder.path("p.csv")).unwrap();
+    let pipe = folder.path("p.csv");
+    let read = in_time("writer of the pipe", || std::fs::read_to_string(pipe)).unwrap();
     run.wait().exits(0);
     assert_eq!(read.lines().count(), 2, "{read}");
 }

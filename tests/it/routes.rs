@@ -6,7 +6,7 @@ use std::thread;
 
 use bk_launch::mock::{Behaviour, EsbKind, Mock};
 
-use crate::harness::Folder;
+use crate::harness::{Folder, next};
 
 #[test]
 fn every_route_starts_a_task_and_brings_its_ids() {
@@ -87,9 +87,9 @@ fn proxies_are_honoured_but_never_for_this_machine() {
         folder.start(&mut program).wait()
     };
     by_proxy(far, ("NO_PROXY", "")).exits(0);
-    assert!(asked.recv().unwrap().starts_with("POST http://paas.example.com/api/c/compapi"));
+    assert!(next("request", &asked).starts_with("POST http://paas.example.com/api/c/compapi"));
     by_proxy("https://paas.example.com", ("NO_PROXY", "")).exits(3);
-    assert!(asked.recv().unwrap().starts_with("CONNECT paas.example.com:443"));
+    assert!(next("request", &asked).starts_with("CONNECT paas.example.com:443"));
     by_proxy("http://no-such-host.invalid", ("NO_PROXY", ".invalid")).exits(3);
     by_proxy(&mock.url(), ("NO_PROXY", "")).exits(0);
     assert_eq!(mock.counts().started, 1);

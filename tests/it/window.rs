@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
 
-use crate::harness::{Folder, HEADER, rows, until};
+use crate::harness::{Folder, HEADER, rows};
 
 fn mock(first: Vec<FirstFault>) -> Mock {
     Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap()
@@ -36,7 +36,8 @@ fn a_window_that_closes_leaves_the_rest_pending_and_the_next_one_finishes_it() {
     let report = folder.report("r.csv");
     report.is_complete(200);
     let counts = mock.counts();
-    assert!(lasted(&mock) <= Duration::from_secs(2), "{:?}", lasted(&mock));
+    // Without a stop it takes four seconds.
+    assert!(lasted(&mock) <= Duration::from_secs(3), "{:?}", lasted(&mock));
     assert_eq!(report.counts()["started"] as u64, counts.started);
     assert_eq!(report.counts()["pending"] as u64, 200 - counts.starts);
     folder.run(&["resume", "--rate", "unlimited"]).exits(0);
@@ -55,7 +56,7 @@ fn questions_too_end_with_the_window() {
     // A window that was kept gives way to a stop that is typed.
     folder.run(&words(&url, &[&flags[..], &["--limit", "0"]].concat())).exits(0);
     folder.run(&["resume", "--stop-at", "+2s"]).exits(4).says(&["50 rows: 50 unconfirmed"]);
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(30), "and not as long as --confirm");
     let asked = mock.counts().requests;
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(mock.counts().requests, asked);
@@ -73,7 +74,8 @@ fn before_the_end_no_new_row_is_begun_but_retries_may_go() {
     let mut arrivals: Vec<_> = counts.arrivals.iter().map(|arrival| arrival.micros).collect();
     arrivals.sort_unstable();
     let new = arrivals[arrivals.len() - 2] - arrivals[0];
-    assert!(new <= 1_000_000, "the last new row came {new} µs after the first");
+    // The rate alone would let all go in five seconds.
+    assert!(new <= 2_500_000, "the last new row came {new} µs after the first");
     let report = folder.report("r.csv");
     assert_eq!(report.outcome(2), "started");
     assert_eq!(report.counts()["started"] as u64, counts.started);
@@ -95,8 +97,7 @@ fn stopped_while_it_waits_nothing_was_sent_and_a_resume_waits_no_more() {
     let (mock, folder) = (mock(Vec::new()), list(3));
     let url = mock.url();
     let run = folder.start(&mut folder.program(&words(&url, &["--start-at", "+1h"])));
-    until("it waits", || !folder.runs().is_empty() && folder.path("r.csv").exists());
-    std::thread::sleep(Duration::from_millis(500));
+    run.handles_signals();
     run.signal("TERM");
     run.wait().exits(143).says(&["3 rows: 3 pending"]);
     assert_eq!(mock.counts().requests, 0);
