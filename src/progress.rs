@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::outlook::{Fit, Outlook};
 use crate::rate::Rate;
+use crate::record::AlreadyStarted;
 use crate::task::Business;
 
 /// How progress is shown.
@@ -40,14 +41,20 @@ impl Look {
 /// How things stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Rows that have their last word, or were passed over.
+    /// Rows that have their last word.
     pub done: u64,
     /// Those of them that earlier sessions settled.
     pub replayed: u64,
-    /// Those of them that ended good.
-    pub good: u64,
+    /// Those of them that were started by this run.
+    pub started: u64,
+    /// Those of them that somebody else had started before.
+    pub already_started: u64,
     /// Those of them that ended bad.
     pub bad: u64,
+    /// How "already started" counts.
+    pub already: AlreadyStarted,
+    /// Rows that were passed over or cut off: they are still to be done.
+    pub pending: u64,
     /// Rows that are open and not in flight.
     pub waiting: u64,
     /// Requests in flight.
@@ -103,6 +110,24 @@ impl Pause {
     }
 }
 
+impl Standing {
+    /// `20 started, 580 already started, 0 bad`: what another run has started is not taken for
+    /// the work of this one.
+    fn counts(&self) -> String {
+        let Self { started, already_started, bad, pending, .. } = self;
+        let ended = match (already_started, self.already) {
+            (0, _) => format!("{started} started, {bad} bad"),
+            (_, AlreadyStarted::Ok) => {
+                format!("{started} started, {already_started} already started, {bad} bad")
+            }
+            (_, AlreadyStarted::Fail) => {
+                format!("{started} started, {bad} bad, {already_started} of them already started")
+            }
+        };
+        if *pending > 0 { format!("{ended}, {pending} pending") } else { ended }
+    }
+}
+
 /// What a line says that is not counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
@@ -122,8 +147,8 @@ impl Frame {
 
     /// The most important first: a narrow terminal cuts off the rest.
     fn line(&self, standing: &Standing, outlook: &Outlook) -> String {
-        let Standing { good, bad, waiting, in_flight, .. } = standing;
-        let mut line = format!("{good} good, {bad} bad");
+        let Standing { waiting, in_flight, .. } = standing;
+        let mut line = standing.counts();
         if let Some(pause) = &standing.pause {
             let _ = write!(line, "; {}", pause.text());
         }
@@ -239,8 +264,11 @@ mod tests {
         Standing {
             done,
             replayed: 0,
-            good: done,
+            started: done,
+            already_started: 0,
             bad: 0,
+            already: AlreadyStarted::Ok,
+            pending: 0,
             waiting: 4,
             in_flight: 2,
             requests,
@@ -264,10 +292,26 @@ mod tests {
             assert_eq!(
                 told(Some(400), &standing(190, 195), &Outlook { fit, ..outlook }),
                 format!(
-                    "190 of 400 rows: 190 good, 0 bad; 19.5/s of 20/s, 12 s left{told_fit}; \
+                    "190 of 400 rows: 190 started, 0 bad; 19.5/s of 20/s, 12 s left{told_fit}; \
                      2 in flight, 4 waiting"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_started_and_what_is_still_to_be_done_stand_apart() {
+        use AlreadyStarted::{Fail, Ok};
+        for (already_started, bad, already, pending, counts) in [
+            (0, 0, Ok, 0, "20 started, 0 bad"),
+            (0, 3, Fail, 0, "20 started, 3 bad"),
+            (580, 3, Ok, 0, "20 started, 580 already started, 3 bad"),
+            (580, 583, Fail, 0, "20 started, 583 bad, 580 of them already started"),
+            (0, 0, Ok, 580, "20 started, 0 bad, 580 pending"),
+            (7, 1, Ok, 2, "20 started, 7 already started, 1 bad, 2 pending"),
+        ] {
+            let done = Standing { already_started, bad, already, pending, ..standing(20, 20) };
+            assert_eq!(done.counts(), counts);
         }
     }
 
@@ -297,7 +341,7 @@ mod tests {
     fn a_stream_has_no_end_to_be_waited_for() {
         assert_eq!(
             told(None, &standing(5, 5), &Outlook::default()),
-            "5 rows: 5 good, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
+            "5 rows: 5 started, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
         );
     }
 }

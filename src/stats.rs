@@ -24,9 +24,6 @@ pub const OUTCOMES: [&str; 9] = [
     "pending",
 ];
 
-/// The last of them: rows that are still to be done.
-pub const PENDING: usize = OUTCOMES.len() - 1;
-
 /// So many groups of failures are kept apart; the others are one.
 const GROUPS: usize = 50;
 
@@ -38,8 +35,9 @@ pub struct Summary {
     pub cut_off: u64,
     /// Rows of these that may have been started.
     pub cut_off_in_doubt: u64,
+    /// Rows of these that count as bad until a resume settles them.
+    cut_off_bad: u64,
     already: AlreadyStarted,
-    good: u64,
     bad: u64,
     groups: BTreeMap<(Outcome, String, String), Group>,
 }
@@ -74,15 +72,15 @@ impl Summary {
             self.cut_off_in_doubt += u64::from(doubt != Doubt::None);
         }
         match record.outcome.standing(self.already) {
-            Standing::Good => self.good += 1,
             Standing::Bad => {
                 self.bad += 1;
+                self.cut_off_bad += u64::from(record.ending != Ending::Settled);
                 // One that was cut off is no failure, unless nothing can finish it.
                 if record.ending == Ending::Settled || record.outcome == Outcome::Unknown {
                     self.group(record);
                 }
             }
-            Standing::Neutral | Standing::Resumable => {}
+            Standing::Good | Standing::Neutral | Standing::Resumable => {}
         }
     }
 
@@ -140,16 +138,16 @@ impl Summary {
         self.by_outcome.iter().sum()
     }
 
-    /// The rows that ended good.
-    #[must_use]
-    pub const fn good(&self) -> u64 {
-        self.good
-    }
-
     /// The rows that ended bad.
     #[must_use]
     pub const fn bad(&self) -> u64 {
         self.bad
+    }
+
+    /// The rows that ended bad, and are not to be done any more.
+    #[must_use]
+    pub const fn settled_bad(&self) -> u64 {
+        self.bad - self.cut_off_bad
     }
 
     /// The rows that are still to be done.

@@ -18,7 +18,7 @@ use crate::gates::{self, Glimpse, Tally};
 use crate::metrics::{self, Figures, State, Textfile};
 use crate::outlook::{Course, Outlook, Reached};
 use crate::progress::{Frame, Held, Pause, Progress, Room, Standing};
-use crate::stats::{PENDING, Summary};
+use crate::stats::Summary;
 use crate::systemd;
 
 /// Who is told how a launch goes.
@@ -134,18 +134,23 @@ impl Onlooker {
     fn look(&mut self, now: Instant) -> (Standing, Outlook) {
         let standing = self.standing(now);
         let Standing { done, replayed, requests, .. } = standing;
-        // Rows that are passed over, beyond a limit for instance, are not done.
-        let passed_over = read(&self.written.by_outcome[PENDING]);
-        let done = done.saturating_sub(passed_over);
-        let replayed = replayed.min(done);
         let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
-        (standing, outlook)
+        if self.launch.parts.shutdown.takes_new_rows() {
+            return (standing, outlook);
+        }
+        // What is pending will not be done in this session, however long it lasts.
+        (standing, Outlook { left: None, fit: None, ..outlook })
     }
 
     fn standing(&self, now: Instant) -> Standing {
         let Glimpse { in_flight, requests, held } = self.launch.parts.gates.glimpse();
         let this_session = read(&self.written.now);
-        let done = self.written.by_outcome.iter().map(read).sum();
+        // In the order of `stats::OUTCOMES`.
+        let [started, already_started, ..] = self.written.by_outcome.each_ref().map(read);
+        let all: u64 = self.written.by_outcome.iter().map(read).sum();
+        let pending = read(&self.written.cut_off);
+        // The counts are written one by one, so one may be ahead of another.
+        let done = all.saturating_sub(pending);
         let open = self.permits.taken(this_session);
         let is_full = open >= u64::from(self.permits.all);
         let is_held = matches!(held, Some(gates::Held::Businesses(..)));
@@ -157,9 +162,12 @@ impl Onlooker {
         };
         Standing {
             done,
-            replayed: done.saturating_sub(this_session),
-            good: read(&self.written.good),
+            replayed: all.saturating_sub(this_session).min(done),
+            started,
+            already_started,
             bad: read(&self.written.bad),
+            already: self.launch.parts.already_started,
+            pending,
             waiting: open.saturating_sub(in_flight),
             in_flight,
             requests,

@@ -25,9 +25,9 @@ pub struct Written {
     pub now: AtomicU64,
     /// All of them, replayed ones included, in the order of [`OUTCOMES`].
     pub by_outcome: [AtomicU64; OUTCOMES.len()],
-    /// Those that count as good.
-    pub good: AtomicU64,
-    /// Those that count as bad.
+    /// Those that were passed over or cut off, and are still to be done.
+    pub cut_off: AtomicU64,
+    /// Those that are settled, and count as bad.
     pub bad: AtomicU64,
 }
 
@@ -115,8 +115,8 @@ impl Views {
         for (written, count) in written.by_outcome.iter().zip(self.summary.by_outcome()) {
             written.store(count, Ordering::Relaxed);
         }
-        written.good.store(self.summary.good(), Ordering::Relaxed);
-        written.bad.store(self.summary.bad(), Ordering::Relaxed);
+        written.cut_off.store(self.summary.cut_off, Ordering::Relaxed);
+        written.bad.store(self.summary.settled_bad(), Ordering::Relaxed);
     }
 
     /// Takes the failure of an output, if there is one.

@@ -149,9 +149,7 @@ pub struct Running {
 
 impl Running {
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
-        assert!(sent.success(), "kill -{name} {pid}");
+        signal(self.child.id(), name);
     }
 
     /// Returns once the program handles SIGTERM: before, a signal ends it at once.
@@ -354,6 +352,12 @@ pub fn rows(business: u64, first: u64, count: u64) -> String {
 }
 
 pub const HEADER: &str = "bk_biz_id,task_id,scope\n";
+
+pub fn signal(pid: u32, name: &str) {
+    let pid = pid.to_string();
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+    assert!(sent.success(), "kill -{name} {pid}");
+}
 
 /// Waits until something that will happen has happened.
 #[track_caller]

@@ -1,10 +1,12 @@
 //! What people see of a run while it goes on: a bar, lines, or nothing.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use bk_launch::mock::{Behaviour, Mock};
+use bk_launch::folder::Lock;
+use bk_launch::mock::{Behaviour, Latency, Mock};
 
-use crate::harness::{Folder, HEADER, rows};
+use crate::harness::{Folder, HEADER, Running, rows, signal, until};
 use crate::run::QUICK;
 
 fn scene() -> (Mock, Folder) {
@@ -17,13 +19,17 @@ fn scene() -> (Mock, Folder) {
 
 /// Runs the program on a terminal of its own; what the terminal was sent.
 fn on_a_terminal(folder: &Folder, words: &[&str], more: (&str, &str)) -> String {
+    start_on_a_terminal(folder, words, more).wait().stdout()
+}
+
+fn start_on_a_terminal(folder: &Folder, words: &[&str], more: (&str, &str)) -> Running {
     let line = format!("{} {}", env!("CARGO_BIN_EXE_bk-launch"), words.join(" "));
     let program = folder.program(&[]);
     let mut script = Command::new("script");
     script.args(["-qec", &line, "/dev/null"]).current_dir(folder.path("")).env_clear();
     script.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     script.env("TERM", "xterm").env("PATH", "/usr/bin:/bin").env(more.0, more.1);
-    folder.start(script.stdin(Stdio::null())).wait().stdout()
+    folder.start(script.stdin(Stdio::null()))
 }
 
 #[test]
@@ -33,12 +39,32 @@ fn a_terminal_gets_a_bar_and_no_colours() {
     let words = ["run", "tasks.csv", "-o", "r.csv", "--rate", "50/s", "--esb", &url];
     let seen = on_a_terminal(&folder, &words, ("NO_COLOR", "1"));
     assert!(seen.contains("/40"), "{seen}");
-    assert!(seen.contains(" good, 0 bad; "), "{seen}");
+    assert!(seen.contains(" started, 0 bad; "), "{seen}");
     let waiting =
         seen.split(" waiting").filter_map(|part| part.rsplit(' ').next()?.parse::<u64>().ok());
     assert!(waiting.max().unwrap() <= 40, "no more than there are: {seen}");
     assert!(!seen.contains("\u{1b}[3"), "no colours: {seen:?}");
     assert!(seen.contains("40 rows: 40 started"), "{seen}");
+}
+
+#[test]
+fn rows_that_a_stop_leaves_are_not_shown_as_done() {
+    let latency = Latency::Fixed(Duration::from_secs(2));
+    let mock = Mock::start(Behaviour { latency, ..Behaviour::default() }, 0).unwrap();
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 600)));
+    let url = mock.url();
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--rate", "unlimited", "--esb", &url];
+    let run = start_on_a_terminal(&folder, &words, ("A", "b"));
+    until("some are in flight", || mock.counts().starts > 10);
+    let holder = Lock::holder(&folder.only_run().path).unwrap().unwrap();
+    signal(holder.pid.unwrap(), "INT");
+    let seen = run.wait().stdout();
+    let position = |part: &str| part.rsplit([' ', '\r']).next()?.parse::<u64>().ok();
+    let shown = seen.split("/600").filter_map(position).max().unwrap();
+    let started = mock.counts().started;
+    assert!(shown <= started && started < 100, "{shown} shown as done of {started}: {seen}");
+    assert!(seen.contains(&format!(" 0 bad, {} pending; ", 600 - started)), "{seen}");
 }
 
 #[test]

@@ -226,6 +226,36 @@ fn the_forecast_of_a_limit_is_that_of_its_rows() {
 }
 
 #[test]
+fn what_somebody_else_started_stands_apart_and_what_a_stop_leaves_is_pending() {
+    let latency = Latency::Fixed(Duration::from_secs(4));
+    let started = (1..=3).collect();
+    let mock = Mock::start(Behaviour { started, ..Behaviour::default() }, 0).unwrap();
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 600)));
+    let mut program = folder.program(&["run", "tasks.csv", "--esb", &mock.url()]);
+    program.env("NOTIFY_SOCKET", folder.path("notify"));
+    let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
+    let run = folder.start(&mut program);
+    let mut said = Vec::new();
+    let mut is_told = |part: &str| {
+        said.extend(heard(&socket));
+        said.iter().any(|word: &String| word.contains(part))
+    };
+    until("the status was told", || is_told(" started, 3 already started, 0 bad; "));
+    mock.site().change(|behaviour| behaviour.latency = latency);
+    let before = mock.counts().starts;
+    until("some are in flight", || mock.counts().starts > before + 2);
+    run.signal("TERM");
+    until("the status of a run that stops was told", || is_told(" pending; "));
+    run.wait().exits(143);
+    let told = said.iter().find(|word| word.contains(" pending; ")).unwrap();
+    let done = told.strip_prefix("STATUS=").unwrap().split(' ').next().unwrap();
+    let (done, sent) = (done.parse::<u64>().unwrap(), mock.counts().starts);
+    assert!(done < sent && sent < 600, "{sent} were sent, and {told}");
+    assert!(!told.contains(" left"), "nothing more will be done: {told}");
+}
+
+#[test]
 fn a_systemd_that_does_not_listen_holds_up_nothing() {
     let (mock, folder) = (mock(), Folder::new());
     folder.file("tasks.csv", "2,1\n2,2\n");
