@@ -43,7 +43,18 @@ pub enum Change {
     Absolute,
 }
 
-/// A figure in two measurements, second by second.
+impl Change {
+    fn from(self, before: f64, after: f64) -> f64 {
+        match self {
+            Self::Absolute => after - before,
+            Self::Relative if before == 0.0 && after == 0.0 => 0.0,
+            Self::Relative if before == 0.0 => f64::INFINITY,
+            Self::Relative => after / before - 1.0,
+        }
+    }
+}
+
+/// A figure in two measurements, as a whole and second by second.
 #[derive(Clone, Debug)]
 pub struct Pair {
     /// What it is called.
@@ -52,9 +63,11 @@ pub struct Pair {
     pub better: Better,
     /// How its change is told.
     pub change: Change,
-    /// The earlier measurement.
+    /// The figure of all requests, in the earlier measurement and in the later one.
+    pub whole: (f64, f64),
+    /// The earlier measurement, second by second.
     pub base: Vec<f64>,
-    /// The later one.
+    /// The later one, second by second.
     pub now: Vec<f64>,
 }
 
@@ -89,12 +102,15 @@ impl Finding {
 pub struct Compared {
     /// What it is called.
     pub name: &'static str,
-    /// The median of its blocks before...
+    /// The figure of all requests before...
     pub base: f64,
     /// ...and now.
     pub now: f64,
     /// The change from one to the other; 0.1 is a tenth more.
     pub change: f64,
+    /// The change of the median block, by which the finding is made: a single bad second can turn
+    /// a percentile of all requests around.
+    pub typical: f64,
     /// How likely so large a difference of blocks is by chance, adjusted.
     pub probability: f64,
     /// What that says.
@@ -123,34 +139,24 @@ fn one(
     probability: f64,
     tolerance: f64,
 ) -> Compared {
-    let (before, after) = (median(base), median(now));
-    let change = match pair.change {
-        Change::Absolute => after - before,
-        Change::Relative if before == 0.0 => {
-            if after == 0.0 {
-                0.0
-            } else {
-                f64::INFINITY
-            }
-        }
-        Change::Relative => after / before - 1.0,
-    };
+    let change = pair.change.from(pair.whole.0, pair.whole.1);
+    let typical = pair.change.from(median(base), median(now));
     let is_too_short = base.len() < FEWEST || now.len() < FEWEST;
     let tolerance = match pair.change {
         Change::Relative => tolerance,
         Change::Absolute => tolerance * OF_A_SHARE,
     };
-    let matters = probability < LEVEL && change.abs() >= tolerance / 2.0;
-    let is_worse = (change > 0.0) == (pair.better == Better::Lower);
+    let matters = probability < LEVEL && typical.abs() >= tolerance / 2.0;
+    let is_worse = (typical > 0.0) == (pair.better == Better::Lower);
     let finding = match (is_too_short, matters, is_worse) {
         (true, ..) => Finding::TooShort,
         (false, false, _) => Finding::WithinNoise,
         (false, true, true) => Finding::Worse,
         (false, true, false) => Finding::Better,
     };
-    let is_regression = finding == Finding::Worse && change.abs() > tolerance;
-    let Pair { name, .. } = *pair;
-    Compared { name, base: before, now: after, change, probability, finding, is_regression }
+    let is_regression = finding == Finding::Worse && typical.abs() > tolerance;
+    let Pair { name, whole: (base, now), .. } = *pair;
+    Compared { name, base, now, change, typical, probability, finding, is_regression }
 }
 
 /// The means of at most [`BLOCKS`] blocks of neighbours, all of about the same length.
@@ -292,7 +298,8 @@ mod tests {
     }
 
     fn pair(base: Vec<f64>, now: Vec<f64>, better: Better, change: Change) -> Pair {
-        Pair { name: "p50", better, change, base, now }
+        let whole = (median(&base), median(&now));
+        Pair { name: "p50", better, change, whole, base, now }
     }
 
     fn noisy(mean: f64, random: &mut fastrand::Rng) -> Vec<f64> {
@@ -336,6 +343,17 @@ mod tests {
         assert_eq!(compare(&[none], 0.1)[0].finding, Finding::WithinNoise);
         let short = pair(vec![1.0; 4], vec![2.0; 4], Lower, Change::Relative);
         assert_eq!(compare(&[short], 0.1)[0].finding, Finding::TooShort);
+    }
+
+    #[test]
+    fn figures_of_the_whole_are_told_and_seconds_are_judged() {
+        let (base, now) = (vec![20.0; 10], vec![24.0; 10]);
+        let pair = pair(base, now, Better::Lower, Change::Relative);
+        // One second of the earlier measurement was very bad.
+        let found = compare(&[Pair { whole: (96.0, 48.0), ..pair }], 0.1)[0];
+        assert_eq!((found.base, found.now), (96.0, 48.0));
+        assert!(near(found.change, -0.5) && near(found.typical, 0.2), "{found:?}");
+        assert_eq!((found.finding, found.is_regression), (Finding::Worse, true));
     }
 
     #[test]

@@ -23,6 +23,9 @@ use crate::slo::Judgement;
 /// The version of the schema.
 pub const SCHEMA: u32 = 1;
 
+/// What is told of a measurement that ended since the rows did.
+pub const ROWS_USED_UP: &str = "the rows were used up";
+
 /// A whole result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
@@ -206,6 +209,13 @@ pub struct Tick {
     pub classes: BTreeMap<String, u64>,
 }
 
+impl Tick {
+    #[expect(clippy::cast_precision_loss, reason = "requests of a second are few")]
+    fn error_share(&self) -> Option<f64> {
+        (self.answered > 0).then(|| self.errors as f64 / self.answered as f64)
+    }
+}
+
 /// One step of `--find-max`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepOutcome {
@@ -378,6 +388,26 @@ impl Outcome {
         Err(ResultError::Version { path: path.to_owned(), found: outcome.schema })
     }
 
+    /// Why its figures are not those of the server under that load, if it says so itself.
+    #[must_use]
+    pub fn invalid(&self) -> Option<String> {
+        let early = || self.stopped.as_ref().filter(|why| *why != ROWS_USED_UP);
+        if let Some(why) = &self.generator.bottleneck {
+            Some(format!("not the server but the machine that sent was measured: {why}"))
+        } else if self.dropped > 0 {
+            Some(format!("{} requests were due and not sent", self.dropped))
+        } else if let Some(why) = early() {
+            Some(format!("it ended early: {why}"))
+        } else {
+            (self.answered == 0).then(|| "nothing was answered".into())
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a share is told with few digits")]
+    fn error_share(&self) -> f64 {
+        if self.answered == 0 { 0.0 } else { self.errors as f64 / self.answered as f64 }
+    }
+
     /// The seconds that are whole: the last one may be a part.
     fn whole_seconds(&self) -> impl Iterator<Item = &Tick> {
         #[expect(
@@ -394,25 +424,36 @@ impl Outcome {
     }
 }
 
-/// The figures in which two results are compared, second by second.
+/// Reads a figure of the whole result, as its summary tells it.
+type Whole = fn(&Outcome) -> f64;
+
+/// Reads the same figure of one second, if it has one.
+type OfSecond = fn(&Tick) -> Option<f64>;
+
+/// The figures in which two results are compared, as a whole and second by second.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "requests of a second are few")]
+#[expect(clippy::cast_precision_loss, reason = "requests and microseconds are few")]
 pub fn pairs(base: &Outcome, now: &Outcome) -> Vec<Pair> {
-    let pair = |name, better, change, of: &dyn Fn(&Tick) -> Option<f64>| Pair {
+    let pair = |name, (better, change), whole: Whole, of: OfSecond| Pair {
         name,
         better,
         change,
+        whole: (whole(base), whole(now)),
         base: base.figure(of),
         now: now.figure(of),
     };
-    let errors =
-        |tick: &Tick| (tick.answered > 0).then(|| tick.errors as f64 / tick.answered as f64);
+    let time = (Better::Lower, Change::Relative);
     vec![
-        pair("p50", Better::Lower, Change::Relative, &|tick| tick.p50),
-        pair("p90", Better::Lower, Change::Relative, &|tick| tick.p90),
-        pair("p99", Better::Lower, Change::Relative, &|tick| tick.p99),
-        pair("mean", Better::Lower, Change::Relative, &|tick| tick.mean),
-        pair("rate", Better::Higher, Change::Relative, &|tick| Some(tick.answered as f64)),
-        pair("errors", Better::Lower, Change::Absolute, &errors),
+        pair("p50", time, |all| all.response.p50 as f64, |tick| tick.p50),
+        pair("p90", time, |all| all.response.p90 as f64, |tick| tick.p90),
+        pair("p99", time, |all| all.response.p99 as f64, |tick| tick.p99),
+        pair("mean", time, |all| all.response.mean, |tick| tick.mean),
+        pair(
+            "rate",
+            (Better::Higher, Change::Relative),
+            |all| all.answered_per_second,
+            |tick| Some(tick.answered as f64),
+        ),
+        pair("errors", (Better::Lower, Change::Absolute), Outcome::error_share, Tick::error_share),
     ]
 }

@@ -494,30 +494,105 @@ fn kept(folder: &Folder, name: &str, latency: Duration, load: &[&str]) {
     measured(bench(folder, &mock.url(), &flags));
 }
 
+/// A result as a quiet machine would have it, of a server that takes about so many milliseconds.
+fn quiet(measured: &Value, millis: u64) -> Value {
+    let mut quiet = measured.clone();
+    quiet["generator"]["bottleneck"] = Value::Null;
+    quiet["dropped"] = 0.into();
+    for (at, second) in (0..).zip(quiet["series"].as_array_mut().unwrap()) {
+        second["answered"] = 100.into();
+        for key in ["p50", "p90", "p99", "mean"] {
+            second[key] = (millis * 1_000 + at).into();
+        }
+    }
+    for key in ["p50", "p90", "p99", "mean"] {
+        // None of them is the median of the seconds.
+        quiet["response"][key] = (millis * 1_000 + 1_230).into();
+    }
+    quiet["answered_per_second"] = 99.3.into();
+    quiet
+}
+
+/// A folder with the results `base.json` and `slower.json`.
+fn results() -> Folder {
+    let folder = field(5_000);
+    kept(&folder, "base.json", 40 * MILLISECOND, &["--rate", "100/s", "--duration", "5s"]);
+    let text = std::fs::read_to_string(folder.path("base.json")).unwrap();
+    let measured = serde_json::from_str(&text).unwrap();
+    folder.file("base.json", quiet(&measured, 40).to_string());
+    folder.file("slower.json", quiet(&measured, 80).to_string());
+    folder
+}
+
 #[test]
 fn results_are_compared_with_the_test_that_was_used() {
-    let folder = field(5_000);
-    let load = ["--rate", "100/s", "--duration", "5s"];
-    std::thread::scope(|scope| {
-        scope.spawn(|| kept(&folder, "base.json", 40 * MILLISECOND, &load));
-        scope.spawn(|| kept(&folder, "slower.json", 80 * MILLISECOND, &load));
-    });
+    let folder = results();
     let compare = |base, now| folder.run(&["bench", "--compare", base, now]);
     let same = compare("base.json", "base.json").exits(0).stdout();
     assert_eq!(same.matches("within noise").count(), 6, "{same}");
     assert!(same.contains("Wilcoxon"), "{same}");
     let worse = compare("base.json", "slower.json").exits(1).stdout();
     assert!(worse.contains("worse, more than --tolerance"), "{worse}");
+    let fields = |name: &str| -> Vec<String> {
+        let line = worse.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(fields("p50")[1..5], ["41.23", "ms", "81.23", "ms"], "the results' own: {worse}");
+    assert_eq!(fields("mean")[1..6], ["41.23", "ms", "81.23", "ms", "+97.0%"], "{worse}");
+    assert_eq!(fields("rate")[1..3], ["99.3/s", "99.3/s"], "{worse}");
     let better = compare("slower.json", "base.json").exits(0).stdout();
     assert!(better.contains("better") && !better.contains("worse"), "{better}");
+
     let mock = slow(80 * MILLISECOND);
-    let flags = [&load[..], &["--baseline", "base.json"]].concat();
-    bench(&folder, &mock.url(), &flags).exits(1).says(&["p50", "worse, more than --tolerance"]);
+    let load = ["--rate", "100/s", "--duration", "5s", "--baseline", "base.json"];
+    let now = bench(&folder, &mock.url(), &load).exits(1);
+    let told =
+        if is_quiet(&result(&now)) { "worse, more than --tolerance" } else { "not compared" };
+    now.says(&[told]);
     let short = slow(40 * MILLISECOND);
     let flags = ["--rate", "100/s", "--duration", "1s", "--baseline", "base.json"];
-    measured(bench(&folder, &short.url(), &flags).says(&["too short to tell"]));
+    let now = bench(&folder, &short.url(), &flags);
+    if is_quiet(&result(&now)) {
+        now.exits(0).says(&["too short to tell"]);
+    }
     folder.file("no.json", "{}");
     compare("no.json", "base.json").exits(2);
+}
+
+#[test]
+fn a_result_that_is_no_measurement_of_the_server_is_never_within_noise() {
+    let (mock, folder) = (slow(300 * MILLISECOND), results());
+    let url = mock.url();
+    let base = std::fs::read_to_string(folder.path("base.json")).unwrap();
+    for (pointer, value, says) in [
+        (
+            "/generator/bottleneck",
+            Value::from("9% late"),
+            "machine that sent was measured: 9% late",
+        ),
+        ("/dropped", 7.into(), "7 requests were due and not sent"),
+        ("/stopped", "by SIGINT".into(), "it ended early: by SIGINT"),
+        ("/answered", 0.into(), "nothing was answered"),
+    ] {
+        let mut bad: Value = serde_json::from_str(&base).unwrap();
+        *bad.pointer_mut(pointer).unwrap() = value;
+        folder.file("bad.json", bad.to_string());
+        let says = ["bad.json cannot be compared: ", says];
+        folder.run(&["bench", "--compare", "bad.json", "base.json"]).exits(2).says(&says);
+        folder.run(&["bench", "--compare", "base.json", "bad.json"]).exits(2).says(&says);
+        bench(&folder, &url, &["--baseline", "bad.json"]).exits(2).says(&says);
+    }
+    assert_eq!(mock.counts().requests, 0, "a baseline is read before anything is sent");
+    // Rows that are used up end a load, and what was measured until then is true.
+    let used_up = base.replace("\"stopped\":null", "\"stopped\":\"the rows were used up\"");
+    assert_ne!(used_up, base);
+    folder.file("used_up.json", used_up);
+    folder.run(&["bench", "--compare", "used_up.json", "base.json"]).exits(0);
+
+    let flags = ["--rate", "100/s", "--duration", "1s", "--max-in-flight", "10"];
+    let flags = [&flags[..], &["--baseline", "base.json"]].concat();
+    let now = bench(&folder, &url, &flags).exits(1).says(&["not compared with --baseline: "]);
+    assert!(!now.stderr().contains("within noise"), "{now}");
 }
 
 #[test]

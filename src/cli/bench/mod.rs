@@ -11,15 +11,17 @@ mod save;
 mod text;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
+use thiserror::Error;
 
 use super::exit::Exit;
 use super::settings::SummaryForm;
 use super::stdout::stdout;
+use super::terminal::harmless;
 use super::{Failure, logs, settings, tell};
 use crate::bench::find_max::{Found, find_max};
 use crate::bench::result::{self, Outcome};
@@ -48,7 +50,7 @@ pub fn run(args: BenchArgs) -> Result<Exit, Failure> {
         return compare_files(&files, tolerance);
     }
     // It is read first: a name that is wrong should not cost a measurement.
-    let baseline = baseline.map(|path| Outcome::read(&path)).transpose()?;
+    let baseline = baseline.map(|path| comparable(&path)).transpose()?;
     let on_miss = if abort_on_slo { OnMiss::Abort } else { OnMiss::GoOn };
     let goal = Goal::new(load, find_max, slos, on_miss)?;
     let reuse = if reuse { Reuse::Again } else { Reuse::Never };
@@ -79,7 +81,12 @@ fn report(
     saved: Vec<Saved>,
     form: SummaryForm,
 ) -> Result<Exit, Failure> {
-    let compared = baseline.map(|(base, tolerance)| {
+    let invalid = outcome.invalid();
+    let is_expected = baseline.is_some();
+    if is_expected && invalid.is_some() && exit == Exit::Good {
+        exit = Exit::Bad;
+    }
+    let compared = baseline.filter(|_| invalid.is_none()).map(|(base, tolerance)| {
         if let Some(differ) = text::other_load(&base, &outcome) {
             tell(&differ);
         }
@@ -98,6 +105,9 @@ fn report(
     }
     if let Some((compared, pairs)) = &compared {
         tell(&text::comparison(compared, pairs));
+    }
+    if let Some(why) = invalid.filter(|_| is_expected) {
+        tell(&text::not_compared(&why));
     }
     let mut failures = Vec::new();
     for saved in saved {
@@ -129,7 +139,7 @@ fn report(
 /// Compares two results that are there already.
 fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, Failure> {
     let [base, now] = files else { return Err("--compare needs two files".into()) };
-    let (base, now) = (Outcome::read(base)?, Outcome::read(now)?);
+    let (base, now) = (comparable(base)?, comparable(now)?);
     if let Some(differ) = text::other_load(&base, &now) {
         tell(&differ);
     }
@@ -138,6 +148,23 @@ fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, Failure> {
     writeln!(stdout(), "{}", text::comparison(&compared, &pairs))?;
     let is_regression = compared.iter().any(|one| one.is_regression);
     Ok(if is_regression { Exit::Bad } else { Exit::Good })
+}
+
+/// Reads a result that is to be compared. One that says of itself that it is no measurement of the
+/// server would be called better, worse or noise for nothing.
+fn comparable(path: &Path) -> Result<Outcome, Failure> {
+    let outcome = Outcome::read(path)?;
+    match outcome.invalid() {
+        None => Ok(outcome),
+        Some(why) => Err(Incomparable { path: path.to_owned(), why: harmless(&why) }.into()),
+    }
+}
+
+#[derive(Debug, Error)]
+#[error("{} cannot be compared: {why}; measure again", path.display())]
+struct Incomparable {
+    path: PathBuf,
+    why: String,
 }
 
 /// Measures, and says what came of it; the histogram has all response times.

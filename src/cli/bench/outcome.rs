@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::super::ending;
 use super::super::exit::Exit;
 use crate::bench::find_max::{Taken, Unfinished};
-use crate::bench::result::{self, Distribution, Generator, Outcome, SCHEMA, StepOutcome};
+use crate::bench::result::{
+    self, Distribution, Generator, Outcome, ROWS_USED_UP, SCHEMA, StepOutcome,
+};
 use crate::bench::{Ended, Measured, Started};
 use crate::shutdown::Cause;
 use crate::slo::Judgement;
@@ -32,7 +34,7 @@ impl Why {
         });
         let cause = self.cause.as_ref().map(|cause| ending::why(cause, target));
         let input = self.input_error.clone();
-        let used_up = || (all.ended == Ended::RowsUsedUp).then(|| "the rows were used up".into());
+        let used_up = || (all.ended == Ended::RowsUsedUp).then(|| ROWS_USED_UP.into());
         cause.or(input).or(unfinished).or_else(used_up)
     }
 

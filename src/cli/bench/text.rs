@@ -251,6 +251,11 @@ pub fn curve(outcome: &Outcome) -> String {
     format!("{text}\n{knee}")
 }
 
+/// Says that a result is not compared, since its figures are not the server's.
+pub fn not_compared(why: &str) -> String {
+    format!("not compared with --baseline: {}", harmless(why))
+}
+
 /// Says so if two results are those of different loads.
 pub fn other_load(base: &Outcome, now: &Outcome) -> Option<String> {
     let (base, now) = (&base.load, &now.load);
@@ -259,32 +264,41 @@ pub fn other_load(base: &Outcome, now: &Outcome) -> Option<String> {
 
 /// Two results, compared.
 pub fn comparison(compared: &[Compared], pairs: &[Pair]) -> String {
-    let mut text = format!("{:>8} {:>12} {:>12} {:>9} {:>8}", "", "base", "now", "change", "p");
+    let mut text = format!(
+        "{:>8} {:>12} {:>12} {:>9} {:>9} {:>8}",
+        "", "base", "now", "change", "typical", "p"
+    );
     for (one, pair) in compared.iter().zip(pairs) {
         let shown = |value: f64| match (one.name, pair.change) {
             (_, Change::Absolute) => format!("{:.2}%", value * 100.0),
             ("rate", _) => format!("{value:.1}/s"),
             _ => time(value),
         };
-        let change = match pair.change {
-            Change::Relative => format!("{:+.1}%", one.change * 100.0),
-            Change::Absolute => format!("{:+.2} pp", one.change * 100.0),
+        let change = |change: f64| match pair.change {
+            Change::Relative => format!("{:+.1}%", change * 100.0),
+            Change::Absolute => format!("{:+.2} pp", change * 100.0),
         };
         let finding = one.finding.as_str();
         let too_much = if one.is_regression { ", more than --tolerance" } else { "" };
         let _ = write!(
             text,
-            "\n{:>8} {:>12} {:>12} {change:>9} {:>8.4}  {finding}{too_much}",
+            "\n{:>8} {:>12} {:>12} {:>9} {:>9} {:>8.4}  {finding}{too_much}",
             one.name,
             shown(one.base),
             shown(one.now),
+            change(one.change),
+            change(one.typical),
             one.probability
         );
     }
     if compared.iter().any(|one| one.finding == Finding::TooShort) {
         let _ = write!(text, "\neach result must have at least {FEWEST} seconds");
     }
-    let _ = write!(text, "\n{TEST}; a change of less than half of --tolerance is noise");
+    let _ = write!(
+        text,
+        "\nbase and now are figures of all requests; typical is the change of the median block, which is \
+         judged: {TEST}; a change of less than half of --tolerance is noise"
+    );
     text
 }
 
@@ -325,12 +339,13 @@ mod tests {
             name: "p99",
             better: Better::Lower,
             change: Change::Relative,
+            whole: (20_000.0, now),
             base: (0..10).map(|at| 20_000.0 + f64::from(at)).collect(),
             now: (0..10).map(|at| now + f64::from(at)).collect(),
         };
         for (now, told) in [
-            (24_000.0, "+20.0%   0.0000  worse, more than --tolerance"),
-            (16_000.0, "-20.0%   0.0000  better"),
+            (24_000.0, "+20.0%    +20.0%   0.0000  worse, more than --tolerance"),
+            (16_000.0, "-20.0%    -20.0%   0.0000  better"),
             (20_001.0, "within noise"),
         ] {
             let pairs = [pair(now)];
