@@ -65,6 +65,7 @@ fn journal(folder: &std::path::Path) -> Journal {
         rows: None,
         copy: None,
         input: InputState::Ended,
+        agreed_to: None,
     };
     Journal::create(&path, &about).unwrap();
     let mut journal = Journal::open(&path).unwrap();

@@ -77,7 +77,13 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         outage_patience: Duration::from_mins(15),
         certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
         times: Times::default(),
-        staged: Staged { ends: Vec::new(), pause: None, tell: Arc::new(|_| {}), ask: None },
+        staged: Staged {
+            ends: Vec::new(),
+            pause: None,
+            tell: Arc::new(|_| {}),
+            ask: None,
+            agreed_to: None,
+        },
         already_started: AlreadyStarted::Ok,
         keeping: None,
         audience: Audience {

@@ -101,6 +101,13 @@ impl Stages {
     }
 }
 
+/// Whether somebody has to agree to the stage after position `border` of the input, where all up
+/// to `agreed_to` was agreed to. Nobody is asked for the first stage: the command itself is the yes.
+#[must_use]
+pub fn must_be_agreed(border: u64, agreed_to: Option<u64>) -> bool {
+    border > 0 && agreed_to.is_none_or(|agreed_to| border >= agreed_to)
+}
+
 /// The text names no stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StagesError {
@@ -132,6 +139,21 @@ mod tests {
         ] {
             let stages: Stages = stages.parse().unwrap();
             assert_eq!(stages.ends(rows), ends, "{stages} of {rows:?}");
+        }
+    }
+
+    #[test]
+    fn each_stage_but_the_first_must_be_agreed_to_once() {
+        for (border, agreed_to, must) in [
+            (0, None, false),
+            (1, None, true),
+            (1, Some(10), false),
+            (9, Some(10), false),
+            (10, Some(10), true),
+            (50, Some(10), true),
+            (50, Some(u64::MAX), false),
+        ] {
+            assert_eq!(must_be_agreed(border, agreed_to), must, "after {border}, {agreed_to:?}");
         }
     }
 

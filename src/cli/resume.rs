@@ -298,6 +298,7 @@ impl Resume {
             },
             all: run.about.rows.or(Some(before.left.all)),
             settled: before.left.settled,
+            agreed_to: run.about.agreed_to,
             planned,
             keeping: Some(Keeping { journal: run.journal, copied: None }),
             reports,

@@ -163,6 +163,7 @@ pub fn launch(
         source,
         all,
         settled: 0,
+        agreed_to: None,
         planned,
         keeping,
         reports,
@@ -198,6 +199,7 @@ fn about(
             From::File(_) => InputState::Ended,
             From::Stream => InputState::Incomplete,
         },
+        agreed_to: None,
     }
 }
 

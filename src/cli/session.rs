@@ -54,6 +54,8 @@ pub struct Work {
     pub all: Option<u64>,
     /// Rows that earlier sessions settled.
     pub settled: u64,
+    /// The last position of the input whose stage was agreed to in one of them.
+    pub agreed_to: Option<u64>,
     /// How long it will take, as far as that can be told before.
     pub planned: Option<Duration>,
     /// Where the run is kept, if it is.
@@ -137,7 +139,7 @@ pub fn launch(
         outage_patience: settings.outage_patience,
         certainty: settings.certainty,
         times,
-        staged: staged(&settings.staging, work.all)?,
+        staged: staged(&settings.staging, work.all, work.agreed_to)?,
         already_started: settings.already_started,
         audience: Audience {
             progress: Progress::begin(settings.progress, frame),
@@ -173,7 +175,7 @@ fn times(timing: &Timing, clock: Clock) -> Times {
 }
 
 /// The stages of a launch, and who is told and asked between them.
-fn staged(staging: &Staging, rows: Option<u64>) -> Result<Staged, Failure> {
+fn staged(staging: &Staging, rows: Option<u64>, agreed_to: Option<u64>) -> Result<Staged, Failure> {
     let pause = staging.pause;
     let next = |passage: &Passage| match passage.to {
         u64::MAX => format!("next is all from row {} on", passage.from),
@@ -199,6 +201,7 @@ fn staged(staging: &Staging, rows: Option<u64>) -> Result<Staged, Failure> {
             Asking::Nobody => None,
             Asking::Terminal => Some(Arc::new(ask)),
         },
+        agreed_to,
     })
 }
 

@@ -74,6 +74,19 @@ impl Commit<'_> {
         note.map(drop)
     }
 
+    /// Notes that somebody agreed to the stages up to this position of the input.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn agree(&self, position: u64) -> rusqlite::Result<()> {
+        let note = self.transaction.execute(
+            "UPDATE run SET agreed_to = max(coalesce(agreed_to, 0), ?1)",
+            [signed(position)],
+        );
+        note.map(drop)
+    }
+
     /// Ends the session in order at `now`, with these rows left open.
     ///
     /// # Errors

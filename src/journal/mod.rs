@@ -54,6 +54,8 @@ pub struct About {
     pub copy: Option<Copied>,
     /// Whether all of the input was read.
     pub input: InputState,
+    /// The last position of the input whose stage somebody agreed to.
+    pub agreed_to: Option<u64>,
 }
 
 /// What a whole copy of an input holds.
@@ -164,9 +166,10 @@ impl Journal {
                 rows,
                 copy,
                 input,
+                agreed_to,
             } = about;
             connection.execute(
-                "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                 params![
                     id.as_str(),
                     name,
@@ -183,6 +186,7 @@ impl Journal {
                     copy.as_ref().map(|copy| signed(copy.bytes)),
                     copy.as_ref().map(|copy| &copy.sha256),
                     *input == InputState::Ended,
+                    agreed_to.map(signed),
                 ],
             )?;
             connection.execute_batch("COMMIT")

@@ -22,11 +22,11 @@ impl Journal {
     /// Where the journal is damaged.
     pub fn about(&self) -> Result<About, JournalError> {
         let sql = "SELECT id, input_name, input_format, columns, zone, rows, input_bytes, \
-                   input_sha256, input_ended, input_source, name FROM run";
+                   input_sha256, input_ended, input_source, name, agreed_to FROM run";
         let about = self.connection.query_row(sql, [], |row| {
             let (id, columns): (String, String) = (row.get(0)?, row.get(3)?);
             let (bytes, sha256): (Option<i64>, Option<String>) = (row.get(6)?, row.get(7)?);
-            let rows: Option<i64> = row.get(5)?;
+            let (rows, agreed_to): (Option<i64>, Option<i64>) = (row.get(5)?, row.get(11)?);
             let ended: bool = row.get(8)?;
             let source: String = row.get(9)?;
             Ok(About {
@@ -47,6 +47,7 @@ impl Journal {
                     .zip(sha256)
                     .map(|(bytes, sha256)| Copied { bytes: bytes.unsigned_abs(), sha256 }),
                 input: if ended { InputState::Ended } else { InputState::Incomplete },
+                agreed_to: agreed_to.map(i64::unsigned_abs),
             })
         });
         about.map_err(|error| self.damaged(&error))

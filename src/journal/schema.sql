@@ -14,7 +14,8 @@ CREATE TABLE run (
     rows         INTEGER,          -- of the input, where that is known
     input_bytes  INTEGER,          -- of the copy, once the input ended...
     input_sha256 TEXT,             -- ...and what it holds
-    input_ended  INTEGER NOT NULL  -- 1: all of the input was read
+    input_ended  INTEGER NOT NULL, -- 1: all of the input was read
+    agreed_to    INTEGER           -- the last position of the input to which --stage-ask got a yes
 );
 
 -- The processes that worked on it.

@@ -207,6 +207,7 @@ impl Collector {
                     views.link(line, url);
                     permits.push(permit);
                 }
+                Event::StageAgreed(_, permit) => permits.push(permit),
                 Event::InputEnded(_) => {}
                 Event::AllRead(rows) => self.rows = Some(rows),
             }
@@ -270,12 +271,15 @@ fn leave_open(open: &mut Doubts, record: &Record) {
 /// Writes to the journal what a batch says, and which rows may go.
 fn write(keeping: &mut Keeping, batch: &[Event], intents: &Intents) -> Result<(), JournalError> {
     let Keeping { journal, copied } = keeping;
-    let is_settled = |event: &&Event| match event {
+    let is_kept = |event: &&Event| match event {
         Event::Settled(record, _) => record.ending == Ending::Settled,
-        Event::SettledWithoutLink(_) | Event::Link(_, Some(_), _) | Event::InputEnded(_) => true,
+        Event::SettledWithoutLink(_)
+        | Event::Link(_, Some(_), _)
+        | Event::InputEnded(_)
+        | Event::StageAgreed(..) => true,
         Event::Link(_, None, _) | Event::AllRead(_) => false,
     };
-    let mut events = batch.iter().filter(is_settled).peekable();
+    let mut events = batch.iter().filter(is_kept).peekable();
     if events.peek().is_none() && intents.lines.is_empty() {
         return Ok(());
     }
@@ -294,6 +298,7 @@ fn write(keeping: &mut Keeping, batch: &[Event], intents: &Intents) -> Result<()
                         commit.input_ended(*rows, &Copied { bytes, sha256 })?;
                     }
                 }
+                Event::StageAgreed(position, _) => commit.agree(*position)?,
                 Event::AllRead(_) => {}
             }
         }

@@ -273,8 +273,14 @@ impl Permits {
     }
 
     async fn one(&self) -> OwnedSemaphorePermit {
-        let permit = Arc::clone(&self.free).acquire_owned().await;
+        let permit = self.of_no_row().await;
         self.given.fetch_add(1, Ordering::Relaxed);
+        permit
+    }
+
+    /// A permit that belongs to no row.
+    async fn of_no_row(&self) -> OwnedSemaphorePermit {
+        let permit = Arc::clone(&self.free).acquire_owned().await;
         permit.expect("nobody closes the semaphore")
     }
 

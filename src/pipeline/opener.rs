@@ -20,6 +20,7 @@ use crate::record::{Prior, Record};
 use crate::resume::{self, Planned};
 use crate::row::Row;
 use crate::shutdown::{Cause, Shutdown};
+use crate::stages;
 
 /// How a launch is cut into stages.
 pub struct Staged {
@@ -31,6 +32,8 @@ pub struct Staged {
     pub tell: Arc<dyn Fn(&Passage) + Send + Sync>,
     /// Decides after the pause whether the next one begins, if anybody wants to.
     pub ask: Option<Keeper>,
+    /// The last position of the input whose stage was agreed to in an earlier session.
+    pub agreed_to: Option<u64>,
 }
 
 /// Decides whether the next stage begins. It may take its time.
@@ -201,10 +204,10 @@ impl Opener {
             let ends = &stage.staged.ends;
             let (from, to) = (ends[next - 1] + 1, ends[next]);
             let passage = Passage { done: stage.at + 1, all: ends.len(), from, to };
-            if stage.opened == Opened::Some && shutdown.takes_new_rows() {
+            if shutdown.takes_new_rows() {
                 tokio::select! {
                     () = shutdown.no_new_rows() => return,
-                    go = self.pass_over(&stage.staged, passage) => if go == Go::No {
+                    go = self.pass_over(stage, passage) => if go == Go::No {
                         shutdown.drain(Cause::Declined);
                         return;
                     }
@@ -221,14 +224,34 @@ impl Opener {
         }
     }
 
-    async fn pass_over(&self, staged: &Staged, passage: Passage) -> Go {
-        self.permits.all_back().await;
-        (staged.tell)(&passage);
-        if let Some(pause) = staged.pause {
-            sleep(pause).await;
+    async fn pass_over(&self, stage: &Stage, passage: Passage) -> Go {
+        let Staged { tell, pause, ask, agreed_to, .. } = &stage.staged;
+        if stage.opened == Opened::Some {
+            self.permits.all_back().await;
+            tell(&passage);
+            if let Some(pause) = pause {
+                sleep(*pause).await;
+            }
         }
-        let Some(ask) = staged.ask.clone() else { return Go::On };
-        tokio::task::spawn_blocking(move || ask(&passage)).await.unwrap_or(Go::No)
+        match ask.clone() {
+            Some(ask) if stages::must_be_agreed(passage.from - 1, *agreed_to) => {
+                let go = tokio::task::spawn_blocking(move || ask(&passage)).await;
+                let go = go.unwrap_or(Go::No);
+                if go == Go::On {
+                    self.note_agreement(passage.to).await;
+                }
+                go
+            }
+            _ => Go::On,
+        }
+    }
+
+    /// Returns once the journal holds that the stages up to `position` were agreed to, or draining
+    /// has begun since it cannot.
+    async fn note_agreement(&self, position: u64) {
+        let permit = self.permits.of_no_row().await;
+        self.outbox.put(Event::StageAgreed(position, permit));
+        self.permits.all_back().await;
     }
 
     async fn open(&self, planned: resume::Launch, shutdown: &Shutdown, tasks: &mut JoinSet<()>) {

@@ -28,6 +28,9 @@ pub enum Event {
     InputEnded(u64),
     /// No more rows are read; so many were, and each must have its record by now.
     AllRead(u64),
+    /// Somebody agreed to the stages up to this position of the input. The permit comes back once
+    /// that is written.
+    StageAgreed(u64, OwnedSemaphorePermit),
 }
 
 /// So long at least lies between two batches: a commit costs the same for one row

@@ -99,7 +99,13 @@ impl Launch<'_> {
             outage_patience: Duration::from_mins(15),
             certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
             times: Times::default(),
-            staged: Staged { ends: Vec::new(), pause: None, tell: Arc::new(|_| {}), ask: None },
+            staged: Staged {
+                ends: Vec::new(),
+                pause: None,
+                tell: Arc::new(|_| {}),
+                ask: None,
+                agreed_to: None,
+            },
             already_started: AlreadyStarted::Ok,
             keeping: journal.map(|path| keeping(path, &run)),
             audience: Audience {
@@ -132,6 +138,7 @@ fn keeping(path: &Path, run: &RunId) -> Keeping {
         rows: None,
         copy: None,
         input: InputState::Ended,
+        agreed_to: None,
     };
     Journal::create(path, &about).unwrap();
     let mut journal = Journal::open(path).unwrap();

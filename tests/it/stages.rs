@@ -1,10 +1,13 @@
 //! Stages: each is settled before the next begins.
 
+use std::io::Write;
+use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bk_launch::folder::Lock;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Latency, Mock};
 
-use crate::harness::{Folder, HEADER, rows, until};
+use crate::harness::{Folder, HEADER, Running, rows, signal, until};
 
 fn mock(first: Vec<FirstFault>) -> Mock {
     let latency = Latency::Fixed(Duration::from_millis(20));
@@ -109,6 +112,88 @@ fn on_a_terminal_somebody_is_asked() {
             assert!(said.contains("the next stage was declined"), "{said}");
         }
     }
+}
+
+/// A run of the program on a terminal of its own, at which somebody is asked.
+struct Asked<'a> {
+    folder: &'a Folder,
+    said: String,
+    run: Running,
+    typing: ChildStdin,
+}
+
+impl<'a> Asked<'a> {
+    /// Starts it; `said` is the file that gets all that the terminal is sent.
+    fn start(folder: &'a Folder, words: &[&str], said: &str) -> Self {
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_bk-launch"), words.join(" "));
+        let program = folder.program(&[]);
+        let mut script = Command::new("script");
+        script.args(["-qefc", &line, said]).current_dir(folder.path("")).env_clear();
+        script.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        script.env("PATH", "/usr/bin:/bin").stdin(Stdio::piped());
+        let mut run = folder.start(&mut script);
+        let typing = run.child.stdin.take().unwrap();
+        Self { folder, said: said.into(), run, typing }
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path(&self.said)).unwrap_or_default()
+    }
+
+    /// Waits until it asks for the rows `from` on.
+    fn is_asked_for(&self, rows: &str) {
+        let question = format!("next are rows {rows} of the input: go on? [y/N]");
+        until(&question, || self.said().contains(&question));
+    }
+
+    fn answer(&mut self, answer: &str) {
+        self.typing.write_all(format!("{answer}\n").as_bytes()).unwrap();
+    }
+
+    /// Kills it at once.
+    fn kill(self) {
+        let run = self.folder.runs().pop().unwrap();
+        signal(Lock::holder(&run.path).unwrap().unwrap().pid.unwrap(), "KILL");
+        self.run.wait();
+    }
+}
+
+#[test]
+fn a_stage_that_nobody_agreed_to_is_asked_for_again_in_the_next_session() {
+    let (mock, folder) = (mock(Vec::new()), list(6));
+    let url = mock.url();
+    let flags = ["--stages", "1,3", "--stage-ask", "--progress", "none"];
+    let mut asked = Asked::start(&folder, &words(&url, &flags), "first");
+    asked.is_asked_for("2 to 3");
+    asked.answer("n");
+    asked.run.wait().exits(3);
+    let resume = ["resume", "--progress", "none"];
+    // Neither a crash at the question is a yes, nor a signal.
+    let asked = Asked::start(&folder, &resume, "second");
+    asked.is_asked_for("2 to 3");
+    asked.kill();
+    let asked = Asked::start(&folder, &resume, "third");
+    asked.is_asked_for("2 to 3");
+    let run = folder.only_run();
+    signal(Lock::holder(&run.path).unwrap().unwrap().pid.unwrap(), "TERM");
+    asked.run.wait().exits(143);
+    assert_eq!(mock.counts().starts, 1, "only the first stage was sent");
+
+    // What was agreed to is written before any row of it is sent, and is not asked for again.
+    let slow = Latency::Fixed(Duration::from_mins(1));
+    mock.site().change(|behaviour| behaviour.latency = slow);
+    let mut asked = Asked::start(&folder, &resume, "fourth");
+    asked.is_asked_for("2 to 3");
+    asked.answer("y");
+    until("the second stage is sent", || mock.counts().starts > 1);
+    asked.kill();
+    mock.site().change(|behaviour| behaviour.latency = Latency::Fixed(Duration::ZERO));
+    let mut asked = Asked::start(&folder, &resume, "fifth");
+    asked.is_asked_for("4 to 6");
+    assert!(!asked.said().contains("rows 2 to 3 of the input: go on?"), "{}", asked.said());
+    asked.answer("yes");
+    asked.run.wait().exits(0);
+    assert_eq!(mock.counts().started, 6);
 }
 
 #[test]
