@@ -22,7 +22,7 @@ use bk_launch::pipeline::{
 use bk_launch::progress::{Frame, Look, Progress};
 use bk_launch::rate::Rate;
 use bk_launch::record::AlreadyStarted;
-use bk_launch::report::{Destination, Existing};
+use bk_launch::report::{Destination, Existing, Placement};
 use bk_launch::request_id::RunId;
 use bk_launch::resume::{self, Doubts, Lines};
 use bk_launch::retry::Policy;
@@ -55,7 +55,8 @@ fn client(mock: &Mock) -> Client {
 fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     let list = std::io::Cursor::new(list.to_owned().into_bytes());
     let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
-    let report = Destination::file(Path::new("/dev/null"), Existing::Refuse).unwrap();
+    let report = Path::new("/dev/null");
+    let report = Destination::file(report, Existing::Refuse, Placement::InPlace).unwrap();
     let slots = NonZeroUsize::new(64).unwrap();
     let frame = Frame { rows: None, wanted: Rate::Unlimited };
     Pipeline {

@@ -17,7 +17,7 @@ use crate::folder::{self, Birth, Contents, Folder, Tee, TeeState};
 use crate::input::{self, Checked, InputError, Opened};
 use crate::journal::{About, InputSource};
 use crate::pipeline;
-use crate::report::{Destination, Existing, Open, ReportError};
+use crate::report::{Destination, Existing, Open, Placement, ReportError};
 use crate::row::Columns;
 use crate::task::Task;
 
@@ -183,25 +183,24 @@ pub fn destinations(
     input: Option<&Input>,
     outputs: &[PathBuf],
     existing: impl Fn(&Path) -> Existing,
+    placement: Placement<'_>,
 ) -> Result<Vec<Destination>, Failure> {
     let mut opened = Vec::with_capacity(outputs.len());
-    for (at, output) in outputs.iter().enumerate() {
+    let open = |output: &PathBuf| -> Result<Destination, Failure> {
         if output.as_os_str() == "-" {
-            opened.push(Destination::stdout());
-            continue;
+            return Ok(Destination::stdout());
         }
         if let Some(input) = input {
             refuse_own_input(input, output)?;
         }
-        match Destination::file(output, existing(output)) {
+        Ok(Destination::file(output, existing(output), placement)?)
+    };
+    for output in outputs {
+        match open(output) {
             Ok(destination) => opened.push(destination),
             Err(error) => {
-                // Those before it that may not be overwritten were made just now.
-                let made = outputs[..at]
-                    .iter()
-                    .filter(|path| path.is_file() && existing(path) == Existing::Refuse);
-                made.for_each(|path| drop(std::fs::remove_file(path)));
-                return Err(error.into());
+                opened.into_iter().for_each(Destination::discard);
+                return Err(error);
             }
         }
     }

@@ -83,7 +83,7 @@ fn failed(error: &Failure) -> Exit {
 /// The exit code of a command that did not begin.
 fn exit_of(error: &Failure) -> Exit {
     let is_output = error.downcast_ref::<io::Error>().is_some_and(stdout::is_of_stdout)
-        || matches!(error.downcast_ref(), Some(ReportError::Write { .. }))
+        || error.downcast_ref().is_some_and(ReportError::is_output)
         || matches!(error.downcast_ref(), Some(FolderError::Write { .. }))
         || matches!(
             error.downcast_ref(),

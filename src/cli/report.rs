@@ -17,7 +17,7 @@ use super::{Failure, runs, session, tell};
 use crate::journal::{InputState, JournalError, Order};
 use crate::pipeline::{Resumable, left_open};
 use crate::record::{AlreadyStarted, Prior, Record};
-use crate::report::{Existing, Open, ReportError};
+use crate::report::{Existing, Finished, Open, Placement, ReportError};
 use crate::resume::{self, Doubts, Planned};
 use crate::stats::Summary;
 
@@ -54,11 +54,13 @@ pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
     let runtime = session::runtime()?;
     let run = Run::open(&runs::choose(&runs, run.as_deref())?)?;
     let existing = if force { Existing::Overwrite } else { Existing::Refuse };
-    let destinations = files::destinations(None, &outputs, |_| existing)?;
+    let placement = Placement::Beside(&run.folder.id);
+    let destinations = files::destinations(None, &outputs, |_| existing, placement)?;
     let zone = session::zone(&run.about.zone);
     let mut reports = files::begin(destinations, &run.about.columns, &zone, Beside::Journal)?;
     let mut summary = Summary::new(already_started(&run));
     replay(&run, Order::Input, &mut reports, &mut summary)?;
+    Finished::of(reports).put_in_place()?;
     drop(runtime);
     tell(&told(&summary, run.about.input == InputState::Incomplete, &outputs));
     if as_json {

@@ -25,7 +25,7 @@ use crate::journal::{About, FINISHED, InputState, Journal, Opening, Order};
 use crate::metrics::Textfile;
 use crate::pipeline::{Keeping, Source};
 use crate::record::{AlreadyStarted, Doubt};
-use crate::report::{Existing, Open};
+use crate::report::{Existing, Finished, Open, Placement};
 use crate::resume::{self, Doubts, Lines, Planned};
 use crate::stats::Summary;
 use crate::system_clocks::SystemClocks;
@@ -181,9 +181,12 @@ fn finished(
     already: AlreadyStarted,
     place: &Place,
 ) -> Result<Outcome, Failure> {
+    // A file may hit a limit, which would kill the program without one.
+    let _runtime = session::runtime()?;
     let mut reports = open_reports(&run, &args.output.outputs, args.output.force)?;
     let mut summary = Summary::new(already);
     report::replay(&run, Order::Settled, &mut reports, &mut summary)?;
+    Finished::of(reports).put_in_place()?;
     let is_part = run.about.input == InputState::Incomplete;
     let mut exit = if summary.bad() > 0 || is_part { Exit::Bad } else { Exit::Good };
     if run.journal.sessions()?.last().is_none_or(|last| last.ending.as_deref() != Some(FINISHED)) {
@@ -216,14 +219,15 @@ fn named_reports(folder: &Folder, outputs: &[PathBuf]) -> Vec<PathBuf> {
     if outputs.is_empty() { vec![folder.report()] } else { outputs.to_vec() }
 }
 
-/// Opens them; the run's own are written over.
+/// Opens them, beside what is there; the run's own are replaced at the end.
 fn open_reports(run: &Run, outputs: &[PathBuf], force: bool) -> Result<Vec<Open>, Failure> {
     let existing = |output: &Path| {
         let is_own = kept::is_own_report(&run.kept, output) || output == run.folder.report();
         if is_own || force { Existing::Overwrite } else { Existing::Refuse }
     };
     let outputs = named_reports(&run.folder, outputs);
-    let destinations = files::destinations(None, &outputs, existing)?;
+    let placement = Placement::Beside(&run.folder.id);
+    let destinations = files::destinations(None, &outputs, existing, placement)?;
     let zone = session::zone(&run.about.zone);
     Ok(files::begin(destinations, &run.about.columns, &zone, Beside::Journal)?)
 }

@@ -26,7 +26,7 @@ use crate::input::{InputError, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::metrics::Textfile;
 use crate::pipeline::{Ended, Keeping, PlannedRows};
-use crate::report::Open;
+use crate::report::{Open, Placement};
 use crate::request_id::RunId;
 use crate::resume::{self, Doubts, Lines};
 use crate::row::Columns;
@@ -136,7 +136,9 @@ pub fn launch(
             &about(&input, &read, (&id, name.as_ref()), &zone),
         )?;
     }
-    let reports = open_reports(&settings, &input, birth.as_ref(), &read.opened.columns, &zone)?;
+    let columns = &read.opened.columns;
+    let mut reports = open_reports(&settings, &input, birth.as_ref(), columns, &zone)?;
+    let before = birth.as_ref().map(|birth| birth.folder().path.clone());
     let told_reports = match (&birth, settings.outputs.is_empty()) {
         (Some(birth), true) => vec![birth.future().report()],
         _ => settings.outputs.clone(),
@@ -146,6 +148,11 @@ pub fn launch(
     let (all, source) = (read.from.rows(), read.from.kind());
     let clocks = SystemClocks::new(fastrand::u128(..));
     let begun = begin(birth, &settings, &clocks)?;
+    if let (Some(before), Some((place, ..))) = (&before, &begun) {
+        for report in &mut reports {
+            report.folder_renamed(before, &place.folder.path);
+        }
+    }
     tell(&line);
     if settings.staging.stages.is_none() && is_large {
         tell(&"hint: --stages 1,10%,100% launches one row, then a tenth, and then the rest");
@@ -218,7 +225,8 @@ fn open_reports(
 ) -> Result<Vec<Open>, Failure> {
     let own = birth.map(|birth| birth.folder().report()).filter(|_| settings.outputs.is_empty());
     let outputs = own.map_or_else(|| settings.outputs.clone(), |own| vec![own]);
-    let destinations = files::destinations(Some(input), &outputs, |_: &Path| settings.existing)?;
+    let existing = |_: &Path| settings.existing;
+    let destinations = files::destinations(Some(input), &outputs, existing, Placement::InPlace)?;
     let beside = if birth.is_some() { Beside::Journal } else { Beside::Nothing };
     Ok(files::begin(destinations, columns, &session::zone(zone), beside)?)
 }

@@ -15,7 +15,7 @@ use super::collect::OutputFailure;
 use super::outbox::Outbox;
 use crate::journal::{Journal, JournalError};
 use crate::record::Record;
-use crate::report::{Open, ReportError};
+use crate::report::{Finished, Open, ReportError};
 use crate::stats::{OUTCOMES, Summary};
 
 /// How many records were written, for those who look on.
@@ -129,13 +129,16 @@ impl Views {
         self.beside = Beside::Nothing;
     }
 
-    /// Ends all reports. Nothing is settled without its line, whatever became of its
-    /// lookup.
+    /// Ends all reports, and puts them in their places. Nothing is settled without its
+    /// line, whatever became of its lookup.
     pub fn close(&mut self) {
         for record in std::mem::take(&mut self.without_link).into_values() {
             self.each(|report| report.record(&record));
         }
         self.flush();
+        if let Err(failure) = Finished::of(std::mem::take(&mut self.reports)).put_in_place() {
+            self.failed(OutputFailure::Report(failure));
+        }
     }
 
     /// Number of records of this session.

@@ -3,19 +3,23 @@
 //! A report is a view of the records: it must decide nothing about them.
 
 mod csv;
+mod error;
+mod file;
 mod jsonl;
 
 use std::fmt;
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use thiserror::Error;
 
 use crate::record::Record;
 use crate::row::Columns;
+use file::{OutputFile, SealedFile};
+
+pub use error::ReportError;
+pub use file::Placement;
 
 /// Takes records one by one and writes each as its form has it.
 pub trait Report: Send {
@@ -104,7 +108,8 @@ pub enum Existing {
 pub struct Destination {
     name: Name,
     format: Format,
-    out: Box<dyn Write + Send>,
+    /// `None` for standard output.
+    file: Option<OutputFile>,
 }
 
 /// What a report is called.
@@ -129,7 +134,7 @@ impl Destination {
     /// Standard output, as CSV.
     #[must_use]
     pub fn stdout() -> Self {
-        Self { name: Name::Stdout, format: Format::Csv, out: Box::new(io::stdout()) }
+        Self { name: Name::Stdout, format: Format::Csv, file: None }
     }
 
     /// Opens `path` for writing, before anything is sent.
@@ -137,22 +142,21 @@ impl Destination {
     /// # Errors
     ///
     /// Where the form is unknown, the file is there already, or it cannot be made.
-    pub fn file(path: &Path, existing: Existing) -> Result<Self, ReportError> {
+    pub fn file(
+        path: &Path,
+        existing: Existing,
+        placement: Placement<'_>,
+    ) -> Result<Self, ReportError> {
         let format = Format::of_path(path)?;
-        // A pipe or a device holds nothing that could be lost.
-        let special = path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
-        let mut options = OpenOptions::new();
-        options.write(true);
-        match existing {
-            _ if special => &mut options,
-            Existing::Overwrite => options.create(true).truncate(true),
-            Existing::Refuse => options.create_new(true),
-        };
-        let file = options.open(path).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => ReportError::Exists { path: path.to_owned() },
-            _ => ReportError::Open { path: path.to_owned(), source },
-        })?;
-        Ok(Self { name: Name::File(path.to_owned()), format, out: Box::new(file) })
+        let file = OutputFile::open(path, existing, placement)?;
+        Ok(Self { name: Name::File(path.to_owned()), format, file: Some(file) })
+    }
+
+    /// Removes what was made for it.
+    pub fn discard(self) {
+        if let Some(file) = self.file {
+            file.discard();
+        }
     }
 
     /// Begins the report, with the input's further columns.
@@ -161,8 +165,11 @@ impl Destination {
     ///
     /// Where its head cannot be written.
     pub fn begin(self, columns: &Columns, zone: &TimeZone) -> Result<Open, ReportError> {
-        let Self { name, format, out } = self;
+        let Self { name, format, file } = self;
         let zone = zone.clone();
+        let out = file
+            .as_ref()
+            .map_or_else(|| Box::new(io::stdout()) as Box<dyn Write + Send>, OutputFile::writer);
         let separated = |delimiter, out, zone| -> io::Result<Box<dyn Report>> {
             Ok(Box::new(csv::Csv::begin(out, delimiter, columns, zone)?))
         };
@@ -174,7 +181,7 @@ impl Destination {
             }
         };
         match report {
-            Ok(report) => Ok(Open { name, report }),
+            Ok(report) => Ok(Open { name, report, file }),
             Err(source) => Err(ReportError::Write { name, source }),
         }
     }
@@ -184,13 +191,22 @@ impl Destination {
 pub struct Open {
     name: Name,
     report: Box<dyn Report>,
+    file: Option<OutputFile>,
 }
 
 impl Open {
     /// A report that takes records by `report`, and is called `name`.
     #[must_use]
     pub fn new(name: Name, report: Box<dyn Report>) -> Self {
-        Self { name, report }
+        Self { name, report, file: None }
+    }
+
+    /// Notes that the folder `from`, in which the report may be, is called `to` by now.
+    pub fn folder_renamed(&mut self, from: &Path, to: &Path) {
+        if let Some(file) = &mut self.file {
+            file.folder_renamed(from, to);
+            self.name = Name::File(file.path().to_owned());
+        }
     }
 
     /// Writes one record.
@@ -212,48 +228,60 @@ impl Open {
         let flushed = self.report.flush();
         flushed.map_err(|source| ReportError::Write { name: self.name.clone(), source })
     }
-}
 
-impl ReportError {
-    /// Whether somebody who read our standard output, such as `head`, has seen enough.
-    #[must_use]
-    pub fn is_closed_stdout(&self) -> bool {
-        matches!(self, Self::Write { name: Name::Stdout, source }
-            if source.kind() == io::ErrorKind::BrokenPipe)
+    /// Ends the report and makes it last; a file is returned, to be put in its place.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if something cannot be written, or is no longer where it was
+    /// written to.
+    fn finish(mut self) -> Result<Option<SealedFile>, ReportError> {
+        self.flush()?;
+        let Self { report, file, .. } = self;
+        drop(report);
+        file.map(OutputFile::seal).transpose()
     }
 }
 
-/// A report cannot be made or written.
-#[derive(Debug, Error)]
-pub enum ReportError {
-    /// The extension names no form.
-    #[error("{}: the name of a report ends in .csv, .tsv or .jsonl", path.display())]
-    Extension {
-        /// The report.
-        path: PathBuf,
-    },
-    /// The file is there already.
-    #[error("{} is there already; name another file, or overwrite it with --force", path.display())]
-    Exists {
-        /// The report.
-        path: PathBuf,
-    },
-    /// The file cannot be made.
-    #[error("cannot make the report {}: {source}", path.display())]
-    Open {
-        /// The report.
-        path: PathBuf,
-        /// What happened.
-        source: io::Error,
-    },
-    /// It cannot be written.
-    #[error("cannot write the report {name}: {source}")]
-    Write {
-        /// The report.
-        name: Name,
-        /// What happened.
-        source: io::Error,
-    },
+/// Reports that are complete and on disk, but perhaps not in their places yet.
+pub struct Finished {
+    files: Vec<SealedFile>,
+    failure: Option<ReportError>,
+}
+
+impl Finished {
+    /// Finishes `reports`; one that fails does not keep the others from it.
+    #[must_use]
+    pub fn of(reports: Vec<Open>) -> Self {
+        let mut finished = Self { files: Vec::new(), failure: None };
+        for report in reports {
+            match report.finish() {
+                Ok(file) => finished.files.extend(file),
+                Err(error) => finished.fail(error),
+            }
+        }
+        finished
+    }
+
+    /// Puts each in its place.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first failure, also of what was done before.
+    pub fn put_in_place(mut self) -> Result<(), ReportError> {
+        for file in std::mem::take(&mut self.files) {
+            if let Err(error) = file.put_in_place() {
+                self.fail(error);
+            }
+        }
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    fn fail(&mut self, error: ReportError) {
+        if !error.is_closed_stdout() {
+            self.failure.get_or_insert(error);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -265,10 +293,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.csv");
         std::fs::write(&path, "precious").unwrap();
-        let refused = Destination::file(&path, Existing::Refuse).err();
+        let open = |existing| Destination::file(&path, existing, Placement::InPlace);
+        let refused = open(Existing::Refuse).err();
         assert!(matches!(refused, Some(ReportError::Exists { .. })), "{refused:?}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        drop(Destination::file(&path, Existing::Overwrite).unwrap());
+        drop(open(Existing::Overwrite).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 

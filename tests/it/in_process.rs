@@ -22,7 +22,7 @@ use bk_launch::pipeline::{
 use bk_launch::progress::{Frame, Look, Progress};
 use bk_launch::rate::Rate;
 use bk_launch::record::AlreadyStarted;
-use bk_launch::report::{Destination, Existing};
+use bk_launch::report::{Destination, Existing, Placement};
 use bk_launch::request_id::RunId;
 use bk_launch::resume::{self, Doubts, Lines};
 use bk_launch::retry::Policy;
@@ -77,7 +77,7 @@ impl Launch<'_> {
         let Self { list, report, journal, client } = self;
         let list = std::io::Cursor::new(list.to_owned().into_bytes());
         let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
-        let report = Destination::file(report, Existing::Refuse).unwrap();
+        let report = Destination::file(report, Existing::Refuse, Placement::InPlace).unwrap();
         let frame = Frame { rows: None, wanted: Rate::Unlimited };
         let run = RunId::new(Timestamp::now(), 1);
         Pipeline {

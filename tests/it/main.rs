@@ -33,6 +33,7 @@ mod plan;
 mod readme;
 mod recipes;
 mod report;
+mod report_file;
 mod resume;
 mod routes;
 mod run;

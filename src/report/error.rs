@@ -1,0 +1,99 @@
+//! What is told of a report that cannot be made, written or kept.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::Name;
+
+/// A report cannot be made, written or kept.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// The extension names no form.
+    #[error("{}: the name of a report ends in .csv, .tsv or .jsonl", path.display())]
+    Extension {
+        /// The report.
+        path: PathBuf,
+    },
+    /// The file is there already.
+    #[error("{} is there already; name another file, or overwrite it with --force", path.display())]
+    Exists {
+        /// The report.
+        path: PathBuf,
+    },
+    /// The file cannot be made.
+    #[error("cannot make the report {}: {source}", path.display())]
+    Open {
+        /// The report.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// The file in which the report is to grow cannot be made.
+    #[error(
+        "cannot make {}, in which the new {} would grow until it is complete: {source}; name a \
+         report in another folder with -o",
+        part.display(),
+        path.display()
+    )]
+    Part {
+        /// The report.
+        path: PathBuf,
+        /// The file beside it.
+        part: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// Another process writes the same report of the same run.
+    #[error("another bk-launch is writing {} now; wait for it, or name another file", path.display())]
+    Busy {
+        /// The report.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("cannot write the report {name}: {source}")]
+    Write {
+        /// The report.
+        name: Name,
+        /// What happened.
+        source: io::Error,
+    },
+    /// What was written is no longer where it was written to.
+    #[error("the report {} was {what} while it was written", path.display())]
+    Lost {
+        /// The file that was written.
+        path: PathBuf,
+        /// What somebody did to it.
+        what: &'static str,
+    },
+    /// The complete report cannot take its place.
+    #[error(
+        "the new report is complete, but stands in {} and not in {}: {why}",
+        part.display(),
+        path.display()
+    )]
+    Misplaced {
+        /// The report.
+        path: PathBuf,
+        /// The file beside it.
+        part: PathBuf,
+        /// Why it stays there.
+        why: String,
+    },
+}
+
+impl ReportError {
+    /// Whether somebody who read our standard output, such as `head`, has seen enough.
+    #[must_use]
+    pub fn is_closed_stdout(&self) -> bool {
+        matches!(self, Self::Write { name: Name::Stdout, source }
+            if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Whether the report could be made, but not be written or kept.
+    #[must_use]
+    pub const fn is_output(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Lost { .. } | Self::Misplaced { .. })
+    }
+}

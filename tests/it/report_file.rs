@@ -1,0 +1,169 @@
+//! A report as a file that others can touch: what a run does if it vanishes, and that a
+//! resume leaves the old one alone until the new one is complete.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bk_launch::mock::{Behaviour, Latency, Mock};
+
+use crate::harness::{Folder, HEADER, Running, rows, until};
+
+fn mock() -> Mock {
+    Mock::start(Behaviour::default(), 0).unwrap()
+}
+
+/// A run of 30 rows that goes on for more than a second.
+fn begin(folder: &Folder, mock: &Mock, words: &[&str]) -> Running {
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 30)));
+    let run = ["run", "tasks.csv", "-o", "r.csv", "--rate", "20/s", "--esb", &mock.url()];
+    let run = folder.start(&mut folder.program(&[&run[..], words].concat()));
+    until("it has begun", || mock.counts().starts >= 3);
+    run
+}
+
+/// A folder with a run of `all` rows, of which `done` are settled, and its report.
+fn half_done(mock: &Mock, (done, all): (u64, u64), report: &str) -> (Folder, String) {
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, all)));
+    let words = ["run", "tasks.csv", "--rate", "unlimited", "--esb", &mock.url(), "-o", report];
+    folder.run(&[&words[..], &["--limit", &done.to_string()]].concat()).exits(0);
+    let old = fs::read_to_string(folder.path(report)).unwrap();
+    (folder, old)
+}
+
+/// The file in which a report of the only run grows.
+fn part(folder: &Folder, report: &str) -> PathBuf {
+    folder.path(&format!("{report}.{}.part", folder.only_run().id))
+}
+
+#[test]
+fn a_report_that_vanished_while_the_run_went_on_is_no_success() {
+    for (line, says) in [
+        ("rm r.csv", "the report r.csv was removed"),
+        ("cp r.csv x.csv; mv x.csv r.csv", "the report r.csv was replaced by another file"),
+        ("echo remark >> r.csv", "the report r.csv was changed"),
+        (": > r.csv", "the report r.csv was changed"),
+    ] {
+        for journal in [&[][..], &["--no-journal"]] {
+            let (mock, folder) = (mock(), Folder::new());
+            let run = begin(&folder, &mock, journal);
+            folder.shell(line).exits(0);
+            let theirs = fs::read(folder.path("r.csv")).ok();
+            run.wait().exits(6).says(&[says]);
+            assert_eq!(mock.counts().starts, 30, "{line}: rows went on");
+            if line.contains("mv") {
+                assert_eq!(fs::read(folder.path("r.csv")).ok(), theirs, "{line}");
+            }
+            if journal.is_empty() {
+                folder.run(&["resume", "-o", "again.csv"]).exits(0);
+                folder.report("again.csv").is_complete(30);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_resume_leaves_the_old_report_until_the_new_one_is_complete() {
+    let mock = mock();
+    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
+    fs::set_permissions(folder.path("r.csv"), fs::Permissions::from_mode(0o640)).unwrap();
+    let part = part(&folder, "r.csv");
+    // What an earlier crash left is no hindrance.
+    fs::write(&part, "torn").unwrap();
+    let resume = || folder.start(&mut folder.program(&["resume", "--rate", "20/s"]));
+    let run = resume();
+    until("it goes on", || mock.counts().starts >= 10);
+    assert_eq!(fs::read_to_string(folder.path("r.csv")).unwrap(), old);
+    until("the new report grows beside it", || {
+        fs::read_to_string(&part).is_ok_and(|text| text.lines().count() > 6)
+    });
+    run.signal("KILL");
+    run.wait();
+    assert_eq!(fs::read_to_string(folder.path("r.csv")).unwrap(), old);
+    assert!(part.exists());
+    resume().wait().exits(0);
+    folder.report("r.csv").is_complete(30);
+    assert_eq!(folder.report("r.csv").counts()["started"], 30);
+    assert_eq!(folder.path("r.csv").metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(!part.exists());
+}
+
+#[test]
+fn a_resume_that_fails_leaves_the_old_report() {
+    let mock = mock();
+    let (folder, old) = half_done(&mock, (990, 1000), "r.jsonl");
+    let same = |what: &str| {
+        assert!(fs::read_to_string(folder.path("r.jsonl")).unwrap() == old, "{what}");
+        assert!(!part(&folder, "r.jsonl").exists(), "{what}");
+    };
+    folder.run(&["resume", "-o", "r.jsonl", "-o", "/dev/full"]).exits(6).says(&["/dev/full"]);
+    same("another report cannot be written");
+    let full = folder.run(&["resume", "-o", "r.jsonl", "-o", "nowhere/r.csv"]).exits(2);
+    full.says(&["nowhere/r.csv", "No such file"]);
+    same("another report cannot be made");
+    assert_eq!(mock.counts().starts, 990, "nothing was sent");
+    let kib = old.len() / 1024 - 20;
+    let limited = folder.shell(&format!("ulimit -f {kib}; PROGRAM resume")).exits(6);
+    limited.says(&["cannot write the report", "go on with: bk-launch resume"]);
+    same("it cannot grow");
+    folder.run(&["resume"]).exits(0);
+    let new = fs::read_to_string(folder.path("r.jsonl")).unwrap();
+    assert_eq!(new.matches("\"outcome\":\"started\"").count(), 1000);
+    folder.shell(&format!("ulimit -f {kib}; PROGRAM resume")).exits(6);
+    folder.shell(&format!("ulimit -f {kib}; PROGRAM report -o r.jsonl --force")).exits(6);
+    assert!(fs::read_to_string(folder.path("r.jsonl")).unwrap() == new, "as it was");
+    assert!(!part(&folder, "r.jsonl").exists());
+}
+
+#[test]
+fn the_report_that_a_link_names_is_replaced_and_the_link_stays() {
+    let mock = mock();
+    let (folder, _) = half_done(&mock, (1, 3), "r.csv");
+    fs::create_dir(folder.path("far")).unwrap();
+    fs::rename(folder.path("r.csv"), folder.path("far/real.csv")).unwrap();
+    symlink("far/real.csv", folder.path("r.csv")).unwrap();
+    folder.run(&["resume"]).exits(0);
+    assert!(folder.path("r.csv").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(folder.report("far/real.csv").counts()["started"], 3);
+    let left = fs::read_dir(folder.path("far")).unwrap().count();
+    assert_eq!(left, 1, "nothing else is there");
+}
+
+#[test]
+fn a_new_report_that_vanishes_while_it_grows_is_no_success() {
+    let latency = Latency::Fixed(Duration::from_millis(5));
+    let mock = Mock::start(Behaviour { latency, ..Behaviour::default() }, 0).unwrap();
+    let (folder, _) = half_done(&mock, (5, 30), "r.csv");
+    let part = part(&folder, "r.csv");
+    let resume = || {
+        let run = folder.start(&mut folder.program(&["resume", "--rate", "20/s"]));
+        until("it goes on", || part.exists());
+        run
+    };
+    let run = resume();
+    until("it sends", || mock.counts().starts >= 10);
+    fs::remove_file(&part).unwrap();
+    run.wait().exits(6).says(&["r.csv.", ".part was removed"]);
+    let run = folder.start(&mut folder.program(&["resume", "-o", "s.csv", "--retry-failed"]));
+    run.wait().exits(0);
+    assert_eq!(mock.counts().starts, 30);
+    assert_eq!(folder.report("s.csv").counts()["started"], 30);
+}
+
+#[test]
+fn what_somebody_writes_into_the_old_report_is_not_replaced() {
+    let mock = mock();
+    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
+    let part = part(&folder, "r.csv");
+    let run = folder.start(&mut folder.program(&["resume", "--rate", "20/s"]));
+    until("it sends", || mock.counts().starts >= 10);
+    let edited = format!("{old}a remark\n");
+    fs::write(folder.path("r.csv"), &edited).unwrap();
+    let ended = run.wait().exits(6);
+    let stands = format!("stands in {} and not in", part.display());
+    ended.says(&[&stands, "somebody changed that meanwhile"]);
+    assert_eq!(fs::read_to_string(folder.path("r.csv")).unwrap(), edited);
+    crate::harness::Report::read(&part).is_complete(30);
+}
