@@ -24,7 +24,7 @@
 //!
 //! ```text
 //! floor 0 words  clocks task row answer record request_id rate secret formula file_state
-//! floor 1 rules  retry confirm server_time intents resume window budget stages stats outlook schedule slo knee compare
+//! floor 1 rules  retry confirm server_time intents resume window budget stages stats outlook schedule slo knee compare report_note
 //! floor 2 edges  system_clocks input api gates shutdown journal folder report progress metrics notify systemd mock
 //! floor 3 flows  pipeline bench
 //! floor 4 face   cli
@@ -55,6 +55,7 @@ pub mod progress;
 pub mod rate;
 pub mod record;
 pub mod report;
+pub mod report_note;
 pub mod request_id;
 pub mod resume;
 pub mod retry;

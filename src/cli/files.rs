@@ -182,7 +182,7 @@ fn stream(input: &Input) -> Result<Stream, FileError> {
 pub fn destinations(
     input: Option<&Input>,
     outputs: &[PathBuf],
-    existing: impl Fn(&Path) -> Existing,
+    existing: impl Fn(&Path) -> Result<Existing, Failure>,
     placement: Placement<'_>,
 ) -> Result<Vec<Destination>, Failure> {
     let mut opened = Vec::with_capacity(outputs.len());
@@ -193,7 +193,7 @@ pub fn destinations(
         if let Some(input) = input {
             refuse_own_input(input, output)?;
         }
-        Ok(Destination::file(output, existing(output), placement)?)
+        Ok(Destination::file(output, existing(output)?, placement)?)
     };
     for output in outputs {
         match open(output) {

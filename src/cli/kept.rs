@@ -4,7 +4,6 @@
 //! Flags of one session, looks, and anything secret are never kept.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
@@ -141,13 +140,6 @@ pub fn change_target(kept: &mut Kept, present: &Kept) {
     }
 }
 
-/// Whether a report is one of the run's own, which a resume overwrites.
-pub fn is_own_report(kept: &Kept, output: &Path) -> bool {
-    let path = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-    let own = kept.flags.get("output").into_iter().flatten();
-    own.into_iter().any(|own| Path::new(own) == path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,7 +221,5 @@ mod tests {
         let kept = keep(&matches, Some(("esb", "http://h".into())));
         assert!(kept.flags["output"][0].starts_with('/'));
         assert_eq!(kept.flags["esb"], ["http://h"]);
-        assert!(is_own_report(&kept, Path::new("r.csv")));
-        assert!(!is_own_report(&kept, Path::new("s.csv")));
     }
 }

@@ -55,7 +55,7 @@ pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
     let run = Run::open(&runs::choose(&runs, run.as_deref())?)?;
     let existing = if force { Existing::Overwrite } else { Existing::Refuse };
     let placement = Placement::Beside(&run.folder.id);
-    let destinations = files::destinations(None, &outputs, |_| existing, placement)?;
+    let destinations = files::destinations(None, &outputs, |_| Ok(existing), placement)?;
     let zone = session::zone(&run.about.zone);
     let mut reports = files::begin(destinations, &run.about.columns, &zone, Beside::Journal)?;
     let mut summary = Summary::new(already_started(&run));

@@ -17,7 +17,7 @@ use super::plan::{self, Left, Plan, Rows};
 use super::session::{self, Printed, Work};
 use super::settings::{Look, Settings};
 use super::watch::{Outcome, Watch};
-use super::{Failure, check, config, kept, logs, report, runs, tell};
+use super::{Failure, check, config, kept, logs, own_report, report, runs, tell};
 use crate::api::Client;
 use crate::clocks::Clocks;
 use crate::folder::{Folder, Kept};
@@ -186,7 +186,9 @@ fn finished(
     let mut reports = open_reports(&run, &args.output.outputs, args.output.force)?;
     let mut summary = Summary::new(already);
     report::replay(&run, Order::Settled, &mut reports, &mut summary)?;
-    Finished::of(reports).put_in_place()?;
+    let reports = Finished::of(reports);
+    run.journal.complete_reports(&reports.states().collect::<Vec<_>>())?;
+    reports.put_in_place()?;
     let is_part = run.about.input == InputState::Incomplete;
     let mut exit = if summary.bad() > 0 || is_part { Exit::Bad } else { Exit::Good };
     if run.journal.sessions()?.last().is_none_or(|last| last.ending.as_deref() != Some(FINISHED)) {
@@ -219,15 +221,16 @@ fn named_reports(folder: &Folder, outputs: &[PathBuf]) -> Vec<PathBuf> {
     if outputs.is_empty() { vec![folder.report()] } else { outputs.to_vec() }
 }
 
-/// Opens them, beside what is there; the run's own are replaced at the end.
+/// Opens them, beside what is there; the run's own are replaced at the end, unless somebody
+/// changed them.
 fn open_reports(run: &Run, outputs: &[PathBuf], force: bool) -> Result<Vec<Open>, Failure> {
     let existing = |output: &Path| {
-        let is_own = kept::is_own_report(&run.kept, output) || output == run.folder.report();
-        if is_own || force { Existing::Overwrite } else { Existing::Refuse }
+        if force { Ok(Existing::Overwrite) } else { own_report::existing(run, output) }
     };
     let outputs = named_reports(&run.folder, outputs);
     let placement = Placement::Beside(&run.folder.id);
     let destinations = files::destinations(None, &outputs, existing, placement)?;
+    own_report::remove_leftovers(run, &outputs)?;
     let zone = session::zone(&run.about.zone);
     Ok(files::begin(destinations, &run.about.columns, &zone, Beside::Journal)?)
 }
@@ -281,6 +284,8 @@ impl Resume {
         let reopens = retry_failed.then_some(settings.already_started);
         let opening = Opening { at: clocks.read(), target: &target, reopens };
         let session = run.journal.begin(&opening, &before.doubts)?;
+        let begun: Vec<_> = reports.iter().filter_map(Open::begun).collect();
+        run.journal.begin_reports(session, &begun)?;
         if is_other {
             kept::change_target(&mut run.kept, &kept::keep(matches, None));
             run.kept.write(&run.folder)?;

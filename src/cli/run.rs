@@ -92,6 +92,9 @@ fn with_profile(
     }
 }
 
+/// Number of the session that a new run begins with.
+const FIRST_SESSION: u32 = 1;
+
 /// So many rows are better launched in stages.
 const MANY: u64 = 100;
 
@@ -137,8 +140,7 @@ pub fn launch(
         )?;
     }
     let columns = &read.opened.columns;
-    let mut reports = open_reports(&settings, &input, birth.as_ref(), columns, &zone)?;
-    let before = birth.as_ref().map(|birth| birth.folder().path.clone());
+    let reports = open_reports(&settings, &input, birth.as_ref(), columns, &zone)?;
     let told_reports = match (&birth, settings.outputs.is_empty()) {
         (Some(birth), true) => vec![birth.future().report()],
         _ => settings.outputs.clone(),
@@ -148,11 +150,6 @@ pub fn launch(
     let (all, source) = (read.from.rows(), read.from.kind());
     let clocks = SystemClocks::new(fastrand::u128(..));
     let begun = begin(birth, &settings, &clocks)?;
-    if let (Some(before), Some((place, ..))) = (&before, &begun) {
-        for report in &mut reports {
-            report.folder_renamed(before, &place.folder.path);
-        }
-    }
     tell(&line);
     if settings.staging.stages.is_none() && is_large {
         tell(&"hint: --stages 1,10%,100% launches one row, then a tenth, and then the rest");
@@ -165,7 +162,7 @@ pub fn launch(
     let (keeping, lock) = keeping.unzip();
     let work = Work {
         run: id,
-        session: 1,
+        session: FIRST_SESSION,
         rows: first_plan(read.opened.rows, expected),
         source,
         all,
@@ -225,10 +222,19 @@ fn open_reports(
 ) -> Result<Vec<Open>, Failure> {
     let own = birth.map(|birth| birth.folder().report()).filter(|_| settings.outputs.is_empty());
     let outputs = own.map_or_else(|| settings.outputs.clone(), |own| vec![own]);
-    let existing = |_: &Path| settings.existing;
+    let existing = |_: &Path| Ok(settings.existing);
     let destinations = files::destinations(Some(input), &outputs, existing, Placement::InPlace)?;
     let beside = if birth.is_some() { Beside::Journal } else { Beside::Nothing };
-    Ok(files::begin(destinations, columns, &session::zone(zone), beside)?)
+    let mut reports = files::begin(destinations, columns, &session::zone(zone), beside)?;
+    if let Some(birth) = birth {
+        for report in &mut reports {
+            report.folder_renamed(&birth.folder().path, &birth.future().path);
+        }
+        // Before the run has its name, so that no crash leaves a report that is not known.
+        let begun: Vec<_> = reports.iter().filter_map(Open::begun).collect();
+        Journal::open(&birth.folder().journal())?.begin_reports(FIRST_SESSION, &begun)?;
+    }
+    Ok(reports)
 }
 
 type Begun = (Place, Journal, Option<Lock>);

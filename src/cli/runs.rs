@@ -1,6 +1,5 @@
 //! `bk-launch runs`: list runs, show one, remove old ones.
 
-use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,9 +10,10 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::args::{StateArgs, duration};
+use super::args::StateArgs;
 use super::exit::Exit;
 use super::plan::roughly;
+use super::prune::{self, PruneArgs};
 use super::stdout::stdout;
 use super::{Failure, tell};
 use crate::folder::{Folder, FolderError, Lock, Name, Runs};
@@ -24,7 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   bk-launch runs                                  every run, the latest last
   bk-launch runs show 20261201-2200 --json
-  bk-launch runs prune --keep 20 --older-than 720h";
+  bk-launch runs prune --keep 20 --older-than 30d";
 
 /// The flags of `runs`.
 #[derive(Debug, Args)]
@@ -50,18 +50,11 @@ enum What {
         /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
         run: Option<String>,
     },
-    /// Remove runs, but never one that is alive.
+    /// Remove finished runs, but never one that is alive.
     ///
     /// Both conditions must hold where both are given. What is left of runs that never began is
     /// removed in any case.
-    Prune {
-        /// Spare the latest N.
-        #[arg(long, value_name = "N")]
-        keep: Option<usize>,
-        /// Remove only what began so long ago, such as 720h.
-        #[arg(long, value_name = "TIME", value_parser = duration)]
-        older_than: Option<Duration>,
-    },
+    Prune(PruneArgs),
 }
 
 /// Runs the command.
@@ -73,7 +66,7 @@ pub fn run(args: RunsArgs) -> Result<Exit, Failure> {
     match what.unwrap_or(What::List) {
         What::List => list(&runs, form),
         What::Show { run } => show(&choose(&runs, run.as_deref())?, form),
-        What::Prune { keep, older_than } => prune(&runs, keep, older_than, form),
+        What::Prune(args) => prune::run(&runs, &args, json),
     }
 }
 
@@ -341,73 +334,8 @@ fn show(folder: &Folder, form: Form) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-fn prune(
-    runs: &Runs,
-    keep: Option<usize>,
-    older_than: Option<Duration>,
-    form: Form,
-) -> Result<Exit, Failure> {
-    let mut removed = Vec::new();
-    if runs.path().is_dir() {
-        // Nobody is about to lock a folder that was just made.
-        let all = File::open(runs.path())?;
-        all.lock()?;
-        for path in runs.unborn()? {
-            if let Ok(Ok(lock)) = Lock::take(&path) {
-                remove(&path)?;
-                drop(lock);
-                removed.push(path);
-            }
-        }
-        if keep.is_some() || older_than.is_some() {
-            removed.extend(remove_old(runs, keep.unwrap_or(0), older_than)?);
-        }
-    }
-    if let Form::Json = form {
-        let removed: Vec<_> = removed.iter().map(|path| path.display().to_string()).collect();
-        writeln!(stdout(), "{}", json!({ "removed": removed }))?;
-        return Ok(Exit::Good);
-    }
-    for path in &removed {
-        writeln!(stdout(), "removed {}", path.display())?;
-    }
-    if removed.is_empty() {
-        tell(&"nothing to remove; say --keep N, --older-than TIME, or both");
-    }
-    Ok(Exit::Good)
-}
-
-fn remove_old(
-    runs: &Runs,
-    keep: usize,
-    older_than: Option<Duration>,
-) -> Result<Vec<PathBuf>, Failure> {
-    let mut removed = Vec::new();
-    let all = runs.all()?;
-    for folder in all.iter().take(all.len().saturating_sub(keep)) {
-        let is_young = older_than.is_some_and(|limit| {
-            // The id is the time of the beginning, whatever has become of the journal.
-            let age = began(&folder.id).map(|began| began.duration_until(Timestamp::now()));
-            age.and_then(|age| Duration::try_from(age).ok()).is_none_or(|age| age < limit)
-        });
-        if is_young {
-            continue;
-        }
-        if let Ok(Ok(lock)) = Lock::take(&folder.path) {
-            remove(&folder.path)?;
-            drop(lock);
-            removed.push(folder.path.clone());
-        }
-    }
-    Ok(removed)
-}
-
-fn remove(path: &PathBuf) -> Result<(), FolderError> {
-    fs::remove_dir_all(path).map_err(|source| FolderError::Remove { path: path.clone(), source })
-}
-
 /// When a run began, by its id.
-fn began(id: &RunId) -> Option<Timestamp> {
+pub fn began(id: &RunId) -> Option<Timestamp> {
     let (second, _) = id.as_str().rsplit_once('-')?;
     let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", second).ok()?;
     time.to_zoned_datetime(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())

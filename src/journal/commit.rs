@@ -1,20 +1,35 @@
 //! What can be said in one commit.
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use super::{Copied, rows, signed};
+use super::{Copied, reports, rows, signed};
 use crate::intents::{self, Intents};
 use crate::record::Record;
 use crate::resume::Doubts;
 
 /// A commit that is being written. What one of its acts fails at fails all of it.
 pub struct Commit<'a> {
-    pub(super) transaction: Transaction<'a>,
-    pub(super) session: u32,
+    transaction: Transaction<'a>,
+    session: u32,
+    /// Whether lines of reports follow it.
+    has_lines: Cell<bool>,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    pub(super) const fn new(transaction: Transaction<'a>, session: u32) -> Self {
+        Self { transaction, session, has_lines: Cell::new(false) }
+    }
+
+    pub(super) fn finish(self) -> rusqlite::Result<()> {
+        if self.has_lines.get() {
+            reports::note_commit(&self.transaction, self.session)?;
+        }
+        self.transaction.commit()
+    }
+
     /// Settles a row.
     ///
     /// # Errors
@@ -23,6 +38,7 @@ impl Commit<'_> {
     pub fn settle(&self, record: &Record) -> rusqlite::Result<()> {
         let mut add = self.transaction.prepare_cached(rows::ADD)?;
         rows::bind(&mut add, self.session, record)?;
+        self.has_lines.set(true);
         add.raw_execute().map(drop)
     }
 
@@ -58,7 +74,9 @@ impl Commit<'_> {
         let mut update = self.transaction.prepare_cached(
             "UPDATE record SET task_url = ?2 WHERE line = ?1 AND reopened_by IS NULL",
         )?;
-        update.execute(params![signed(line), url]).map(drop)
+        update.execute(params![signed(line), url])?;
+        self.has_lines.set(true);
+        Ok(())
     }
 
     /// Notes that all of the input was read: `copy` is all of it.

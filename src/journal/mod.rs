@@ -7,6 +7,7 @@
 mod commit;
 mod error;
 mod read;
+mod reports;
 mod rows;
 
 use std::os::unix::fs::MetadataExt;
@@ -272,9 +273,9 @@ impl Journal {
             );
             commit.execute(&mark, [session])?;
         }
-        let commit = Commit { transaction: commit, session };
+        let commit = Commit::new(commit, session);
         commit.leave_open("begin", doubts)?;
-        commit.transaction.commit()?;
+        commit.finish()?;
         Ok(session)
     }
 
@@ -289,9 +290,9 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let session = self.session;
         let all = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let commit = Commit { transaction: connection.transaction()?, session };
+            let commit = Commit::new(connection.transaction()?, session);
             write(&commit)?;
-            commit.transaction.commit()
+            commit.finish()
         };
         all(&mut self.connection).map_err(|source| self.failed(source))?;
         self.is_still_there()

@@ -264,7 +264,7 @@ impl Journal {
         Ok(())
     }
 
-    fn damaged(&self, error: &rusqlite::Error) -> JournalError {
+    pub(super) fn damaged(&self, error: &rusqlite::Error) -> JournalError {
         JournalError::NotOne { path: self.path.clone(), what: error.to_string() }
     }
 }

@@ -82,6 +82,18 @@ CREATE TABLE record (
 -- A row has one last word.
 CREATE UNIQUE INDEX last_word ON record (line) WHERE reopened_by IS NULL;
 
+-- The reports that sessions wrote, so that a resume overwrites none that somebody changed.
+CREATE TABLE report (
+    session       INTEGER NOT NULL,
+    path          TEXT NOT NULL,
+    device        INTEGER,         -- which file it is, if it was written in place or is complete
+    inode         INTEGER,
+    bytes         INTEGER,         -- how long it is, once it is complete...
+    modified      INTEGER,         -- ...and when it was last written, in nanoseconds since 1970
+    commit_before INTEGER,         -- of one that is written in place: the last commit but one...
+    last_commit   INTEGER          -- ...and the last one; its lines are written right after it
+);
+
 -- Rows that were sent, or may have been, and are not settled: what a session knew
 -- of them when it began, and what it left behind when it ended in order.
 CREATE TABLE open_row (

@@ -236,7 +236,7 @@ impl Collector {
         self.shown.wait();
         self.show(Vec::new());
         let views = self.shown.wait();
-        views.close();
+        let (reports, states) = views.finish();
         let lines = views.records();
         if let Some(failure) = views.take_failure() {
             self.failed(failure);
@@ -247,10 +247,15 @@ impl Collector {
             journal = None;
             self.failed(OutputFailure::Lost { rows: self.rows, lines });
         } else if let Some(kept) = &mut journal
-            && let Err(error) = kept.end(&self.open)
+            && let Err(error) = kept.end(&self.open).and_then(|()| kept.complete_reports(&states))
         {
             self.failed(OutputFailure::Journal(error));
             journal = None;
+        }
+        // After a crash here, it is known of the old report and of the new one that both
+        // are this run's.
+        if let Err(failure) = reports.put_in_place() {
+            self.failed(OutputFailure::Report(failure));
         }
         let summary = self.shown.into_views().into_summary();
         Collected { summary, failure: self.failure, journal }

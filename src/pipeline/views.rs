@@ -4,6 +4,7 @@
 //! where there is one.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -13,6 +14,7 @@ use tracing::debug;
 
 use super::collect::OutputFailure;
 use super::outbox::Outbox;
+use crate::file_state::FileState;
 use crate::journal::{Journal, JournalError};
 use crate::record::Record;
 use crate::report::{Finished, Open, ReportError};
@@ -44,6 +46,8 @@ pub enum Beside {
 pub struct Views {
     beside: Beside,
     reports: Vec<Open>,
+    /// How reports were left that failed.
+    left: Vec<(PathBuf, FileState)>,
     summary: Summary,
     /// Records of this session.
     now: u64,
@@ -55,8 +59,8 @@ pub struct Views {
 impl Views {
     /// Nothing is shown yet.
     pub fn new(beside: Beside, reports: Vec<Open>, summary: Summary) -> Self {
-        let (now, without_link, failure) = (0, HashMap::new(), None);
-        Self { beside, reports, summary, now, without_link, failure }
+        let (left, without_link) = (Vec::new(), HashMap::new());
+        Self { beside, reports, left, summary, now: 0, without_link, failure: None }
     }
 
     /// Shows a record of this session.
@@ -129,16 +133,17 @@ impl Views {
         self.beside = Beside::Nothing;
     }
 
-    /// Ends all reports, and puts them in their places. Nothing is settled without its
-    /// line, whatever became of its lookup.
-    pub fn close(&mut self) {
+    /// Ends all reports, and says how each is left. Nothing is settled without its line,
+    /// whatever became of its lookup.
+    pub fn finish(&mut self) -> (Finished, Vec<(PathBuf, FileState)>) {
         for record in std::mem::take(&mut self.without_link).into_values() {
             self.each(|report| report.record(&record));
         }
         self.flush();
-        if let Err(failure) = Finished::of(std::mem::take(&mut self.reports)).put_in_place() {
-            self.failed(OutputFailure::Report(failure));
-        }
+        let reports = Finished::of(std::mem::take(&mut self.reports));
+        let mut states = std::mem::take(&mut self.left);
+        states.extend(reports.states());
+        (reports, states)
     }
 
     /// Number of records of this session.
@@ -155,13 +160,14 @@ impl Views {
     /// standard output has seen enough, as long as something else is written.
     fn each(&mut self, mut act: impl FnMut(&mut Open) -> Result<(), ReportError>) {
         let mut failed = Vec::new();
-        self.reports.retain_mut(|report| match act(report) {
-            Ok(()) => true,
+        let given_up = self.reports.extract_if(.., |report| match act(report) {
+            Ok(()) => false,
             Err(error) => {
                 failed.push(error);
-                false
+                true
             }
         });
+        self.left.extend(given_up.filter_map(Open::give_up));
         let enough = !self.reports.is_empty() || self.beside == Beside::Journal;
         let failure = failed.into_iter().find(|error| !(enough && error.is_closed_stdout()));
         if let Some(failure) = failure {

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 
 use super::{Existing, Name, ReportError};
 use crate::file_state::FileState;
+use crate::report_note::BegunReport;
 use crate::request_id::RunId;
 
 /// Where a report is written.
@@ -127,13 +128,24 @@ impl OutputFile {
         &self.path
     }
 
+    /// Returns what is to be known of it before it is written to; nothing of a pipe or a
+    /// device.
+    pub fn begun(&self) -> Option<BegunReport> {
+        let in_place = match self.kind {
+            Kind::Special => return None,
+            Kind::InPlace { .. } => Some(FileState::of(&self.shared.file.metadata().ok()?)),
+            Kind::Beside(_) => None,
+        };
+        Some(BegunReport { path: self.path.clone(), in_place })
+    }
+
     /// Returns what the report is to be written to.
     pub fn writer(&self) -> Box<dyn Write + Send> {
         let is_special = matches!(self.kind, Kind::Special);
         Box::new(Writer { shared: Arc::clone(&self.shared), is_special })
     }
 
-    /// Notes that the folder `from` is called `to` by now.
+    /// Notes that the folder `from` will be called `to`.
     pub fn folder_renamed(&mut self, from: &Path, to: &Path) {
         if let Ok(rest) = self.path.strip_prefix(from) {
             self.path = to.join(rest);
@@ -145,6 +157,14 @@ impl OutputFile {
         if let Kind::InPlace { is_new: true } = self.kind {
             drop(fs::remove_file(&self.path));
         }
+    }
+
+    /// Returns how the file is left that was written in place, if it is still there.
+    pub fn left(self) -> Option<(PathBuf, FileState)> {
+        let left = FileState::of(&self.shared.file.metadata().ok()?);
+        let is_there = FileState::of_path(&self.path)? == left;
+        let is_in_place = matches!(self.kind, Kind::InPlace { .. });
+        (is_in_place && is_there).then_some((self.path, left))
     }
 
     /// Makes what was written last, and checks that it is still where it was written to.
@@ -181,6 +201,12 @@ pub struct SealedFile {
 }
 
 impl SealedFile {
+    /// Returns the report as it was named, and the state that its file has and will keep
+    /// in its place; `None` for a pipe or a device.
+    pub fn state(&self) -> Option<(PathBuf, FileState)> {
+        Some((self.path.clone(), self.state?))
+    }
+
     /// Puts the report in its place, if it is not there yet.
     ///
     /// # Errors
@@ -330,6 +356,16 @@ fn make_alone(path: &Path, mode: u32) -> io::Result<File> {
     // Some network file systems have no locks; the names differ by run all the same.
     drop(file.try_lock());
     Ok(file)
+}
+
+/// Removes what a crash of `run` left beside the report at `path`, unless that is being
+/// written.
+pub fn remove_leftover(path: &Path, run: &RunId) {
+    let part = part_path(&followed(path), run);
+    if part.is_file() && !is_being_written(&part) {
+        // What cannot be removed does no harm.
+        drop(fs::remove_file(part));
+    }
 }
 
 fn is_being_written(path: &Path) -> bool {

@@ -14,12 +14,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::file_state::FileState;
 use crate::record::Record;
+use crate::report_note::BegunReport;
 use crate::row::Columns;
 use file::{OutputFile, SealedFile};
 
 pub use error::ReportError;
-pub use file::Placement;
+pub use file::{Placement, remove_leftover};
 
 /// Takes records one by one and writes each as its form has it.
 pub trait Report: Send {
@@ -201,12 +203,20 @@ impl Open {
         Self { name, report, file: None }
     }
 
-    /// Notes that the folder `from`, in which the report may be, is called `to` by now.
+    /// Notes that the folder `from`, in which the report may be, will be called `to` by the
+    /// time that the report is finished.
     pub fn folder_renamed(&mut self, from: &Path, to: &Path) {
         if let Some(file) = &mut self.file {
             file.folder_renamed(from, to);
             self.name = Name::File(file.path().to_owned());
         }
+    }
+
+    /// Returns what is to be known of its file before more is written; nothing of standard
+    /// output, a pipe or a device.
+    #[must_use]
+    pub fn begun(&self) -> Option<BegunReport> {
+        self.file.as_ref()?.begun()
     }
 
     /// Writes one record.
@@ -227,6 +237,16 @@ impl Open {
     pub fn flush(&mut self) -> Result<(), ReportError> {
         let flushed = self.report.flush();
         flushed.map_err(|source| ReportError::Write { name: self.name.clone(), source })
+    }
+
+    /// Gives up a report that failed. Returns how its file is left, if it was written in
+    /// place and is still there.
+    #[must_use]
+    pub fn give_up(self) -> Option<(PathBuf, FileState)> {
+        let Self { report, file, .. } = self;
+        // What it still had in a buffer may be written now, or not.
+        drop(report);
+        file?.left()
     }
 
     /// Ends the report and makes it last; a file is returned, to be put in its place.
@@ -261,6 +281,11 @@ impl Finished {
             }
         }
         finished
+    }
+
+    /// Returns the files, with the states that they have and will keep in their places.
+    pub fn states(&self) -> impl Iterator<Item = (PathBuf, FileState)> {
+        self.files.iter().filter_map(SealedFile::state)
     }
 
     /// Puts each in its place.

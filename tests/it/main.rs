@@ -30,6 +30,7 @@ mod looks;
 mod outage;
 mod pace;
 mod plan;
+mod prune;
 mod readme;
 mod recipes;
 mod report;

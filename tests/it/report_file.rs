@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bk_launch::mock::{Behaviour, Latency, Mock};
@@ -166,4 +166,120 @@ fn what_somebody_writes_into_the_old_report_is_not_replaced() {
     ended.says(&[&stands, "somebody changed that meanwhile"]);
     assert_eq!(fs::read_to_string(folder.path("r.csv")).unwrap(), edited);
     crate::harness::Report::read(&part).is_complete(30);
+}
+
+/// Changes the time of a file's last write, by a number of seconds.
+fn shift(path: &Path, seconds: i64) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    let modified = file.metadata().unwrap().modified().unwrap();
+    let time = if seconds < 0 { modified - by } else { modified + by };
+    file.set_modified(time).unwrap();
+}
+
+#[test]
+fn a_report_that_somebody_changed_is_not_overwritten_unasked() {
+    let mock = mock();
+    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
+    let path = folder.path("r.csv");
+    let modified = path.metadata().unwrap().modified().unwrap();
+    let refused = |what: &str| {
+        let theirs = fs::read(&path).unwrap();
+        for words in [&["resume"][..], &["resume", "-o", "r.csv", "-o", "s.csv"]] {
+            let refused = folder.run(words).exits(2);
+            refused.says(&["r.csv was changed since this run wrote it", "--force", "-o"]);
+        }
+        assert_eq!(mock.counts().starts, 5, "{what}: nothing was sent");
+        assert_eq!(fs::read(&path).unwrap(), theirs, "{what}");
+        assert!(!folder.path("s.csv").exists() && !part(&folder, "r.csv").exists(), "{what}");
+    };
+    fs::write(&path, format!("{old}a remark\n")).unwrap();
+    refused("a line more");
+    let length = format!("it had {} bytes", old.len());
+    folder.run(&["resume"]).exits(2).says(&[&length, &format!("has {} bytes", old.len() + 9)]);
+    fs::write(&path, old.replace("started", "STARTED")).unwrap();
+    refused("as long as before");
+    fs::remove_file(&path).unwrap();
+    fs::copy(folder.path("tasks.csv"), &path).unwrap();
+    refused("another file");
+
+    // As it was: a backup that was put back, with its time.
+    fs::write(&path, &old).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    folder.run(&["resume", "--limit", "1"]).exits(0);
+    let edited = fs::read_to_string(&path).unwrap().replace("started", "STARTED");
+    fs::write(&path, edited).unwrap();
+    // Another file needs no --force, and the edited one stays.
+    folder.run(&["resume", "--limit", "1", "-o", "s.csv"]).exits(0);
+    assert!(fs::read_to_string(&path).unwrap().contains("STARTED"));
+    assert_eq!(folder.report("s.csv").counts()["started"], 7);
+    folder.run(&["resume", "--force"]).exits(0);
+    assert_eq!(folder.report("r.csv").counts()["started"], 30);
+    // What a session left is known to the next, also when nothing is left to send.
+    folder.run(&["resume"]).exits(0).says(&["nothing was sent"]);
+    folder.run(&["resume"]).exits(0);
+    fs::write(&path, "a remark\n").unwrap();
+    folder.run(&["resume"]).exits(2).says(&["was changed since this run wrote it"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a remark\n");
+}
+
+#[test]
+fn after_a_crash_the_time_of_the_last_commit_tells_whether_a_report_was_changed() {
+    for (seconds, code) in [(0, 0), (60, 2), (-60, 2)] {
+        let (mock, folder) = (mock(), Folder::new());
+        let run = begin(&folder, &mock, &[]);
+        until("lines are there", || folder.report("r.csv").lines.len() >= 3);
+        run.signal("KILL");
+        run.wait();
+        let path = folder.path("r.csv");
+        if seconds != 0 {
+            fs::write(&path, "a remark\n").unwrap();
+            shift(&path, seconds);
+        }
+        let starts = mock.counts().starts;
+        let resumed = folder.run(&["resume", "--rate", "unlimited"]).exits(code);
+        if code == 0 {
+            folder.report("r.csv").is_complete(30);
+        } else {
+            resumed.says(&["was changed since this run wrote it", "the run last wrote to it"]);
+            assert_eq!(mock.counts().starts, starts, "nothing was sent");
+            assert_eq!(fs::read_to_string(&path).unwrap(), "a remark\n");
+            folder.run(&["resume", "--rate", "unlimited", "--force"]).exits(0);
+            folder.report("r.csv").is_complete(30);
+        }
+    }
+}
+
+#[test]
+fn killed_between_the_note_and_the_renaming_either_report_is_the_runs() {
+    let mock = mock();
+    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
+    let path = folder.path("r.csv");
+    fs::copy(&path, folder.path("kept.csv")).unwrap();
+    let modified = path.metadata().unwrap().modified().unwrap();
+    folder.run(&["resume", "--limit", "5"]).exits(0);
+    assert!(fs::read_to_string(&path).unwrap() != old);
+    // The old one, as if the new one had not come to its place.
+    fs::rename(folder.path("kept.csv"), &path).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    fs::write(part(&folder, "r.csv"), "complete, but not in its place").unwrap();
+    folder.run(&["resume", "-o", "s.csv"]).exits(0);
+    assert!(!part(&folder, "r.csv").exists(), "what a crash left is removed");
+    folder.run(&["resume"]).exits(0);
+    folder.report("r.csv").is_complete(30);
+}
+
+#[test]
+fn a_report_on_a_disk_that_was_full_needs_no_force() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 1000)));
+    // The journal is the first to hit the limit of 300 KiB, unless the report is larger.
+    let line = format!(
+        "ulimit -f 300; PROGRAM run tasks.csv -o r.jsonl --rate unlimited --limit 900 --esb {}",
+        mock.url()
+    );
+    folder.shell(&line).exits(6);
+    folder.run(&["resume", "--rate", "unlimited"]).exits(0);
+    let lines = fs::read_to_string(folder.path("r.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 1000);
 }

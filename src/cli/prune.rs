@@ -1,0 +1,161 @@
+//! `bk-launch runs prune`: remove old runs that nobody needs any more.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use serde_json::json;
+
+use super::exit::Exit;
+use super::{Failure, runs, tell};
+use crate::folder::{Folder, FolderError, Lock, Runs};
+use crate::journal::{FINISHED, Journal};
+
+/// The flags of `runs prune`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Spare the latest N.
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+    /// Remove only what began so long ago, such as 30d, 4w or 720h.
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    older_than: Option<Duration>,
+    /// Remove unfinished runs, too, though a resume could still finish them.
+    #[arg(long)]
+    unfinished: bool,
+    /// Say what would be removed, and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What became of old runs.
+#[derive(Default)]
+struct Pruned {
+    removed: Vec<PathBuf>,
+    /// Old enough to be removed, but not finished.
+    spared: Vec<PathBuf>,
+}
+
+/// Runs the command; with `as_json` the result is one JSON object.
+pub fn run(runs: &Runs, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
+    let mut pruned = Pruned::default();
+    if runs.path().is_dir() {
+        // Nobody is about to lock a folder that was just made.
+        let all = File::open(runs.path())?;
+        all.lock()?;
+        for path in runs.unborn()? {
+            pruned.prune(path, args, |_| true)?;
+        }
+        if args.keep.is_some() || args.older_than.is_some() {
+            for folder in old_runs(runs, args)? {
+                let is_removable = |_: &Path| args.unfinished || is_finished(&folder);
+                pruned.prune(folder.path.clone(), args, is_removable)?;
+            }
+        }
+    }
+    pruned.tell(args, as_json)
+}
+
+impl Pruned {
+    /// Removes the folder at `path`, unless a process works on it, or it is to be spared.
+    fn prune(
+        &mut self,
+        path: PathBuf,
+        args: &PruneArgs,
+        is_removable: impl Fn(&Path) -> bool,
+    ) -> Result<(), FolderError> {
+        // The lock is held while it is looked whether the run is finished.
+        let Ok(Ok(_lock)) = Lock::take(&path) else { return Ok(()) };
+        if !is_removable(&path) {
+            self.spared.push(path);
+            return Ok(());
+        }
+        if !args.dry_run {
+            let removed = fs::remove_dir_all(&path);
+            removed.map_err(|source| FolderError::Remove { path: path.clone(), source })?;
+        }
+        self.removed.push(path);
+        Ok(())
+    }
+
+    fn tell(&self, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
+        let Self { removed, spared } = self;
+        if as_json {
+            let texts = |paths: &[PathBuf]| -> Vec<_> {
+                paths.iter().map(|path| path.display().to_string()).collect()
+            };
+            let done = if args.dry_run { "would_remove" } else { "removed" };
+            writeln!(io::stdout(), "{}", json!({ done: texts(removed), "spared": texts(spared) }))?;
+            return Ok(Exit::Good);
+        }
+        let done = if args.dry_run { "would remove" } else { "removed" };
+        for path in removed {
+            writeln!(io::stdout(), "{done} {}", path.display())?;
+        }
+        for path in spared {
+            let path = path.display();
+            tell(&format_args!("spared {path}: not finished; --unfinished removes it, too"));
+        }
+        if removed.is_empty() && spared.is_empty() {
+            tell(&"nothing to remove; say --keep N, --older-than TIME, or both");
+        }
+        Ok(Exit::Good)
+    }
+}
+
+/// Returns the runs that are neither among the latest nor too young.
+fn old_runs(runs: &Runs, args: &PruneArgs) -> Result<Vec<Folder>, FolderError> {
+    let mut all = runs.all()?;
+    all.truncate(all.len().saturating_sub(args.keep.unwrap_or(0)));
+    all.retain(|folder| {
+        args.older_than.is_none_or(|limit| {
+            // The id is the time of the beginning, whatever has become of the journal.
+            let age = runs::began(&folder.id).map(|began| began.duration_until(Timestamp::now()));
+            age.and_then(|age| Duration::try_from(age).ok()).is_some_and(|age| age >= limit)
+        })
+    });
+    Ok(all)
+}
+
+/// Whether nothing is left to do. A journal that cannot be read, say one of another version,
+/// does not say so.
+fn is_finished(folder: &Folder) -> bool {
+    let sessions = Journal::open(&folder.journal()).and_then(|journal| journal.sessions());
+    let last = sessions.ok().and_then(|sessions| sessions.last()?.ending.clone());
+    last.as_deref() == Some(FINISHED)
+}
+
+/// Reads how old something is; a day has 24 hours.
+fn age(text: &str) -> Result<Duration, String> {
+    let form = || "write an age as 30d, 4w, 720h or 90m".to_owned();
+    let span: Span = text.parse().map_err(|_| form())?;
+    let age = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| form())?;
+    let age = Duration::try_from(age).map_err(|_| form())?;
+    if age.is_zero() { Err("an age of 0 is no age at all".into()) } else { Ok(age) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_days_and_weeks() {
+        const HOUR: u64 = 3600;
+        for (text, seconds) in [
+            ("30d", 720 * HOUR),
+            ("4w", 672 * HOUR),
+            ("1d12h", 36 * HOUR),
+            ("720h", 720 * HOUR),
+            ("90m", 5400),
+            ("30 days", 720 * HOUR),
+        ] {
+            assert_eq!(age(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "30", "-1d", "0d", "1mo", "1y", "soon"] {
+            assert!(age(text).is_err(), "{text}");
+        }
+    }
+}

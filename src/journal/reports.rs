@@ -1,0 +1,145 @@
+//! What the journal notes of the reports that sessions write.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, Transaction, named_params};
+
+use super::{Journal, JournalError, signed};
+use crate::file_state::FileState;
+use crate::report_note::{BegunReport, ReportNote};
+
+impl Journal {
+    /// Notes which reports `session` is about to write.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if that cannot be written.
+    pub fn begin_reports(
+        &mut self,
+        session: u32,
+        begun: &[BegunReport],
+    ) -> Result<(), JournalError> {
+        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
+            let commit = connection.transaction()?;
+            for BegunReport { path, in_place } in begun {
+                commit.execute(
+                    "INSERT INTO report (session, path, device, inode, commit_before, last_commit) \
+                     VALUES (:session, :path, :device, :inode, :head, :now)",
+                    named_params! {
+                        ":session": session,
+                        ":path": absolute(path),
+                        ":device": in_place.map(|file| file.device.cast_signed()),
+                        ":inode": in_place.map(|file| file.inode.cast_signed()),
+                        ":head": in_place.map(|file| file.modified.div_euclid(1_000_000)),
+                        ":now": in_place.map(|_| Timestamp::now().as_millisecond()),
+                    },
+                )?;
+            }
+            commit.commit()
+        };
+        write(&mut self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// Notes how the last session leaves its reports.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if that cannot be written.
+    pub fn complete_reports(
+        &mut self,
+        complete: &[(PathBuf, FileState)],
+    ) -> Result<(), JournalError> {
+        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
+            let commit = connection.transaction()?;
+            let last = "(SELECT coalesce(max(session), 1) FROM session)";
+            let forget = format!(
+                "DELETE FROM report WHERE session = {last} AND path = :path AND bytes IS NULL"
+            );
+            let add = format!(
+                "INSERT INTO report (session, path, device, inode, bytes, modified) \
+                 VALUES ({last}, :path, :device, :inode, :bytes, :modified)"
+            );
+            for (path, state) in complete {
+                let path = absolute(path);
+                commit.execute(&forget, named_params! { ":path": path })?;
+                commit.execute(
+                    &add,
+                    named_params! {
+                        ":path": path,
+                        ":device": state.device.cast_signed(),
+                        ":inode": state.inode.cast_signed(),
+                        ":bytes": signed(state.bytes),
+                        ":modified": state.modified,
+                    },
+                )?;
+            }
+            commit.commit()
+        };
+        write(&mut self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// Returns what is known of the report at `path`; nothing if no session wrote it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal is damaged.
+    pub fn report_notes(&self, path: &Path) -> Result<Vec<ReportNote>, JournalError> {
+        let read = || -> rusqlite::Result<Vec<ReportNote>> {
+            let sql = "SELECT bytes, modified, device, inode, commit_before, last_commit \
+                       FROM report WHERE path = :path ORDER BY rowid";
+            let mut select = self.connection.prepare(sql)?;
+            let notes = select.query_map(named_params! { ":path": absolute(path) }, note)?;
+            notes.filter_map(Result::transpose).collect()
+        };
+        read().map_err(|error| self.damaged(&error))
+    }
+
+    /// Returns the paths of all reports that sessions wrote.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal is damaged.
+    pub fn report_paths(&self) -> Result<Vec<PathBuf>, JournalError> {
+        let read = || -> rusqlite::Result<Vec<PathBuf>> {
+            let mut select = self.connection.prepare("SELECT DISTINCT path FROM report")?;
+            let paths = select.query_map([], |row| row.get::<_, String>("path"))?;
+            paths.map(|path| path.map(PathBuf::from)).collect()
+        };
+        read().map_err(|error| self.damaged(&error))
+    }
+}
+
+/// Notes the time of `commit` for the reports that `session` writes in place: their lines
+/// follow it.
+pub fn note_commit(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
+    let mut note = commit.prepare_cached(
+        "UPDATE report SET commit_before = last_commit, last_commit = :now \
+         WHERE session = :session AND bytes IS NULL AND last_commit IS NOT NULL",
+    )?;
+    let now = Timestamp::now().as_millisecond();
+    note.execute(named_params! { ":now": now, ":session": session }).map(drop)
+}
+
+/// Reads a note; a report that was written beside says nothing before it is complete.
+fn note(row: &Row<'_>) -> rusqlite::Result<Option<ReportNote>> {
+    if let Some(bytes) = row.get::<_, Option<i64>>("bytes")? {
+        let (bytes, modified) = (bytes.unsigned_abs(), row.get("modified")?);
+        return Ok(Some(ReportNote::Complete { bytes, modified }));
+    }
+    let Some(last_commit) = row.get::<_, Option<i64>>("last_commit")? else { return Ok(None) };
+    let time =
+        |millis| Timestamp::from_millisecond(millis).map_err(|_| rusqlite::Error::InvalidQuery);
+    Ok(Some(ReportNote::Unfinished {
+        device: row.get::<_, i64>("device")?.cast_unsigned(),
+        inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+        commit_before: time(row.get("commit_before")?)?,
+        last_commit: time(last_commit)?,
+    }))
+}
+
+/// Returns the path as the journal has it.
+fn absolute(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.to_string_lossy().into_owned()
+}
