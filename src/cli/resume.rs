@@ -20,8 +20,8 @@ use super::watch::{Outcome, Watch};
 use super::{Failure, check, config, kept, logs, own_report, report, runs, tell};
 use crate::api::Client;
 use crate::clocks::Clocks;
-use crate::folder::{Folder, Kept};
-use crate::journal::{About, FINISHED, InputState, Journal, Opening, Order};
+use crate::folder::{Folder, Growth, Kept, check_copy};
+use crate::journal::{About, Copied, FINISHED, InputState, Journal, Opening, Order};
 use crate::metrics::Textfile;
 use crate::pipeline::{Keeping, Source};
 use crate::record::{AlreadyStarted, Doubt};
@@ -116,6 +116,8 @@ pub struct Run {
     pub about: About,
     /// Its flags.
     pub kept: Kept,
+    /// What the copy of its input holds.
+    copied: Copied,
 }
 
 impl Run {
@@ -124,11 +126,16 @@ impl Run {
         let journal = Journal::open(&folder.journal())?;
         let about = journal.about()?;
         let kept = Kept::read(folder)?;
-        if let Some(copy) = &about.copy {
-            let path = folder.input(&about.input_format);
-            crate::folder::check_copy(&path, (copy.bytes, &copy.sha256))?;
-        }
-        Ok(Self { folder: folder.clone(), journal, about, kept })
+        let path = folder.input(&about.input_format);
+        // The first session may have read more than it could note; later ones read no more.
+        let growth = match about.input {
+            InputState::Incomplete if journal.sessions()?.len() <= 1 => Growth::Grew,
+            InputState::Incomplete | InputState::Ended => Growth::Complete,
+        };
+        let known = about.copy.as_ref().map(|copy| (copy.bytes, &*copy.sha256));
+        let (bytes, sha256) = check_copy(&path, known, growth)?;
+        let copied = Copied { bytes, sha256 };
+        Ok(Self { folder: folder.clone(), journal, about, kept, copied })
     }
 }
 
@@ -283,6 +290,10 @@ impl Resume {
         let clocks = SystemClocks::new(fastrand::u128(..));
         let reopens = retry_failed.then_some(settings.already_started);
         let opening = Opening { at: clocks.read(), target: &target, reopens };
+        if run.about.input == InputState::Incomplete {
+            // All that may be sent from now on stands in the copy, and it grows no more.
+            run.journal.note_copy(&run.copied)?;
+        }
         let session = run.journal.begin(&opening, &before.doubts)?;
         let begun: Vec<_> = reports.iter().filter_map(Open::begun).collect();
         run.journal.begin_reports(session, &begun)?;

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -56,26 +57,43 @@ pub fn copy_file(from: &Path, to: &Path) -> Result<Contents, FolderError> {
     })
 }
 
-/// Says whether a copy still holds what it held.
+/// Whether a copy may hold more than what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// It may not.
+    Complete,
+    /// It may: it grew until a crash, and more was read than could be noted.
+    Grew,
+}
+
+/// Checks whether a copy still begins with what it held, as far as that is `known`, and
+/// returns what it holds now.
 ///
 /// # Errors
 ///
-/// Where it does not, or cannot be read.
-pub fn check_copy(path: &Path, (bytes, sha256): (u64, &str)) -> Result<(), FolderError> {
+/// Returns an error if it does not, if it holds more and may not, or if it cannot be read.
+pub fn check_copy(
+    path: &Path,
+    known: Option<(u64, &str)>,
+    growth: Growth,
+) -> Result<Contents, FolderError> {
+    let bytes = known.map_or(0, |(bytes, _)| bytes);
     let failed = |source| FolderError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let changed = |what| Err(FolderError::CopyChanged { path: path.to_owned(), what });
     let found = file.metadata().map_err(failed)?.len();
-    if found != bytes {
+    let may_be_more = growth == Growth::Grew || known.is_none();
+    if found < bytes || (found > bytes && !may_be_more) {
         return changed(format!("it had {bytes} bytes, and has {found}"));
     }
     let mut reader = BufReader::with_capacity(256 * 1024, file);
     let mut hash = Sha256::new();
-    io::copy(&mut reader, &mut Hashing(&mut hash)).map_err(failed)?;
-    if hexadecimal(&hash) != sha256 {
+    io::copy(&mut reader.by_ref().take(bytes), &mut Hashing(&mut hash)).map_err(failed)?;
+    if known.is_some_and(|(_, sha256)| hexadecimal(&hash) != sha256) {
         return changed("it holds something else".into());
     }
-    Ok(())
+    let more = io::copy(&mut reader, &mut Hashing(&mut hash)).map_err(failed)?;
+    Ok((bytes + more, hexadecimal(&hash)))
 }
 
 struct Hashing<'a>(&'a mut Sha256);
@@ -112,6 +130,8 @@ pub struct Tee {
 #[derive(Debug, Default)]
 pub struct TeeState {
     contents: Mutex<(u64, Sha256)>,
+    /// Length at the last call of [`news`](Self::news).
+    known: AtomicU64,
 }
 
 impl TeeState {
@@ -120,6 +140,14 @@ impl TeeState {
     pub fn contents(&self) -> Contents {
         let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         (contents.0, hexadecimal(&contents.1))
+    }
+
+    /// Returns what the copy holds, if it has grown since the last call.
+    #[must_use]
+    pub fn news(&self) -> Option<Contents> {
+        let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.swap(contents.0, Ordering::Relaxed);
+        (contents.0 > known).then(|| (contents.0, hexadecimal(&contents.1)))
     }
 }
 
@@ -180,12 +208,21 @@ mod tests {
         std::fs::write(&from, "2,3\n").unwrap();
         let (bytes, sha256) = copy_file(&from, &to).unwrap();
         assert_eq!(bytes, 4);
-        check_copy(&to, (bytes, &sha256)).unwrap();
-        for (text, what) in [("2,4\n", "something else"), ("2,3\n2,4\n", "had 4 bytes, and has 8")]
-        {
+        let check = |growth| check_copy(&to, Some((bytes, &sha256)), growth);
+        assert_eq!(check(Growth::Complete).unwrap(), (bytes, sha256.clone()));
+        let other = "something else";
+        for (text, complete, grew) in [
+            ("2,4\n", Some(other), Some(other)),
+            ("2,3\n2,4\n", Some("had 4 bytes, and has 8"), None),
+            ("2,4\n2,3\n", Some("had 4 bytes, and has 8"), Some(other)),
+            ("2,3", Some("had 4 bytes, and has 3"), Some("had 4 bytes, and has 3")),
+        ] {
             std::fs::write(&to, text).unwrap();
-            let error = check_copy(&to, (bytes, &sha256)).unwrap_err().to_string();
-            assert!(error.contains(what), "{error}");
+            for (growth, what) in [(Growth::Complete, complete), (Growth::Grew, grew)] {
+                let error = check(growth).err().map(|error| error.to_string());
+                let says = error.as_ref().zip(what).is_some_and(|(e, what)| e.contains(what));
+                assert!(says || (error.is_none() && what.is_none()), "{text} {growth:?} {error:?}");
+            }
         }
     }
 
@@ -202,6 +239,8 @@ mod tests {
         assert_eq!(rest, ",4");
         assert_eq!(std::fs::read(&to).unwrap(), b"2,3\n2,4\n");
         let (bytes, sha256) = tee.state().contents();
-        check_copy(&to, (bytes, &sha256)).unwrap();
+        check_copy(&to, Some((bytes, &sha256)), Growth::Complete).unwrap();
+        assert_eq!(tee.state().news(), Some((bytes, sha256)));
+        assert_eq!(tee.state().news(), None, "it has not grown since");
     }
 }

@@ -19,7 +19,7 @@ use thiserror::Error;
 use crate::request_id::RunId;
 
 pub use birth::Birth;
-pub use copy::{Contents, Tee, TeeState, check_copy, copy_file};
+pub use copy::{Contents, Growth, Tee, TeeState, check_copy, copy_file};
 pub use lock::{Holder, Lock};
 pub use name::{Name, NameError, NameLock, Taken};
 pub use settings::Kept;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use super::{Copied, reports, rows, signed};
+use super::{Copied, copied, reports, rows, signed};
 use crate::intents::{self, Intents};
 use crate::record::Record;
 use crate::resume::Doubts;
@@ -63,6 +63,15 @@ impl<'a> Commit<'a> {
             intents::pack(lines),
         ]);
         added.map(drop)
+    }
+
+    /// Notes what the copy of a stream holds by now.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn note_copy(&self, copied: &Copied) -> rusqlite::Result<()> {
+        copied::note_copy(&self.transaction, copied)
     }
 
     /// Notes the link that was found for a row that is settled.

@@ -5,6 +5,7 @@
 //! back; what is left to do is decided in `resume`. Its form is in `schema.sql`.
 
 mod commit;
+mod copied;
 mod error;
 mod read;
 mod reports;
@@ -51,7 +52,7 @@ pub struct About {
     pub zone: String,
     /// How many rows the input has, where that is known.
     pub rows: Option<u64>,
-    /// The copy of the input, once all of it is there.
+    /// The copy of the input; of a stream that has not ended, what it held at the last commit.
     pub copy: Option<Copied>,
     /// Whether all of the input was read.
     pub input: InputState,
@@ -59,7 +60,7 @@ pub struct About {
     pub agreed_to: Option<u64>,
 }
 
-/// What a whole copy of an input holds.
+/// What a copy of an input holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// Its length.

@@ -12,8 +12,8 @@ CREATE TABLE run (
     columns      TEXT NOT NULL,    -- the input's further columns, as a JSON array
     zone         TEXT NOT NULL,    -- in which reports write their times
     rows         INTEGER,          -- of the input, where that is known
-    input_bytes  INTEGER,          -- of the copy, once the input ended...
-    input_sha256 TEXT,             -- ...and what it holds
+    input_bytes  INTEGER,          -- of the copy; before the input ended, at the last commit...
+    input_sha256 TEXT,             -- ...and what it held
     input_ended  INTEGER NOT NULL, -- 1: all of the input was read
     agreed_to    INTEGER           -- the last position of the input to which --stage-ask got a yes
 );

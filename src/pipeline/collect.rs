@@ -289,6 +289,10 @@ fn write(keeping: &mut Keeping, batch: &[Event], intents: &Intents) -> Result<()
         return Ok(());
     }
     journal.commit(|commit| {
+        // It covers every row that may go from now on: they were read before.
+        if let Some((bytes, sha256)) = copied.as_ref().and_then(|copied| copied.news()) {
+            commit.note_copy(&Copied { bytes, sha256 })?;
+        }
         for event in events {
             match event {
                 Event::Settled(record, _) | Event::SettledWithoutLink(record) => {

@@ -1,7 +1,9 @@
 //! The run's folder: what is in it, and what happens when it is not what it was.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::time::Duration;
 
 use bk_launch::mock::{Behaviour, Latency, Mock};
@@ -201,4 +203,47 @@ fn a_disk_that_is_full_stops_the_run_which_can_be_resumed() {
     let report = folder.report("r.csv");
     report.is_complete(20_000);
     assert_eq!(report.counts()["started"], 20_000);
+}
+
+#[test]
+fn a_changed_copy_of_an_unfinished_stream_is_refused() {
+    let (mock, folder) = (mock(), Folder::new());
+    let words = ["run", "-o", "r.csv", "--esb", &mock.url(), "--rate", "20/s"];
+    let mut run = folder.start(folder.program(&words).stdin(Stdio::piped()));
+    let mut typing = run.child.stdin.take().unwrap();
+    typing.write_all(format!("{HEADER}{}", rows(2, 11, 20)).as_bytes()).unwrap();
+    until("some are settled", || {
+        !folder.runs().is_empty() && folder.journal().settled().unwrap().len() >= 3
+    });
+    run.signal("KILL");
+    run.wait();
+    let copy = folder.only_run().input("csv");
+    let whole = fs::read_to_string(&copy).unwrap();
+    let starts = mock.counts().starts;
+    let refused = |says: &str| {
+        for words in [&["resume"][..], &["report", "-o", "again.csv"]] {
+            folder.run(words).exits(2).says(&["input.csv was changed since the run began", says]);
+        }
+        assert_eq!(mock.counts().starts, starts, "nothing was sent");
+    };
+    // The last row, which was not sent yet; the first one, which was; and less.
+    fs::write(&copy, whole.replace("2,30,", "2,31,")).unwrap();
+    refused("it holds something else");
+    fs::write(&copy, whole.replace("2,11,", "2,12,")).unwrap();
+    refused("it holds something else");
+    fs::write(&copy, whole.strip_suffix("2,30,\n").unwrap()).unwrap();
+    refused("bytes, and has");
+    // What was read after the last commit is more, which no commit could note.
+    let more = format!("{whole}2,41,\n");
+    fs::write(&copy, &more).unwrap();
+    folder.run(&["resume", "--limit", "1"]).exits(1);
+    // From then on nothing is read any more, so the copy does not grow.
+    let starts = mock.counts().starts;
+    fs::write(&copy, format!("{more}2,42,\n")).unwrap();
+    folder.run(&["resume"]).exits(2).says(&["was changed since the run began"]);
+    assert_eq!(mock.counts().starts, starts, "nothing was sent");
+    fs::write(&copy, &more).unwrap();
+    folder.run(&["resume", "--rate", "unlimited"]).exits(1);
+    folder.report("r.csv").is_complete(21);
+    assert!(!mock.counts().tasks.contains_key("cmdb_biz/2/42"));
 }
