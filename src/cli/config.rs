@@ -370,8 +370,8 @@ pub enum ConfigError {
     },
     /// Somebody else may have written it.
     #[error(
-        "{0} is not used: {why}, and a profile gets the credentials; say --config {0} to use it \
-         all the same, or --no-config to go without",
+        "{0} is not used: {why}. A profile says who gets the credentials: --config {0} uses it all \
+         the same, and --no-config goes without",
         path.display()
     )]
     Untrusted {

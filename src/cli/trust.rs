@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 const OTHERS_WRITE: u32 = 0o002;
@@ -40,13 +41,18 @@ pub fn open(path: &Path) -> Result<File, OpenError> {
         return Err(io::Error::other("it was replaced while it was opened").into());
     }
     check_owner(opened.uid(), &caller, Thing::File)?;
-    let access_list = rustix::fs::fgetxattr(&file, ACCESS_LIST, &mut [0_u8; 0]);
-    check_writers(&opened, access_list.is_ok_and(|bytes| bytes > 0), &caller)?;
+    check_writers(&opened, has_access_list(&file), &caller)?;
     Ok(file)
 }
 
 /// Where Linux keeps the rights that a mode has no bits for.
 const ACCESS_LIST: &str = "system.posix_acl_access";
+
+/// Whether the file has an access list; if nobody can tell, it may have one.
+fn has_access_list(file: &File) -> bool {
+    let found = rustix::fs::fgetxattr(file, ACCESS_LIST, &mut [0_u8; 64]);
+    !matches!(found, Err(Errno::NODATA | Errno::NOTSUP))
+}
 
 /// The user in whose name the program runs, and everybody whom the system knows.
 struct Caller {
@@ -167,7 +173,7 @@ pub enum Untrusted {
         owner: String,
     },
     /// Others may write the file.
-    #[error("it belongs to {owner}, and {writer} may write it")]
+    #[error("it belongs to {owner}, but {writer} may write it")]
     Writable {
         /// The user that the file belongs to.
         owner: String,
@@ -236,6 +242,25 @@ mod tests {
         let says = |uid, thing| check_owner(uid, &ann, thing).unwrap_err().to_string();
         assert_eq!(says(1002, Thing::File), "it belongs to bob");
         assert_eq!(says(77, Thing::Link), "it is a link that belongs to uid 77");
+    }
+
+    #[test]
+    fn an_access_list_is_seen() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(!has_access_list(file.as_file()));
+        // Version 2; the owner, user 1234, the group, the mask, and all others.
+        let entries = [(1, 6, u32::MAX), (2, 6, 1234), (4, 4, u32::MAX), (16, 6, u32::MAX)];
+        let mut list = 2_u32.to_le_bytes().to_vec();
+        for (tag, rights, id) in entries.into_iter().chain([(32, 0, u32::MAX)]) {
+            list.extend([tag, 0, rights, 0]);
+            list.extend(id.to_le_bytes());
+        }
+        let flags = rustix::fs::XattrFlags::empty();
+        if rustix::fs::fsetxattr(file.as_file(), ACCESS_LIST, &list, flags) == Err(Errno::NOTSUP) {
+            return;
+        }
+        let error = open(file.path()).unwrap_err().to_string();
+        assert!(error.ends_with("whoever is in its access list may write it"), "{error}");
     }
 
     #[test]

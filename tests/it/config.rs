@@ -93,7 +93,7 @@ fn a_file_that_somebody_else_may_have_written_gets_no_secret() {
         folder.run(&[&words[..], &["--profile", "p"]].concat()).exits(2).says(says);
     };
     set_mode(&folder, "bk-launch.toml", 0o666);
-    refused(&["belongs to ", "and everybody may write it"]);
+    refused(&["belongs to ", "but everybody may write it"]);
     // Only root can give files away.
     let gives_away = chown(folder.path("bk-launch.toml"), Some(NOBODY), None).is_ok();
     if gives_away {
@@ -103,11 +103,11 @@ fn a_file_that_somebody_else_may_have_written_gets_no_secret() {
         }
         chown(folder.path("bk-launch.toml"), Some(0), Some(NOBODY)).unwrap();
         set_mode(&folder, "bk-launch.toml", 0o664);
-        refused(&["belongs to root, and group ", " may write it"]);
+        refused(&["belongs to root, but group ", " may write it"]);
         // The real file counts, and the link too.
         std::fs::rename(folder.path("bk-launch.toml"), folder.path("real.toml")).unwrap();
         symlink("real.toml", folder.path("bk-launch.toml")).unwrap();
-        refused(&["belongs to root, and group ", " may write it"]);
+        refused(&["belongs to root, but group ", " may write it"]);
         set_mode(&folder, "real.toml", 0o600);
         lchown(folder.path("bk-launch.toml"), Some(NOBODY), None).unwrap();
         refused(&["is a link that belongs to nobody"]);
