@@ -11,11 +11,14 @@ pub struct RunId(Box<str>);
 
 impl RunId {
     /// A new name for a run that starts at `now`; `random` tells apart runs of
-    /// the same second.
+    /// the same millisecond.
     #[must_use]
     pub fn new(now: Timestamp, random: u32) -> Self {
         let second = now.strftime("%Y%m%d-%H%M%S");
-        Self(format!("{second}-{:05x}", random & 0xf_ffff).into())
+        // Five hexadecimal digits have room for 1,048 runs in each millisecond.
+        let millis = now.subsec_millisecond().unsigned_abs();
+        let rest = millis * 1048 + random % 1048;
+        Self(format!("{second}-{rest:05x}").into())
     }
 
     /// The text of the name.
@@ -119,6 +122,8 @@ mod tests {
     fn runs_sort_by_their_start() {
         let earlier = RunId::new("2026-12-01T21:59:59Z".parse().unwrap(), 0xf_ffff);
         let later = RunId::new("2026-12-01T22:00:00Z".parse().unwrap(), 0);
+        let last = RunId::new("2026-12-01T22:00:00.999Z".parse().unwrap(), u32::MAX);
+        assert!(later < last && RunId::parse(last.as_str()).is_some(), "{last}");
         assert!(earlier < later);
     }
 }

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
 use std::time::Instant;
 
 use tracing::debug;
@@ -186,7 +187,7 @@ impl Views {
 pub struct Shown {
     /// Nothing, as long as they are replayed.
     views: Views,
-    replaying: Option<JoinHandle<Views>>,
+    replaying: Option<mpsc::Receiver<Views>>,
 }
 
 impl Shown {
@@ -197,10 +198,12 @@ impl Shown {
 
     /// Views into which `journal` is replayed first; `outbox` is nudged at the end.
     pub fn replaying(mut views: Views, journal: Journal, outbox: Arc<Outbox>) -> Self {
-        let replaying = thread::spawn(move || {
+        let (done, replaying) = mpsc::channel();
+        thread::spawn(move || {
             views.replay(&journal);
+            // Whoever waits for them ended where nobody takes them.
+            drop(done.send(views));
             outbox.nudge();
-            views
         });
         let nothing = Views::new(Beside::Nothing, Vec::new(), Summary::default());
         Self { views: nothing, replaying: Some(replaying) }
@@ -208,16 +211,28 @@ impl Shown {
 
     /// The views, if they take records by now.
     pub fn now(&mut self) -> Option<&mut Views> {
-        let is_busy = self.replaying.as_ref().is_some_and(|thread| !thread.is_finished());
-        if is_busy { None } else { Some(self.wait()) }
+        match self.replaying.as_ref().map(mpsc::Receiver::try_recv) {
+            Some(Err(TryRecvError::Empty)) => return None,
+            Some(Ok(views)) => self.take(views),
+            Some(Err(TryRecvError::Disconnected)) => died(),
+            None => {}
+        }
+        Some(&mut self.views)
     }
 
     /// The views, once they take records.
     pub fn wait(&mut self) -> &mut Views {
-        if let Some(thread) = self.replaying.take() {
-            self.views = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        match self.replaying.as_ref().map(mpsc::Receiver::recv) {
+            Some(Ok(views)) => self.take(views),
+            Some(Err(_)) => died(),
+            None => {}
         }
         &mut self.views
+    }
+
+    fn take(&mut self, views: Views) {
+        self.views = views;
+        self.replaying = None;
     }
 
     /// The views themselves, once they take records.
@@ -225,4 +240,9 @@ impl Shown {
         self.wait();
         self.views
     }
+}
+
+/// The reports are gone with the thread that had them, and so is the collector.
+fn died() -> ! {
+    panic!("the replay of earlier sessions failed")
 }

@@ -91,8 +91,12 @@ impl Workers {
                 broken("the thread that writes records");
                 InputEnd::NotReached
             }
-            _ = forwarding => {
-                broken("the task that hands records on");
+            handed_on = forwarding => {
+                // It ends by itself where nobody takes records any more.
+                broken(match handed_on {
+                    Ok(()) => "the thread that writes records",
+                    Err(_) => "the task that hands records on",
+                });
                 InputEnd::NotReached
             }
         }
