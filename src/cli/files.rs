@@ -13,7 +13,7 @@ use super::Failure;
 use super::args::OnInvalid;
 use super::check::CheckError;
 use super::settings::Input;
-use crate::folder::{self, Birth, Contents, Folder, Tee, TeeState};
+use crate::folder::{self, Birth, Contents, Folder, Tee, TeeState, Unnamed};
 use crate::input::{self, Checked, InputError, Opened};
 use crate::journal::{About, InputSource};
 use crate::pipeline;
@@ -99,24 +99,14 @@ pub struct InputRead {
     pub tee: Option<Arc<TeeState>>,
 }
 
-/// Reads an input: by way of its copy in the folder of a run that is about to
-/// `birth`, or as it is.
+/// Reads an input: by way of its copy in the folder of a run that is about to `birth`, or
+/// of one that nobody else sees.
 pub fn read(
     input: &Input,
     on_invalid: OnInvalid,
     birth: Option<&Birth>,
 ) -> Result<InputRead, Failure> {
-    let Some(birth) = birth else {
-        let from = Source::look_through(input, on_invalid)?;
-        let opened = match &from {
-            Source::File(checked) => checked.open()?,
-            Source::Stream => {
-                let (reader, name, format) = stream(input)?;
-                input::open_stream(reader, &name, format)?
-            }
-        };
-        return Ok(InputRead { from, opened, copy: None, tee: None });
-    };
+    let Some(birth) = birth else { return read_unkept(input, on_invalid) };
     let to = birth.folder().input(&input.format().to_string());
     if let Input::File(path, format) = input
         && path.metadata().is_ok_and(|meta| meta.is_file())
@@ -134,6 +124,26 @@ pub fn read(
     let state = tee.state();
     let opened = input::open_stream(Box::new(tee), &name, format)?;
     Ok(InputRead { from: Source::Stream, opened, copy: None, tee: Some(state) })
+}
+
+/// Reads an input of which nothing is kept.
+fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, Failure> {
+    is_there(input)?;
+    let (from, opened) = match input {
+        Input::File(path, format) if path.metadata().is_ok_and(|meta| meta.is_file()) => {
+            // What is checked is what is launched, whatever becomes of the file meanwhile.
+            let copy = Unnamed::of(path)?;
+            let reopen = Box::new(move || copy.reader());
+            let checked = input::check_again(reopen, &path.display().to_string(), *format)?;
+            let opened = checked.open()?;
+            (judged(checked, path, on_invalid)?, opened)
+        }
+        Input::File(..) | Input::Stdin(_) => {
+            let (reader, name, format) = stream(input)?;
+            (Source::Stream, input::open_stream(reader, &name, format)?)
+        }
+    };
+    Ok(InputRead { from, opened, copy: None, tee: None })
 }
 
 /// Opens the copy of a run's input once more.

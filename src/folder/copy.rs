@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::FolderError;
+use crate::file_state::FileState;
 
 /// What a copy holds: its length, and its SHA-256 in hexadecimal digits.
 pub type Contents = (u64, String);
@@ -44,17 +45,52 @@ fn copy(from: &mut dyn Read, to: &Path) -> Result<Contents, Failed> {
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or the copy cannot be written.
+/// Where it cannot be read, or the copy cannot be written; also where the file is changed
+/// meanwhile.
 pub fn copy_file(from: &Path, to: &Path) -> Result<Contents, FolderError> {
-    let read = |source| FolderError::Read { path: from.to_owned(), source };
-    let mut file = File::open(from).map_err(read)?;
-    if file.metadata().map_err(read)?.is_dir() {
-        return Err(read(io::ErrorKind::IsADirectory.into()));
-    }
-    copy(&mut file, to).map_err(|failed| match failed {
-        Failed::Read(source) => read(source),
+    let mut steady = Steady::open(from)?;
+    let contents = copy(&mut steady.file, to).map_err(|failed| match failed {
+        Failed::Read(source) => steady.cannot_read(source),
         Failed::Write(source) => FolderError::Write { path: to.to_owned(), source },
-    })
+    })?;
+    steady.check()?;
+    Ok(contents)
+}
+
+/// A file that is to be copied, and may not be changed meanwhile: a row could be cut in the
+/// middle, and what is left of `12345` is a valid other task.
+pub struct Steady<'a> {
+    path: &'a Path,
+    /// The file, at the place up to which it was read.
+    pub file: File,
+    before: FileState,
+}
+
+impl<'a> Steady<'a> {
+    /// Opens it.
+    pub fn open(path: &'a Path) -> Result<Self, FolderError> {
+        let read = |source| FolderError::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(read)?;
+        let meta = file.metadata().map_err(read)?;
+        if meta.is_dir() {
+            return Err(read(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self { path, file, before: FileState::of(&meta) })
+    }
+
+    /// Returns the error of a read that failed.
+    pub fn cannot_read(&self, source: io::Error) -> FolderError {
+        FolderError::Read { path: self.path.to_owned(), source }
+    }
+
+    /// Returns an error if the file was changed since it was opened.
+    pub fn check(&self) -> Result<(), FolderError> {
+        let meta = self.file.metadata().map_err(|source| self.cannot_read(source))?;
+        if FileState::of(&meta) == self.before {
+            return Ok(());
+        }
+        Err(FolderError::ChangedMeanwhile { path: self.path.to_owned() })
+    }
 }
 
 /// Whether a copy may hold more than what is known of it.
@@ -198,6 +234,7 @@ impl Read for Tee {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Unnamed;
     use super::*;
     use std::io::Cursor;
 
@@ -224,6 +261,30 @@ mod tests {
                 assert!(says || (error.is_none() && what.is_none()), "{text} {growth:?} {error:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_copied_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path().join("a");
+        std::fs::write(&from, "2,12345\n".repeat(500_000)).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let mut file = File::options().append(true).open(&from).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    file.write_all(b"2,12345\n").unwrap();
+                    std::thread::sleep(std::time::Duration::from_micros(100));
+                }
+            });
+            let copied = copy_file(&from, &folder.path().join("b")).map(drop);
+            let unnamed = Unnamed::of(&from).map(drop);
+            stop.store(true, Ordering::Relaxed);
+            for error in [copied.unwrap_err(), unnamed.unwrap_err()] {
+                assert!(matches!(error, FolderError::ChangedMeanwhile { .. }), "{error}");
+            }
+        });
+        Unnamed::of(&from).unwrap();
     }
 
     #[test]

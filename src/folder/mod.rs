@@ -9,6 +9,7 @@ mod copy;
 mod lock;
 mod name;
 mod settings;
+mod unnamed;
 
 use std::fs::{self, File};
 use std::io;
@@ -23,6 +24,7 @@ pub use copy::{Contents, Growth, Tee, TeeState, check_copy, copy_file};
 pub use lock::{Holder, Lock};
 pub use name::{Name, NameError, NameLock, Taken};
 pub use settings::Kept;
+pub use unnamed::Unnamed;
 
 /// The name of the journal in a run's folder.
 pub const JOURNAL: &str = "journal.db";
@@ -202,6 +204,27 @@ pub enum FolderError {
         path: PathBuf,
         /// What is wrong.
         what: String,
+    },
+    /// The input cannot be copied to a temporary file.
+    #[error(
+        "cannot copy the input to a temporary file in {}: {source}; name another folder by TMPDIR",
+        path.display()
+    )]
+    Temporary {
+        /// The folder.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// The input is changed while it is copied.
+    #[error(
+        "{} was changed while it was read, so a row may be cut in the middle; nothing was started. \
+         Launch it again once nobody writes to it",
+        path.display()
+    )]
+    ChangedMeanwhile {
+        /// The input.
+        path: PathBuf,
     },
     /// The copy of the input is not what it was.
     #[error(

@@ -1,7 +1,8 @@
 //! A look through a whole input, before anything is done with it.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fmt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::InputError;
@@ -17,7 +18,7 @@ const NAMED: usize = 10;
 /// What a look through a whole file found.
 #[derive(Debug)]
 pub struct Checked {
-    path: PathBuf,
+    source: Source,
     name: String,
     format: Format,
     keys: Option<Keys>,
@@ -35,6 +36,26 @@ pub struct Checked {
     pub first: Option<Task>,
 }
 
+/// Where a checked input is read again.
+#[derive(Debug)]
+enum Source {
+    Path(PathBuf),
+    Copy(Copy),
+    /// It can be read only once.
+    Stream,
+}
+
+/// Opens an input from its first byte on, as often as it is called.
+pub type Reopen = Box<dyn Fn() -> Box<dyn Read + Send>>;
+
+struct Copy(Reopen);
+
+impl fmt::Debug for Copy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a copy")
+    }
+}
+
 /// Looks through a whole file, which is called `name` in errors.
 ///
 /// # Errors
@@ -42,7 +63,17 @@ pub struct Checked {
 /// Where it cannot be read, or is no table of rows at all.
 pub fn check(path: &Path, name: &str, format: Format) -> Result<Checked, InputError> {
     let reading = Reading::of_file((path, name), format, Manner::CHECK)?;
-    check_all(reading, (path, name), format)
+    check_all(reading, (Source::Path(path.to_owned()), name), format)
+}
+
+/// Looks through a whole input that `reopen` opens, and that is called `name` in errors.
+///
+/// # Errors
+///
+/// Returns an error if it cannot be read, or is no table of rows at all.
+pub fn check_again(reopen: Reopen, name: &str, format: Format) -> Result<Checked, InputError> {
+    let reading = Reading::new(reopen(), name.to_owned(), format, Manner::CHECK)?;
+    check_all(reading, (Source::Copy(Copy(reopen)), name), format)
 }
 
 /// Looks through a whole stream, which is called `name`; it cannot be opened again.
@@ -56,16 +87,16 @@ pub fn check_stream(
     format: Format,
 ) -> Result<Checked, InputError> {
     let reading = Reading::new(source, name.to_owned(), format, Manner::CHECK)?;
-    check_all(reading, (Path::new(name), name), format)
+    check_all(reading, (Source::Stream, name), format)
 }
 
 fn check_all(
     mut reading: Reading,
-    (path, name): (&Path, &str),
+    (source, name): (Source, &str),
     format: Format,
 ) -> Result<Checked, InputError> {
     let mut checked = Checked {
-        path: path.to_owned(),
+        source,
         name: name.to_owned(),
         format,
         keys: None,
@@ -127,7 +158,15 @@ impl Checked {
     ///
     /// Where it can no longer be read.
     pub fn open(&self) -> Result<Opened, InputError> {
+        let Self { source, name, format, .. } = self;
         let manner = Manner { keys: self.keys.clone(), ..Manner::STREAM };
-        Reading::of_file((&self.path, &self.name), self.format, manner).map(Reading::opened)
+        let source: Box<dyn Read + Send> = match source {
+            Source::Path(path) => {
+                return Reading::of_file((path, name), *format, manner).map(Reading::opened);
+            }
+            Source::Copy(Copy(reopen)) => reopen(),
+            Source::Stream => Box::new(io::empty()),
+        };
+        Reading::new(source, name.clone(), *format, manner).map(Reading::opened)
     }
 }

@@ -111,3 +111,29 @@ fn a_long_stream_is_launched_in_full() {
     assert_eq!((folder.report("r.csv").lines.len(), mock.counts().started), (3000, 3000));
     assert!(mock.counts().most_in_flight <= 7, "{}", mock.counts().most_in_flight);
 }
+
+#[test]
+fn a_file_that_is_rewritten_after_its_check_is_launched_as_it_was_checked() {
+    // Longer than what is read ahead of the first row, and than what memory holds.
+    let list = |first: u64| -> String {
+        let note = "n".repeat(4000);
+        let rows = (first..first + 300).map(|task| format!("2,{task},,{note}\n"));
+        format!("bk_biz_id,task_id,scope,note\n{}", rows.collect::<String>())
+    };
+    for journal in [&["--no-journal"][..], &[]] {
+        let (mock, folder) = (mock(), Folder::new());
+        folder.file("tasks.csv", list(12_001));
+        let words = ["run", "tasks.csv", "-o", "r.csv", "--start-at", "+2s", "--esb", &mock.url()];
+        let words = [&words[..], &QUICK, journal].concat();
+        let run = folder.start(&mut folder.program(&words));
+        until("the file was checked", || folder.path("r.csv").exists());
+        // In place, so that the lines of the two do not lie at the same bytes.
+        folder.file("tasks.csv", list(1));
+        run.wait().exits(0);
+        folder.report("r.csv").is_complete(300);
+        let counts = mock.counts();
+        assert_eq!(counts.starts, 300);
+        let is_old = |task: u64| counts.tasks.contains_key(&format!("cmdb_biz/2/{task}"));
+        assert!((12_001..12_301).all(is_old), "{journal:?}");
+    }
+}
