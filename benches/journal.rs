@@ -69,7 +69,12 @@ fn journal(folder: &std::path::Path) -> Journal {
     };
     Journal::create(&path, &about).unwrap();
     let mut journal = Journal::open(&path).unwrap();
-    let opening = Opening { at: SystemClocks::new(1).read(), target: "http://h/", reopens: None };
+    let opening = Opening {
+        at: SystemClocks::new(1).read(),
+        target: "http://h/",
+        reopens: None,
+        waits_until: None,
+    };
     journal.begin(&opening, &Doubts::new()).unwrap();
     journal
 }

@@ -54,6 +54,27 @@ pub enum Cause {
     SloMissed(Box<str>),
 }
 
+impl Cause {
+    /// The cause in a word or a few, for the journal.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Signal(signal) => signal.name().into(),
+            Self::Answer { stop: Stop::Auth, .. } => "auth".into(),
+            Self::Answer { stop: Stop::Config, .. } => "config".into(),
+            Self::Answer { stop: Stop::NeverReached, .. } => "never reached".into(),
+            Self::Question { class, .. } => class.to_string(),
+            Self::Outage { .. } => "outage".into(),
+            Self::Output => "an output failed".into(),
+            Self::Broken(_) => "a part of the program failed".into(),
+            Self::Window => "the window closed".into(),
+            Self::Budget(_) => "failure budget".into(),
+            Self::Declined => "declined".into(),
+            Self::SloMissed(_) => "an expectation was missed".into(),
+        }
+    }
+}
+
 /// The signals that stop a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {

@@ -79,18 +79,7 @@ impl Told {
 pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Option<String> {
     let left = summary.cut_off > 0 || matches!(input, InputEnd::NotReached | InputEnd::Failed(_));
     left.then(|| match cause {
-        Some(Cause::Signal(signal)) => signal.name().into(),
-        Some(Cause::Answer { stop: Stop::Auth, .. }) => "auth".into(),
-        Some(Cause::Answer { stop: Stop::Config, .. }) => "config".into(),
-        Some(Cause::Answer { stop: Stop::NeverReached, .. }) => "never reached".into(),
-        Some(Cause::Question { class, .. }) => class.to_string(),
-        Some(Cause::Outage { .. }) => "outage".into(),
-        Some(Cause::Output) => "an output failed".into(),
-        Some(Cause::Broken(_)) => "a part of the program failed".into(),
-        Some(Cause::Window) => "the window closed".into(),
-        Some(Cause::Budget(_)) => "failure budget".into(),
-        Some(Cause::Declined) => "declined".into(),
-        Some(Cause::SloMissed(_)) => "an expectation was missed".into(),
+        Some(cause) => cause.word(),
         None => match input {
             InputEnd::Failed(_) => "the input failed".into(),
             _ => "limit".into(),

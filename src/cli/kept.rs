@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
 use super::args::Cli;
 use crate::folder::Kept;
+use crate::record::AlreadyStarted;
 
 /// Flags that belong to one session, or to the one who looks at it.
 const OF_A_SESSION: [&str; 17] = [
@@ -137,6 +138,14 @@ pub fn change_target(kept: &mut Kept, present: &Kept) {
             Some(values) => kept.flags.insert(flag.to_owned(), values.clone()),
             None => kept.flags.remove(flag),
         };
+    }
+}
+
+/// How "already started" counts in a run.
+pub fn already(kept: &Kept) -> AlreadyStarted {
+    match kept.flags.get("already-started").map(Vec::as_slice) {
+        Some([word]) if word == "fail" => AlreadyStarted::Fail,
+        _ => AlreadyStarted::Ok,
     }
 }
 

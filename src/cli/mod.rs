@@ -21,6 +21,7 @@ mod prune;
 mod report;
 mod resume;
 mod run;
+mod run_state;
 mod runs;
 mod session;
 mod settings;

@@ -1,7 +1,7 @@
 //! `bk-launch runs prune`: remove old runs that nobody needs any more.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::json;
 
 use super::exit::Exit;
+use super::stdout::stdout;
 use super::{Failure, runs, tell};
 use crate::folder::{Folder, FolderError, Lock, Runs};
 use crate::journal::{FINISHED, Journal};
@@ -88,12 +89,12 @@ impl Pruned {
                 paths.iter().map(|path| path.display().to_string()).collect()
             };
             let done = if args.dry_run { "would_remove" } else { "removed" };
-            writeln!(io::stdout(), "{}", json!({ done: texts(removed), "spared": texts(spared) }))?;
+            writeln!(stdout(), "{}", json!({ done: texts(removed), "spared": texts(spared) }))?;
             return Ok(Exit::Good);
         }
         let done = if args.dry_run { "would remove" } else { "removed" };
         for path in removed {
-            writeln!(io::stdout(), "{done} {}", path.display())?;
+            writeln!(stdout(), "{done} {}", path.display())?;
         }
         for path in spared {
             let path = path.display();

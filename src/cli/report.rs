@@ -13,10 +13,10 @@ use super::exit::Exit;
 use super::files::{self, Beside};
 use super::resume::Run;
 use super::stdout::stdout;
-use super::{Failure, runs, session, tell};
+use super::{Failure, kept, runs, session, tell};
 use crate::journal::{InputState, JournalError, Order};
 use crate::pipeline::{Resumable, left_open};
-use crate::record::{AlreadyStarted, Prior, Record};
+use crate::record::{Prior, Record};
 use crate::report::{Existing, Finished, Open, Placement, ReportError};
 use crate::resume::{self, Doubts, Planned};
 use crate::stats::Summary;
@@ -58,7 +58,7 @@ pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
     let destinations = files::destinations(None, &outputs, |_| Ok(existing), placement)?;
     let zone = session::zone(&run.about.zone);
     let mut reports = files::begin(destinations, &run.about.columns, &zone, Beside::Journal)?;
-    let mut summary = Summary::new(already_started(&run));
+    let mut summary = Summary::new(kept::already(&run.kept));
     replay(&run, Order::Input, &mut reports, &mut summary)?;
     Finished::of(reports).put_in_place()?;
     drop(runtime);
@@ -68,14 +68,6 @@ pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
         writeln!(stdout(), "{}", json(&run, &summary, &outputs, exit))?;
     }
     Ok(Exit::Good)
-}
-
-/// How "already started" counts in a run.
-fn already_started(run: &Run) -> AlreadyStarted {
-    match run.kept.flags.get("already-started").map(Vec::as_slice) {
-        Some([word]) if word == "fail" => AlreadyStarted::Fail,
-        _ => AlreadyStarted::Ok,
-    }
 }
 
 /// Writes every row of a run. In the order of the input, those that are not settled

@@ -203,7 +203,7 @@ fn finished(
         let last = run.journal.sessions()?.pop();
         let target = last.map(|last| last.target).unwrap_or_default();
         let at = SystemClocks::new(fastrand::u128(..)).read();
-        let opening = Opening { at, target: &target, reopens: None };
+        let opening = Opening { at, target: &target, reopens: None, waits_until: None };
         run.journal.begin(&opening, &Doubts::new())?;
         run.journal.end(&Doubts::new())?;
         run.journal.came_out(FINISHED, exit.code())?;
@@ -288,8 +288,12 @@ impl Resume {
         let reports = open_reports(&run, &settings.outputs, force)?;
         let target = settings.target.to_string();
         let clocks = SystemClocks::new(fastrand::u128(..));
-        let reopens = retry_failed.then_some(settings.already_started);
-        let opening = Opening { at: clocks.read(), target: &target, reopens };
+        let opening = Opening {
+            at: clocks.read(),
+            target: &target,
+            reopens: retry_failed.then_some(settings.already_started),
+            waits_until: settings.timing.window.start,
+        };
         if run.about.input == InputState::Incomplete {
             // All that may be sent from now on stands in the copy, and it grows no more.
             run.journal.note_copy(&run.copied)?;

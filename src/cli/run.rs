@@ -248,8 +248,12 @@ fn begin(
     let Some(birth) = birth else { return Ok(None) };
     let (folder, lock) = birth.born()?;
     let mut journal = Journal::open(&folder.journal())?;
-    let target = settings.target.to_string();
-    let opening = Opening { at: clocks.read(), target: &target, reopens: None };
+    let opening = Opening {
+        at: clocks.read(),
+        target: &settings.target.to_string(),
+        reopens: None,
+        waits_until: settings.timing.window.start,
+    };
     if let Err(error) = journal.begin(&opening, &Doubts::new()) {
         // Nothing was sent, so nothing is worth keeping.
         drop(folder.remove());

@@ -2,22 +2,22 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::args::StateArgs;
 use super::exit::Exit;
 use super::plan::roughly;
 use super::prune::{self, PruneArgs};
+use super::run_state::{RunState, RunSummary, shown};
 use super::stdout::stdout;
 use super::{Failure, tell};
-use crate::folder::{Folder, FolderError, Lock, Name, Runs};
-use crate::journal::{About, FINISHED, InputState, Journal, JournalError, Session};
+use crate::folder::{Folder, FolderError, Name, Runs};
+use crate::journal::{InputState, Journal};
 use crate::request_id::RunId;
 
 const EXAMPLES: &str = "\
@@ -102,7 +102,7 @@ pub fn choose_quietly(
             return Ok((runs.find(named)?, None));
         }
     }
-    let unfinished = all.iter().rev().find(|folder| !State::of(folder).is_over());
+    let unfinished = all.iter().rev().find(|folder| !RunState::of(folder).is_over());
     let chosen = unfinished.or(all.last()).ok_or(NoRun { path: runs.path().to_owned() })?;
     let kind = if unfinished.is_some() { " that is not finished" } else { "" };
     Ok((chosen.clone(), Some(format!("run {}, the latest{kind}", chosen.id))))
@@ -119,216 +119,75 @@ struct NoRun {
     path: PathBuf,
 }
 
-/// What has become of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// A process works on it.
-    Running(Option<u32>),
-    /// Nothing is left to do.
-    Finished,
-    /// Its last session stopped in order.
-    Stopped(String),
-    /// Its last session ended somehow.
-    Interrupted,
-    /// Its journal cannot be read.
-    Damaged,
-}
-
-impl State {
-    fn of(folder: &Folder) -> Self {
-        match Journal::open(&folder.journal()).and_then(|journal| journal.sessions()) {
-            Ok(sessions) => Self::after(folder, sessions.last()),
-            Err(_) => Self::Damaged,
-        }
-    }
-
-    fn after(folder: &Folder, last: Option<&Session>) -> Self {
-        if let Ok(Some(holder)) = Lock::holder(&folder.path) {
-            return Self::Running(holder.pid);
-        }
-        match last.and_then(|last| last.ending.as_deref()) {
-            Some(FINISHED) => Self::Finished,
-            Some(why) => Self::Stopped(why.to_owned()),
-            None => Self::Interrupted,
-        }
-    }
-
-    const fn is_over(&self) -> bool {
-        matches!(self, Self::Finished | Self::Damaged)
-    }
-
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Running(_) => "running",
-            Self::Finished => "finished",
-            Self::Stopped(_) => "stopped",
-            Self::Interrupted => "interrupted",
-            Self::Damaged => "damaged",
-        }
-    }
-}
-
-/// What is told of a run.
-struct Told {
-    id: RunId,
-    folder: PathBuf,
-    state: State,
-    began: Option<Timestamp>,
-    about: Option<About>,
-    sessions: Vec<Session>,
-    counts: Vec<(String, u64)>,
-}
-
-impl Told {
-    fn of(folder: &Folder) -> Self {
-        let read = || -> Result<_, JournalError> {
-            let journal = Journal::open(&folder.journal())?;
-            Ok((journal.about()?, journal.sessions()?, journal.counts()?))
-        };
-        let (id, path) = (folder.id.clone(), folder.path.clone());
-        match read() {
-            Ok((about, sessions, counts)) => Self {
-                id,
-                folder: path,
-                state: State::after(folder, sessions.last()),
-                began: sessions.first().map(|first| first.began),
-                about: Some(about),
-                sessions,
-                counts,
-            },
-            Err(_) => Self {
-                id,
-                folder: path,
-                state: State::Damaged,
-                began: None,
-                about: None,
-                sessions: Vec::new(),
-                counts: Vec::new(),
-            },
-        }
-    }
-
-    fn settled(&self) -> u64 {
-        self.counts.iter().map(|(_, count)| count).sum()
-    }
-
-    /// Rows that are not settled, where all rows are counted.
-    fn left(&self) -> Option<u64> {
-        self.about.as_ref()?.rows.map(|rows| rows.saturating_sub(self.settled()))
-    }
-
-    fn age(&self) -> Option<Duration> {
-        let age = self.began?.duration_until(Timestamp::now());
-        Some(Duration::try_from(age).unwrap_or_default())
-    }
-
-    /// `12 started, 2 failed, 6 pending`
-    fn outcomes(&self) -> String {
-        let mut counts: Vec<_> =
-            self.counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-        counts.extend(self.left().filter(|left| *left > 0).map(|left| format!("{left} pending")));
-        if counts.is_empty() { "no rows".into() } else { counts.join(", ") }
-    }
-
-    fn json(&self) -> Value {
-        let about = self.about.as_ref();
-        json!({
-            "run": self.id.as_str(),
-            "name": about.and_then(|about| about.name.as_ref()),
-            "folder": self.folder.display().to_string(),
-            "state": self.state.word(),
-            "pid": match self.state { State::Running(pid) => pid, _ => None },
-            "stopped": match &self.state { State::Stopped(why) => Some(why), _ => None },
-            "began": self.began.map(|began| began.to_string()),
-            "age_seconds": self.age().map(|age| age.as_secs()),
-            "input": about.map(|about| &about.input_name),
-            "input_complete": about.map(|about| about.input == InputState::Ended),
-            "rows": about.and_then(|about| about.rows),
-            "settled": self.settled(),
-            "outcomes": self.counts.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            "sessions": self.sessions.iter().map(session_json).collect::<Vec<_>>(),
-            "exit": self.sessions.last().and_then(|last| last.exit),
-        })
-    }
-}
-
-fn session_json(session: &Session) -> Value {
-    json!({
-        "session": session.number,
-        "began": session.began.to_string(),
-        "ended": session.ended.map(|ended| ended.to_string()),
-        "target": session.target,
-        "retry_failed": session.retry_failed,
-        "ending": session.ending,
-        "exit": session.exit,
-    })
-}
-
 fn list(runs: &Runs, form: Form) -> Result<Exit, Failure> {
-    let all: Vec<_> = runs.all()?.iter().map(Told::of).collect();
+    let all: Vec<_> = runs.all()?.iter().map(RunSummary::of).collect();
     let mut stdout = stdout();
     if let Form::Json = form {
-        writeln!(stdout, "{}", Value::from(all.iter().map(Told::json).collect::<Vec<_>>()))?;
+        writeln!(stdout, "{}", Value::from(all.iter().map(RunSummary::json).collect::<Vec<_>>()))?;
         return Ok(Exit::Good);
     }
     if all.is_empty() {
         tell(&format_args!("no runs in {}", runs.path().display()));
         return Ok(Exit::Good);
     }
-    writeln!(stdout, "{:<21}  {:<11}  {:>10}  ROWS", "RUN", "STATE", "AGE")?;
-    for told in all {
-        let name = told.about.as_ref().and_then(|about| about.name.as_deref());
+    let zone = TimeZone::system();
+    let states: Vec<_> = all.iter().map(|run| run.state(&zone)).collect();
+    let wide = states.iter().map(|state| state.chars().count()).max().unwrap_or_default();
+    writeln!(stdout, "{:<21}  {:<wide$}  EXIT  {:>10}  ROWS", "RUN", "STATE", "AGE")?;
+    for (run, state) in all.iter().zip(states) {
+        let name = run.about.as_ref().and_then(|about| about.name.as_deref());
         let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
-        let age = told.age().map(roughly).unwrap_or_default();
-        let (id, state, rows) = (told.id.as_str(), told.state.word(), told.outcomes());
-        writeln!(stdout, "{id:<21}  {state:<11}  {age:>10}  {rows}{name}")?;
+        let age = run.age().map(roughly).unwrap_or_default();
+        let exit = run.exit().map(|exit| exit.to_string()).unwrap_or_default();
+        let (id, rows) = (run.id.as_str(), run.outcomes());
+        writeln!(stdout, "{id:<21}  {state:<wide$}  {exit:>4}  {age:>10}  {rows}{name}")?;
     }
     Ok(Exit::Good)
 }
 
 fn show(folder: &Folder, form: Form) -> Result<Exit, Failure> {
-    let told = Told::of(folder);
-    if told.state == State::Damaged {
+    let run = RunSummary::of(folder);
+    if run.state == RunState::Damaged {
         // The journal says what is wrong with it.
         Journal::open(&folder.journal())?.about()?;
     }
     let mut stdout = stdout();
     if let Form::Json = form {
-        writeln!(stdout, "{}", told.json())?;
+        writeln!(stdout, "{}", run.json())?;
         return Ok(Exit::Good);
     }
-    writeln!(stdout, "run {}\n  folder  {}", told.id, told.folder.display())?;
-    if let Some(name) = told.about.as_ref().and_then(|about| about.name.as_ref()) {
+    writeln!(stdout, "run {}\n  folder  {}", run.id, run.folder.display())?;
+    if let Some(name) = run.about.as_ref().and_then(|about| about.name.as_ref()) {
         writeln!(stdout, "  name    {name}")?;
     }
-    let state = match &told.state {
-        State::Running(Some(pid)) => format!("running, process {pid}"),
-        State::Stopped(why) => format!("stopped: {why}"),
-        other => other.word().into(),
+    let zone = TimeZone::system();
+    let more = match (run.pid(), run.exit()) {
+        (Some(pid), _) => format!(", process {pid}"),
+        (None, Some(exit)) => format!(", exit {exit}"),
+        (None, None) => String::new(),
     };
-    writeln!(stdout, "  state   {state}")?;
-    if let Some(about) = &told.about {
+    writeln!(stdout, "  state   {}{more}", run.state(&zone))?;
+    if let Some(about) = &run.about {
         let part = match about.input {
             InputState::Ended => "",
             InputState::Incomplete => " (not read to its end)",
         };
         writeln!(stdout, "  input   {}{part}", about.input_name)?;
     }
-    writeln!(stdout, "  rows    {}", told.outcomes())?;
-    let zone = TimeZone::system();
-    let time = |at: Timestamp| {
-        at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
-    };
-    for session in &told.sessions {
+    writeln!(stdout, "  rows    {}", run.outcomes())?;
+    for (at, session) in run.sessions.iter().enumerate() {
         let retry = if session.retry_failed { ", with --retry-failed" } else { "" };
+        let is_now = run.state.is_alive() && at + 1 == run.sessions.len();
         let ending = match (&session.ended, &session.ending, session.exit) {
             (Some(ended), Some(ending), Some(exit)) => {
-                format!("{} ({ending}, exit {exit})", time(*ended))
+                format!("{} ({ending}, exit {exit})", shown(*ended, &zone))
             }
-            (Some(ended), ..) => time(*ended),
+            (Some(ended), ..) => shown(*ended, &zone),
+            (None, ..) if is_now => "now".into(),
             (None, ..) => "?".into(),
         };
-        let (number, began, target) = (session.number, time(session.began), &session.target);
+        let (number, target) = (session.number, &session.target);
+        let began = shown(session.began, &zone);
         writeln!(stdout, "  session {number}: {began} to {ending}, at {target}{retry}")?;
     }
     Ok(Exit::Good)

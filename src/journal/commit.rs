@@ -114,6 +114,19 @@ impl<'a> Commit<'a> {
         note.map(drop)
     }
 
+    /// Notes why the session sends nothing new any more.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn drains(&self, why: &str) -> rusqlite::Result<()> {
+        let note = self.transaction.execute(
+            "UPDATE session SET draining = ?2 WHERE session = ?1",
+            params![self.session, why],
+        );
+        note.map(drop)
+    }
+
     /// Ends the session in order at `now`, with these rows left open.
     ///
     /// # Errors

@@ -96,6 +96,8 @@ pub struct Opening<'a> {
     pub target: &'a str,
     /// Whose bad rows it takes up again, if it does.
     pub reopens: Option<AlreadyStarted>,
+    /// The moment before which it sends nothing, if it waits for one.
+    pub waits_until: Option<Timestamp>,
 }
 
 /// A session that was.
@@ -105,10 +107,14 @@ pub struct Session {
     pub number: u32,
     /// When it began.
     pub began: Timestamp,
+    /// The moment before which it sent nothing, if it waited for one.
+    pub waits_until: Option<Timestamp>,
     /// The server that it called.
     pub target: String,
     /// Whether it took up bad rows again.
     pub retry_failed: bool,
+    /// Why it sent nothing new any more, if it was stopped.
+    pub draining: Option<String>,
     /// When it ended, if it ended in order.
     pub ended: Option<Timestamp>,
     /// `finished`, or why it stopped.
@@ -249,14 +255,14 @@ impl Journal {
     }
 
     fn write_opening(&mut self, opening: &Opening<'_>, doubts: &Doubts) -> rusqlite::Result<u32> {
-        let Opening { at, target, reopens } = opening;
+        let Opening { at, target, reopens, waits_until } = opening;
         let commit = self.connection.transaction()?;
         let last: Option<u32> =
             commit.query_row("SELECT max(session) FROM session", [], |row| row.get(0))?;
         let session = last.unwrap_or(0) + 1;
         commit.execute(
-            "INSERT INTO session (session, began, since_boot, boot, pid, target, retry_failed) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO session (session, began, since_boot, boot, pid, target, retry_failed, \
+             waits_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 session,
                 at.wall.as_millisecond(),
@@ -265,6 +271,7 @@ impl Journal {
                 std::process::id(),
                 target,
                 reopens.is_some(),
+                waits_until.map(Timestamp::as_millisecond),
             ],
         )?;
         if let Some(already) = reopens {

@@ -178,19 +178,21 @@ impl Journal {
     /// Where the journal is damaged.
     pub fn sessions(&self) -> Result<Vec<Session>, JournalError> {
         let read = || -> rusqlite::Result<Vec<Session>> {
-            let sql = "SELECT session, began, target, retry_failed, ended, ending, exit \
-                       FROM session ORDER BY session";
+            let sql = "SELECT session, began, target, retry_failed, ended, ending, exit, waits_until, \
+                       draining FROM session ORDER BY session";
             let time = |millis| {
                 Timestamp::from_millisecond(millis).map_err(|_| rusqlite::Error::InvalidQuery)
             };
             let mut select = self.connection.prepare(sql)?;
             let sessions = select.query_map([], |row| {
-                let ended: Option<i64> = row.get(4)?;
+                let (ended, waits_until): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(7)?);
                 Ok(Session {
                     number: row.get(0)?,
                     began: time(row.get(1)?)?,
+                    waits_until: waits_until.map(time).transpose()?,
                     target: row.get(2)?,
                     retry_failed: row.get(3)?,
+                    draining: row.get(8)?,
                     ended: ended.map(time).transpose()?,
                     ending: row.get(5)?,
                     exit: row.get(6)?,
@@ -230,6 +232,19 @@ impl Journal {
         let (read, session) = (rows::READ, self.session);
         let sql = format!("{read} WHERE reopened_by IS NULL AND session < {session} ORDER BY seq");
         self.each(&sql, each)
+    }
+
+    /// Number of rows that a stop cut off after the server had accepted them: they are not settled.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal is damaged.
+    pub fn unconfirmed(&self) -> Result<u64, JournalError> {
+        let sql = "SELECT count(DISTINCT line) FROM open_row \
+                   WHERE session = (SELECT max(session) FROM session) AND doubt = 'accepted' \
+                   AND line NOT IN (SELECT line FROM record WHERE reopened_by IS NULL)";
+        let count = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        count.map(i64::unsigned_abs).map_err(|error| self.damaged(&error))
     }
 
     /// Gives every last word to `each`, which may fail in its own way.

@@ -27,6 +27,8 @@ CREATE TABLE session (
     pid          INTEGER NOT NULL,
     target       TEXT NOT NULL,
     retry_failed INTEGER NOT NULL, -- 1: it took up bad rows again
+    waits_until  INTEGER,          -- the beginning of its window, if it had to wait for one
+    draining     TEXT,             -- why it stopped sending, noted when it did
     ended        INTEGER,          -- empty: it crashed, or goes on
     ending       TEXT,             -- finished, or why it stopped
     exit         INTEGER           -- its exit code

@@ -140,7 +140,23 @@ pub struct Collector {
     /// Rows that were sent and not settled.
     open: Doubts,
     failure: Option<OutputFailure>,
+    draining: Draining,
     launch: Arc<Launch>,
+}
+
+/// Whether the journal was told that the session drains.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    NotNoted,
+    Noted,
+}
+
+/// What is committed beside what happened.
+struct Notes {
+    /// The rows that go next.
+    intents: Intents,
+    /// Why nothing new is sent any more, if that is news.
+    draining: Option<String>,
 }
 
 impl Collector {
@@ -162,8 +178,9 @@ impl Collector {
             Some(Err(error)) => (Shown::at_once(views), Some(OutputFailure::Journal(error))),
         };
         let (deferred, open) = (Vec::new(), Doubts::new());
+        let (rows, failure, draining) = (None, None, Draining::NotNoted);
         let mut collector =
-            Self { keeping, shown, deferred, rows: None, open, failure: None, launch };
+            Self { keeping, shown, deferred, rows, open, failure, draining, launch };
         if let Some(failure) = failed {
             collector.failed(failure);
         }
@@ -178,8 +195,16 @@ impl Collector {
         // The clocks are read before any of these rows can leave.
         let (at, sighting) = (self.launch.parts.clocks.read(), self.launch.server_clock.last());
         let intents = Intents { lines: gates.name_intents(), at, sighting };
-        match write(keeping, batch, &intents) {
-            Ok(()) => gates.intents_committed(),
+        let shutdown = &self.launch.parts.shutdown;
+        let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
+        let draining = shutdown.cause().filter(|_| is_news).map(|cause| cause.word());
+        match write(keeping, batch, &Notes { intents, draining }) {
+            Ok(()) => {
+                gates.intents_committed();
+                if is_news {
+                    self.draining = Draining::Noted;
+                }
+            }
             Err(error) => {
                 // From here on rows are in doubt on resume.
                 self.keeping = None;
@@ -273,9 +298,10 @@ fn leave_open(open: &mut Doubts, record: &Record) {
     }
 }
 
-/// Writes to the journal what a batch says, and which rows may go.
-fn write(keeping: &mut Keeping, batch: &[Event], intents: &Intents) -> Result<(), JournalError> {
+/// Writes to the journal what a batch says, which rows may go, and that the session drains.
+fn write(keeping: &mut Keeping, batch: &[Event], notes: &Notes) -> Result<(), JournalError> {
     let Keeping { journal, copied } = keeping;
+    let Notes { intents, draining } = notes;
     let is_kept = |event: &&Event| match event {
         Event::Settled(record, _) => record.ending == Ending::Settled,
         Event::SettledWithoutLink(_)
@@ -285,7 +311,7 @@ fn write(keeping: &mut Keeping, batch: &[Event], intents: &Intents) -> Result<()
         Event::Link(_, None, _) | Event::AllRead(_) => false,
     };
     let mut events = batch.iter().filter(is_kept).peekable();
-    if events.peek().is_none() && intents.lines.is_empty() {
+    if events.peek().is_none() && intents.lines.is_empty() && draining.is_none() {
         return Ok(());
     }
     journal.commit(|commit| {
@@ -310,6 +336,9 @@ fn write(keeping: &mut Keeping, batch: &[Event], intents: &Intents) -> Result<()
                 Event::StageAgreed(position, _) => commit.agree(*position)?,
                 Event::AllRead(_) => {}
             }
+        }
+        if let Some(why) = draining {
+            commit.drains(why)?;
         }
         if intents.lines.is_empty() { Ok(()) } else { commit.intend(intents) }
     })

@@ -55,7 +55,11 @@ impl Workers {
         Self {
             forwarding: tokio::spawn(Arc::clone(outbox).forward(batches.clone())),
             turns: tokio::spawn(Arc::clone(&gates).run()),
-            closing: tokio::spawn(close_when_draining(Arc::clone(&gates), shutdown.clone())),
+            closing: tokio::spawn(close_when_draining(
+                Arc::clone(&gates),
+                Arc::clone(outbox),
+                shutdown.clone(),
+            )),
             noting: tokio::spawn(note_in_time(Arc::clone(&gates), Arc::clone(outbox))),
             timing: tokio::spawn(keep_time(Arc::clone(launch))),
             gates,
@@ -135,9 +139,11 @@ async fn keep_time(launch: Arc<Launch>) {
     times.keep(&**clocks, shutdown).await;
 }
 
-async fn close_when_draining(gates: Arc<Gates>, shutdown: Shutdown) {
+async fn close_when_draining(gates: Arc<Gates>, outbox: Arc<Outbox>, shutdown: Shutdown) {
     shutdown.no_new_rows().await;
     gates.close_to_new();
     shutdown.draining().await;
     gates.close();
+    // The collector notes that, though nothing else may happen for a while.
+    outbox.nudge();
 }

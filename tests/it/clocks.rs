@@ -62,7 +62,8 @@ fn second_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) -> (Ended
     let settled = journal.settled().unwrap();
     let doubts = doubts(journal.last_session().unwrap(), &settled);
     let clocks = Stepped(ahead);
-    let opening = Opening { at: clocks.read(), target: "the mock", reopens: None };
+    let opening =
+        Opening { at: clocks.read(), target: "the mock", reopens: None, waits_until: None };
     let session = journal.begin(&opening, &doubts).unwrap();
     let rows = LIST.as_bytes().to_vec();
     let rows = bk_launch::input::open_stream(

@@ -142,7 +142,12 @@ fn keeping(path: &Path, run: &RunId) -> Keeping {
     };
     Journal::create(path, &about).unwrap();
     let mut journal = Journal::open(path).unwrap();
-    let opening = Opening { at: SystemClocks::new(1).read(), target: "the mock", reopens: None };
+    let opening = Opening {
+        at: SystemClocks::new(1).read(),
+        target: "the mock",
+        reopens: None,
+        waits_until: None,
+    };
     journal.begin(&opening, &Doubts::new()).unwrap();
     Keeping { journal, copied: None }
 }
