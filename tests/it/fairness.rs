@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Business, Mock, Scope};
+use bk_launch::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
 
 use crate::harness::{Folder, HEADER, rows};
+
+/// In microseconds.
+const SECOND: u64 = 1_000_000;
 
 fn throttled(rate: &str, business: u64) -> Mock {
     let key = Business { scope: Scope::CmdbBiz, id: business };
@@ -44,6 +47,37 @@ fn a_held_business_does_not_stop_the_one_behind_it() {
     let report = folder.report("r.csv");
     report.is_complete(1520);
     assert_eq!(report.counts()["started"], 22);
+}
+
+#[test]
+fn each_business_keeps_its_own_rate_and_none_waits_for_another() {
+    // Retries are starts of their business, too.
+    let first = (1..=5).map(|task| FirstFault { task, kind: FaultKind::Crash, times: 1 });
+    let behaviour = Behaviour { first: first.collect(), ..Behaviour::default() };
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 25), rows(3, 101, 30)));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "unlimited"];
+    folder
+        .run(&[&words[..], &["--rate-per-biz", "10/s", "--backoff", "1ms..10ms"]].concat())
+        .exits(0);
+    let arrivals = mock.counts().arrivals;
+    for business in ["cmdb_biz/2", "cmdb_biz/3"] {
+        let own = arrivals.iter().filter(|arrival| arrival.business == business);
+        let own: Vec<_> = own.map(|arrival| arrival.micros).collect();
+        assert_eq!(own.len(), 30, "{business}");
+        let within = |from: &u64| {
+            let second = *from..*from + SECOND;
+            own.iter().filter(|at| second.contains(*at)).count()
+        };
+        // One more may leave at once, and a busy machine lets some arrive together.
+        let busiest = own.iter().map(within).max().unwrap();
+        assert!(busiest <= 15, "{busiest} of {business} in a second: {own:?}");
+        let lasted = own.iter().max().unwrap() - own.iter().min().unwrap();
+        assert!(lasted > 2 * SECOND, "30 of {business} in {lasted} µs");
+    }
+    let (_, last) = span(&mock, "cmdb_biz/2");
+    let (first, _) = span(&mock, "cmdb_biz/3");
+    assert!(first < last / 2.0, "business 3 began after {first} s, and 2 ended after {last} s");
 }
 
 #[test]
