@@ -15,13 +15,14 @@ use super::ending::{Place, Told};
 use super::exit::Exit;
 use super::files::{self, Beside, Source as From};
 use super::plan::{self, Plan, Rows};
+use super::run_state::RunSummary;
 use super::session::{self, Work};
 use super::settings::{Input, Look, RunSettings, Settings, SettingsError};
-use super::{Failure, check, config, kept, logs, tell};
+use super::{Failure, check, config, kept, logs, runs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
 use crate::clocks::Clocks;
-use crate::folder::{Birth, Kept, Lock, Name, Runs};
+use crate::folder::{Birth, Folder, Kept, Lock, Name, Runs};
 use crate::input::{InputError, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::metrics::Textfile;
@@ -112,6 +113,7 @@ pub fn launch(
         Some((name, runs)) => Some(session::lock_name(runs, name)?),
         None => None,
     };
+    let left_behind = name.as_ref().and_then(|(name, runs)| runs::left_behind(runs, name));
     session::warn(&settings);
     let id = RunId::new(Timestamp::now(), fastrand::u32(..));
     let birth = match &runs {
@@ -150,6 +152,9 @@ pub fn launch(
     let (all, source) = (read.from.rows(), read.from.kind());
     let clocks = SystemClocks::new(fastrand::u128(..));
     let begun = begin(birth, &settings, &clocks)?;
+    if let Some(last) = left_behind {
+        tell_of_last(&last, state_dir.clone());
+    }
     tell(&line);
     if settings.staging.stages.is_none() && is_large {
         tell(&"hint: --stages 1,10%,100% launches one row, then a tenth, and then the rest");
@@ -177,6 +182,17 @@ pub fn launch(
     let ended = session::launch(runtime, &settings, client, work, &told)?;
     drop(lock);
     Ok((ended, told))
+}
+
+/// Says that the last run of the same name is not finished: its rows may stand in this list, too.
+fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>) {
+    let folder = Folder { id: last.id.clone(), path: last.folder.clone() };
+    let resume = Place { folder, state_dir }.resume();
+    let (id, left) = (&last.id, last.left());
+    let rows = if left == 1 { "row" } else { "rows" };
+    tell(&format_args!(
+        "the last run of this name, {id}, left {left} {rows} pending; {resume} finishes it"
+    ));
 }
 
 /// What a new run is.

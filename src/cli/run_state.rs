@@ -117,6 +117,7 @@ pub struct RunSummary {
     already: AlreadyStarted,
     counts: Counts,
     settled: u64,
+    left: u64,
 }
 
 impl RunSummary {
@@ -131,6 +132,7 @@ impl RunSummary {
             already: AlreadyStarted::Ok,
             counts: Counts::default(),
             settled: 0,
+            left: 0,
         };
         Self::read(folder, &empty).unwrap_or(empty)
     }
@@ -163,7 +165,13 @@ impl RunSummary {
             already: Kept::read(folder).map_or(AlreadyStarted::Ok, |kept| kept::already(&kept)),
             counts,
             settled,
+            left,
         })
+    }
+
+    /// Rows that a resume would take up.
+    pub const fn left(&self) -> u64 {
+        self.left
     }
 
     /// Time since the first session began.

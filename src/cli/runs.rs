@@ -108,6 +108,14 @@ pub fn choose_quietly(
     Ok((chosen.clone(), Some(format!("run {}, the latest{kind}", chosen.id))))
 }
 
+/// The last run of a name, if it left rows to be done.
+pub fn left_behind(runs: &Runs, name: &Name) -> Option<RunSummary> {
+    let name = name.to_string();
+    let all = runs.all().ok()?;
+    let last = all.iter().rev().find(|folder| name_of(folder).as_ref() == Some(&name))?;
+    Some(RunSummary::of(last)).filter(|last| last.left() > 0 && !last.state.is_over())
+}
+
 /// What people call the run in `folder`.
 fn name_of(folder: &Folder) -> Option<String> {
     Journal::open(&folder.journal()).and_then(|journal| journal.about()).ok()?.name

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bk_launch::mock::{Behaviour, Latency, Mock};
 
-use crate::harness::{Folder, HEADER, rows, until};
+use crate::harness::{Finished, Folder, HEADER, rows, until};
 
 fn mock() -> Mock {
     Mock::start(Behaviour::default(), 0).unwrap()
@@ -45,6 +45,31 @@ fn one_run_of_a_name_goes_on_at_a_time() {
     folder.run(&["runs", "show", "monthly"]).exits(2).says(&["no run begins with"]);
     let odd = ["run", "tasks.csv", "--name", "../x", "--esb", &url];
     folder.run(&odd).exits(2).says(&["a name begins with a letter"]);
+}
+
+#[test]
+fn a_new_run_of_a_name_says_what_the_last_one_left() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 60)));
+    let url = mock.url();
+    let nightly = |name: &str, limit: &str| {
+        // Ids of the same second have no order.
+        std::thread::sleep(Duration::from_millis(1_100));
+        let words = ["run", "tasks.csv", "--name", name, "--rate", "unlimited", "--esb", &url];
+        folder.run(&[&words[..], &["--limit", limit]].concat()).exits(0)
+    };
+    let says_so = |run: &Finished| run.stderr().contains("the last run of this name");
+    assert!(!says_so(&nightly("nightly", "6")), "it is the first");
+    let first = folder.only_run().id;
+    assert!(!says_so(&nightly("weekly", "1")), "the other has another name");
+    let second = nightly("nightly", "0");
+    let notice = format!(
+        "the last run of this name, {first}, left 54 rows pending; bk-launch resume {first} finishes it\n\
+         no task of 1 CMDB business"
+    );
+    assert!(second.stderr().starts_with(&notice), "{second}");
+    folder.run(&["resume", "nightly"]).exits(0);
+    assert!(!says_so(&nightly("nightly", "1")), "the last one is finished");
 }
 
 #[test]
