@@ -88,7 +88,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         already_started: AlreadyStarted::Ok,
         keeping: None,
         audience: Audience {
-            progress: Progress::begin(Look::None, frame),
+            progress: Progress::begin(Look::None, frame, Box::new(())),
             frame,
             course: Course::new(None, Instant::now(), None, None),
             metrics: None,

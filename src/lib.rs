@@ -25,7 +25,7 @@
 //! ```text
 //! floor 0 words  clocks task row answer record request_id rate secret formula file_state
 //! floor 1 rules  retry confirm server_time intents resume window budget stages stats outlook schedule slo knee compare report_note
-//! floor 2 edges  system_clocks input api gates shutdown journal folder report progress metrics notify systemd mock
+//! floor 2 edges  system_clocks input api gates shutdown journal folder report console progress metrics notify systemd mock
 //! floor 3 flows  pipeline bench
 //! floor 4 face   cli
 //! ```
@@ -38,6 +38,7 @@ pub mod cli;
 pub mod clocks;
 pub mod compare;
 pub mod confirm;
+pub mod console;
 pub mod file_state;
 pub mod folder;
 pub mod formula;

@@ -1,14 +1,10 @@
 //! What a running launch shows: a bar on a terminal, else a line now and then.
 //!
-//! It is told how things stand, and draws that; it counts nothing itself. Lines
-//! that others write to standard error go [`aside`], so that no bar is torn.
+//! It is told how things stand, and says what a [`Screen`] shows of it; it counts
+//! nothing itself.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::outlook::{Fit, Outlook};
 use crate::rate::Rate;
@@ -171,49 +167,63 @@ impl Frame {
     }
 }
 
+/// Screen on which progress is shown. It never keeps its caller waiting.
+pub trait Screen: Send {
+    /// Draws the bar over the one that was drawn before.
+    fn draw(&self, bar: Bar);
+    /// Writes a line.
+    fn line(&self, text: &str);
+    /// Removes the bar.
+    fn clear(&self);
+}
+
+/// No screen: nobody looks.
+impl Screen for () {
+    fn draw(&self, _: Bar) {}
+    fn line(&self, _: &str) {}
+    fn clear(&self) {}
+}
+
+/// What a bar shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bar {
+    /// The form, as indicatif reads it.
+    pub template: &'static str,
+    /// All rows, where their number is known.
+    pub rows: Option<u64>,
+    /// Rows that are done.
+    pub done: u64,
+    /// The line below.
+    pub message: String,
+}
+
 /// Shows how a launch goes.
 pub struct Progress {
     look: Look,
     frame: Frame,
-    bar: ProgressBar,
+    screen: Box<dyn Screen>,
 }
 
 impl Progress {
     /// Begins to show a launch.
     #[must_use]
-    pub fn begin(look: Look, frame: Frame) -> Self {
-        let target = match look {
-            Look::Bar => ProgressDrawTarget::stderr(),
-            Look::Plain | Look::None => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(frame.rows, target);
-        let template = match frame.rows {
-            Some(_) => "{wide_bar} {pos}/{len}\n{wide_msg}",
-            None => "{spinner} {pos} rows\n{wide_msg}",
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        if look == Look::Bar {
-            *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
-        }
-        Self { look, frame, bar }
+    pub fn begin(look: Look, frame: Frame, screen: Box<dyn Screen>) -> Self {
+        Self { look, frame, screen }
     }
 
     /// Shows how things stand.
     pub fn show(&self, standing: &Standing, outlook: &Outlook) {
         match self.look {
-            Look::Bar => {
-                self.bar.set_position(standing.done);
-                self.bar.set_message(self.frame.line(standing, outlook));
-                if self.frame.rows.is_none() {
-                    self.bar.tick();
-                }
-            }
-            Look::Plain => {
-                // Whoever closed standard error does not want to know.
-                drop(writeln!(io::stderr(), "{}", self.frame.told(standing, outlook)));
-            }
+            Look::Bar => self.screen.draw(Bar {
+                template: match self.frame.rows {
+                    Some(_) => "{wide_bar} {pos}/{len}\n{wide_msg}",
+                    None => "{spinner} {pos} rows\n{wide_msg}",
+                },
+                rows: self.frame.rows,
+                done: standing.done,
+                message: self.frame.line(standing, outlook),
+            }),
+            Look::Plain => self.screen.line(&self.frame.told(standing, outlook)),
             Look::None => {}
         }
     }
@@ -226,20 +236,7 @@ impl Progress {
 
     /// Takes the bar away.
     pub fn end(&self) {
-        self.bar.finish_and_clear();
-        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-/// The bar that is drawn, for those who write beside it.
-static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
-
-/// Does something to standard error while no bar stands there.
-pub fn aside<T>(write: impl FnOnce() -> T) -> T {
-    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match bar {
-        Some(bar) => bar.suspend(write),
-        None => write(),
+        self.screen.clear();
     }
 }
 

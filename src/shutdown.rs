@@ -5,6 +5,7 @@
 //! `pipeline`'s business.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -194,19 +195,24 @@ impl Shutdown {
         drop(self.0.subscribe().wait_for(|stage| !matches!(stage, Stage::Running)).await);
     }
 
-    /// Listens for signals: the first one drains, the second one calls `at_once`.
+    /// Listens for signals, until the program ends: the first one drains, the second one
+    /// calls `at_once`. A thread of its own hears them, whatever the others wait for.
+    ///
+    /// SIGHUP counts once: if a terminal goes away, both the system and the shell send it.
     ///
     /// A signal that was ignored when the program started stays ignored, as
     /// `nohup` and shells without job control expect.
     ///
     /// # Errors
     ///
-    /// Where the system lets no signal be caught.
+    /// Returns an error if the system lets no signal be caught or gives no thread.
     pub fn listen(
         &self,
         at_once: impl FnOnce(Signal) + Send + 'static,
     ) -> Result<(), std::io::Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let (sender, mut received) = mpsc::channel(4);
+        let guard = runtime.enter();
         for caught in Signal::ALL.into_iter().filter(|signal| !is_ignored(*signal)) {
             let mut stream = signal(caught.kind())?;
             let sender = sender.clone();
@@ -214,15 +220,18 @@ impl Shutdown {
                 while stream.recv().await.is_some() && sender.send(caught).await.is_ok() {}
             });
         }
+        drop((guard, sender));
         let shutdown = self.clone();
-        tokio::spawn(async move {
-            if let Some(first) = received.recv().await {
-                shutdown.drain(Cause::Signal(first));
+        let listen = async move {
+            let Some(first) = received.recv().await else { return };
+            shutdown.drain(Cause::Signal(first));
+            while let Some(next) = received.recv().await {
+                if (first, next) != (Signal::Hangup, Signal::Hangup) {
+                    return at_once(next);
+                }
             }
-            if let Some(second) = received.recv().await {
-                at_once(second);
-            }
-        });
+        };
+        thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(listen))?;
         Ok(())
     }
 }

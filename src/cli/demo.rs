@@ -18,6 +18,7 @@ use super::{Failure, run};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
+use crate::console;
 use crate::folder::Kept;
 use crate::gates::Limits;
 use crate::input;
@@ -45,6 +46,7 @@ pub fn run() -> Result<Exit, Failure> {
     writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
     let (ended, told) =
         run::launch(settings(&mock, &tasks, &report)?, &Kept::default(), None, None)?;
+    console::settle();
     writeln!(stdout, "{}", ending::text(&ended, &told))?;
     writeln!(stdout, "{}", next_steps(&tasks))?;
     // The sample holds bad rows on purpose; what matters is that it came to its end.

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::tell;
+use crate::console::{self, Kind};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,7 +43,7 @@ pub fn begin(format: LogFormat, verbosity: u8) {
     );
 }
 
-/// Writes each event as one thing that is told, beside a bar or later.
+/// Hands each event over as one text.
 struct Teller;
 
 impl<'a> MakeWriter<'a> for Teller {
@@ -56,7 +56,7 @@ impl<'a> MakeWriter<'a> for Teller {
 
 impl io::Write for Teller {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        tell(&String::from_utf8_lossy(event).trim_end());
+        console::show(Kind::Log, String::from_utf8_lossy(event).trim_end());
         Ok(event.len())
     }
 

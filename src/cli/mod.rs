@@ -23,6 +23,7 @@ mod resume;
 mod run;
 mod run_state;
 mod runs;
+mod screen;
 mod session;
 mod settings;
 mod staging;
@@ -33,24 +34,24 @@ mod trust;
 mod watch;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use exit::Exit;
 
+use crate::console::{self, Kind, Release};
 use crate::folder::{FolderError, Taken};
 use crate::journal::JournalError;
-use crate::progress::aside;
 use crate::report::ReportError;
 use session::Alive;
 
 /// Reads the command line and does what it says.
 #[must_use]
 pub fn main() -> ExitCode {
+    console::catch_panics();
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match cli.command {
@@ -105,31 +106,17 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Tells people something, beside a bar if there is one, or later.
 fn tell(what: &dyn Display) {
-    let mut held = HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner);
-    match held.as_mut() {
-        Some(held) => held.push(what.to_string()),
-        None => aside(|| write_line(what)),
-    }
+    console::show(Kind::Notice, &what.to_string());
 }
-
-/// Whoever closed standard error does not want to know.
-fn write_line(what: &dyn Display) {
-    drop(writeln!(io::stderr(), "{what}"));
-}
-
-/// What was told while everything is held back.
-static HELD_BACK: Mutex<Option<Vec<String>>> = Mutex::new(None);
 
 /// From now on everything is held back.
 fn hold_back() {
-    *HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    console::defer();
 }
 
 /// The program ends with this: anything but good is told in full.
 fn end(exit: Exit) -> Exit {
-    let held = HELD_BACK.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if exit != Exit::Good {
-        held.into_iter().flatten().for_each(|what| write_line(&what));
-    }
+    let release = if exit == Exit::Good { Release::Drop } else { Release::Show };
+    console::close(release, console::PATIENCE);
     exit
 }

@@ -20,6 +20,7 @@ use super::watch::{Outcome, Watch};
 use super::{Failure, check, config, kept, logs, own_report, report, runs, tell};
 use crate::api::Client;
 use crate::clocks::Clocks;
+use crate::console;
 use crate::folder::{Folder, Growth, Kept, check_copy};
 use crate::journal::{About, Copied, FINISHED, InputState, Journal, Opening, Order};
 use crate::metrics::Textfile;
@@ -372,6 +373,7 @@ impl Resume {
         let request = self.before.left.first.map(|task| client.show_start(&task));
         let settings = plan::settings(matches, &super::settings::set_variables(), None);
         let page = self.plan(user).page(&settings, request.as_deref());
+        console::settle();
         write!(io::stdout(), "{page}")?;
         Ok(Exit::Good)
     }

@@ -22,6 +22,7 @@ use super::{Failure, check, config, kept, logs, runs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
 use crate::clocks::Clocks;
+use crate::console;
 use crate::folder::{Birth, Folder, Kept, Lock, Name, Runs};
 use crate::input::{InputError, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
@@ -335,6 +336,7 @@ fn dry_run(
         &plan::settings(matches, &super::settings::set_variables(), profile),
         request.as_deref(),
     );
+    console::settle();
     write!(io::stdout(), "{page}")?;
     Ok(Exit::Good)
 }

@@ -17,6 +17,7 @@ use super::credentials::Origin;
 use super::ending::{self, Told};
 use super::exit::Exit;
 use super::plan::roughly;
+use super::screen;
 use super::settings::{Settings, SummaryForm};
 use super::staging::{Asking, Staging};
 use super::timing::Timing;
@@ -25,6 +26,7 @@ use super::{tell, terminal};
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
 use crate::budget::Base;
+use crate::console;
 use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
 use crate::journal::FINISHED;
 use crate::metrics::{State, Textfile};
@@ -33,7 +35,7 @@ use crate::pipeline::{
     Audience, Clock, Deadline, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows,
     Source, Staged, Systemd, Times,
 };
-use crate::progress::{Frame, Progress, aside};
+use crate::progress::{Frame, Progress};
 use crate::report::Open;
 use crate::request_id::RunId;
 use crate::shutdown::{Cause, Shutdown};
@@ -142,7 +144,7 @@ pub fn launch(
         staged: staged(&settings.staging, work.all, work.agreed_to)?,
         already_started: settings.already_started,
         audience: Audience {
-            progress: Progress::begin(settings.progress, frame),
+            progress: Progress::begin(settings.progress, frame, Box::new(screen::Stderr)),
             frame,
             course: Course::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
             metrics: work.metrics.clone(),
@@ -188,7 +190,7 @@ fn staged(staging: &Staging, rows: Option<u64>, agreed_to: Option<u64>) -> Resul
     };
     let ask = move |passage: &Passage| {
         let question = format!("{}: go on?", next(passage));
-        match aside(|| terminal::ask(&question)) {
+        match terminal::ask(&question) {
             Ok(terminal::Answer::Yes) => Go::On,
             Ok(terminal::Answer::No) | Err(_) => Go::No,
         }
@@ -270,6 +272,7 @@ pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Outcome {
 /// Writes a summary to standard output, and tells if that cannot be done. Whoever closed
 /// it has seen enough.
 pub fn print(summary: &Value) -> Printed {
+    console::settle();
     match writeln!(io::stdout(), "{summary}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             tell(&format_args!("error: cannot write the summary to standard output: {error}"));

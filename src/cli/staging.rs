@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::StageArgs;
 use super::settings::SettingsError;
-use super::terminal;
+use crate::console;
 use crate::stages::Stages;
 
 /// In which stages a launch goes.
@@ -32,7 +32,7 @@ impl Staging {
     pub fn new(args: StageArgs) -> Result<Self, SettingsError> {
         let StageArgs { stages, stage_pause, stage_ask } = args;
         let asking = if stage_ask { Asking::Terminal } else { Asking::Nobody };
-        if asking == Asking::Terminal && terminal::open().is_err() {
+        if asking == Asking::Terminal && console::terminal().is_err() {
             return Err(SettingsError::NobodyToAsk);
         }
         Ok(Self { stages, pause: stage_pause, asking })

@@ -7,11 +7,15 @@ use std::io::{self, Write};
 
 use thiserror::Error;
 
+use crate::console;
+
 /// Standard output, whose errors are told from all others.
 pub struct Stdout(io::Stdout);
 
-/// Returns the standard output for a command that tells of what was sent.
+/// Returns the standard output for a command that tells of what was sent. What was told
+/// before stands before it where both are one terminal.
 pub fn stdout() -> Stdout {
+    console::settle();
     Stdout(io::stdout())
 }
 

@@ -1,7 +1,8 @@
-//! Text that a terminal can be shown.
+//! Text that a terminal can be shown, and questions there.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
+
+use crate::console;
 
 /// Text from the server or a file with nothing in it that a terminal would obey.
 pub fn harmless(text: &str) -> String {
@@ -14,18 +15,9 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The terminal of whoever started the program, wherever its standard input and output
-/// go.
-pub fn open() -> io::Result<File> {
-    File::options().read(true).write(true).open("/dev/tty")
-}
-
 /// Asks a question on the terminal; nothing but yes is a yes.
 pub fn ask(question: &str) -> io::Result<Answer> {
-    let mut terminal = open()?;
-    write!(terminal, "{question} [y/N] ")?;
-    let mut answer = String::new();
-    BufReader::new(terminal).read_line(&mut answer)?;
+    let answer = console::ask(format!("{question} [y/N] "))?.wait_for_answer()?;
     let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
     Ok(if is_yes { Answer::Yes } else { Answer::No })
 }

@@ -109,7 +109,7 @@ impl Launch<'_> {
             already_started: AlreadyStarted::Ok,
             keeping: journal.map(|path| keeping(path, &run)),
             audience: Audience {
-                progress: Progress::begin(Look::None, frame),
+                progress: Progress::begin(Look::None, frame, Box::new(())),
                 frame,
                 course: Course::new(None, Instant::now(), None, None),
                 metrics: None,

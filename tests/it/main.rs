@@ -18,6 +18,7 @@ mod budget;
 mod clocks;
 mod config;
 mod confirm;
+mod console;
 mod credentials;
 mod cron;
 mod demo;

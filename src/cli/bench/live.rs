@@ -1,21 +1,19 @@
 //! What a measurement shows while it goes on.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use super::super::tell;
 use crate::answer::Verdict;
 use crate::bench::{Glance, Onlooker, Second};
+use crate::console::{self, Frame, Kind};
 use crate::progress::Look;
 
 /// Shows how a measurement goes.
 pub struct Live {
     look: Look,
-    bar: ProgressBar,
+    /// Seconds that it lasts, if that is known.
+    length: Option<u64>,
 }
 
 /// How often a bar is drawn. Each time the percentiles of all requests are taken.
@@ -27,58 +25,35 @@ const WRITTEN: Duration = Duration::from_secs(10);
 impl Live {
     /// Begins to show a measurement that lasts so long, if that is known.
     pub fn begin(look: Look, lasts: Option<Duration>) -> Self {
-        let target = match look {
-            Look::Bar => ProgressDrawTarget::stderr(),
-            Look::Plain | Look::None => ProgressDrawTarget::hidden(),
-        };
-        let seconds = lasts.map(|lasts| lasts.as_secs_f64().ceil());
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a time is positive, and not that long"
-        )]
-        let bar = ProgressBar::with_draw_target(seconds.map(|seconds| seconds as u64), target);
-        let template = match lasts {
-            Some(_) => "{wide_bar} {pos} s of {len} s\n{msg}",
-            None => "{spinner} {pos} s\n{msg}",
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        Self { look, bar }
+        let length = lasts.map(|lasts| lasts.as_secs() + u64::from(lasts.subsec_nanos() > 0));
+        Self { look, length }
     }
 
     /// Whoever is to be told of it, if anybody is.
     pub fn onlooker(&self) -> Option<Onlooker> {
-        let bar = self.bar.clone();
+        let length = self.length;
+        let template = match length {
+            Some(_) => "{wide_bar} {pos} s of {len} s\n{msg}",
+            None => "{spinner} {pos} s\n{msg}",
+        };
         match self.look {
             Look::Bar => Some(Onlooker {
                 every: DRAWN,
                 show: Arc::new(move |glance| {
-                    bar.set_position(glance.elapsed.as_secs());
-                    bar.set_message(page(glance));
+                    let (position, message) = (glance.elapsed.as_secs(), page(glance));
+                    console::draw(Frame { template, length, position, message });
                 }),
             }),
             Look::Plain => Some(Onlooker {
                 every: WRITTEN,
                 show: Arc::new(|glance| {
-                    // Whoever closed standard error does not want to know.
                     let line = page(glance).replace('\n', "; ");
-                    drop(writeln!(io::stderr(), "{} s: {line}", glance.elapsed.as_secs()));
+                    let line = format!("{} s: {line}", glance.elapsed.as_secs());
+                    console::show(Kind::Progress, &line);
                 }),
             }),
             Look::None => None,
         }
-    }
-
-    /// Writes a line above it.
-    pub fn tell(&self, line: &str) {
-        self.bar.suspend(|| tell(&line));
-    }
-
-    /// Takes it away.
-    pub fn end(&self) {
-        self.bar.finish_and_clear();
     }
 }
 

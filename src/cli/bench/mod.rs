@@ -27,6 +27,7 @@ use crate::bench::find_max::{Found, find_max};
 use crate::bench::result::{self, Outcome};
 use crate::bench::{Ground, OnMiss, measure, raise_file_limit};
 use crate::compare::compare;
+use crate::console;
 use crate::progress::Look;
 use crate::request_id::RunId;
 use crate::shutdown::{Cause, Shutdown};
@@ -119,6 +120,7 @@ fn report(
     }
     if form == SummaryForm::Json {
         let json = serde_json::to_string(&outcome)?;
+        console::settle();
         if let Err(error) = writeln!(io::stdout(), "{json}")
             && error.kind() != io::ErrorKind::BrokenPipe
         {
@@ -190,7 +192,7 @@ fn measured(
             Goal::FindMax(search, steps) => {
                 let mut steps_taken = Vec::new();
                 let found = find_max(&ground, *search, steps, onlooker.as_ref(), |taken| {
-                    live.tell(&told_step(taken));
+                    tell(&told_step(taken));
                     steps_taken.push(step_outcome(taken));
                 })
                 .await?;
@@ -201,7 +203,7 @@ fn measured(
         };
         Ok::<_, Failure>((all, found, ground.input_error().await))
     })?;
-    live.end();
+    console::clear();
     // The feed may sit in a read for ever.
     runtime.shutdown_background();
     let judged = all.judge(goal.slos());

@@ -1,11 +1,10 @@
 //! A start is real: how many tasks a measurement starts, and who says that it may.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 
 use thiserror::Error;
 
-use super::super::terminal;
+use crate::console;
 use crate::task::Business;
 
 /// What a measurement would start.
@@ -40,10 +39,9 @@ impl Intent<'_> {
 
     fn ask(&self) -> Result<(), NotPermitted> {
         let nobody = |_| NotPermitted::NobodyToAsk { told: self.told(), tasks: self.tasks };
-        let mut terminal = terminal::open().map_err(nobody)?;
-        write!(terminal, "{}; type the number of tasks to go on: ", self.told()).map_err(nobody)?;
-        let mut answer = String::new();
-        BufReader::new(terminal).read_line(&mut answer).map_err(nobody)?;
+        let question = format!("{}; type the number of tasks to go on: ", self.told());
+        let prompt = console::ask(question).map_err(nobody)?;
+        let answer = prompt.wait_for_answer().map_err(nobody)?;
         let is_number = answer.trim() == self.tasks.to_string();
         if is_number { Ok(()) } else { Err(NotPermitted::Declined) }
     }

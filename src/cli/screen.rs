@@ -1,0 +1,22 @@
+//! Progress of a launch on standard error.
+
+use crate::console::{self, Frame, Kind};
+use crate::progress::{Bar, Screen};
+
+/// Standard error, as the console keeps it.
+pub struct Stderr;
+
+impl Screen for Stderr {
+    fn draw(&self, bar: Bar) {
+        let Bar { template, rows, done, message } = bar;
+        console::draw(Frame { template, length: rows, position: done, message });
+    }
+
+    fn line(&self, text: &str) {
+        console::show(Kind::Progress, text);
+    }
+
+    fn clear(&self) {
+        console::clear();
+    }
+}

@@ -1,0 +1,73 @@
+//! Questions to whoever sits at the terminal.
+//!
+//! The terminal is read on a thread of its own, which nobody waits for: a question can
+//! be given up at any time, and the thread then sits there until the program ends.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::thread;
+
+use tokio::sync::oneshot;
+
+use super::queue::{Place, PromptEnd, Question, Queue};
+
+/// The terminal of whoever started the program, wherever its standard input and output
+/// go.
+///
+/// # Errors
+///
+/// Returns an error if there is none.
+pub fn terminal() -> io::Result<File> {
+    File::options().read(true).write(true).open("/dev/tty")
+}
+
+/// A question that stands on the terminal. Dropping it gives it up.
+pub struct Prompt {
+    queue: &'static Queue,
+    answer: oneshot::Receiver<io::Result<String>>,
+    end: PromptEnd,
+}
+
+impl Prompt {
+    pub(super) fn begin(queue: &'static Queue, text: String, terminal: File) -> io::Result<Self> {
+        let (tell, answer) = oneshot::channel();
+        let mut reader = BufReader::new(terminal.try_clone()?);
+        thread::Builder::new().name("prompt".into()).spawn(move || {
+            let mut line = String::new();
+            let read = reader.read_line(&mut line);
+            drop(tell.send(read.map(|_| line)));
+        })?;
+        let is_shared = io::stderr().is_terminal();
+        let place = if is_shared { Place::AmongText } else { Place::Elsewhere };
+        queue.ask(Question { text, terminal, place });
+        Ok(Self { queue, answer, end: PromptEnd::Abandoned })
+    }
+
+    /// Waits for the answer: a line with its end, or nothing if the terminal ended.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the terminal cannot be read.
+    pub fn wait_for_answer(mut self) -> io::Result<String> {
+        let (_, nothing) = oneshot::channel();
+        let read = std::mem::replace(&mut self.answer, nothing).blocking_recv();
+        self.take(read)
+    }
+
+    fn take(
+        &mut self,
+        read: Result<io::Result<String>, oneshot::error::RecvError>,
+    ) -> io::Result<String> {
+        let answer = read.map_err(io::Error::other)??;
+        if answer.ends_with('\n') {
+            self.end = PromptEnd::Answered;
+        }
+        Ok(answer)
+    }
+}
+
+impl Drop for Prompt {
+    fn drop(&mut self) {
+        self.queue.end_prompt(self.end);
+    }
+}

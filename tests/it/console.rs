@@ -1,0 +1,201 @@
+//! Whoever stops reading standard error stops nothing: neither requests, nor signals,
+//! nor the end of the program.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bk_launch::mock::{Behaviour, Latency, Mock};
+
+use crate::harness::{Folder, HEADER, Running, rows, until};
+
+fn scene(behaviour: Behaviour, count: u64) -> (Mock, Folder) {
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, count)));
+    (mock, folder)
+}
+
+fn words<'a>(url: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
+    [&["run", "tasks.csv", "-o", "r.csv", "--esb", url], flags].concat()
+}
+
+/// Waits for the end of a program whose standard error nobody reads, and then reads what
+/// is in the pipe; gives back the exit code, too.
+fn end_unread(mut run: Running, within: Duration) -> (Option<i32>, String) {
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = run.child.try_wait().unwrap() {
+            break status;
+        }
+        if begun.elapsed() > within {
+            run.signal("KILL");
+            panic!("it went on for {within:?}, and had said\n{}", run.wait().stderr());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let mut said = String::new();
+    run.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (status.code(), said)
+}
+
+#[test]
+fn all_rows_are_started_while_nobody_reads() {
+    let (mock, folder) = scene(Behaviour::default(), 600);
+    let url = mock.url();
+    let flags = ["-vv", "--rate", "unlimited"];
+    let run = folder.start(&mut folder.program(&words(&url, &flags)));
+    until("all were started, though the pipe is full", || mock.counts().started == 600);
+    let ended = run.wait().exits(0);
+    let said = ended.stderr();
+    assert!(said.starts_with("600 tasks of 1 CMDB business"), "{ended}");
+    let attempts = said.lines().filter(|line| line.contains("INFO attempt line=")).count();
+    assert_eq!(attempts, 600, "there was room for all of them");
+    assert!(said.contains("\n600 rows: 600 started\n600 requests"), "{ended}");
+    assert!(!said.contains("could not be shown"), "{ended}");
+}
+
+#[test]
+fn the_summary_says_how_many_lines_were_lost() {
+    let denied: BTreeSet<_> = (1..=2_500).collect();
+    let (mock, folder) =
+        scene(Behaviour { denied: denied.into_iter().collect(), ..Behaviour::default() }, 2_500);
+    let url = mock.url();
+    let flags = ["-vv", "--log-format", "json", "--progress", "none", "--rate", "unlimited"];
+    let run = folder.start(&mut folder.program(&words(&url, &flags)));
+    until("all were refused", || mock.counts().starts == 2_500);
+    let said = run.wait().exits(1).stderr();
+    let (shown, end) = said.trim_end().rsplit_once('\n').unwrap();
+    let lost = end.strip_suffix(" lines could not be shown, since nobody read standard error");
+    let lost: usize = lost.unwrap_or_else(|| panic!("{end}")).parse().unwrap();
+    let logs = shown.lines().filter(|line| line.starts_with('{')).count();
+    assert_eq!(logs + lost, 5_001, "an attempt and a decision a row, and the replay");
+    assert!(shown.contains("\n2500 rows: 2500 rejected\n"), "{end}");
+}
+
+#[test]
+fn a_signal_is_heard_though_nobody_reads_and_the_end_waits_five_seconds() {
+    let latency = Latency::Fixed(Duration::from_millis(50));
+    let (mock, folder) = scene(Behaviour { latency, ..Behaviour::default() }, 3_000);
+    let url = mock.url();
+    let flags = ["-vv", "--rate", "unlimited", "--concurrency", "64"];
+    let run = folder.start(&mut folder.program(&words(&url, &flags)));
+    until("the pipe is full", || mock.counts().starts >= 400);
+    run.signal("TERM");
+    let begun = Instant::now();
+    let (code, said) = end_unread(run, Duration::from_secs(8));
+    assert_eq!(code, Some(143), "{said}");
+    assert!(begun.elapsed() >= Duration::from_secs(5), "the summary waits a while");
+    assert!(!said.contains("rows: "), "nobody read the summary: {said}");
+    let report = folder.report("r.csv");
+    report.is_complete(3_000);
+    assert_eq!(report.counts()["started"] as u64, mock.counts().started);
+    assert_eq!(mock.counts().starts, mock.counts().started);
+}
+
+/// The program on a terminal of its own.
+struct Terminal {
+    script: Child,
+    keys: ChildStdin,
+    seen: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    fn start(folder: &Folder, words: &[&str]) -> Self {
+        let program = folder.program(&[]);
+        let line =
+            format!("echo pid $$ .; exec {} {}", env!("CARGO_BIN_EXE_bk-launch"), words.join(" "));
+        let mut script = Command::new("script");
+        script.args(["-qefc", &line, "/dev/null"]).current_dir(folder.path("")).env_clear();
+        script.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        script.env("TERM", "xterm").env("PATH", "/usr/bin:/bin");
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut script = script.spawn().unwrap();
+        let (keys, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+        let seen = Arc::<Mutex<String>>::default();
+        let all = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = screen.read(&mut buffer) {
+                all.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
+            }
+        });
+        Self { script, keys, seen }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn seen(&self) -> String {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Waits until something happened, for as long as a test may take.
+    #[track_caller]
+    fn until(&self, what: &str, mut happened: impl FnMut(&str) -> bool) {
+        let begun = Instant::now();
+        while !happened(&self.seen()) {
+            let seen = self.seen();
+            assert!(begun.elapsed() < Duration::from_secs(15), "{what} did not happen: {seen}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let seen = self.seen();
+        let pid = seen.split("pid ").nth(1).unwrap().split(' ').next().unwrap();
+        let sent = Command::new("kill").args([&format!("-{name}"), pid]).status().unwrap();
+        assert!(sent.success(), "kill -{name} {pid}");
+    }
+
+    /// Waits for the end of the program; its exit code, and all that was seen.
+    #[track_caller]
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut status = None;
+        let begun = Instant::now();
+        while status.is_none() {
+            status = self.script.try_wait().unwrap();
+            let seen = self.seen();
+            if begun.elapsed() > Duration::from_secs(15) {
+                self.signal("KILL");
+                panic!("it did not end: {seen}");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (status.unwrap().code(), self.seen())
+    }
+}
+
+#[test]
+fn a_terminal_that_is_stopped_by_ctrl_s_stops_nothing() {
+    let (mock, folder) = scene(Behaviour::default(), 60);
+    let url = mock.url();
+    let mut terminal = Terminal::start(&folder, &words(&url, &["--rate", "50/s"]));
+    terminal.until("a bar", |seen| seen.contains("/60"));
+    terminal.press("\u{13}");
+    terminal.until("all rows are started", |_| mock.counts().started == 60);
+    let before = terminal.seen();
+    assert!(!before.contains("60/60"), "the screen stands still: {before}");
+    terminal.press("\u{11}");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("60 rows: 60 started\r\n60 requests"), "{seen:?}");
+}
+
+#[test]
+fn a_second_hangup_is_still_the_first() {
+    let latency = Latency::Fixed(Duration::from_millis(400));
+    let (mock, folder) = scene(Behaviour { latency, ..Behaviour::default() }, 100);
+    let url = mock.url();
+    let run = folder.start(&mut folder.program(&words(&url, &["--rate", "50/s"])));
+    until("some rows are in flight", || mock.counts().starts >= 10);
+    run.signal("HUP");
+    std::thread::sleep(Duration::from_millis(100));
+    run.signal("HUP");
+    run.wait().exits(129).says(&["stopped: by SIGHUP"]);
+    folder.report("r.csv").is_complete(100);
+    assert_eq!(folder.report("r.csv").counts()["started"] as u64, mock.counts().started);
+}
