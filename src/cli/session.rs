@@ -32,8 +32,8 @@ use crate::journal::FINISHED;
 use crate::metrics::{State, Textfile};
 use crate::outlook::Course;
 use crate::pipeline::{
-    Audience, Clock, Deadline, Ended, Go, Keeping, OutputFailure, Passage, Pipeline, PlannedRows,
-    Source, Staged, Systemd, Times,
+    Answering, Audience, Clock, Deadline, Ended, Go, Keeping, OutputFailure, Passage, Pipeline,
+    PlannedRows, Source, Staged, Systemd, Times,
 };
 use crate::progress::{Frame, Progress};
 use crate::report::Open;
@@ -190,10 +190,13 @@ fn staged(staging: &Staging, rows: Option<u64>, agreed_to: Option<u64>) -> Resul
     };
     let ask = move |passage: &Passage| {
         let question = format!("{}: go on?", next(passage));
-        match terminal::ask(&question) {
-            Ok(terminal::Answer::Yes) => Go::On,
-            Ok(terminal::Answer::No) | Err(_) => Go::No,
-        }
+        let answer: Answering = Box::pin(async move {
+            match terminal::ask(&question).await {
+                Ok(terminal::Answer::Yes) => Go::On,
+                Ok(terminal::Answer::No) | Err(_) => Go::No,
+            }
+        });
+        answer
     };
     Ok(Staged {
         ends: staging.ends(rows)?,

@@ -1,6 +1,7 @@
 //! Text that a terminal can be shown, and questions there.
 
 use std::io;
+use std::time::Duration;
 
 use crate::console;
 
@@ -15,10 +16,18 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Asks a question on the terminal; nothing but yes is a yes.
-pub fn ask(question: &str) -> io::Result<Answer> {
-    let answer = console::ask(format!("{question} [y/N] "))?.wait_for_answer()?;
-    let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+/// Time between the end of a terminal and the signal that tells of it.
+const HANGUP: Duration = Duration::from_millis(300);
+
+/// Asks a question on the terminal; nothing but yes is a yes. Dropping the future gives
+/// the question up.
+pub async fn ask(question: &str) -> io::Result<Answer> {
+    let answer = console::ask(format!("{question} [y/N] "))?.answer().await;
+    if answer.as_ref().map_or(true, String::is_empty) {
+        // A terminal that goes away is no answer: SIGHUP then stops the run.
+        tokio::time::sleep(HANGUP).await;
+    }
+    let is_yes = matches!(answer?.trim().to_ascii_lowercase().as_str(), "y" | "yes");
     Ok(if is_yes { Answer::Yes } else { Answer::No })
 }
 

@@ -48,6 +48,16 @@ impl Prompt {
     /// # Errors
     ///
     /// Returns an error if the terminal cannot be read.
+    pub async fn answer(mut self) -> io::Result<String> {
+        let read = (&mut self.answer).await;
+        self.take(read)
+    }
+
+    /// The same, for those who have nothing else to do.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the terminal cannot be read.
     pub fn wait_for_answer(mut self) -> io::Result<String> {
         let (_, nothing) = oneshot::channel();
         let read = std::mem::replace(&mut self.answer, nothing).blocking_recv();

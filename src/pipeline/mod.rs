@@ -57,7 +57,7 @@ use workers::Workers;
 pub use collect::{Keeping, OutputFailure};
 pub use launch::Clock;
 pub use onlook::{Audience, Systemd};
-pub use opener::{Go, Keeper, Passage, Staged};
+pub use opener::{Answering, Go, Keeper, Passage, Staged};
 pub use times::{Deadline, Times};
 pub use tries::Resumable;
 

@@ -3,6 +3,7 @@
 //! It knows which row comes next and when it may be opened; what becomes of it is
 //! `row`'s work.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,12 @@ pub struct Staged {
     pub agreed_to: Option<u64>,
 }
 
-/// Decides whether the next stage begins. It may take its time.
-pub type Keeper = Arc<dyn Fn(&Passage) -> Go + Send + Sync>;
+/// Decides whether the next stage begins. It may take its time, and is given up when
+/// the run stops.
+pub type Keeper = Arc<dyn Fn(&Passage) -> Answering + Send + Sync>;
+
+/// A decision that is waited for.
+pub type Answering = Pin<Box<dyn Future<Output = Go> + Send>>;
 
 /// From one stage to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +211,7 @@ impl Opener {
             let passage = Passage { done: stage.at + 1, all: ends.len(), from, to };
             if shutdown.takes_new_rows() {
                 tokio::select! {
+                    biased;
                     () = shutdown.no_new_rows() => return,
                     go = self.pass_over(stage, passage) => if go == Go::No {
                         shutdown.drain(Cause::Declined);
@@ -235,8 +241,7 @@ impl Opener {
         }
         match ask.clone() {
             Some(ask) if stages::must_be_agreed(passage.from - 1, *agreed_to) => {
-                let go = tokio::task::spawn_blocking(move || ask(&passage)).await;
-                let go = go.unwrap_or(Go::No);
+                let go = ask(&passage).await;
                 if go == Go::On {
                     self.note_agreement(passage.to).await;
                 }

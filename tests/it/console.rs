@@ -186,6 +186,62 @@ fn a_terminal_that_is_stopped_by_ctrl_s_stops_nothing() {
 }
 
 #[test]
+fn a_signal_or_the_end_of_the_window_ends_a_question() {
+    for (stop, code, says) in [
+        ("key", 130, "SIGINT: nothing new is sent"),
+        ("TERM", 143, "SIGTERM: nothing new is sent"),
+        ("HUP", 129, "SIGHUP: nothing new is sent"),
+        ("window", 4, "stopped: the window closed"),
+    ] {
+        let (mock, folder) = scene(Behaviour::default(), 5);
+        let url = mock.url();
+        let flags = ["--stages", "1", "--stage-ask", "--stop-at"];
+        let window = if stop == "window" { "+2500ms" } else { "+1h" };
+        let flags = [&flags[..], &[window]].concat();
+        let mut terminal = Terminal::start(&folder, &words(&url, &flags));
+        terminal.until("the question", |seen| seen.ends_with("go on? [y/N] "));
+        // A bar would be drawn ten times a second.
+        std::thread::sleep(Duration::from_millis(250));
+        assert!(terminal.seen().ends_with("go on? [y/N] "), "{:?}", terminal.seen());
+        match stop {
+            "key" => terminal.press("\u{3}"),
+            "window" => {}
+            signal => terminal.signal(signal),
+        }
+        let (ended, seen) = terminal.end();
+        assert_eq!(ended, Some(code), "{stop}: {seen}");
+        let (_, after) = seen.split_once("go on? [y/N] ").unwrap();
+        let (echo, after) = after.split_once("\r\n").unwrap();
+        assert_eq!(echo, if stop == "key" { "^C" } else { "" }, "its line ends: {seen:?}");
+        assert!(after.contains(says), "{stop}: {seen}");
+        assert!(after.contains("5 rows: 1 started, 4 pending"), "{stop}: {seen}");
+        assert_eq!(mock.counts().started, 1);
+        assert_eq!(folder.report("r.csv").counts()["pending"], 4);
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_at_a_question_is_no_answer() {
+    // Its end and the signal come at the same time, in either order.
+    let goes_away = || {
+        let (mock, folder) = scene(Behaviour::default(), 5);
+        let url = mock.url();
+        let flags = ["--stages", "1", "--stage-ask"];
+        let mut terminal = Terminal::start(&folder, &words(&url, &flags));
+        terminal.until("the question", |seen| seen.ends_with("go on? [y/N] "));
+        terminal.script.kill().unwrap();
+        terminal.script.wait().unwrap();
+        let show = || folder.run(&["runs", "show"]).stdout();
+        until("the session came to its end", || show().contains(", exit "));
+        assert!(show().contains("(SIGHUP, exit 129)"), "{}", show());
+        assert_eq!(folder.report("r.csv").counts()["pending"], 4);
+    };
+    std::thread::scope(|scope| {
+        (0..6).for_each(|_| drop(scope.spawn(goes_away)));
+    });
+}
+
+#[test]
 fn a_second_hangup_is_still_the_first() {
     let latency = Latency::Fixed(Duration::from_millis(400));
     let (mock, folder) = scene(Behaviour { latency, ..Behaviour::default() }, 100);
@@ -198,4 +254,19 @@ fn a_second_hangup_is_still_the_first() {
     run.wait().exits(129).says(&["stopped: by SIGHUP"]);
     folder.report("r.csv").is_complete(100);
     assert_eq!(folder.report("r.csv").counts()["started"] as u64, mock.counts().started);
+}
+
+#[test]
+fn a_bar_comes_back_after_an_answer() {
+    let (mock, folder) = scene(Behaviour::default(), 60);
+    let url = mock.url();
+    let flags = ["--stages", "1", "--stage-ask", "--rate", "50/s"];
+    let mut terminal = Terminal::start(&folder, &words(&url, &flags));
+    terminal.until("the question", |seen| seen.ends_with("go on? [y/N] "));
+    terminal.press("y\n");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(0), "{seen}");
+    let (_, after) = seen.split_once("[y/N] ").unwrap();
+    assert!(after.starts_with("y\r\n") && after.contains("/60"), "{after:?}");
+    assert!(after.contains("60 rows: 60 started"), "{after}");
 }
