@@ -68,6 +68,29 @@ pub struct Textfile {
     last_success: Option<f64>,
 }
 
+/// A file that is being written.
+pub struct Writing(mpsc::Receiver<io::Result<()>>);
+
+impl Writing {
+    /// A file on a disk that hangs, with what keeps it hanging.
+    #[cfg(test)]
+    #[must_use]
+    pub fn hanging() -> (Self, mpsc::Sender<io::Result<()>>) {
+        let (hangs, told) = mpsc::channel();
+        (Self(told), hangs)
+    }
+
+    /// Waits up to `patience` until it is in its place.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is not there by then.
+    pub fn within(self, patience: Duration) -> io::Result<()> {
+        let late = |_| Err(io::Error::other(format!("it took longer than {patience:?}")));
+        self.0.recv_timeout(patience).unwrap_or_else(late)
+    }
+}
+
 const LAST_SUCCESS: &str = "bk_launch_last_success_timestamp_seconds";
 
 /// The bounds of the buckets for latencies, in milliseconds.
@@ -137,11 +160,16 @@ impl Textfile {
         state: State,
         now: Timestamp,
     ) -> io::Result<()> {
+        self.write_aside(figures, state, now).within(patience)
+    }
+
+    /// Begins to write on a thread of its own.
+    #[must_use]
+    pub fn write_aside(&self, figures: Option<Figures>, state: State, now: Timestamp) -> Writing {
         let (tell, told) = mpsc::channel();
         let file = self.clone();
         thread::spawn(move || drop(tell.send(file.write(figures.as_ref(), state, now))));
-        let late = |_| Err(io::Error::other(format!("it took longer than {patience:?}")));
-        told.recv_timeout(patience).unwrap_or_else(late)
+        Writing(told)
     }
 
     fn families(

@@ -6,7 +6,7 @@
 //! longer than [`PATIENCE`]. The addresses are secrets, so no error names one.
 
 use std::error::Error;
-use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -84,6 +84,17 @@ pub struct News {
     pub text: String,
     /// The summary for programs, a JSON object.
     pub json: String,
+    /// Whether it may wait for what was sent before.
+    pub urgency: Urgency,
+}
+
+/// Whether news may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// It is sent after the ping at the start.
+    InOrder,
+    /// It is sent now: the program ends in a moment.
+    Now,
 }
 
 /// Whether a session was a success.
@@ -105,8 +116,15 @@ pub struct Undelivered {
 
 /// Those who are told, from the beginning of a session to its end.
 pub struct Notices {
-    news: oneshot::Sender<News>,
-    told: mpsc::Receiver<Vec<Undelivered>>,
+    news: Mutex<Option<oneshot::Sender<News>>>,
+    outcome: Arc<Delivery>,
+}
+
+/// What could not be delivered, once that is known.
+#[derive(Default)]
+struct Delivery {
+    undelivered: Mutex<Option<Vec<Undelivered>>>,
+    known: Condvar,
 }
 
 impl Notices {
@@ -121,26 +139,44 @@ impl Notices {
             return Ok(None);
         }
         let (news, ends) = oneshot::channel();
-        let (tell, told) = mpsc::channel();
+        let outcome = Arc::new(Delivery::default());
+        let delivery = Arc::clone(&outcome);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("notify".into()).spawn(move || {
             let undelivered = runtime.block_on(session(&addresses, &rid(random), ends));
-            drop(tell.send(undelivered));
+            let mut slot = delivery.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+            *slot = Some(undelivered);
+            drop(slot);
+            delivery.known.notify_all();
             // A look-up of a name may hang for longer than anybody waits.
             runtime.shutdown_background();
         })?;
-        Ok(Some(Self { news, told }))
+        Ok(Some(Self { news: Mutex::new(Some(news)), outcome }))
     }
 
-    /// Tells that the session ended, and gives back what could not be delivered.
-    #[must_use]
-    pub fn end(self, news: News) -> Vec<Undelivered> {
-        let Self { news: teller, told } = self;
-        let late = || Undelivered { what: "a notice", why: format!("gave up after {PATIENCE:?}") };
-        if teller.send(news).is_err() {
-            return vec![late()];
+    /// Tells that the session ended; only the first news of it is sent.
+    pub fn tell(&self, news: News) {
+        let teller = self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(teller) = teller {
+            // Without a thread that takes it, it is undelivered.
+            drop(teller.send(news));
         }
-        told.recv_timeout(PATIENCE).unwrap_or_else(|_| vec![late()])
+    }
+
+    /// Waits for the delivery of what was told, up to `patience`, and returns what could
+    /// not be delivered.
+    #[must_use]
+    pub fn undelivered(&self, patience: Duration) -> Vec<Undelivered> {
+        let Delivery { undelivered, known } = &*self.outcome;
+        let slot = undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = known.wait_timeout_while(slot, patience, |slot| slot.is_none());
+        let (mut slot, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match slot.as_mut() {
+            Some(undelivered) => std::mem::take(undelivered),
+            None => {
+                vec![Undelivered { what: "a notice", why: format!("gave up after {patience:?}") }]
+            }
+        }
     }
 }
 
@@ -148,20 +184,41 @@ impl Notices {
 async fn session(
     addresses: &Addresses,
     rid: &str,
-    ends: oneshot::Receiver<News>,
+    mut ends: oneshot::Receiver<News>,
 ) -> Vec<Undelivered> {
     let Addresses { ping, notify } = addresses;
     let post = |client: &Client, url: Url, kind: &'static str, body: String| {
         client.post(url).header(CONTENT_TYPE, kind).body(body).build()
     };
     let mut undelivered = Vec::new();
+    let mut news = None;
     if let Some(ping) = ping {
         let url = ping.ping(Some("start"), rid);
-        let sent = deliver(url, |client, url| post(client, url, "text/plain", String::new())).await;
-        undelivered
-            .extend(sent.err().map(|why| Undelivered { what: "the ping at the start", why }));
+        let started = deliver(url, |client, url| post(client, url, "text/plain", String::new()));
+        tokio::pin!(started);
+        loop {
+            tokio::select! {
+                sent = &mut started => {
+                    let what = "the ping at the start";
+                    undelivered.extend(sent.err().map(|why| Undelivered { what, why }));
+                    break;
+                }
+                heard = &mut ends, if news.is_none() => {
+                    let Ok(heard) = heard else { return undelivered };
+                    let urgency = heard.urgency;
+                    news = Some(heard);
+                    if urgency == Urgency::Now {
+                        break;
+                    }
+                }
+            }
+        }
     }
-    let Ok(News { came_out, text, json }) = ends.await else { return undelivered };
+    let news = match news {
+        Some(news) => Ok(news),
+        None => ends.await,
+    };
+    let Ok(News { came_out, text, json, .. }) = news else { return undelivered };
     let event = match came_out {
         CameOut::Well => None,
         CameOut::Badly => Some("fail"),

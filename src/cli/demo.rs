@@ -13,7 +13,7 @@ use super::logs::LogFormat;
 use super::settings::{Input, Look, RunSettings, Settings, SummaryForm};
 use super::staging::Staging;
 use super::timing::Timing;
-use super::watch::Watch;
+use super::watch::{Monitors, Watch};
 use super::{Failure, run};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
@@ -44,8 +44,12 @@ pub fn run() -> Result<Exit, Failure> {
     let mut stdout = std::io::stdout();
     let rows = SAMPLE.lines().count() - 1;
     writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
-    let (ended, told) =
-        run::launch(settings(&mock, &tasks, &report)?, &Kept::default(), None, None)?;
+    let (ended, told) = run::launch(
+        settings(&mock, &tasks, &report)?,
+        &Kept::default(),
+        None,
+        Monitors::default(),
+    )?;
     console::settle();
     writeln!(stdout, "{}", ending::text(&ended, &told))?;
     writeln!(stdout, "{}", next_steps(&tasks))?;

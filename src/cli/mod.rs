@@ -36,6 +36,9 @@ mod watch;
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 
@@ -116,7 +119,34 @@ fn hold_back() {
 
 /// The program ends with this: anything but good is told in full.
 fn end(exit: Exit) -> Exit {
-    let release = if exit == Exit::Good { Release::Drop } else { Release::Show };
-    console::close(release, console::PATIENCE);
+    if IS_ABORTED.load(Ordering::Acquire) {
+        // Another thread ends the program, in a moment.
+        loop {
+            thread::park();
+        }
+    }
+    close(exit, console::PATIENCE);
     exit
+}
+
+/// Whether a second signal ends the program.
+static IS_ABORTED: AtomicBool = AtomicBool::new(false);
+
+/// Keeps the program from ending in another way than by [`abort`].
+fn begin_to_abort() {
+    IS_ABORTED.store(true, Ordering::Release);
+}
+
+/// Longest wait for standard error when a second signal ends the program.
+const LAST_TEXT: Duration = Duration::from_millis(200);
+
+/// Ends the program at once, whatever its other threads do.
+fn abort(exit: Exit) -> ! {
+    close(exit, LAST_TEXT);
+    std::process::exit(exit.code().into());
+}
+
+fn close(exit: Exit, patience: Duration) {
+    let release = if exit == Exit::Good { Release::Drop } else { Release::Show };
+    console::close(release, patience);
 }

@@ -16,14 +16,13 @@ use super::files::{self, Beside};
 use super::plan::{self, Left, Plan, Rows};
 use super::session::{self, Printed, Work};
 use super::settings::{Look, Settings};
-use super::watch::{Outcome, Watch};
+use super::watch::{Monitors, Outcome, Watch};
 use super::{Failure, check, config, kept, logs, own_report, report, runs, tell};
 use crate::api::Client;
 use crate::clocks::Clocks;
 use crate::console;
 use crate::folder::{Folder, Growth, Kept, check_copy};
 use crate::journal::{About, Copied, FINISHED, InputState, Journal, Opening, Order};
-use crate::metrics::Textfile;
 use crate::pipeline::{Keeping, Source};
 use crate::record::{AlreadyStarted, Doubt};
 use crate::report::{Existing, Finished, Open, Placement};
@@ -63,8 +62,8 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
     if !args.look.dry_run && !args.look.check {
         let name = run.about.name.clone();
         let watch = Watch::new(args.watch.clone(), &environment)?;
-        return watch.attend(name.as_deref(), |metrics| {
-            launch(args, &matches, run, place, metrics, &environment)
+        return watch.attend(name.as_deref(), |monitors| {
+            launch(args, &matches, run, place, monitors, &environment)
         });
     }
     let before = Before::read(&run, &args, args.again.already_started.into())?;
@@ -84,7 +83,7 @@ fn launch(
     matches: &ArgMatches,
     run: Run,
     place: Place,
-    metrics: Option<Textfile>,
+    monitors: Monitors,
     environment: Environment<'_>,
 ) -> Result<Outcome, Failure> {
     let already = args.again.already_started.into();
@@ -92,7 +91,7 @@ fn launch(
     if before.is_finished() {
         return finished(run, &args, already, &place);
     }
-    Resume::new(args, run, before, place, environment)?.launch(matches, metrics)
+    Resume::new(args, run, before, place, environment)?.launch(matches, monitors)
 }
 
 /// The flags that were typed, with those of the run where nothing was typed.
@@ -273,7 +272,7 @@ impl Resume {
         })
     }
 
-    fn launch(self, matches: &ArgMatches, metrics: Option<Textfile>) -> Result<Outcome, Failure> {
+    fn launch(self, matches: &ArgMatches, monitors: Monitors) -> Result<Outcome, Failure> {
         if let Some(missed) = session::missed(&self.settings.timing) {
             return Ok(missed);
         }
@@ -327,7 +326,7 @@ impl Resume {
             planned,
             keeping: Some(Keeping { journal: run.journal, copied: None }),
             reports,
-            metrics,
+            monitors,
             clocks,
         };
         let summary = settings.summary;

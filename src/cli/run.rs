@@ -18,6 +18,7 @@ use super::plan::{self, Plan, Rows};
 use super::run_state::RunSummary;
 use super::session::{self, Work};
 use super::settings::{Input, Look, RunSettings, Settings, SettingsError};
+use super::watch::Monitors;
 use super::{Failure, check, config, kept, logs, runs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
@@ -26,7 +27,6 @@ use crate::console;
 use crate::folder::{Birth, Folder, Kept, Lock, Name, Runs};
 use crate::input::{InputError, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
-use crate::metrics::Textfile;
 use crate::pipeline::{Ended, Keeping, PlannedRows};
 use crate::report::{Open, Placement};
 use crate::request_id::RunId;
@@ -67,11 +67,11 @@ pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let kept = kept::keep(matches, super::settings::target_of_environment(&environment));
     let watch = std::mem::take(&mut settings.session.watch);
     let name = settings.name.as_ref().map(|(name, _)| name.to_string());
-    watch.attend(name.as_deref(), |metrics| {
+    watch.attend(name.as_deref(), |monitors| {
         if let Some(missed) = session::missed(&settings.session.timing) {
             return Ok(missed);
         }
-        let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from), metrics)?;
+        let (ended, told) = launch(settings, &kept, state_dir.map(OsString::from), monitors)?;
         Ok(session::finish(ended, &told, summary))
     })
 }
@@ -105,7 +105,7 @@ pub fn launch(
     settings: RunSettings,
     kept: &Kept,
     state_dir: Option<OsString>,
-    metrics: Option<Textfile>,
+    monitors: Monitors,
 ) -> Result<(Ended, Told), Failure> {
     let RunSettings { input, on_invalid, runs, name, expect_rows, session: mut settings } =
         settings;
@@ -177,7 +177,7 @@ pub fn launch(
         planned,
         keeping,
         reports,
-        metrics,
+        monitors,
         clocks,
     };
     let ended = session::launch(runtime, &settings, client, work, &told)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ use super::screen;
 use super::settings::{Settings, SummaryForm};
 use super::staging::{Asking, Staging};
 use super::timing::Timing;
-use super::watch::{self, Outcome};
+use super::watch::{Monitors, Outcome};
 use super::{tell, terminal};
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Identity, Reread};
@@ -29,7 +29,7 @@ use crate::budget::Base;
 use crate::console;
 use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
 use crate::journal::FINISHED;
-use crate::metrics::{State, Textfile};
+use crate::notify::Urgency;
 use crate::outlook::Course;
 use crate::pipeline::{
     Answering, Audience, Clock, Deadline, Ended, Go, Keeping, OutputFailure, Passage, Pipeline,
@@ -38,7 +38,7 @@ use crate::pipeline::{
 use crate::progress::{Frame, Progress};
 use crate::report::Open;
 use crate::request_id::RunId;
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Cause, Shutdown, Signal};
 use crate::system_clocks::SystemClocks;
 use crate::systemd;
 
@@ -64,8 +64,8 @@ pub struct Work {
     pub keeping: Option<Keeping>,
     /// Where records go.
     pub reports: Vec<Open>,
-    /// The file of metrics, if one is wanted.
-    pub metrics: Option<Textfile>,
+    /// Those who are told how the session goes and ends.
+    pub monitors: Monitors,
     /// This machine's clocks.
     pub clocks: SystemClocks,
 }
@@ -147,7 +147,7 @@ pub fn launch(
             progress: Progress::begin(settings.progress, frame, Box::new(screen::Stderr)),
             frame,
             course: Course::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
-            metrics: work.metrics.clone(),
+            metrics: work.monitors.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
         },
         keeping: work.keeping,
@@ -160,7 +160,7 @@ pub fn launch(
         seed: fastrand::u64(..),
     };
     drop(guard);
-    let ended = runtime.block_on(watched(pipeline, told.how_to_go_on(), work.metrics))?;
+    let ended = runtime.block_on(watched(pipeline, told.how_to_go_on(), work.monitors))?;
     // The feed may sit in a read of a terminal for ever.
     runtime.shutdown_background();
     Ok(ended)
@@ -229,21 +229,11 @@ pub fn missed(timing: &Timing) -> Option<Outcome> {
 async fn watched(
     pipeline: Pipeline,
     go_on: Option<String>,
-    metrics: Option<Textfile>,
+    monitors: Monitors,
 ) -> io::Result<Ended> {
     let shutdown = pipeline.shutdown.clone();
     shutdown.listen(move |signal| {
-        let fate = match &go_on {
-            Some(_) => "will be sent again by a resume",
-            None => "is not in the report, and may have been started",
-        };
-        tell(&format_args!("{}: stopped at once; what was in flight {fate}", signal.name()));
-        if let Some(go_on) = &go_on {
-            tell(go_on);
-        }
-        let exit = Exit::Signal(signal);
-        watch::measure(metrics.as_ref(), None, State::Ended(exit.code()));
-        std::process::exit(super::end(exit).code().into());
+        stop_at_once(signal, go_on.as_deref(), &monitors);
     })?;
     tokio::spawn(async move {
         shutdown.draining().await;
@@ -256,6 +246,28 @@ async fn watched(
         }
     });
     Ok(pipeline.run().await)
+}
+
+/// Ends the program on a second signal.
+fn stop_at_once(signal: Signal, go_on: Option<&str>, monitors: &Monitors) -> ! {
+    super::begin_to_abort();
+    if let Some(exit) = monitors.ended() {
+        super::abort(exit);
+    }
+    let fate = match go_on {
+        Some(_) => "will be sent again by a resume",
+        None => "is not in the report, and may have been started",
+    };
+    let mut text = format!("{}: stopped at once; what was in flight {fate}", signal.name());
+    if let Some(go_on) = go_on {
+        text.push('\n');
+        text.push_str(go_on);
+    }
+    tell(&text);
+    let exit = Exit::Signal(signal);
+    let json = json!({ "exit": exit.code(), "stopped": signal.name() });
+    monitors.tell(&Outcome { exit, text, json, figures: None }, Urgency::Now);
+    super::abort(exit);
 }
 
 /// Notes in the journal how the session came out, and tells it.

@@ -5,6 +5,8 @@
 //! secrets, and stand in files or in the environment, never on a command line.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,8 +16,8 @@ use super::args::WatchArgs;
 use super::credentials::{self, Environment};
 use super::exit::Exit;
 use super::{Failure, exit_of, tell};
-use crate::metrics::{Figures, State, Textfile};
-use crate::notify::{Address, Addresses, CameOut, News, Notices, PATIENCE};
+use crate::metrics::{Figures, State, Textfile, Writing};
+use crate::notify::{Address, Addresses, CameOut, News, Notices, PATIENCE, Urgency};
 
 const PING_VARIABLE: &str = "BK_LAUNCH_PING_URL";
 const NOTIFY_VARIABLE: &str = "BK_LAUNCH_NOTIFY_URL";
@@ -95,12 +97,17 @@ impl Watch {
     pub fn attend(
         self,
         name: Option<&str>,
-        work: impl FnOnce(Option<Textfile>) -> Result<Outcome, Failure>,
+        work: impl FnOnce(Monitors) -> Result<Outcome, Failure>,
     ) -> Result<Exit, Failure> {
         let metrics = self.metrics.as_ref().and_then(|path| begin(path, name));
-        measure(metrics.as_ref(), None, State::Running);
-        let notices = self.notices();
-        let done = work(metrics.clone());
+        if let Some(file) = &metrics {
+            let now = Timestamp::now();
+            warn_of_metrics(file, file.write_within(PATIENCE, None, State::Running, now));
+        }
+        let notices = self.notices().map(Arc::new);
+        let name = name.map(Into::into);
+        let monitors = Monitors { metrics, notices, name, ended: Arc::default() };
+        let done = work(monitors.clone());
         let failed;
         let outcome = match &done {
             Ok(outcome) => outcome,
@@ -109,17 +116,8 @@ impl Watch {
                 &failed
             }
         };
-        let state = State::Ended(outcome.exit.code());
-        measure(metrics.as_ref(), outcome.figures.as_ref(), state);
-        if let Some(notices) = notices {
-            let came_out = if outcome.exit == Exit::Good { CameOut::Well } else { CameOut::Badly };
-            let mut json = outcome.json.clone();
-            json["name"] = name.into();
-            let (text, json) = (outcome.text.clone(), json.to_string());
-            for undelivered in notices.end(News { came_out, text, json }) {
-                tell(&format_args!("warning: {undelivered}"));
-            }
-        }
+        let _ = monitors.ended.set(outcome.exit);
+        monitors.tell(outcome, Urgency::InOrder);
         done.map(|outcome| outcome.exit)
     }
 
@@ -137,6 +135,62 @@ impl Watch {
             Err(error) => {
                 tell(&format_args!("warning: no pings: {error}"));
                 None
+            }
+        }
+    }
+}
+
+/// Longest wait for monitors when a second signal ends the program.
+pub const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Those who are told how a session ended. Clones tell the same ones.
+#[derive(Clone, Default)]
+pub struct Monitors {
+    /// The file of metrics, if one is wanted.
+    pub metrics: Option<Textfile>,
+    notices: Option<Arc<Notices>>,
+    name: Option<String>,
+    /// The exit code, once it is certain.
+    ended: Arc<OnceLock<Exit>>,
+}
+
+impl Monitors {
+    /// The exit code, if the session ended and only monitors are still waited for.
+    pub fn ended(&self) -> Option<Exit> {
+        self.ended.get().copied()
+    }
+
+    /// Tells all of them at the same time how the session ended, for as long as `urgency`
+    /// allows.
+    pub fn tell(&self, outcome: &Outcome, urgency: Urgency) {
+        let patience = match urgency {
+            Urgency::InOrder => PATIENCE,
+            Urgency::Now => AT_ONCE,
+        };
+        let (exit, figures) = (outcome.exit, outcome.figures.clone());
+        let state = State::Ended(exit.code());
+        let writing =
+            self.metrics.as_ref().map(|file| file.write_aside(figures, state, Timestamp::now()));
+        if let Some(notices) = &self.notices {
+            let came_out = if exit == Exit::Good { CameOut::Well } else { CameOut::Badly };
+            let mut json = outcome.json.clone();
+            json["name"] = self.name.as_deref().into();
+            let (text, json) = (outcome.text.clone(), json.to_string());
+            notices.tell(News { came_out, text, json, urgency });
+        }
+        self.wait(writing, patience);
+    }
+
+    /// Waits for all of them, up to `patience` in all.
+    fn wait(&self, writing: Option<Writing>, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        if let (Some(file), Some(writing)) = (&self.metrics, writing) {
+            warn_of_metrics(file, writing.within(patience));
+        }
+        if let Some(notices) = &self.notices {
+            let left = deadline.saturating_duration_since(Instant::now());
+            for undelivered in notices.undelivered(left) {
+                tell(&format_args!("warning: {undelivered}"));
             }
         }
     }
@@ -167,10 +221,7 @@ fn begin(path: &Path, name: Option<&str>) -> Option<Textfile> {
     begun.inspect_err(failed).ok()
 }
 
-/// Writes the metrics, unless that takes too long.
-pub fn measure(file: Option<&Textfile>, figures: Option<&Figures>, state: State) {
-    let Some(file) = file else { return };
-    let written = file.write_within(PATIENCE, figures.cloned(), state, Timestamp::now());
+fn warn_of_metrics(file: &Textfile, written: std::io::Result<()>) {
     if let Err(error) = written {
         let path = file.path().display();
         tell(&format_args!("warning: the metrics could not be written to {path}: {error}"));
@@ -189,6 +240,25 @@ mod tests {
         };
         let find = |name: &str| variable.filter(|_| name == PING_VARIABLE).map(ToOwned::to_owned);
         Watch::new(args, &find).unwrap()
+    }
+
+    #[test]
+    fn a_disk_and_a_check_that_hang_are_waited_for_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", silent.local_addr().unwrap());
+        let ping = Some(Address::new(&address).unwrap());
+        let notices = Notices::begin(Addresses { ping, notify: None }, 1).unwrap().unwrap();
+        let monitors = Monitors {
+            metrics: Some(Textfile::begin(&folder.path().join("m.prom"), None).unwrap()),
+            notices: Some(Arc::new(notices)),
+            ..Monitors::default()
+        };
+        let (writing, _hangs) = Writing::hanging();
+        let (begun, patience) = (Instant::now(), Duration::from_secs(1));
+        monitors.wait(Some(writing), patience);
+        let took = begun.elapsed();
+        assert!(took >= patience && took < 2 * patience, "{took:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::deferred::{Deferred, Limits};
 use super::queue::{Capacity, Frame, Place, PromptEnd, Question, Queue, Release};
 use super::{Kind, writer};
 
@@ -86,6 +87,23 @@ fn what_finds_no_room_is_counted_and_nobody_waits() {
     let lost = 1 + 20 * 3 + 2 - (lines.len() - 1);
     let told = format!("{lost} lines could not be shown, since nobody read standard error");
     assert_eq!(lines.last(), Some(&told.as_str()), "{shown}");
+}
+
+#[test]
+fn what_is_held_back_has_its_beginning_and_its_end_and_all_notices() {
+    let mut deferred = Deferred::with(Limits { first: 20, last: 20 });
+    deferred.push(Kind::Notice, "begun");
+    for number in 0..50 {
+        deferred.push(Kind::Log, &format!("log {number:02}"));
+        if number == 25 {
+            deferred.push(Kind::Notice, "half");
+        }
+    }
+    let gap = |lines| {
+        format!("({lines} lines of the log left out here: -q keeps its beginning and its end)")
+    };
+    let expected = ["begun", "log 00", "log 01", &gap(24), "half", &gap(21), "log 47", "log 48"];
+    assert_eq!(deferred.into_text(), expected.join("\n") + "\nlog 49\n");
 }
 
 #[test]

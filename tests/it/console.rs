@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Latency, Mock};
+use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Latency, Mock};
 
 use crate::harness::{Folder, HEADER, Running, rows, until};
 
@@ -92,6 +93,25 @@ fn a_signal_is_heard_though_nobody_reads_and_the_end_waits_five_seconds() {
     report.is_complete(3_000);
     assert_eq!(report.counts()["started"] as u64, mock.counts().started);
     assert_eq!(mock.counts().starts, mock.counts().started);
+}
+
+#[test]
+fn a_quiet_run_keeps_the_first_and_the_last_of_its_log() {
+    let behaviour = Behaviour { denied: (1..=1_200).collect(), ..Behaviour::default() };
+    let (mock, folder) = scene(behaviour, 1_200);
+    let url = mock.url();
+    let flags = ["-q", "-vv", "--log-format", "json", "--rate", "unlimited"];
+    let ended = folder.run(&words(&url, &flags)).exits(1);
+    let said = ended.stderr();
+    assert!(said.len() < 700 << 10, "{} bytes", said.len());
+    assert!(said.starts_with("1200 tasks of 1 CMDB business"));
+    let left_out = said.lines().filter_map(|line| {
+        line.strip_suffix(" lines of the log left out here: -q keeps its beginning and its end)")
+    });
+    let left_out: Vec<usize> = left_out.map(|line| line[1..].parse().unwrap()).collect();
+    let logs = said.lines().filter(|line| line.starts_with('{')).count();
+    assert_eq!(left_out, [2_401 - logs], "an attempt and a decision a row, and the replay");
+    assert!(said.contains("\n1200 rows: 1200 rejected\n"));
 }
 
 /// The program on a terminal of its own.
@@ -269,4 +289,69 @@ fn a_bar_comes_back_after_an_answer() {
     let (_, after) = seen.split_once("[y/N] ").unwrap();
     assert!(after.starts_with("y\r\n") && after.contains("/60"), "{after:?}");
     assert!(after.contains("60 rows: 60 started"), "{after}");
+}
+
+/// A server that takes every request, tells its path and answers none.
+fn hang() -> (String, Receiver<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/check", listener.local_addr().unwrap());
+    let (tell, heard) = channel();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap();
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            drop(tell.send(request.split(['?', ' ']).nth(1).unwrap_or_default().to_owned()));
+            open.push(stream);
+        }
+    });
+    (url, heard)
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_the_check_is_told() {
+    let first = vec![FirstFault { task: 1, kind: FaultKind::Hang, times: 9 }];
+    let (mock, folder) = scene(Behaviour { first, ..Behaviour::default() }, 400);
+    let (check, pings) = hang();
+    let url = mock.url();
+    let flags = ["-vv", "--rate", "unlimited", "--metrics-file", "m.prom"];
+    let mut program = folder.program(&words(&url, &flags));
+    let run = folder.start(program.env("BK_LAUNCH_PING_URL", check));
+    let wait = Duration::from_secs(10);
+    assert_eq!(pings.recv_timeout(wait).unwrap(), "/check/start");
+    until("the pipe is full, and one request hangs", || mock.counts().started == 399);
+    run.signal("TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    run.signal("INT");
+    let begun = Instant::now();
+    // Neither standard error nor the check lets it go on.
+    let (code, said) = end_unread(run, Duration::from_secs(4));
+    let took = begun.elapsed();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(took < Duration::from_millis(2_500), "{took:?}");
+    assert_eq!(pings.recv_timeout(wait).unwrap(), "/check/fail");
+    let metrics = std::fs::read_to_string(folder.path("m.prom")).unwrap();
+    assert!(metrics.contains("bk_launch_exit_code 130"), "{metrics}");
+}
+
+#[test]
+fn a_second_signal_ends_the_wait_for_a_check_after_the_end() {
+    let (mock, folder) = scene(Behaviour::default(), 3);
+    let (check, pings) = hang();
+    let mut program = folder.program(&words(&mock.url(), &[]).clone());
+    let run = folder.start(program.env("BK_LAUNCH_PING_URL", check));
+    let wait = Duration::from_secs(10);
+    assert_eq!(pings.recv_timeout(wait).unwrap(), "/check/start");
+    until("all is reported", || {
+        folder.path("r.csv").exists() && folder.report("r.csv").lines.len() == 3
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    run.signal("INT");
+    std::thread::sleep(Duration::from_millis(100));
+    run.signal("INT");
+    let begun = Instant::now();
+    let ended = run.wait().exits(0).says(&["3 rows: 3 started"]);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{ended}");
 }

@@ -235,9 +235,10 @@ fn listen(ground: &Arc<Ground>) -> io::Result<()> {
     let shutdown = ground.shutdown();
     let seen = Arc::clone(ground);
     shutdown.listen(move |signal| {
+        super::begin_to_abort();
         tell(&format_args!("{}: stopped at once", signal.name()));
         tell(&text::left_behind(&seen.started()));
-        std::process::exit(super::end(Exit::Signal(signal)).code().into());
+        super::abort(Exit::Signal(signal));
     })?;
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
