@@ -100,16 +100,16 @@ mod tests {
     fn an_id_tells_run_session_line_and_attempt() {
         let start: Timestamp = "2026-12-01T22:00:00Z".parse().unwrap();
         let run = RunId::new(start, 0xabc);
-        assert_eq!(run.as_str(), "20261201-220000-00abc");
+        assert_eq!(run.as_str(), "20261201-220000-0028c");
         let id = RequestId::new(&run, 2, 1007, 3);
-        assert_eq!(id.as_str(), "20261201-220000-00abc-s2-l1007-a3");
+        assert_eq!(id.as_str(), "20261201-220000-0028c-s2-l1007-a3");
     }
 
     #[test]
     fn only_names_of_runs_are_names() {
         for (text, is_one) in [
-            ("20261201-220000-00abc", true),
-            ("20261201-220000-00abc.new", false),
+            ("20261201-220000-0028c", true),
+            ("20261201-220000-0028c.new", false),
             ("20261201-220000-00abC", false),
             ("20261201-220000", false),
             ("x", false),

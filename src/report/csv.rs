@@ -202,9 +202,9 @@ mod tests {
 line,bk_biz_id,task_id,scope,outcome,known_by,result,code,message,task_url,request_id,trace_id,\
 client_request_id,http_status,error,attempts,started_at,latency_ms,elapsed_ms,note,n
 2,3,27,project,started,reply,true,0,\"'@said, \"\"so\"\"\",http://h/?instance_id=27,r,t,\
-20261201-140000-00001-s1-l2-a3,200,,1,2026-12-01T22:00:00.042+08:00,31,1207,'=1+1,-5
+20261201-140000-0abf1-s1-l2-a3,200,,1,2026-12-01T22:00:00.042+08:00,31,1207,'=1+1,-5
 3,3,27,project,unknown,,false,0,\"'@said, \"\"so\"\"\",http://h/?instance_id=27,r,t,\
-20261201-140000-00001-s1-l2-a3,200,ambiguous,0,2026-12-01T22:00:00.042+08:00,31,,'=1+1,-5
+20261201-140000-0abf1-s1-l2-a3,200,ambiguous,0,2026-12-01T22:00:00.042+08:00,31,,'=1+1,-5
 4,'=2,x,,invalid,,,,,,,,,,task_id must be digits,0,,,,,
 ";
         assert_eq!(written(&[started, unknown, invalid]), expected);
