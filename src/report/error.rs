@@ -1,7 +1,7 @@
 //! What is told of a report that cannot be made, written or kept.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -84,6 +84,14 @@ pub enum ReportError {
 }
 
 impl ReportError {
+    /// Returns the error of a report at `path` that cannot be opened.
+    pub(super) fn of_open(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AlreadyExists => Self::Exists { path: path.to_owned() },
+            _ => Self::Open { path: path.to_owned(), source },
+        }
+    }
+
     /// Whether somebody who read our standard output, such as `head`, has seen enough.
     #[must_use]
     pub fn is_closed_stdout(&self) -> bool {

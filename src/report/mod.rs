@@ -3,9 +3,11 @@
 //! A report is a view of the records: it must decide nothing about them.
 
 mod csv;
+mod disk;
 mod error;
 mod file;
 mod jsonl;
+mod part;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -21,7 +23,8 @@ use crate::row::Columns;
 use file::{OutputFile, SealedFile};
 
 pub use error::ReportError;
-pub use file::{Placement, remove_leftover};
+pub use file::Placement;
+pub use part::remove_leftover;
 
 /// Takes records one by one and writes each as its form has it.
 pub trait Report: Send {

@@ -17,8 +17,9 @@ fn mock() -> Mock {
 /// A run of 30 rows that goes on for more than a second.
 fn begin(folder: &Folder, mock: &Mock, words: &[&str]) -> Running {
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 30)));
-    let run = ["run", "tasks.csv", "-o", "r.csv", "--rate", "20/s", "--esb", &mock.url()];
-    let run = folder.start(&mut folder.program(&[&run[..], words].concat()));
+    let run = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
+    let rate = if words.contains(&"--rate") { &[][..] } else { &["--rate", "20/s"] };
+    let run = folder.start(&mut folder.program(&[&run[..], rate, words].concat()));
     until("it has begun", || mock.counts().starts >= 3);
     run
 }
@@ -68,7 +69,7 @@ fn a_report_that_vanished_while_the_run_went_on_is_no_success() {
 fn a_resume_leaves_the_old_report_until_the_new_one_is_complete() {
     let mock = mock();
     let (folder, old) = half_done(&mock, (5, 30), "r.csv");
-    fs::set_permissions(folder.path("r.csv"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(folder.path("r.csv"), fs::Permissions::from_mode(0o664)).unwrap();
     let part = part(&folder, "r.csv");
     // What an earlier crash left is no hindrance.
     fs::write(&part, "torn").unwrap();
@@ -86,7 +87,7 @@ fn a_resume_leaves_the_old_report_until_the_new_one_is_complete() {
     resume().wait().exits(0);
     folder.report("r.csv").is_complete(30);
     assert_eq!(folder.report("r.csv").counts()["started"], 30);
-    assert_eq!(folder.path("r.csv").metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(folder.path("r.csv").metadata().unwrap().permissions().mode() & 0o777, 0o664);
     assert!(!part.exists());
 }
 
@@ -251,6 +252,18 @@ fn after_a_crash_the_time_of_the_last_commit_tells_whether_a_report_was_changed(
 }
 
 #[test]
+fn a_run_that_died_after_a_while_needs_no_force() {
+    let (mock, folder) = (mock(), Folder::new());
+    // Longer than what is tolerated between a commit and its lines.
+    let run = begin(&folder, &mock, &["--rate", "3/s"]);
+    until("it went on for 8 s", || mock.counts().starts >= 24);
+    run.signal("KILL");
+    run.wait();
+    folder.run(&["resume", "--rate", "unlimited"]).exits(0);
+    folder.report("r.csv").is_complete(30);
+}
+
+#[test]
 fn killed_between_the_note_and_the_renaming_either_report_is_the_runs() {
     let mock = mock();
     let (folder, old) = half_done(&mock, (5, 30), "r.csv");
@@ -270,16 +283,53 @@ fn killed_between_the_note_and_the_renaming_either_report_is_the_runs() {
 }
 
 #[test]
+#[ignore = "needs user namespaces, which some systems forbid"]
 fn a_report_on_a_disk_that_was_full_needs_no_force() {
     let (mock, folder) = (mock(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 1000)));
-    // The journal is the first to hit the limit of 300 KiB, unless the report is larger.
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 3000)));
     let line = format!(
-        "ulimit -f 300; PROGRAM run tasks.csv -o r.jsonl --rate unlimited --limit 900 --esb {}",
+        "unshare -Urm bash -c 'mkdir -p small && mount -t tmpfs -o size=200k none small && \
+         PROGRAM run tasks.csv -o small/r.csv --rate 5000/s --lookahead 100 --esb {}; \
+         test $? = 6 && cp $(ls -d state/runs/*/journal.db) then.db && \
+         mount -o remount,size=64m small && PROGRAM resume && cp small/r.csv new.csv'",
         mock.url()
     );
-    folder.shell(&line).exits(6);
-    folder.run(&["resume", "--rate", "unlimited"]).exits(0);
-    let lines = fs::read_to_string(folder.path("r.jsonl")).unwrap();
-    assert_eq!(lines.lines().count(), 1000);
+    folder.shell(&line).exits(0).says(&["cannot write the report small/r.csv: No space left"]);
+    folder.report("new.csv").is_complete(3000);
+    // Rows in flight may take minutes after that, so how it was left is noted.
+    let journal = rusqlite::Connection::open(folder.path("then.db")).unwrap();
+    let sql = "SELECT bytes IS NOT NULL FROM report";
+    assert!(journal.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
+}
+
+#[test]
+#[ignore = "needs user namespaces, which some systems forbid"]
+fn a_resume_on_a_full_disk_leaves_the_old_report() {
+    let (mock, folder) = (mock(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 3000)));
+    // The old report fits; no second one does until there is room.
+    let line = format!(
+        "unshare -Urm bash -c 'mkdir -p small && mount -t tmpfs -o size=1m none small && \
+         PROGRAM run tasks.csv -o small/r.csv --rate unlimited --limit 2900 --esb {} && \
+         cp small/r.csv old.csv && PROGRAM resume --rate unlimited; test $? = 6 && \
+         cmp small/r.csv old.csv && test $(ls small | wc -l) = 1 && \
+         mount -o remount,size=64m small && PROGRAM resume && cp small/r.csv new.csv'",
+        mock.url()
+    );
+    folder.shell(&line).exits(0).says(&["small/r.csv: No space left"]);
+    assert_eq!(folder.report("old.csv").counts()["pending"], 100);
+    assert_eq!(folder.report("new.csv").counts()["started"], 3000);
+}
+
+#[test]
+#[ignore = "needs user namespaces, which some systems forbid"]
+fn a_report_that_is_mounted_is_written_over() {
+    let mock = mock();
+    let (folder, _) = half_done(&mock, (5, 30), "r.csv");
+    folder.file("host.csv", "");
+    let line = "unshare -Urm bash -c 'cp -p r.csv host.csv && mount --bind host.csv r.csv && \
+                PROGRAM resume --limit 5 && test $(ls r.csv* | wc -l) = 1 && \
+                PROGRAM resume --rate unlimited'";
+    folder.shell(line).exits(0);
+    assert_eq!(folder.report("host.csv").counts()["started"], 30);
 }

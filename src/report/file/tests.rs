@@ -31,7 +31,7 @@ fn a_report_beside_comes_to_its_place_with_the_state_that_it_had_before() {
     assert_eq!(files(&folder), ["r.csv", "r.csv.20261201-220000-00001.part"]);
     let sealed = file.seal().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-    let state = sealed.state;
+    let state = sealed.state().map(|(_, state)| state);
     sealed.put_in_place().unwrap();
     assert_eq!(state, FileState::of_path(&path));
     assert_eq!(fs::read_to_string(&path).unwrap(), "new and longer");
@@ -74,33 +74,4 @@ fn what_came_to_be_meanwhile_is_left_alone() {
     let Err(ReportError::Misplaced { part, .. }) = placed else { panic!("{placed:?}") };
     assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     assert_eq!(fs::read_to_string(part).unwrap(), "ours");
-}
-
-#[test]
-fn a_report_that_cannot_be_replaced_is_written_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("r.csv");
-    fs::write(&path, "a long old report").unwrap();
-    let file = beside(&path, Existing::Overwrite).unwrap();
-    write(&file, "new");
-    let sealed = file.seal().unwrap();
-    let state = sealed.state.unwrap();
-    sealed.part.as_ref().unwrap().copy_over().unwrap();
-    assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-    let now = FileState::of_path(&path).unwrap();
-    assert_eq!((now.bytes, now.modified), (state.bytes, state.modified));
-}
-
-#[test]
-fn links_are_followed_also_where_nothing_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let (link, other) = (folder.path().join("a"), folder.path().join("b"));
-    std::os::unix::fs::symlink("b", &link).unwrap();
-    std::os::unix::fs::symlink(folder.path().join("c"), &other).unwrap();
-    assert_eq!(followed(&link), folder.path().join("c"));
-    assert_eq!(followed(Path::new("c.csv")), Path::new("c.csv"));
-    // A circle has an end, too.
-    std::os::unix::fs::symlink("e", folder.path().join("d")).unwrap();
-    std::os::unix::fs::symlink("d", folder.path().join("e")).unwrap();
-    followed(&folder.path().join("d"));
 }
