@@ -23,6 +23,21 @@ fn busiest_second(arrivals: &[f64]) -> usize {
 const MOST: usize = 202 + 4;
 
 #[test]
+fn forty_a_second_are_never_more() {
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let folder = Folder::new();
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 60)));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "40/s"];
+    folder.run(&words).exits(0);
+    let arrivals = arrivals(&mock);
+    assert_eq!(arrivals.len(), 60);
+    // A busy machine delays requests, the first one too; it sends none of them earlier.
+    assert!(busiest_second(&arrivals) <= 45, "{}", busiest_second(&arrivals));
+    let last = arrivals.iter().copied().fold(0.0, f64::max);
+    assert!(last >= 1.2, "59 requests at 40/s took {last} s");
+}
+
+#[test]
 #[ignore = "needs real seconds, and a quiet machine"]
 fn two_hundred_a_second_are_two_hundred_with_faults_and_retries_too() {
     // Four kinds make 5 %. The gateway's 429 is not among them: it states a hold of a
