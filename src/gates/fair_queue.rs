@@ -8,8 +8,8 @@
 //! [named](FairQueue::name) in the order in which they would go, and go once that
 //! is [committed](FairQueue::committed).
 //!
-//! A business's [`Queue`] is the one place that holds its state. The rings and the
-//! sleepers are an index of it: only [`FairQueue::index`] writes them, so no entry
+//! A business's queue is the one place that holds its state. The rings and the
+//! sleepers are an index of it: only `FairQueue::index` writes them, so no entry
 //! can outlive its rows, and no row can wait without an entry.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
