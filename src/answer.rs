@@ -74,21 +74,47 @@ pub struct Failure {
     pub class: FailureClass,
     /// How far the request came.
     pub contact: Contact,
+    /// Whether the server may have taken the request.
+    pub taken: Taken,
     /// The pause that the answer asks for.
     pub hold: Option<Hold>,
+    /// The program that a page came from, as its header `Server` says; else empty.
+    pub server: Box<str>,
+}
+
+/// Whether the server may have taken a request, and so started its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Surely not.
+    No,
+    /// Nobody can tell.
+    Maybe,
 }
 
 /// How far a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contact {
     /// An HTTP answer came, at least its head.
-    Answered,
+    Answered(Speaker),
     /// Not a byte of the request left this machine.
     NotSent(NotSent),
     /// The request may have arrived, but no answer came.
     Lost,
     /// The request may have arrived, and what came back is no HTTP.
     NotHttp,
+}
+
+/// Who can have given an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// bk-sops alone.
+    BkSops,
+    /// The ESB or the API gateway, which say nothing of whether bk-sops works.
+    Front,
+    /// Something on the way, such as a proxy whose server is gone.
+    Proxy,
+    /// None of them: a page where an API should be, as a wrong URL has it.
+    Stranger,
 }
 
 /// Why a request was never sent.
@@ -152,12 +178,6 @@ impl FailureClass {
             Self::Transient => "transient",
             Self::Ambiguous => "ambiguous",
         }
-    }
-
-    /// Whether a request that ended so may have started its task.
-    #[must_use]
-    pub const fn may_have_started(self) -> bool {
-        matches!(self, Self::Ambiguous)
     }
 }
 

@@ -350,14 +350,16 @@ fn histogram(labels: Vec<LabelPair>, latencies: &Latencies) -> Metric {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Contact, Failure, FailureClass};
+    use crate::answer::{Contact, Failure, FailureClass, Speaker, Taken};
 
     fn figures() -> Figures {
         let mut requests = Requests::default();
         let throttled = Verdict::Failed(Failure {
             class: FailureClass::ThrottledBiz,
-            contact: Contact::Answered,
+            contact: Contact::Answered(Speaker::BkSops),
+            taken: Taken::No,
             hold: None,
+            server: Box::default(),
         });
         requests.first(&Verdict::Accepted, Duration::from_millis(40));
         requests.again(&throttled, Duration::from_millis(400));

@@ -4,6 +4,7 @@
 //! nothing itself.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::outlook::{Fit, Outlook};
@@ -73,7 +74,7 @@ pub enum Room {
 }
 
 /// A pause that somebody is held for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// Who, and why.
     pub who: Held,
@@ -82,26 +83,26 @@ pub struct Pause {
 }
 
 /// Who is held, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
     /// So many businesses, of which this one is held longest: their starts are used up.
     Businesses(u64, Business),
     /// Everyone: the app's requests are used up.
     Everyone,
-    /// Everyone: the server does not answer.
-    Outage,
+    /// Everyone: bk-sops is gone, and this answers in its place.
+    Outage(Arc<str>),
 }
 
 impl Pause {
     fn text(&self) -> String {
         let left = seconds(self.left);
-        match self.who {
+        match &self.who {
             Held::Businesses(1, business) => format!("{business} throttled, {left} s"),
             Held::Businesses(count, business) => {
                 format!("{count} businesses throttled, {business} for {left} s")
             }
             Held::Everyone => format!("all throttled, {left} s"),
-            Held::Outage => format!("no answer, next probe in {left} s"),
+            Held::Outage(says) => format!("{says}, next probe in {left} s"),
         }
     }
 }
@@ -319,7 +320,10 @@ mod tests {
             (Held::Businesses(1, business), "business 3 throttled, 12 s"),
             (Held::Businesses(4, business), "4 businesses throttled, business 3 for 12 s"),
             (Held::Everyone, "all throttled, 12 s"),
-            (Held::Outage, "no answer, next probe in 12 s"),
+            (
+                Held::Outage("nginx answers 502 for bk-sops".into()),
+                "nginx answers 502 for bk-sops, next probe in 12 s",
+            ),
         ] {
             assert_eq!(Pause { who, left: Duration::from_millis(11_200) }.text(), text);
         }

@@ -52,9 +52,42 @@ pub struct Record {
     pub first_sent: Option<FirstSent>,
     /// The last of them.
     pub last: Option<Box<Attempted>>,
+    /// Why it ended so, if the answer to the last of them does not say it.
+    pub reason: Option<Box<Reason>>,
     /// From opening the row to settling it, waits included; `None` for a row
     /// that was never opened.
     pub elapsed: Option<Duration>,
+}
+
+/// A reason for an outcome beside the answer to the last `start_task`: what a question
+/// was answered, or what others of the business were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The kind of failure.
+    pub class: FailureClass,
+    /// What the server said.
+    pub message: Box<str>,
+}
+
+impl Record {
+    /// The kind of failure that a report shows.
+    #[must_use]
+    pub fn class(&self) -> Option<FailureClass> {
+        match &self.reason {
+            Some(reason) => Some(reason.class),
+            None => self.last.as_ref().and_then(|last| last.class),
+        }
+    }
+
+    /// The server's text that a report shows.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match (&self.reason, &self.last) {
+            (Some(reason), _) => &reason.message,
+            (None, Some(last)) => &last.reply.message,
+            (None, None) => "",
+        }
+    }
 }
 
 /// Whether a row came to its end.

@@ -4,7 +4,7 @@
 //! sessions left in doubt go in, and what is to be done with each row comes out. A
 //! first session is one of which nothing is settled and nothing in doubt.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::intents::{self, Intents};
 use crate::record::{Doubt, Outcome, Prior, Record};
@@ -68,10 +68,30 @@ pub fn plan<E>(
     })
 }
 
+/// The same rows, those last that were sent before: after an outage they may be what the
+/// server cannot bear. What is held back is no more than was open at a time.
+pub fn sent_last<E>(
+    mut rows: impl Iterator<Item = Result<Planned, E>>,
+) -> impl Iterator<Item = Result<Planned, E>> {
+    let (mut sent, mut end) = (VecDeque::new(), None);
+    std::iter::from_fn(move || {
+        while end.is_none() {
+            match rows.next() {
+                Some(Ok(Planned::Launch(row))) if row.prior.attempts > 0 => sent.push_back(row),
+                Some(Ok(row)) => return Some(Ok(row)),
+                Some(Err(error)) => end = Some(Some(error)),
+                None => end = Some(None),
+            }
+        }
+        let next = sent.pop_front().map(|row| Ok(Planned::Launch(row)));
+        next.or_else(|| end.as_mut()?.take().map(Err))
+    })
+}
+
 /// What the session before left behind.
 #[derive(Clone, Debug, Default)]
 pub struct LastSession {
-    /// What was in doubt when it began.
+    /// What was in doubt when it began, and what the server accepted since.
     pub doubts: Doubts,
     /// How it ended.
     pub ending: LastEnding,
@@ -94,7 +114,7 @@ impl Default for LastEnding {
 }
 
 /// The rows that the next session must hold in doubt: those that were in doubt when the
-/// last one began, and those that it left open, or may have sent if it did not end in
+/// last one began, those that were accepted since, and those that it left open, or may have sent if it did not end in
 /// order. A row without an intent was surely not sent by it.
 #[must_use]
 pub fn doubts(last: LastSession, settled: &Lines) -> Doubts {
@@ -267,6 +287,22 @@ mod tests {
     fn planned(ids: &[Option<u64>], settled: &Lines, doubts: Doubts) -> Vec<Planned> {
         let rows = ids.iter().zip(1..).map(|(id, line)| Ok::<_, Infallible>(row(line, *id)));
         plan(rows, None, settled.clone(), doubts).map(|planned| planned.unwrap()).collect()
+    }
+
+    #[test]
+    fn rows_that_were_sent_before_can_come_last() {
+        let sent = |attempts| Prior { attempts, ..Prior::default() };
+        let ids: Vec<_> = (1..=6).map(Some).collect();
+        let doubts: Doubts = [(2, sent(1)), (3, sent(0)), (5, sent(4))].into();
+        let rows = planned(&ids, &Lines::default(), doubts).into_iter().map(Ok);
+        let failed = std::iter::once(Err("broken"));
+        let line = |planned: Result<Planned, &str>| match planned {
+            Ok(Planned::Launch(row)) => row.row.line.to_string(),
+            Ok(Planned::Unsent(row, _)) => format!("{}, unsent", row.line),
+            Err(error) => error.to_owned(),
+        };
+        let lines: Vec<_> = sent_last(rows.chain(failed)).map(line).collect();
+        assert_eq!(lines, ["1", "3", "4", "6", "2", "5", "broken"]);
     }
 
     fn shown(planned: &[Planned]) -> Vec<String> {

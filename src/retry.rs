@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use thiserror::Error;
 use tokio_retry::strategy::ExponentialBackoff;
 
-use crate::answer::{Contact, Failure, FailureClass, NotSent};
+use crate::answer::{Contact, Failure, FailureClass, NotSent, Speaker};
 
 /// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +37,23 @@ pub enum Stop {
     Config,
     /// The server was never reached.
     NeverReached,
+    /// The app's requests were refused for the whole of `--throttle-patience`.
+    Throttled,
 }
 
 /// What a decision depends on, apart from the failure itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Situation {
-    /// The attempts at this row that count, this one included.
+    /// The attempts at this row that count, this one included if it does.
     pub counted: u32,
-    /// Whether this request was one of an outage's probes.
-    pub kind: Attempt,
-    /// Whether this run ever had an HTTP answer.
+    /// Whether this attempt began an outage, or ended during one.
+    pub in_outage: bool,
+    /// What is known of the server.
     pub server: Server,
-    /// How long those who share this row's throttle have been refused, without
-    /// anything of theirs being accepted.
-    pub starved: Duration,
+    /// Connections in a row that could not be made before the first HTTP answer.
+    pub unconnected: u32,
+    /// Whether those who share this row's throttle still wait.
+    pub patience: Patience,
 }
 
 /// What a request was sent for.
@@ -62,13 +65,26 @@ pub enum Attempt {
     Probe,
 }
 
-/// What is known of the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a session knows of the server by the answers that came; more is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Server {
-    /// It answered at least once in this run.
-    Seen,
-    /// It never answered yet.
-    NeverSeen,
+    /// No HTTP answer came.
+    NeverReached,
+    /// An HTTP answer came, and none that only bk-sops, the ESB or the gateway can give.
+    Reached,
+    /// The ESB or the gateway answered.
+    Front,
+    /// bk-sops itself answered.
+    BkSops,
+}
+
+/// Whether those who are refused by a throttle still wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// They do.
+    Left,
+    /// Nothing was granted for the whole of `--throttle-patience`.
+    Over,
 }
 
 /// How often, and for how long, a row is tried.
@@ -76,8 +92,6 @@ pub enum Server {
 pub struct Policy {
     /// Sends after the first.
     pub retries: u32,
-    /// How long a row may be refused by a throttle that lets nothing through.
-    pub throttle_patience: Duration,
 }
 
 impl Policy {
@@ -85,21 +99,36 @@ impl Policy {
     ///
     /// | class | and | next |
     /// |---|---|---|
+    /// | any, not sent: host name or certificate; or what came is no HTTP | no HTTP answer yet | stop: `config` |
+    /// | any, not sent | no HTTP answer yet, and more connections failed than retries are allowed | stop: never reached |
+    /// | any, not sent | no HTTP answer yet, or in an outage | when held no more |
+    /// | any, not sent | | after backoff |
+    /// | a page of a stranger | no answer of bk-sops, the ESB or the gateway yet | stop: `config` |
+    /// | a page of a stranger | after an answer of bk-sops | as `transient` |
     /// | `bad_request`, `not_found`, `permission` | | give up |
     /// | `auth`, `config` | | stop |
-    /// | any, not sent: host name or certificate; or what came is no HTTP | no HTTP answer yet | stop: `config` |
-    /// | `throttled_*` | no retries allowed, or nothing accepted for the patience | give up |
+    /// | `throttled_*` | no retries allowed | give up |
+    /// | `throttled_biz` | nothing granted for the patience | give up |
+    /// | `throttled_app` | nothing granted for the patience | stop: throttled |
     /// | `throttled_*` | | when held no more |
-    /// | `transient`, `ambiguous` | a probe, and retries are allowed | when held no more |
+    /// | `transient`, `ambiguous` | in an outage | when held no more; give up if no retries are allowed |
     /// | `transient`, `ambiguous` | retries left | after backoff |
-    /// | `transient`, not sent | none left, no HTTP answer yet | stop: never reached |
     /// | `ambiguous`, lost | none left, at least one was used, no HTTP answer yet | stop: never reached |
     /// | `transient`, `ambiguous` | none left | give up |
     #[must_use]
     pub fn next(&self, failure: &Failure, now: Situation) -> Next {
-        let unseen = now.server == Server::NeverSeen;
-        if unseen && no_way_to_a_server(failure.contact) {
-            return Next::Stop(Stop::Config);
+        match failure.contact {
+            Contact::NotSent(why) => return self.after_no_connection(why, now),
+            Contact::NotHttp if now.server == Server::NeverReached => {
+                return Next::Stop(Stop::Config);
+            }
+            Contact::Answered(Speaker::Stranger) if now.server < Server::Front => {
+                return Next::Stop(Stop::Config);
+            }
+            Contact::Answered(Speaker::Stranger) if now.server == Server::BkSops => {
+                return self.after_idle(failure.contact, now);
+            }
+            Contact::Answered(_) | Contact::Lost | Contact::NotHttp => {}
         }
         match failure.class {
             FailureClass::BadRequest | FailureClass::NotFound | FailureClass::Permission => {
@@ -107,44 +136,52 @@ impl Policy {
             }
             FailureClass::Auth => Next::Stop(Stop::Auth),
             FailureClass::Config => Next::Stop(Stop::Config),
-            FailureClass::ThrottledBiz | FailureClass::ThrottledApp => {
-                if self.retries == 0 || now.starved >= self.throttle_patience {
-                    Next::GiveUp
-                } else {
-                    Next::WhenHeldNoMore
-                }
+            FailureClass::ThrottledBiz | FailureClass::ThrottledApp if self.retries == 0 => {
+                Next::GiveUp
             }
+            FailureClass::ThrottledBiz => match now.patience {
+                Patience::Left => Next::WhenHeldNoMore,
+                Patience::Over => Next::GiveUp,
+            },
+            FailureClass::ThrottledApp => match now.patience {
+                Patience::Left => Next::WhenHeldNoMore,
+                Patience::Over => Next::Stop(Stop::Throttled),
+            },
             FailureClass::Transient | FailureClass::Ambiguous => {
-                if now.kind == Attempt::Probe && self.retries > 0 {
-                    Next::WhenHeldNoMore
-                } else if now.counted <= self.retries {
-                    Next::After { step: now.counted.saturating_sub(1) }
-                } else if unseen && never_reached(failure.contact, now.counted) {
-                    Next::Stop(Stop::NeverReached)
-                } else {
-                    Next::GiveUp
-                }
+                self.after_idle(failure.contact, now)
             }
         }
     }
-}
 
-/// Whether the URL leads to nothing that could be the server.
-const fn no_way_to_a_server(contact: Contact) -> bool {
-    match contact {
-        Contact::NotSent(NotSent::HostName | NotSent::Certificate) | Contact::NotHttp => true,
-        Contact::NotSent(NotSent::Unreachable) | Contact::Lost | Contact::Answered => false,
+    /// A connection that cannot be made is an attempt of no row, so no retry is used.
+    const fn after_no_connection(&self, why: NotSent, now: Situation) -> Next {
+        let is_unseen = matches!(now.server, Server::NeverReached);
+        match why {
+            NotSent::HostName | NotSent::Certificate if is_unseen => Next::Stop(Stop::Config),
+            _ if is_unseen && now.unconnected > self.retries => Next::Stop(Stop::NeverReached),
+            _ if is_unseen || now.in_outage => Next::WhenHeldNoMore,
+            _ => Next::After { step: now.counted },
+        }
+    }
+
+    const fn after_idle(&self, contact: Contact, now: Situation) -> Next {
+        if now.in_outage {
+            if self.retries > 0 { Next::WhenHeldNoMore } else { Next::GiveUp }
+        } else if now.counted <= self.retries {
+            Next::After { step: now.counted.saturating_sub(1) }
+        } else if matches!(now.server, Server::NeverReached) && never_reached(contact, now.counted)
+        {
+            Next::Stop(Stop::NeverReached)
+        } else {
+            Next::GiveUp
+        }
     }
 }
 
 /// Whether a row that ends so says that there is no server. One request that was
 /// lost says little; one that was lost each time it was sent says enough.
 const fn never_reached(contact: Contact, counted: u32) -> bool {
-    match contact {
-        Contact::NotSent(_) => true,
-        Contact::Lost => counted > 1,
-        Contact::Answered | Contact::NotHttp => false,
-    }
+    matches!(contact, Contact::Lost) && counted > 1
 }
 
 /// Waits that double, from a first value up to a longest one.
@@ -231,29 +268,32 @@ pub enum BackoffError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::Taken;
     use FailureClass::{
         Ambiguous, Auth, BadRequest, Config, NotFound, Permission, ThrottledApp, ThrottledBiz,
         Transient,
     };
 
-    const POLICY: Policy = Policy { retries: 4, throttle_patience: Duration::from_mins(15) };
+    const POLICY: Policy = Policy { retries: 4 };
 
     fn failure(class: FailureClass, contact: Contact) -> Failure {
-        Failure { class, contact, hold: None }
+        let (taken, server) = (Taken::No, Box::default());
+        Failure { class, contact, taken, hold: None, server }
     }
 
     fn situation(counted: u32) -> Situation {
         Situation {
             counted,
-            kind: Attempt::Ordinary,
-            server: Server::Seen,
-            starved: Duration::ZERO,
+            in_outage: false,
+            server: Server::BkSops,
+            unconnected: 0,
+            patience: Patience::Left,
         }
     }
 
     #[test]
     fn what_is_done_depends_on_the_class() {
-        let answered = Contact::Answered;
+        let answered = Contact::Answered(Speaker::Front);
         for (class, counted, next) in [
             (BadRequest, 1, Next::GiveUp),
             (NotFound, 1, Next::GiveUp),
@@ -274,57 +314,85 @@ mod tests {
     }
 
     #[test]
-    fn a_throttle_fails_a_row_only_when_it_lets_nothing_through() {
-        for (retries, starved, next) in [
-            (4, Duration::from_secs(899), Next::WhenHeldNoMore),
-            (4, Duration::from_mins(15), Next::GiveUp),
-            (0, Duration::ZERO, Next::GiveUp),
+    fn a_throttle_that_lets_nothing_through_fails_a_row_or_stops_everyone() {
+        use Patience::{Left, Over};
+        for (class, retries, patience, next) in [
+            (ThrottledBiz, 4, Left, Next::WhenHeldNoMore),
+            (ThrottledBiz, 4, Over, Next::GiveUp),
+            (ThrottledBiz, 0, Left, Next::GiveUp),
+            (ThrottledApp, 4, Left, Next::WhenHeldNoMore),
+            (ThrottledApp, 4, Over, Next::Stop(Stop::Throttled)),
+            (ThrottledApp, 0, Left, Next::GiveUp),
         ] {
-            let policy = Policy { retries, ..POLICY };
-            let now = Situation { starved, ..situation(1) };
-            assert_eq!(policy.next(&failure(ThrottledBiz, Contact::Answered), now), next);
+            let now = Situation { patience, ..situation(1) };
+            let found =
+                Policy { retries }.next(&failure(class, Contact::Answered(Speaker::Front)), now);
+            assert_eq!(found, next, "{class} {retries} {patience:?}");
         }
     }
 
     #[test]
-    fn probes_do_not_count_unless_nothing_may_be_sent_again() {
-        let lost = failure(Ambiguous, Contact::Lost);
-        for (retries, counted, next) in
-            [(4, 5, Next::WhenHeldNoMore), (1, 9, Next::WhenHeldNoMore), (0, 1, Next::GiveUp)]
-        {
-            let now = Situation { kind: Attempt::Probe, ..situation(counted) };
-            assert_eq!(Policy { retries, ..POLICY }.next(&lost, now), next);
+    fn in_an_outage_nothing_counts_unless_nothing_may_be_sent_again() {
+        for contact in [Contact::Lost, Contact::Answered(Speaker::Proxy)] {
+            for (retries, counted, next) in
+                [(4, 5, Next::WhenHeldNoMore), (1, 9, Next::WhenHeldNoMore), (0, 0, Next::GiveUp)]
+            {
+                let now = Situation { in_outage: true, ..situation(counted) };
+                assert_eq!(Policy { retries }.next(&failure(Ambiguous, contact), now), next);
+            }
         }
     }
 
     #[test]
     fn before_the_first_answer_there_is_no_patience() {
-        let not_sent = Contact::NotSent;
-        for (contact, counted, server, next) in [
-            (not_sent(NotSent::HostName), 1, Server::NeverSeen, Next::Stop(Stop::Config)),
-            (not_sent(NotSent::Certificate), 1, Server::NeverSeen, Next::Stop(Stop::Config)),
-            (not_sent(NotSent::HostName), 1, Server::Seen, Next::After { step: 0 }),
-            (not_sent(NotSent::Certificate), 5, Server::Seen, Next::GiveUp),
-            (not_sent(NotSent::Unreachable), 4, Server::NeverSeen, Next::After { step: 3 }),
-            (not_sent(NotSent::Unreachable), 5, Server::NeverSeen, Next::Stop(Stop::NeverReached)),
-            (not_sent(NotSent::Unreachable), 5, Server::Seen, Next::GiveUp),
-            (Contact::Lost, 5, Server::NeverSeen, Next::Stop(Stop::NeverReached)),
-            (Contact::Lost, 5, Server::Seen, Next::GiveUp),
-            (Contact::NotHttp, 1, Server::NeverSeen, Next::Stop(Stop::Config)),
-            (Contact::NotHttp, 1, Server::Seen, Next::After { step: 0 }),
+        use Server::{BkSops, Front, NeverReached, Reached};
+        let stranger = Contact::Answered(Speaker::Stranger);
+        for (class, contact, counted, server, next) in [
+            (Ambiguous, Contact::Lost, 5, NeverReached, Next::Stop(Stop::NeverReached)),
+            (Ambiguous, Contact::Lost, 5, Front, Next::GiveUp),
+            (Ambiguous, Contact::NotHttp, 1, NeverReached, Next::Stop(Stop::Config)),
+            (Ambiguous, Contact::NotHttp, 1, Front, Next::After { step: 0 }),
+            (Ambiguous, stranger, 1, Reached, Next::Stop(Stop::Config)),
+            (BadRequest, stranger, 1, Reached, Next::Stop(Stop::Config)),
+            // A restarting ingress answers 404 for a bk-sops that was there.
+            (Config, stranger, 1, BkSops, Next::After { step: 0 }),
+            (Config, stranger, 5, BkSops, Next::GiveUp),
+            (Config, stranger, 1, Front, Next::Stop(Stop::Config)),
+            (BadRequest, Contact::Answered(Speaker::Proxy), 1, Reached, Next::GiveUp),
+            (Ambiguous, Contact::Answered(Speaker::Proxy), 1, Reached, Next::After { step: 0 }),
         ] {
-            let lost = matches!(contact, Contact::Lost | Contact::NotHttp);
-            let class = if lost { Ambiguous } else { Transient };
             let now = Situation { server, ..situation(counted) };
-            assert_eq!(POLICY.next(&failure(class, contact), now), next, "{contact:?} {counted}");
+            let found = POLICY.next(&failure(class, contact), now);
+            assert_eq!(found, next, "{class} {contact:?} {counted} {server:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_made_is_an_attempt_of_no_row() {
+        use NotSent::{Certificate, HostName, Unreachable};
+        use Server::{BkSops, NeverReached};
+        let (retry, held) = (Next::After { step: 0 }, Next::WhenHeldNoMore);
+        for (why, unconnected, server, in_outage, next) in [
+            (HostName, 1, NeverReached, false, Next::Stop(Stop::Config)),
+            (Certificate, 1, NeverReached, false, Next::Stop(Stop::Config)),
+            (HostName, 0, BkSops, false, retry),
+            (Certificate, 0, BkSops, true, held),
+            (Unreachable, 4, NeverReached, false, held),
+            (Unreachable, 5, NeverReached, false, Next::Stop(Stop::NeverReached)),
+            (Unreachable, 0, BkSops, false, retry),
+            (Unreachable, 0, BkSops, true, held),
+        ] {
+            let now = Situation { unconnected, server, in_outage, ..situation(0) };
+            let found = POLICY.next(&failure(Transient, Contact::NotSent(why)), now);
+            assert_eq!(found, next, "{why:?} {unconnected} {server:?}");
         }
     }
 
     #[test]
     fn one_lost_request_does_not_mean_that_there_is_no_server() {
-        let policy = Policy { retries: 0, ..POLICY };
-        let now = Situation { server: Server::NeverSeen, ..situation(1) };
-        assert_eq!(policy.next(&failure(Ambiguous, Contact::Lost), now), Next::GiveUp);
+        let now = Situation { server: Server::NeverReached, ..situation(1) };
+        let next = Policy { retries: 0 }.next(&failure(Ambiguous, Contact::Lost), now);
+        assert_eq!(next, Next::GiveUp);
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub enum Cause {
     SloMissed(Box<str>),
 }
 
+/// What the journal says of a session that an outage stopped.
+pub const OUTAGE: &str = "outage";
+
 impl Cause {
     /// The cause in a word or a few, for the journal.
     #[must_use]
@@ -64,8 +67,9 @@ impl Cause {
             Self::Answer { stop: Stop::Auth, .. } => "auth".into(),
             Self::Answer { stop: Stop::Config, .. } => "config".into(),
             Self::Answer { stop: Stop::NeverReached, .. } => "never reached".into(),
+            Self::Answer { stop: Stop::Throttled, .. } => "throttled".into(),
             Self::Question { class, .. } => class.to_string(),
-            Self::Outage { .. } => "outage".into(),
+            Self::Outage { .. } => OUTAGE.into(),
             Self::Output => "an output failed".into(),
             Self::Broken(_) => "a part of the program failed".into(),
             Self::Window => "the window closed".into(),

@@ -86,12 +86,11 @@ impl Summary {
 
     /// Failures are alike if their messages differ in nothing but digits.
     fn group(&mut self, record: &Record) {
-        let last = record.last.as_deref();
         let (error, message) = match &record.row.task {
             Err(bad) => (bad.fault.to_string(), ""),
             Ok(_) => (
-                last.and_then(|last| last.class).map(|class| class.to_string()).unwrap_or_default(),
-                last.map_or("", |last| &last.reply.message),
+                record.class().map(|class| class.to_string()).unwrap_or_default(),
+                record.message(),
             ),
         };
         let mut key = (record.outcome, without_digits(&error), without_digits(message));
@@ -193,10 +192,34 @@ pub struct Requests {
     pub retries: u64,
     /// Questions for states and links.
     pub questions: u64,
+    /// What could not be asked.
+    pub unasked: Unasked,
     /// The starts by what their answers meant, in the order of [`Verdict::NAMES`].
     pub by_class: [u64; Verdict::NAMES.len()],
     /// How long the starts took.
     pub latencies: Latencies,
+}
+
+/// Rows of which something could not be asked, since the server refuses the question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unasked {
+    /// Rows whose state was to be asked for.
+    pub states: u64,
+    /// Rows whose link was to be looked up, and was refused...
+    pub links: u64,
+    /// ...and all rows whose link was looked up.
+    pub lookups: u64,
+    /// Refusals to an ESB's GET with the credentials in the header alone, as the legacy ESB
+    /// has them (wire facts, section 2).
+    pub to_header: u64,
+}
+
+impl Unasked {
+    /// Whether links were looked up, and each was refused.
+    #[must_use]
+    pub const fn has_no_link(&self) -> bool {
+        self.lookups > 0 && self.links == self.lookups
+    }
 }
 
 impl Requests {
@@ -305,6 +328,7 @@ mod tests {
                 reply: Reply { message: message.into(), ..Reply::default() },
                 class: Some(FailureClass::NotFound),
             })),
+            reason: None,
             elapsed: None,
         }
     }

@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod esb;
 pub mod gateway;
 pub mod heard;
+pub mod speaker;
 pub mod status;
 pub mod target;
 pub mod verdict;
@@ -352,6 +353,16 @@ impl Client {
         }
         self.in_query.store(true, Ordering::Relaxed);
         Some(Manner::Query)
+    }
+
+    /// Whether a question that was asked in `manner` was refused where the legacy ESB would
+    /// take it with the credentials in the query, which nobody has allowed.
+    #[must_use]
+    pub fn is_refused_to_header(&self, manner: Manner, answer: &Answer) -> bool {
+        let is_auth = matches!(&answer.verdict,
+            Verdict::Failed(failure) if failure.class == FailureClass::Auth);
+        let is_forbidden = self.legacy_get == LegacyGet::Forbidden;
+        is_auth && is_forbidden && manner == Manner::Header && matches!(self.target, Target::Esb(_))
     }
 
     fn question_url(

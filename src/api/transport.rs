@@ -40,10 +40,10 @@ pub fn describe(error: &reqwest::Error, timeout: Duration) -> String {
         Contact::NotSent(NotSent::Certificate) => format!("the TLS handshake failed: {cause}"),
         Contact::NotSent(NotSent::Unreachable) => format!("no connection: {cause}"),
         Contact::NotHttp => format!("what came back is no HTTP: {cause}"),
-        Contact::Lost | Contact::Answered if error.is_timeout() => {
+        Contact::Lost | Contact::Answered(_) if error.is_timeout() => {
             format!("no answer within {timeout:?}")
         }
-        Contact::Lost | Contact::Answered => format!("the connection broke: {cause}"),
+        Contact::Lost | Contact::Answered(_) => format!("the connection broke: {cause}"),
     }
 }
 

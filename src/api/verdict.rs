@@ -7,12 +7,15 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{DATE, RETRY_AFTER, SERVER};
 
 use super::body::Body;
 use super::heard::{Extent, Heard, HttpAnswer};
+use super::speaker::speaker;
 use super::told;
-use crate::answer::{Answer, Contact, Failure, FailureClass, Hold, Reply, Verdict, Whom};
+use crate::answer::{
+    Answer, Contact, Failure, FailureClass, Hold, Reply, Speaker, Taken, Verdict, Whom,
+};
 use crate::secret::Mask;
 use FailureClass::{
     Ambiguous, Auth, BadRequest, Config, NotFound, Permission, ThrottledApp, ThrottledBiz,
@@ -26,11 +29,13 @@ pub fn verdict(heard: &Heard<'_>, mask: &Mask) -> Answer {
         Heard::Nothing { contact, what } => {
             let class = match contact {
                 Contact::NotSent(_) => Transient,
-                Contact::Lost | Contact::NotHttp | Contact::Answered => Ambiguous,
+                Contact::Lost | Contact::NotHttp | Contact::Answered(_) => Ambiguous,
             };
             let mut reply = Reply { message: (**what).into(), ..Reply::default() };
             told::hide(&mut reply, mask);
-            failed(class, *contact, None, reply)
+            let (taken, server) = (taken(class, *contact, None), Box::default());
+            let failure = Failure { class, contact: *contact, taken, hold: None, server };
+            Answer::new(Verdict::Failed(failure), reply)
         }
         Heard::Http(http) => http_verdict(http, mask),
     }
@@ -48,13 +53,33 @@ fn http_verdict(http: &HttpAnswer<'_>, mask: &Mask) -> Answer {
         Meaning::AlreadyStarted => Answer::new(Verdict::AlreadyStarted, reply),
         Meaning::Failed(class) => {
             let hold = hold(http, class, &reply.message);
-            failed(class, Contact::Answered, hold, reply)
+            let contact = Contact::Answered(speaker(http, body.as_ref(), class));
+            let taken = taken(class, contact, Some(http.status));
+            let server = server(http.headers, contact);
+            let failure = Failure { class, contact, taken, hold, server };
+            Answer::new(Verdict::Failed(failure), reply)
         }
     }
 }
 
-fn failed(class: FailureClass, contact: Contact, hold: Option<Hold>, reply: Reply) -> Answer {
-    Answer::new(Verdict::Failed(Failure { class, contact, hold }), reply)
+/// Whether the server may have taken the request. Whoever gave a page with a good status
+/// may have obeyed it, even though it is none of theirs.
+fn taken(class: FailureClass, contact: Contact, status: Option<u16>) -> Taken {
+    let is_strange = contact == Contact::Answered(Speaker::Stranger);
+    let is_good = status.is_some_and(|status| (200..300).contains(&status));
+    if class == Ambiguous || (is_strange && is_good && class == Config) {
+        Taken::Maybe
+    } else {
+        Taken::No
+    }
+}
+
+/// The program that a page came from, without its version.
+fn server(headers: &HeaderMap, contact: Contact) -> Box<str> {
+    let is_page = matches!(contact, Contact::Answered(Speaker::Proxy | Speaker::Stranger));
+    let name = headers.get(SERVER).filter(|_| is_page).and_then(|name| name.to_str().ok());
+    let name = name.and_then(|name| name.split([' ', '/', '(']).next()).unwrap_or_default();
+    name.chars().filter(char::is_ascii_graphic).take(32).collect::<String>().into()
 }
 
 /// What an HTTP answer means.
@@ -101,6 +126,8 @@ fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
         status @ 500..600 if shows_untaken(status, &text) => Transient,
         500..600 | 408 => Ambiguous,
         425 => Transient,
+        // nginx, where an http:// URL names the port of https.
+        400 if text.contains("plain HTTP request was sent to HTTPS port") => Config,
         400 | 413 | 414 => BadRequest,
         400..500 => Config,
         200 if text.trim_start().starts_with('<') => Config,
@@ -127,7 +154,7 @@ fn shows_untaken(status: u16, text: &str) -> bool {
 
 /// The rules by text hold for every route: the legacy ESB gives every failure
 /// of bk-sops the same code, and bk-sops gives one code two meanings.
-fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
+pub(super) fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
     let message = &*body.message;
     if message.ends_with("reach the limit of starting tasks") {
         Some(ThrottledBiz)

@@ -37,14 +37,15 @@ impl Started {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Contact, Failure, Reply};
+    use crate::answer::{Contact, Failure, Reply, Taken};
 
     fn answer(verdict: Verdict) -> Answer {
         Answer::new(verdict, Reply::default())
     }
 
     fn failed(class: FailureClass) -> Answer {
-        answer(Verdict::Failed(Failure { class, contact: Contact::Lost, hold: None }))
+        let (contact, taken, server) = (Contact::Lost, Taken::Maybe, Box::default());
+        answer(Verdict::Failed(Failure { class, contact, taken, hold: None, server }))
     }
 
     #[test]

@@ -127,10 +127,11 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
             slots: NonZeroUsize::MIN.saturating_add(15),
             slots_per_biz: None,
             backoff: "200ms..5s".parse()?,
+            throttle_patience: Duration::from_mins(15),
             budget: None,
         },
         lookahead: NonZeroUsize::MIN.saturating_add(9_999),
-        policy: Policy { retries: 4, throttle_patience: Duration::from_mins(15) },
+        policy: Policy { retries: 4 },
         outage_patience: Duration::from_mins(15),
         already_started: AlreadyStarted::Ok,
         progress: if std::io::stderr().is_terminal() {

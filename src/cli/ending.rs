@@ -19,7 +19,7 @@ use crate::pipeline::{Ended, InputEnd, OutputFailure};
 use crate::record::Outcome;
 use crate::retry::Stop;
 use crate::shutdown::Cause;
-use crate::stats::{Group, Requests, Summary};
+use crate::stats::{Group, Requests, Summary, Unasked};
 
 /// Groups of failures that are told to people; programs get them all.
 const TOLD: usize = 10;
@@ -100,6 +100,9 @@ pub fn text(ended: &Ended, told: &Told) -> String {
     if ended.requests.starts > 0 {
         let _ = write!(text, "\n{}\n{}", requests(ended), latencies(ended));
     }
+    if let Some(unasked) = unasked(&ended.requests.unasked) {
+        let _ = write!(text, "\n{unasked}");
+    }
     if let Some(incomplete) = incomplete(ended) {
         let _ = write!(text, "\n{incomplete}");
     }
@@ -138,6 +141,27 @@ fn incomplete(ended: &Ended) -> Option<String> {
     }
 }
 
+/// What could not be asked, and what may mend that.
+fn unasked(unasked: &Unasked) -> Option<String> {
+    let Unasked { states, links, lookups: _, to_header } = *unasked;
+    let mut text = String::new();
+    if states > 0 {
+        let rows = if states == 1 { "1 row" } else { &format!("{states} rows") };
+        let _ = write!(text, "the state of {rows} could not be asked for: the server refused");
+    }
+    if links > 0 {
+        let links = if links == 1 { "1 link" } else { &format!("{links} links") };
+        let joint = if text.is_empty() { "" } else { "\n" };
+        let _ = write!(text, "{joint}{links} could not be asked for: the server refused");
+    }
+    if to_header > 0 {
+        text.push_str(
+            "\n  if this is the legacy ESB, say --esb-legacy-get (it puts the credentials into the URL)",
+        );
+    }
+    (states + links > 0).then_some(text)
+}
+
 /// `12 rows: 10 started, 2 failed`
 pub fn counts(summary: &Summary) -> String {
     let counts: Vec<_> =
@@ -166,8 +190,11 @@ fn failure(group: &Group) -> String {
 fn advice(outcome: Outcome, error: &str) -> &'static str {
     match (outcome, error) {
         (Outcome::Invalid, _) => "mend these rows; they were never sent",
-        (Outcome::Unconfirmed, _) => {
+        (Outcome::Unconfirmed, "") => {
             "the server took these tasks, but does not run them; look whether its workers do"
+        }
+        (Outcome::Unconfirmed, _) => {
+            "accepted, but their state could not be asked: look at these tasks in bk-sops"
         }
         (Outcome::Unknown, _) => {
             "look at these tasks before you start them again: some attempt may have started them"
@@ -260,6 +287,11 @@ pub fn why(cause: &Cause, target: &str) -> String {
         ),
         Cause::Answer { stop: Stop::NeverReached, message } => format!(
             "the server was never reached: {}\n  check that it is up, and the URL: {target}",
+            harmless(message)
+        ),
+        Cause::Answer { stop: Stop::Throttled, message } => format!(
+            "every request of the app was refused for the whole of --throttle-patience: {}\n  \
+             resume when its limit lets requests through again",
             harmless(message)
         ),
         Cause::Outage { lasted, message } => format!(
@@ -374,6 +406,8 @@ pub fn json(ended: &Ended, told: &Told) -> Value {
         "requests": ended.requests.starts,
         "retries": ended.requests.retries,
         "questions": ended.requests.questions,
+        "states_not_asked": ended.requests.unasked.states,
+        "links_not_asked": ended.requests.unasked.links,
         "throttled": ended.tally.throttled,
         "holds": ended.tally.holds,
         "seconds": (ended.took.as_secs_f64() * 1e3).round() / 1e3,
@@ -421,11 +455,25 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_asked_names_the_flag_that_may_mend_it() {
+        let of = |states, links, to_header| {
+            unasked(&Unasked { states, links, lookups: 9, to_header }).unwrap_or_default()
+        };
+        assert_eq!(of(0, 0, 0), "");
+        let text = of(2, 1, 5);
+        assert!(text.starts_with("the state of 2 rows could not be asked for"), "{text}");
+        assert!(text.contains("\n1 link could not be asked for"), "{text}");
+        assert!(text.contains("--esb-legacy-get"), "{text}");
+        assert!(!of(0, 3, 0).contains("--esb-legacy-get"), "of another reason");
+    }
+
+    #[test]
     fn every_bad_outcome_has_its_advice() {
         for (outcome, error, part) in [
             (Outcome::Invalid, "task_id is empty", "mend these rows"),
             (Outcome::Unknown, "ambiguous", "may have started"),
             (Outcome::Unconfirmed, "", "does not run them"),
+            (Outcome::Unconfirmed, "not_found", "their state could not be asked"),
             (Outcome::Rejected, "permission", "the right"),
             (Outcome::Rejected, "not_found", "scope"),
             (Outcome::Failed, "throttled_biz", "--rate"),

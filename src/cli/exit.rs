@@ -10,7 +10,7 @@ use crate::shutdown::Cause;
 pub enum Exit {
     /// Every row ended good, or there was none.
     Good,
-    /// The run finished, but some rows ended bad.
+    /// The run finished, but some rows ended bad, or `--lookup` could ask for no link.
     Bad,
     /// Usage, settings or input: nothing was sent.
     Usage,
@@ -63,7 +63,9 @@ impl Exit {
             ) if incomplete => Self::Stopped,
             Some(Cause::SloMissed(_)) if incomplete => Self::Bad,
             Some(Cause::Window) if incomplete => Self::WindowClosed,
-            _ if ended.summary.bad() > 0 || is_part => Self::Bad,
+            _ if ended.summary.bad() > 0 || is_part || ended.requests.unasked.has_no_link() => {
+                Self::Bad
+            }
             _ => Self::Good,
         }
     }
@@ -103,6 +105,7 @@ mod tests {
                 attempts: 1,
                 first_sent: None,
                 last: None,
+                reason: None,
                 elapsed: None,
             });
         }

@@ -23,10 +23,11 @@ use crate::clocks::Clocks;
 use crate::console;
 use crate::folder::{Folder, Growth, Kept, check_copy};
 use crate::journal::{About, Copied, FINISHED, InputState, Journal, Opening, Order};
-use crate::pipeline::{Keeping, Source};
+use crate::pipeline::{Keeping, PlannedRows, Source};
 use crate::record::{AlreadyStarted, Doubt};
 use crate::report::{Existing, Finished, Open, Placement};
 use crate::resume::{self, Doubts, Lines, Planned};
+use crate::shutdown::OUTAGE;
 use crate::stats::Summary;
 use crate::system_clocks::SystemClocks;
 use crate::systemd;
@@ -144,6 +145,7 @@ struct Before {
     settled: Lines,
     doubts: Doubts,
     left: Left,
+    ended_in_outage: bool,
 }
 
 impl Before {
@@ -173,7 +175,9 @@ impl Before {
         let mut doubts = resume::doubts(last, &then);
         doubts.extend(bad);
         left.in_doubt = doubts.values().filter(|prior| prior.doubt != Doubt::None).count() as u64;
-        Ok(Self { settled, doubts, left })
+        let ending = run.journal.sessions()?.pop().and_then(|last| last.ending);
+        let ended_in_outage = ending.as_deref() == Some(OUTAGE);
+        Ok(Self { settled, doubts, left, ended_in_outage })
     }
 
     fn is_finished(&self) -> bool {
@@ -312,10 +316,17 @@ impl Resume {
             place: Some(place),
         };
         let rows = files::reopen(&run.folder, &run.about)?.rows;
+        let rows = resume::plan(rows, run.about.rows, before.settled, before.doubts);
+        // A stage is settled before the next begins, so none of its rows can wait.
+        let rows: PlannedRows = if before.ended_in_outage && settings.staging.stages.is_none() {
+            Box::new(resume::sent_last(rows))
+        } else {
+            Box::new(rows)
+        };
         let work = Work {
             run: run.folder.id,
             session,
-            rows: Box::new(resume::plan(rows, run.about.rows, before.settled, before.doubts)),
+            rows,
             source: match run.about.input {
                 InputState::Ended => Source::File,
                 InputState::Incomplete => Source::PartOfStream,

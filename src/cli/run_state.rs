@@ -143,7 +143,9 @@ impl RunSummary {
         let journal = Journal::open(&folder.journal())?;
         journal.freeze()?;
         let (about, sessions) = (journal.about()?, journal.sessions()?);
-        let (by_outcome, unconfirmed) = (journal.counts()?, journal.unconfirmed()?);
+        let by_outcome = journal.counts()?;
+        // Rows that are being confirmed at this moment are open.
+        let unconfirmed = if alive.is_some() { 0 } else { journal.unconfirmed()? };
         journal.thaw()?;
         let settled = by_outcome.iter().map(|(_, count)| count).sum();
         let left = all_rows(folder, &about).map_or(unconfirmed, |all| all.saturating_sub(settled));

@@ -12,11 +12,15 @@
 //! sleepers are an index of it: only `FairQueue::index` writes them, so no entry
 //! can outlive its rows, and no row can wait without an entry.
 
+mod probe;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use tokio::time::Instant;
 
 use crate::task::Business;
+
+pub use probe::{Place, Search};
 
 /// Whether a row was sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

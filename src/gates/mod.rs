@@ -5,15 +5,17 @@
 //! and that row is sent at once. Nothing waits between the pick and the send:
 //! turns taken earlier would all leave at once after a stall.
 //!
-//! The rules are in [`fair_queue`] (who), [`intents`] (who is noted before), [`pace`] (how fast), [`throttle`] (who is
-//! held) and [`outage`] (is anybody there). This module must not know what a
-//! request is, nor send one.
+//! The rules are in [`fair_queue`] (who), [`intents`] (who is noted before), [`pace`] (how
+//! fast), [`throttle`] (who is held), [`first_answer`] (is anybody there) and [`outage`] (is
+//! bk-sops gone). This module must not know what a request is, nor send one.
 
 pub mod errand;
 pub mod fair_queue;
+pub mod first_answer;
 pub mod intents;
 pub mod outage;
 pub mod pace;
+pub mod pass;
 pub mod throttle;
 
 mod state;
@@ -27,16 +29,18 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use crate::answer::{Answer, Contact, Hold, Verdict, Whom};
-use crate::budget::{Base, Budget, UsedUp};
+use crate::answer::{Answer, Contact, Hold, Speaker, Verdict, Whom};
+use crate::budget::{Base, Budget};
 use crate::rate::Rate;
-use crate::retry::{Attempt, Backoff, Server};
+use crate::retry::{Attempt, Backoff, Patience, Server};
 use crate::task::Business;
 
 pub use errand::Errand;
 pub use fair_queue::{Notes, Turn};
-use state::{Pick, State};
-use throttle::Began;
+use outage::{Ended, Learned, Sign, description};
+pub use pass::{Admitted, GivenUp, Pass, Risk};
+use state::{Asking, Pick, State};
+use throttle::{Began, Refused};
 
 /// The limits on requests.
 #[derive(Clone, Debug)]
@@ -53,6 +57,8 @@ pub struct Limits {
     pub slots_per_biz: Option<NonZeroUsize>,
     /// How long holds last that state no time, and how often an outage is probed.
     pub backoff: Backoff,
+    /// How long all requests of a business may be refused before its rows fail.
+    pub throttle_patience: Duration,
     /// How many rows may fail.
     pub budget: Option<(Budget, Base)>,
 }
@@ -65,60 +71,30 @@ pub struct Gates {
     /// Rows are to be noted, so that requests need not wait.
     intents_wanted: Notify,
     backoff: Backoff,
+    throttle_patience: Duration,
 }
 
-/// What the loop hands to a row: the right to send one request now.
+/// What the loop hands to a row.
 #[derive(Debug)]
-struct Granted {
-    kind: Attempt,
-}
-
-/// The right to send one request, at once. It gives its slot back when dropped.
-#[derive(Debug)]
-pub struct Pass {
-    gates: Arc<Gates>,
-    errand: Errand,
-    sent: Instant,
-    kind: Attempt,
-    risk: Option<Risk>,
-}
-
-/// That a row may yet fail. It counts against the budget until it is dropped (the
-/// row waits, or is cut off), or the row is [settled](Self::good).
-#[derive(Debug)]
-pub struct Risk(Option<Arc<Gates>>);
-
-impl Risk {
-    /// The row is settled, and did not fail.
-    pub fn good(mut self) {
-        if let Some(gates) = self.0.take() {
-            gates.state().ledger.good();
-            gates.changed.notify_one();
-        }
-    }
-
-    /// The row has failed. Whether that was one too many.
-    #[must_use]
-    pub fn failed(mut self) -> Option<UsedUp> {
-        let gates = self.0.take()?;
-        let used_up = gates.state().ledger.failed();
-        gates.changed.notify_one();
-        used_up
-    }
-}
-
-impl Drop for Risk {
-    fn drop(&mut self) {
-        if let Some(gates) = self.0.take() {
-            gates.state().ledger.withdraw();
-            gates.changed.notify_one();
-        }
-    }
+enum Granted {
+    /// The right to send one request now.
+    Go(Attempt),
+    /// That it is given up.
+    GiveUp(GivenUp),
 }
 
 /// The gates are closed: nothing more may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A task's state.
+    State,
+    /// A task's link, when nobody else wants to go.
+    Link,
+}
 
 /// Counts of what the gates have seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,7 +108,7 @@ pub struct Tally {
 }
 
 /// How things stand at the gates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glimpse {
     /// Requests in flight.
     pub in_flight: u64,
@@ -143,10 +119,10 @@ pub struct Glimpse {
 }
 
 /// Who is held, and until when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// Everyone, since the server does not answer.
-    Outage(Instant),
+    /// Everyone, since bk-sops is gone; what answers in its place.
+    Outage(Instant, Arc<str>),
     /// Everyone, since the app's requests are used up.
     Everyone(Instant),
     /// So many businesses; the one that is held longest.
@@ -154,17 +130,27 @@ pub enum Held {
 }
 
 /// What the gates know, after they heard of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Whether the request was a probe.
-    pub kind: Attempt,
-    /// Whether any answer ever came, before or now.
+    /// Whether the attempt began an outage, or ended during one.
+    pub in_outage: bool,
+    /// What is known of the server by now.
     pub server: Server,
-    /// How long those who share the throttle that refused this request have
-    /// been refused without anything granted; zero for any other answer.
-    pub starved: Duration,
-    /// How long an outage has lasted, if this was its probe and it failed.
-    pub outage: Option<Duration>,
+    /// Connections in a row that could not be made before the first HTTP answer.
+    pub unconnected: u32,
+    /// Whether those who share the throttle that refused this request still wait.
+    pub patience: Patience,
+    /// The outage that this probe did not end.
+    pub outage: Option<Lasting>,
+}
+
+/// An outage that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lasting {
+    /// For how long by now.
+    pub lasted: Duration,
+    /// What answers in place of bk-sops.
+    pub says: Arc<str>,
 }
 
 impl Gates {
@@ -176,26 +162,65 @@ impl Gates {
             changed: Notify::new(),
             intents_wanted: Notify::new(),
             backoff: limits.backoff,
+            throttle_patience: limits.throttle_patience,
         })
     }
 
-    /// Waits until a request on this errand, for the row on `line`, may leave. It must
-    /// then leave at once.
+    /// Waits until a row of `business` on `line`, that was sent so many times, may be sent.
+    /// It must then leave at once.
     ///
     /// # Errors
     ///
     /// When the gates are [closed](Self::close), also while it waits.
-    pub async fn pass(self: &Arc<Self>, errand: Errand, line: u64) -> Result<Pass, Closed> {
-        let (grant, granted) = oneshot::channel();
-        self.state().join(errand, line, grant)?;
-        self.changed.notify_one();
-        let Granted { kind } = granted.await.map_err(|_| Closed)?;
-        let gates = Arc::clone(self);
-        let risk = match errand {
-            Errand::Start(..) => Some(Risk(Some(Arc::clone(self)))),
-            Errand::Poll | Errand::Lookup => None,
+    pub async fn pass_start(
+        self: &Arc<Self>,
+        business: Business,
+        turn: Turn,
+        line: u64,
+        attempts: u32,
+    ) -> Result<Admitted, Closed> {
+        let errand = Errand::Start(business, turn);
+        let risk = || Risk(Some(Arc::clone(self)));
+        Ok(match self.wait_for(errand, line, attempts).await? {
+            Granted::Go(attempt) => {
+                let mut pass = self.pass(errand, line, attempt);
+                pass.risk = Some(risk());
+                Admitted::Go(pass)
+            }
+            Granted::GiveUp(why) => Admitted::GiveUp(why, risk()),
+        })
+    }
+
+    /// Waits until a question about the row on `line` may leave. It must then leave at once.
+    ///
+    /// # Errors
+    ///
+    /// When the gates are [closed](Self::close), also while it waits.
+    pub async fn pass_question(
+        self: &Arc<Self>,
+        kind: Question,
+        line: u64,
+    ) -> Result<Pass, Closed> {
+        let errand = match kind {
+            Question::State => Errand::Poll,
+            Question::Link => Errand::Lookup,
         };
-        Ok(Pass { gates, errand, sent: Instant::now(), kind, risk })
+        match self.wait_for(errand, line, 0).await? {
+            Granted::Go(attempt) => Ok(self.pass(errand, line, attempt)),
+            Granted::GiveUp(_) => Err(Closed),
+        }
+    }
+
+    async fn wait_for(&self, errand: Errand, line: u64, attempts: u32) -> Result<Granted, Closed> {
+        let (row, granted) = oneshot::channel();
+        self.state().join(Asking { errand, line, attempts, row })?;
+        self.changed.notify_one();
+        granted.await.map_err(|_| Closed)
+    }
+
+    fn pass(self: &Arc<Self>, errand: Errand, line: u64, attempt: Attempt) -> Pass {
+        let (gates, sent) = (Arc::clone(self), Instant::now());
+        Pass { gates, errand, line, sent, attempt, risk: None }
     }
 
     /// The one loop: hands out passes until the gates are closed.
@@ -226,13 +251,18 @@ impl Gates {
                     }
                     return Ok(wake);
                 }
-                Pick::Go(errand, kind, grant) => {
-                    // A row that no longer waits gives its slot back at once.
-                    if grant.send(Granted { kind }).is_err() {
-                        state.release(errand, kind, now);
+                // A row that no longer waits gives its slot and its risk back at once.
+                Pick::Go(errand, attempt, grant) => {
+                    if grant.send(Granted::Go(attempt)).is_err() {
+                        state.release(errand, attempt, now);
                         if let Errand::Start(..) = errand {
                             state.ledger.withdraw();
                         }
+                    }
+                }
+                Pick::GiveUp(why, grant) => {
+                    if grant.send(Granted::GiveUp(why)).is_err() {
+                        state.ledger.withdraw();
                     }
                 }
             }
@@ -243,55 +273,71 @@ impl Gates {
     pub fn heard(&self, pass: Pass, answer: &Answer) -> Known {
         let now = Instant::now();
         let mut state = self.state();
-        let mut starved = Duration::ZERO;
-        let mut outage = None;
-        let contact = match &answer.verdict {
+        let (contact, mut patience) = (contact(&answer.verdict), Patience::Left);
+        state.first_answer.heard(contact, now, &self.backoff);
+        match &answer.verdict {
             Verdict::Accepted | Verdict::AlreadyStarted => {
                 state.everyone.granted();
                 if let Errand::Start(business, _) = pass.errand {
-                    state.business(business, now).throttle.granted();
+                    state.granted(business, now);
                 }
-                Contact::Answered
             }
             Verdict::Failed(failure) => {
                 if let Some(hold) = failure.hold {
-                    starved = self.refused(&mut state, &pass, hold, now);
+                    patience = self.refused(&mut state, &pass, hold, answer);
                 }
-                failure.contact
             }
-        };
-        if contact == Contact::Answered {
-            state.outage.answered();
-        } else {
-            outage = state.outage.unanswered(pass.kind, now, &self.backoff);
         }
-        let server = state.outage.server();
-        let kind = pass.kind;
+        let server = state.first_answer.server();
+        let sign = Sign::of(&answer.verdict, server);
+        let ended = Ended { line: pass.line, attempt: pass.attempt, sign, at: now };
+        let Learned { in_outage, lasted } =
+            state.outage.heard(ended, &self.backoff, || description(answer).into());
+        let says = state.outage.says();
+        let outage = lasted.zip(says).map(|(lasted, says)| Lasting { lasted, says });
+        let unconnected = state.first_answer.unconnected();
         drop(state);
         drop(pass);
-        Known { kind, server, starved, outage }
+        Known { in_outage, server, unconnected, patience, outage }
     }
 
-    /// An answer asked for a pause: how long those who are to pause have been
-    /// refused.
-    fn refused<T>(&self, state: &mut State<T>, pass: &Pass, hold: Hold, now: Instant) -> Duration {
-        let throttle = match (hold.whom, pass.errand) {
-            (Whom::Business, Errand::Start(business, _)) => {
-                &mut state.business(business, now).throttle
-            }
-            (Whom::Everyone, _) | (Whom::Business, Errand::Poll | Errand::Lookup) => {
-                &mut state.everyone
-            }
+    /// An answer asked for a pause: whether those who are to pause still wait.
+    fn refused<T>(
+        &self,
+        state: &mut State<T>,
+        pass: &Pass,
+        hold: Hold,
+        answer: &Answer,
+    ) -> Patience {
+        let now = Instant::now();
+        let business = match (hold.whom, pass.errand) {
+            (Whom::Business, Errand::Start(business, _)) => Some(business),
+            (Whom::Everyone, _) | (Whom::Business, Errand::Poll | Errand::Lookup) => None,
         };
-        let began = throttle.refused(pass.sent, now, hold.stated, &self.backoff);
-        let starved = throttle.starved(now);
+        let throttle = match business {
+            Some(business) => &mut state.business(business, now).throttle,
+            None => &mut state.everyone,
+        };
+        let refused = Refused { sent: pass.sent, stated: hold.stated };
+        let began = throttle.refused(refused, now, &self.backoff);
+        let patience = throttle.patience(now, self.throttle_patience);
         if began == Began::Hold {
             let pause = throttle.held(now).map(|until| until - now);
             debug!(whom = ?hold.whom, errand = ?pass.errand, ?pause, stated = ?hold.stated, "held");
         }
         state.tally.throttled += 1;
         state.tally.holds += u64::from(began == Began::Hold);
-        starved
+        if let (Some(business), Patience::Over) = (business, patience) {
+            let why = GivenUp::Throttled(Arc::from(&*answer.reply.message));
+            state.give_up(&why, |of, _| of == business);
+        }
+        patience
+    }
+
+    /// How long all outages of this session lasted, the present one included.
+    #[must_use]
+    pub fn time_in_outages(&self) -> Duration {
+        self.state().outage.total(Instant::now())
     }
 
     /// Returns once rows are to be noted that could otherwise not go in time.
@@ -353,23 +399,11 @@ impl Gates {
     }
 }
 
-impl Pass {
-    /// When the pass was given.
-    #[must_use]
-    pub const fn sent(&self) -> Instant {
-        self.sent
-    }
-
-    /// The risk that comes with a start, to be held as long as its row may fail.
-    pub fn risk(&mut self) -> Option<Risk> {
-        self.risk.take()
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        self.gates.state().release(self.errand, self.kind, Instant::now());
-        self.gates.changed.notify_one();
+/// How far a request came that was answered so.
+const fn contact(verdict: &Verdict) -> Contact {
+    match verdict {
+        Verdict::Accepted | Verdict::AlreadyStarted => Contact::Answered(Speaker::BkSops),
+        Verdict::Failed(failure) => failure.contact,
     }
 }
 

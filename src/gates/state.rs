@@ -3,16 +3,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::errand::{self, Errand, Kind};
-use super::fair_queue::{Blocked, FairQueue, Notes, Turn};
+use super::fair_queue::{Blocked, FairQueue, Notes, Place, Search, Turn};
+use super::first_answer::FirstAnswer;
 use super::intents::Ahead;
-use super::outage::{May, Outage};
+use super::outage::{May, Outage, Round};
 use super::pace::Pace;
 use super::throttle::Throttle;
-use super::{Closed, Glimpse, Held, Limits, Tally};
+use super::{Closed, GivenUp, Glimpse, Held, Limits, Tally};
 use crate::budget::Ledger;
 use crate::rate::Rate;
 use crate::retry::Attempt;
@@ -33,13 +35,19 @@ pub struct State<T> {
     pub ledger: Ledger,
     businesses: HashMap<Business, Share>,
     pub everyone: Throttle,
+    pub first_answer: FirstAnswer,
     pub outage: Outage,
+    /// The business that was probed last.
+    probed: Option<Business>,
+    /// Rows that are given up, as soon as the budget lets them fail.
+    failing: VecDeque<Failing<T>>,
     pub tally: Tally,
     pace: Option<Pace>,
     in_flight: usize,
     slots: NonZeroUsize,
     slots_per_biz: usize,
     rate_per_biz: Rate,
+    patience: Duration,
     gate: Gate,
 }
 
@@ -51,11 +59,32 @@ enum Gate {
     Closed,
 }
 
-/// A row that waits to be started, and its line.
+/// A row that waits to be started.
 #[derive(Debug)]
 struct Waiting<T> {
     line: u64,
+    /// How often it was sent.
+    attempts: u32,
     row: T,
+}
+
+/// A row that is given up.
+#[derive(Debug)]
+struct Failing<T> {
+    business: Business,
+    turn: Turn,
+    waiting: Waiting<T>,
+    why: GivenUp,
+}
+
+/// A row that asks to be let through.
+#[derive(Debug)]
+pub struct Asking<T> {
+    pub errand: Errand,
+    pub line: u64,
+    /// How often it was sent.
+    pub attempts: u32,
+    pub row: T,
 }
 
 /// What is known of one business.
@@ -66,11 +95,35 @@ pub struct Share {
     pace: Option<Pace>,
 }
 
+/// The row that goes.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    /// The one whose turn it is on this errand.
+    InTurn(Errand),
+    /// The one that an outage is probed with.
+    Probe(Place),
+}
+
+impl Choice {
+    const fn errand(self) -> Errand {
+        match self {
+            Self::InTurn(errand) => errand,
+            Self::Probe(Place { business, turn, .. }) => Errand::Start(business, turn),
+        }
+    }
+}
+
+/// Every row that may go was probed.
+#[derive(Debug)]
+struct RoundIsOver;
+
 /// Who goes next.
 #[derive(Debug)]
 pub enum Pick<T> {
     /// This row, on this errand, now.
     Go(Errand, Attempt, T),
+    /// This row is given up without being sent.
+    GiveUp(GivenUp, T),
     /// Nobody before this time, or before something changes.
     Wait(Option<Instant>),
 }
@@ -88,25 +141,30 @@ impl<T> State<T> {
             ledger: Ledger::new(limits.budget),
             businesses: HashMap::new(),
             everyone: Throttle::default(),
+            first_answer: FirstAnswer::default(),
             outage: Outage::default(),
+            probed: None,
+            failing: VecDeque::new(),
             tally: Tally::default(),
             pace: Pace::new(limits.rate, limits.burst, now),
             in_flight: 0,
             slots: limits.slots,
             slots_per_biz: limits.slots_per_biz.map_or(usize::MAX, NonZeroUsize::get),
             rate_per_biz: limits.rate_per_biz,
+            patience: limits.throttle_patience,
             gate: Gate::Open,
         }
     }
 
-    pub fn join(&mut self, errand: Errand, line: u64, row: T) -> Result<(), Closed> {
+    pub fn join(&mut self, asking: Asking<T>) -> Result<(), Closed> {
+        let Asking { errand, line, attempts, row } = asking;
         let is_new = matches!(errand, Errand::Start(_, Turn::First));
         if self.gate == Gate::Closed || (self.gate == Gate::ClosedToNew && is_new) {
             return Err(Closed);
         }
         match errand {
             Errand::Start(business, turn) => {
-                self.queue.join(business, turn, Waiting { line, row });
+                self.queue.join(business, turn, Waiting { line, attempts, row });
             }
             Errand::Poll => self.polls.push_back(row),
             Errand::Lookup => self.lookups.push_back(row),
@@ -119,18 +177,25 @@ impl<T> State<T> {
         if self.gate == Gate::Closed {
             return Err(Closed);
         }
-        if self.in_flight >= self.slots.get() {
-            return Ok(Pick::Wait(None));
+        if self.ledger.has_room()
+            && let Some(failing) = self.failing.pop_front()
+        {
+            self.ledger.risk();
+            return Ok(Pick::GiveUp(failing.why, failing.waiting.row));
         }
-        if let Some(until) = self.everyone.held(now) {
-            return Ok(Pick::Wait(Some(until)));
-        }
-        let kind = match self.outage.may_go(now) {
-            May::Go(kind) => kind,
-            May::Wait(until) => return Ok(Pick::Wait(Some(until))),
-            May::WaitForProbe => return Ok(Pick::Wait(None)),
+        let attempt = match self.may_go(now) {
+            Ok(attempt) => attempt,
+            Err(wake) => return Ok(Pick::Wait(wake)),
         };
-        let Some(errand) = self.next_errand(now) else {
+        let choice = match attempt {
+            Attempt::Ordinary => self.next_errand(now).map(Choice::InTurn),
+            Attempt::Probe => match self.next_probe(now) {
+                Ok(choice) => choice,
+                // The outage is over, or a new round begins.
+                Err(RoundIsOver) => return self.pick(now),
+            },
+        };
+        let Some(choice) = choice else {
             return Ok(Pick::Wait(self.queue.next_wake()));
         };
         if let Some(pace) = &mut self.pace {
@@ -139,13 +204,30 @@ impl<T> State<T> {
             }
             pace.used();
         }
-        let Some(row) = self.take(errand, now) else {
+        let Some(row) = self.take(choice, now) else {
             return Ok(Pick::Wait(None));
         };
+        self.first_answer.sent(self.in_flight, now);
         self.in_flight += 1;
         self.tally.requests += 1;
-        self.outage.sent(kind);
-        Ok(Pick::Go(errand, kind, row))
+        self.outage.sent(attempt);
+        Ok(Pick::Go(choice.errand(), attempt, row))
+    }
+
+    /// As what a request may leave at `now`, whosever it is; else when to look again.
+    fn may_go(&self, now: Instant) -> Result<Attempt, Option<Instant>> {
+        if self.in_flight >= self.slots.get() {
+            return Err(None);
+        }
+        if let Some(until) = self.everyone.held(now) {
+            return Err(Some(until));
+        }
+        self.first_answer.may_go(self.in_flight, now).map_err(Some)?;
+        match self.outage.may_go(now) {
+            May::Go(attempt) => Ok(attempt),
+            May::Wait(until) => Err(Some(until)),
+            May::WaitForProbe => Err(None),
+        }
     }
 
     fn next_errand(&mut self, now: Instant) -> Option<Errand> {
@@ -162,12 +244,90 @@ impl<T> State<T> {
         })
     }
 
-    /// Takes the row that goes on `errand`.
-    fn take(&mut self, errand: Errand, now: Instant) -> Option<T> {
-        match errand {
+    /// Who goes with the next probe of an outage: rows before questions.
+    ///
+    /// # Errors
+    ///
+    /// When every row that may go was probed; the outage then knows what that means.
+    fn next_probe(&mut self, now: Instant) -> Result<Option<Choice>, RoundIsOver> {
+        let found = if self.ledger.has_room() { self.search(now) } else { Search::Nobody };
+        match found {
+            Search::Found(place) => return Ok(Some(Choice::Probe(place))),
+            // A row that was never sent is noted first.
+            Search::NoneWanted if self.queue.has_unnamed() || self.queue.is_naming() => {
+                return Ok(None);
+            }
+            Search::NoneWanted => {
+                if let Round::BadRows(lines) = self.outage.round_is_over(now) {
+                    self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
+                }
+                return Err(RoundIsOver);
+            }
+            Search::Nobody => {}
+        }
+        let (poll, lookup) = (self.polls.front(), self.lookups.front());
+        let kind = errand::next(None, poll.map(|_| ()), lookup.map(|_| ()), self.last);
+        Ok(match kind {
+            Some(Kind::Poll) => Some(Choice::InTurn(Errand::Poll)),
+            Some(Kind::Lookup) => Some(Choice::InTurn(Errand::Lookup)),
+            Some(Kind::Start(_)) | None => None,
+        })
+    }
+
+    fn search(&mut self, now: Instant) -> Search {
+        let Self { queue, businesses, outage, probed, .. } = self;
+        let Self { slots_per_biz, rate_per_biz, patience, .. } = self;
+        let blocked = |business| {
+            let share =
+                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
+            share.blocked(now, *slots_per_biz, *patience)
+        };
+        queue.search(now, *probed, blocked, |waiting| {
+            (!outage.was_probed(waiting.line)).then_some(waiting.attempts)
+        })
+    }
+
+    /// Gives up the rows that are `chosen`, in turn, as far as the budget lets them fail.
+    pub fn give_up(&mut self, why: &GivenUp, chosen: impl Fn(Business, u64) -> bool) {
+        let chosen = |business, waiting: &Waiting<T>| chosen(business, waiting.line);
+        let removed = self.queue.remove(chosen);
+        self.failing.extend(removed.into_iter().map(|(business, turn, waiting)| Failing {
+            business,
+            turn,
+            waiting,
+            why: why.clone(),
+        }));
+    }
+
+    /// Something of `business` was granted: its rows are not given up after all.
+    pub fn granted(&mut self, business: Business, now: Instant) {
+        self.business(business, now).throttle.granted();
+        if self.failing.is_empty() {
+            return;
+        }
+        let is_spared = |failing: &Failing<T>| {
+            failing.business == business && matches!(failing.why, GivenUp::Throttled(_))
+        };
+        let (spared, failing) = std::mem::take(&mut self.failing).into_iter().partition(is_spared);
+        self.failing = failing;
+        let spared: VecDeque<Failing<T>> = spared;
+        for Failing { business, turn, waiting, .. } in spared {
+            self.queue.join(business, turn, waiting);
+        }
+    }
+
+    /// Takes the row that was chosen.
+    fn take(&mut self, choice: Choice, now: Instant) -> Option<T> {
+        match choice.errand() {
             Errand::Start(business, turn) => {
                 self.last = Kind::Start(turn);
-                let Waiting { row, .. } = self.queue.take(business, turn)?;
+                let Waiting { row, .. } = match choice {
+                    Choice::InTurn(_) => self.queue.take(business, turn)?,
+                    Choice::Probe(place) => {
+                        self.probed = Some(business);
+                        self.queue.take_at(place)?
+                    }
+                };
                 self.left += u64::from(turn == Turn::First);
                 self.ledger.risk();
                 let share = self.business(business, now);
@@ -203,11 +363,11 @@ impl<T> State<T> {
         };
         let count = usize::try_from(wanted).unwrap_or(usize::MAX);
         let count = count.saturating_sub(self.queue.ready());
-        let Self { queue, businesses, slots_per_biz, rate_per_biz, .. } = self;
+        let Self { queue, businesses, slots_per_biz, rate_per_biz, patience, .. } = self;
         let blocked = |business| {
             let share =
                 businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
-            share.blocked(now, *slots_per_biz)
+            share.blocked(now, *slots_per_biz, *patience)
         };
         queue.name(count, now, blocked, |waiting| waiting.line)
     }
@@ -237,11 +397,11 @@ impl<T> State<T> {
     }
 
     fn next_business(&mut self, now: Instant) -> Option<(Business, Turn)> {
-        let Self { queue, businesses, slots_per_biz, rate_per_biz, .. } = self;
+        let Self { queue, businesses, slots_per_biz, rate_per_biz, patience, .. } = self;
         queue.next(now, |business| {
             let share =
                 businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
-            share.blocked(now, *slots_per_biz)
+            share.blocked(now, *slots_per_biz, *patience)
         })
     }
 
@@ -255,11 +415,13 @@ impl<T> State<T> {
                 held.fold((0, None), |(count, longest), held| (count + 1, longest.max(Some(held))));
             longest.map(|(until, business)| Held::Businesses(count, business, until))
         };
-        let outage = match self.outage.may_go(now) {
-            May::Wait(until) => Some(Held::Outage(until)),
-            May::WaitForProbe => Some(Held::Outage(now)),
-            May::Go(_) => None,
-        };
+        let outage = self.outage.says().map(|says| {
+            let until = match self.outage.may_go(now) {
+                May::Wait(until) => until,
+                May::WaitForProbe | May::Go(_) => now,
+            };
+            Held::Outage(until, says)
+        });
         let everyone = || self.everyone.held(now).map(Held::Everyone);
         Glimpse {
             in_flight: self.in_flight as u64,
@@ -302,6 +464,7 @@ impl<T> State<T> {
         if self.gate == Gate::Open {
             self.gate = Gate::ClosedToNew;
             drop(self.queue.drain_first());
+            self.failing.retain(|failing| failing.turn == Turn::Again);
         }
     }
 
@@ -309,6 +472,7 @@ impl<T> State<T> {
     pub fn close(&mut self) {
         self.gate = Gate::Closed;
         self.queue.drain().for_each(drop);
+        self.failing.clear();
         self.polls.clear();
         self.lookups.clear();
     }
@@ -319,11 +483,11 @@ impl Share {
         Self { throttle: Throttle::default(), in_flight: 0, pace: Pace::new(rate, None, now) }
     }
 
-    fn blocked(&mut self, now: Instant, slots: usize) -> Option<Blocked> {
+    fn blocked(&mut self, now: Instant, slots: usize, patience: Duration) -> Option<Blocked> {
         if let Some(until) = self.throttle.held(now) {
             return Some(Blocked::Until(until));
         }
-        if self.in_flight >= self.throttle.slots(now, slots) {
+        if self.in_flight >= self.throttle.slots(now, slots, patience) {
             return Some(Blocked::UntilWoken);
         }
         self.pace.as_mut().and_then(|pace| pace.take(now).err()).map(Blocked::Until)

@@ -9,15 +9,20 @@
 )]
 
 use super::*;
-use crate::answer::{Failure, FailureClass, Hold, Reply};
+use crate::answer::{Failure, FailureClass, Hold, Reply, Taken};
+use crate::budget::UsedUp;
 use crate::task::Scope;
 
 fn business(id: u64) -> Business {
     Business { scope: Scope::CmdbBiz, id: id.to_string().parse().unwrap() }
 }
 
-fn to_start(id: u64, turn: Turn) -> Errand {
-    Errand::Start(business(id), turn)
+/// Waits until a row of this business may be sent.
+async fn start(gates: &Arc<Gates>, id: u64, turn: Turn, line: u64) -> Result<Pass, Closed> {
+    match gates.pass_start(business(id), turn, line, 0).await? {
+        Admitted::Go(pass) => Ok(pass),
+        Admitted::GiveUp(why, _) => panic!("given up: {why:?}"),
+    }
 }
 
 fn limits(rate: &str, slots: usize) -> Limits {
@@ -28,12 +33,20 @@ fn limits(rate: &str, slots: usize) -> Limits {
         slots: NonZeroUsize::new(slots).unwrap(),
         slots_per_biz: None,
         backoff: "500ms..30s".parse().unwrap(),
+        throttle_patience: Duration::from_mins(15),
         budget: None,
     }
 }
 
+/// Gates of a session that has had its first answer.
 fn open(limits: &Limits) -> Arc<Gates> {
-    let gates = Gates::new(limits, Notes::NotNeeded);
+    answered(limits, Notes::NotNeeded)
+}
+
+fn answered(limits: &Limits, notes: Notes) -> Arc<Gates> {
+    let gates = Gates::new(limits, notes);
+    let answered = Contact::Answered(Speaker::BkSops);
+    gates.state().first_answer.heard(answered, Instant::now(), &limits.backoff);
     tokio::spawn(Arc::clone(&gates).run());
     gates
 }
@@ -44,11 +57,13 @@ fn accepted() -> Answer {
 
 fn failed(class: FailureClass, contact: Contact, hold: Option<Whom>) -> Answer {
     let hold = hold.map(|whom| Hold { whom, stated: None });
-    Answer::new(Verdict::Failed(Failure { class, contact, hold }), Reply::default())
+    let (taken, server) = (Taken::No, Box::default());
+    let failure = Failure { class, contact, taken, hold, server };
+    Answer::new(Verdict::Failed(failure), Reply::default())
 }
 
 fn refused() -> Answer {
-    failed(FailureClass::ThrottledBiz, Contact::Answered, Some(Whom::Business))
+    failed(FailureClass::ThrottledBiz, Contact::Answered(Speaker::BkSops), Some(Whom::Business))
 }
 
 fn lost() -> Answer {
@@ -58,13 +73,13 @@ fn lost() -> Answer {
 /// Sends `rows` rows of `business` at once, each taking `latency`; their stamps in
 /// seconds since now, sorted.
 async fn stamps(gates: &Arc<Gates>, id: u64, rows: usize, latency: Duration) -> Vec<f64> {
-    let start = Instant::now();
+    let begin = Instant::now();
     let mut sent = tokio::task::JoinSet::new();
     for _ in 0..rows {
         let gates = Arc::clone(gates);
         sent.spawn(async move {
-            let pass = gates.pass(to_start(id, Turn::First), 1).await.unwrap();
-            let stamp = pass.sent().duration_since(start).as_secs_f64();
+            let pass = start(&gates, id, Turn::First, 1).await.unwrap();
+            let stamp = pass.sent().duration_since(begin).as_secs_f64();
             tokio::time::sleep(latency).await;
             gates.heard(pass, &accepted());
             stamp
@@ -128,7 +143,7 @@ async fn no_more_than_the_slots_are_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_held_business_does_not_stop_the_others() {
     let gates = open(&limits("unlimited", 4));
-    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let pass = start(&gates, 1, Turn::First, 1).await.unwrap();
     gates.heard(pass, &refused());
     let (held, other) = tokio::join!(
         stamps(&gates, 1, 100, Duration::from_millis(1)),
@@ -141,7 +156,7 @@ async fn a_held_business_does_not_stop_the_others() {
 #[tokio::test(start_paused = true)]
 async fn after_a_refusal_two_of_a_business_are_out_at_once() {
     let gates = open(&limits("unlimited", 64));
-    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let pass = start(&gates, 1, Turn::First, 1).await.unwrap();
     gates.heard(pass, &refused());
     let stamps = stamps(&gates, 1, 10, Duration::from_secs(1)).await;
     let seconds: Vec<_> = stamps.iter().map(|stamp| format!("{stamp:.1}")).collect();
@@ -151,14 +166,14 @@ async fn after_a_refusal_two_of_a_business_are_out_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_sent_before_goes_first() {
     let gates = open(&limits("1/s", 4));
-    let first = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let first = start(&gates, 1, Turn::First, 1).await.unwrap();
     drop(first);
     let fresh = tokio::spawn({
         let gates = Arc::clone(&gates);
         async move { stamps(&gates, 1, 3, Duration::ZERO).await }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let pass = gates.pass(to_start(2, Turn::Again), 1).await.unwrap();
+    let pass = start(&gates, 2, Turn::Again, 1).await.unwrap();
     drop(pass);
     let fresh = fresh.await.unwrap();
     assert!(fresh[0] > 1.5, "the retry took the turn at 1 s: {fresh:?}");
@@ -167,72 +182,71 @@ async fn a_row_that_was_sent_before_goes_first() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_lets_one_probe_through_at_a_time() {
     let gates = open(&limits("unlimited", 8));
-    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
-    assert_eq!(gates.heard(pass, &accepted()).server, Server::Seen);
-    let start = Instant::now();
+    let pass = start(&gates, 1, Turn::First, 1).await.unwrap();
+    assert_eq!(gates.heard(pass, &accepted()).server, Server::BkSops);
+    let begin = Instant::now();
     for _ in 0..4 {
-        let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+        let pass = start(&gates, 1, Turn::First, 1).await.unwrap();
         gates.heard(pass, &lost());
     }
     let mut probes = Vec::new();
     for _ in 0..3 {
-        let pass = gates.pass(to_start(1, Turn::Again), 1).await.unwrap();
-        probes.push(pass.sent().duration_since(start).as_millis());
+        let pass = start(&gates, 1, Turn::Again, 1).await.unwrap();
+        probes.push(pass.sent().duration_since(begin).as_millis());
         let known = gates.heard(pass, &lost());
-        assert_eq!(known.kind, Attempt::Probe);
-        assert_eq!(known.outage.map(|o| o.as_millis()), probes.last().copied());
+        assert!(known.in_outage);
+        assert_eq!(known.outage.map(|o| o.lasted.as_millis()), probes.last().copied());
     }
     assert_eq!(probes, [500, 1500, 3500]);
-    let probe = gates.pass(to_start(1, Turn::Again), 1).await.unwrap();
-    let other = gates.pass(to_start(2, Turn::First), 1);
+    let probe = start(&gates, 1, Turn::Again, 1).await.unwrap();
+    let other = start(&gates, 2, Turn::First, 1);
     tokio::pin!(other);
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut other).await;
     assert!(waited.is_err(), "while a probe is out nothing else may go");
     gates.heard(probe, &accepted());
     let pass = other.await.unwrap();
-    assert_eq!(gates.heard(pass, &accepted()).kind, Attempt::Ordinary);
+    assert!(!gates.heard(pass, &accepted()).in_outage);
 }
 
 #[tokio::test(start_paused = true)]
 async fn closing_the_gates_turns_everyone_away_at_once() {
     let gates = open(&limits("1/h", 1));
-    let out = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let out = start(&gates, 1, Turn::First, 1).await.unwrap();
     let waiting = tokio::spawn({
         let gates = Arc::clone(&gates);
-        async move { gates.pass(to_start(2, Turn::Again), 1).await.err() }
+        async move { start(&gates, 2, Turn::Again, 1).await.err() }
     });
     tokio::task::yield_now().await;
     gates.close();
     assert_eq!(waiting.await.unwrap(), Some(Closed));
-    assert_eq!(gates.pass(to_start(1, Turn::First), 1).await.err(), Some(Closed));
+    assert_eq!(start(&gates, 1, Turn::First, 1).await.err(), Some(Closed));
     gates.heard(out, &accepted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_no_longer_waits_costs_nobody_a_slot() {
     let gates = open(&limits("unlimited", 1));
-    let out = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let out = start(&gates, 1, Turn::First, 1).await.unwrap();
     {
-        let gone = gates.pass(to_start(1, Turn::First), 1);
+        let gone = start(&gates, 1, Turn::First, 1);
         let _ = tokio::time::timeout(Duration::from_millis(10), gone).await;
     }
     drop(out);
-    let pass =
-        tokio::time::timeout(Duration::from_secs(1), gates.pass(to_start(1, Turn::First), 1));
+    let pass = tokio::time::timeout(Duration::from_secs(1), start(&gates, 1, Turn::First, 1));
     assert!(pass.await.unwrap().is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_is_bound_by_the_pace_but_not_by_a_business() {
     let gates = open(&Limits { slots_per_biz: NonZeroUsize::new(1), ..limits("10/s", 4) });
-    let pass = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let pass = start(&gates, 1, Turn::First, 1).await.unwrap();
     gates.heard(pass, &refused());
     let begin = Instant::now();
-    let held = gates.pass(to_start(1, Turn::First), 1);
+    let held = start(&gates, 1, Turn::First, 1);
     let stamps = async {
         let mut stamps = Vec::new();
         for _ in 0..3 {
-            stamps.push(gates.pass(Errand::Poll, 1).await.unwrap().sent() - begin);
+            stamps.push(gates.pass_question(Question::State, 1).await.unwrap().sent() - begin);
         }
         stamps
     };
@@ -245,10 +259,17 @@ async fn a_poll_is_bound_by_the_pace_but_not_by_a_business() {
 #[tokio::test(start_paused = true)]
 async fn a_hold_of_everyone_binds_polls_too() {
     let gates = open(&limits("unlimited", 4));
-    let pass = gates.pass(Errand::Poll, 1).await.unwrap();
+    let pass = gates.pass_question(Question::State, 1).await.unwrap();
     let begin = Instant::now();
-    gates.heard(pass, &failed(FailureClass::ThrottledApp, Contact::Answered, Some(Whom::Everyone)));
-    let next = gates.pass(Errand::Poll, 1).await.unwrap();
+    gates.heard(
+        pass,
+        &failed(
+            FailureClass::ThrottledApp,
+            Contact::Answered(Speaker::Front),
+            Some(Whom::Everyone),
+        ),
+    );
+    let next = gates.pass_question(Question::State, 1).await.unwrap();
     assert_eq!(next.sent() - begin, Duration::from_millis(500));
 }
 
@@ -256,20 +277,20 @@ async fn a_hold_of_everyone_binds_polls_too() {
 async fn lookups_go_when_nobody_else_wants_to_two_at_a_time() {
     let gates = open(&limits("unlimited", 3));
     let out = [
-        gates.pass(Errand::Poll, 1).await.unwrap(),
-        gates.pass(Errand::Poll, 1).await.unwrap(),
-        gates.pass(Errand::Poll, 1).await.unwrap(),
+        gates.pass_question(Question::State, 1).await.unwrap(),
+        gates.pass_question(Question::State, 1).await.unwrap(),
+        gates.pass_question(Question::State, 1).await.unwrap(),
     ];
     let lookups: Vec<_> = (0..3)
         .map(|_| {
             let gates = Arc::clone(&gates);
-            tokio::spawn(async move { gates.pass(Errand::Lookup, 1).await.unwrap() })
+            tokio::spawn(async move { gates.pass_question(Question::Link, 1).await.unwrap() })
         })
         .collect();
     tokio::task::yield_now().await;
     let fresh = tokio::spawn({
         let gates = Arc::clone(&gates);
-        async move { gates.pass(to_start(1, Turn::First), 1).await.unwrap() }
+        async move { start(&gates, 1, Turn::First, 1).await.unwrap() }
     });
     tokio::task::yield_now().await;
     let [first, others @ ..] = out;
@@ -284,37 +305,37 @@ async fn lookups_go_when_nobody_else_wants_to_two_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn closed_to_new_rows_the_gates_let_others_through() {
     let gates = open(&limits("unlimited", 1));
-    let out = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let out = start(&gates, 1, Turn::First, 1).await.unwrap();
     let waiting = tokio::spawn({
         let gates = Arc::clone(&gates);
-        async move { gates.pass(to_start(2, Turn::First), 1).await.err() }
+        async move { start(&gates, 2, Turn::First, 1).await.err() }
     });
     tokio::task::yield_now().await;
     gates.close_to_new();
     assert_eq!(waiting.await.unwrap(), Some(Closed));
-    assert_eq!(gates.pass(to_start(1, Turn::First), 1).await.err(), Some(Closed));
+    assert_eq!(start(&gates, 1, Turn::First, 1).await.err(), Some(Closed));
     drop(out);
-    drop(gates.pass(to_start(1, Turn::Again), 1).await.unwrap());
-    drop(gates.pass(Errand::Poll, 1).await.unwrap());
+    drop(start(&gates, 1, Turn::Again, 1).await.unwrap());
+    drop(gates.pass_question(Question::State, 1).await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_rows_are_at_risk_than_may_fail_yet() {
     let budget = Some((Budget::Rows(1), Base::Settled));
     let gates = open(&Limits { budget, ..limits("unlimited", 8) });
-    let mut one = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
-    let mut two = gates.pass(to_start(1, Turn::First), 1).await.unwrap();
+    let mut one = start(&gates, 1, Turn::First, 1).await.unwrap();
+    let mut two = start(&gates, 1, Turn::First, 1).await.unwrap();
     let (one_at_risk, two_at_risk) = (one.risk().unwrap(), two.risk().unwrap());
     drop((one, two));
-    let third = gates.pass(to_start(2, Turn::First), 1);
+    let third = start(&gates, 2, Turn::First, 1);
     tokio::pin!(third);
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut third).await;
     assert!(waited.is_err(), "two rows are at risk, though no request is out");
-    drop(gates.pass(Errand::Poll, 1).await.unwrap());
+    drop(gates.pass_question(Question::State, 1).await.unwrap());
     one_at_risk.good();
     let mut third = third.await.unwrap();
     assert_eq!(two_at_risk.failed(), None);
-    let fourth = gates.pass(to_start(2, Turn::First), 1);
+    let fourth = start(&gates, 2, Turn::First, 1);
     tokio::pin!(fourth);
     let waited = tokio::time::timeout(Duration::from_mins(1), &mut fourth).await;
     assert!(waited.is_err(), "one failed and one is at risk");
@@ -329,14 +350,12 @@ async fn no_more_rows_are_at_risk_than_may_fail_yet() {
 async fn closed_to_new_rows_a_business_that_its_rate_blocks_is_left_with_its_retries() {
     let gates = open(&Limits { rate_per_biz: "1/s".parse().unwrap(), ..limits("unlimited", 8) });
     let begin = Instant::now();
-    drop(gates.pass(to_start(1, Turn::First), 1).await.unwrap());
+    drop(start(&gates, 1, Turn::First, 1).await.unwrap());
     let waiting: Vec<_> = [Turn::First, Turn::First, Turn::Again, Turn::Again]
         .into_iter()
         .map(|turn| {
             let gates = Arc::clone(&gates);
-            tokio::spawn(
-                async move { gates.pass(to_start(1, turn), 1).await.map(|pass| pass.sent()) },
-            )
+            tokio::spawn(async move { start(&gates, 1, turn, 1).await.map(|pass| pass.sent()) })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -347,16 +366,14 @@ async fn closed_to_new_rows_a_business_that_its_rate_blocks_is_left_with_its_ret
         ends.push(end.map(|sent| (sent - begin).as_secs_f64().round() as u32));
     }
     assert_eq!(ends, [Err(Closed), Err(Closed), Ok(1), Ok(2)]);
-    assert_eq!(gates.pass(to_start(1, Turn::First), 1).await.err(), Some(Closed));
-    let late = gates.pass(to_start(1, Turn::Again), 1).await.unwrap();
+    assert_eq!(start(&gates, 1, Turn::First, 1).await.err(), Some(Closed));
+    let late = start(&gates, 1, Turn::Again, 1).await.unwrap();
     assert!(late.sent() - begin > Duration::from_secs(2), "the rate still holds");
 }
 
 /// Gates at which rows must be noted before.
 fn noting(limits: &Limits) -> Arc<Gates> {
-    let gates = Gates::new(limits, Notes::Needed);
-    tokio::spawn(Arc::clone(&gates).run());
-    gates
+    answered(limits, Notes::Needed)
 }
 
 /// Rows of a business that wait, on the lines from `first` on.
@@ -368,7 +385,7 @@ fn waiting(
     lines
         .map(|line| {
             let gates = Arc::clone(gates);
-            tokio::spawn(async move { gates.pass(to_start(id, Turn::First), line).await })
+            tokio::spawn(async move { start(&gates, id, Turn::First, line).await })
         })
         .collect()
 }
@@ -386,9 +403,9 @@ async fn no_row_goes_before_it_is_noted() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     let gone = rows.iter().filter(|row| row.is_finished()).count();
     assert_eq!(gone, 20, "those that were noted, and no other");
-    let again = gates.pass(to_start(1, Turn::Again), 1).await;
+    let again = start(&gates, 1, Turn::Again, 1).await;
     assert!(again.is_ok(), "a row that was sent needs no other note");
-    assert!(gates.pass(Errand::Poll, 1).await.is_ok(), "and a question needs none");
+    assert!(gates.pass_question(Question::State, 1).await.is_ok(), "and a question needs none");
 }
 
 #[tokio::test(start_paused = true)]
@@ -410,9 +427,12 @@ async fn intents_are_wanted_in_time_and_topped_up_with_each_commit() {
 #[tokio::test(start_paused = true)]
 async fn while_everyone_is_held_nothing_is_noted() {
     let gates = noting(&limits("unlimited", 4));
-    let pass = gates.pass(Errand::Poll, 1).await.unwrap();
+    let pass = gates.pass_question(Question::State, 1).await.unwrap();
     let everyone = Some(Whom::Everyone);
-    gates.heard(pass, &failed(FailureClass::ThrottledApp, Contact::Answered, everyone));
+    gates.heard(
+        pass,
+        &failed(FailureClass::ThrottledApp, Contact::Answered(Speaker::Front), everyone),
+    );
     let rows = waiting(&gates, 1, 1..9);
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(gates.name_intents(), [0; 0]);
@@ -453,10 +473,10 @@ async fn hardly_more_rows_are_noted_than_may_fail() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_of_an_outage_is_noted_where_no_other_row_can_go() {
     let gates = noting(&limits("unlimited", 1));
-    let pass = gates.pass(Errand::Poll, 1).await.unwrap();
+    let pass = gates.pass_question(Question::State, 1).await.unwrap();
     gates.heard(pass, &accepted());
     for _ in 0..4 {
-        let pass = gates.pass(Errand::Poll, 1).await.unwrap();
+        let pass = gates.pass_question(Question::State, 1).await.unwrap();
         gates.heard(pass, &lost());
     }
     let begin = Instant::now();

@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::retry::Backoff;
+use crate::retry::{Backoff, Patience};
 
 /// A hold that an answer states is believed up to this.
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// How long after its last refusal a business is sent little at a time.
 const CAREFUL: Duration = Duration::from_mins(5);
+
+/// Number of requests that must have been refused before patience can end: one slow
+/// refusal says little.
+const MIN_REFUSALS: u32 = 4;
 
 /// What is known of a server's limit on a business, or on everyone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,9 +27,30 @@ pub struct Throttle {
     began: Option<Instant>,
     /// The backoff's next step.
     step: u32,
-    /// The first refusal since anything was granted.
+    /// Refusals since anything was granted: how many, the first of them, and how much of
+    /// the time since then was held because answers stated it.
+    refusals: u32,
     refused_since: Option<Instant>,
+    stated: Duration,
     last_refusal: Option<Instant>,
+}
+
+/// How a throttle is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How long holds last that state no time.
+    pub backoff: Backoff,
+    /// How long everything may be refused.
+    pub patience: Duration,
+}
+
+/// One request that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// When it left.
+    pub sent: Instant,
+    /// The pause that its answer states.
+    pub stated: Option<Duration>,
 }
 
 /// Whether a refusal began a hold.
@@ -38,24 +63,20 @@ pub enum Began {
 }
 
 impl Throttle {
-    /// A request that left at `sent` was refused.
+    /// A request was refused.
     ///
-    /// A hold lasts as long as the answer `stated`, or the backoff's next wait.
+    /// A hold lasts as long as the answer stated, or the backoff's next wait.
     /// A refusal of a request that left before the present hold began says
     /// nothing new, so it takes no step of the backoff. Whether a hold began.
-    pub fn refused(
-        &mut self,
-        sent: Instant,
-        now: Instant,
-        stated: Option<Duration>,
-        backoff: &Backoff,
-    ) -> Began {
+    pub fn refused(&mut self, refused: Refused, now: Instant, backoff: &Backoff) -> Began {
+        let Refused { sent, stated } = refused;
         self.last_refusal = Some(now);
         self.refused_since.get_or_insert(now);
+        self.refusals = self.refusals.saturating_add(1);
         let known = self.began.is_some_and(|began| sent <= began);
-        let stated = stated.filter(|pause| !pause.is_zero());
+        let stated = stated.filter(|pause| !pause.is_zero()).map(|pause| pause.min(LONGEST));
         let pause = match stated {
-            Some(pause) => pause.min(LONGEST),
+            Some(pause) => pause,
             None if known => return Began::Not,
             None => {
                 let wait = backoff.wait(self.step);
@@ -66,6 +87,10 @@ impl Throttle {
         if !known {
             self.began = Some(now);
         }
+        let held = self.held(now).unwrap_or(now);
+        if stated.is_some() {
+            self.stated += (now + pause).saturating_duration_since(held);
+        }
         self.until = self.until.max(Some(now + pause));
         if known { Began::Not } else { Began::Hold }
     }
@@ -74,7 +99,7 @@ impl Throttle {
     /// server a token too (wire facts, section 1, no. 12). The backoff starts anew.
     pub fn granted(&mut self) {
         self.step = 0;
-        self.refused_since = None;
+        (self.refusals, self.refused_since, self.stated) = (0, None, Duration::ZERO);
     }
 
     /// When the present hold ends, if there is one.
@@ -83,18 +108,30 @@ impl Throttle {
         self.until.filter(|until| *until > now)
     }
 
-    /// How long everything has been refused.
+    /// Whether everything was refused for longer than `patience`. Holds that answers
+    /// stated do not count: their end is known.
     #[must_use]
-    pub fn starved(&self, now: Instant) -> Duration {
-        self.refused_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    pub fn patience(&self, now: Instant, patience: Duration) -> Patience {
+        let refused = self.refused_since.map(|since| now.saturating_duration_since(since));
+        let starved = refused.unwrap_or_default().saturating_sub(self.stated);
+        if self.refusals >= MIN_REFUSALS && starved >= patience {
+            Patience::Over
+        } else {
+            Patience::Left
+        }
     }
 
     /// How many requests may be out at once, of `limit`: after a refusal two,
     /// until five minutes have passed without one. Many at a time make the
     /// server's own lock refuse them (wire facts, section 3a, throttle details).
+    /// Once `patience` is over, one.
     #[must_use]
-    pub fn slots(&self, now: Instant, limit: usize) -> usize {
-        if self.is_careful(now) { limit.min(2) } else { limit }
+    pub fn slots(&self, now: Instant, limit: usize, patience: Duration) -> usize {
+        match (self.patience(now, patience), self.is_careful(now)) {
+            (Patience::Over, _) => limit.min(1),
+            (Patience::Left, true) => limit.min(2),
+            (Patience::Left, false) => limit,
+        }
     }
 
     fn is_careful(&self, now: Instant) -> bool {
@@ -109,104 +146,4 @@ impl Throttle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seconds(seconds: f64) -> Duration {
-        Duration::from_secs_f64(seconds)
-    }
-
-    struct Scene {
-        start: Instant,
-        throttle: Throttle,
-    }
-
-    impl Scene {
-        fn new() -> Self {
-            Self { start: Instant::now(), throttle: Throttle::default() }
-        }
-
-        fn refused(&mut self, sent: f64, now: f64, stated: Option<f64>) {
-            let backoff: Backoff = "500ms..30s".parse().unwrap();
-            let (sent, now) = (self.start + seconds(sent), self.start + seconds(now));
-            self.throttle.refused(sent, now, stated.map(seconds), &backoff);
-        }
-
-        fn held_until(&self, now: f64) -> Option<f64> {
-            let until = self.throttle.held(self.start + seconds(now))?;
-            Some((until - self.start).as_secs_f64())
-        }
-    }
-
-    #[test]
-    fn holds_without_a_time_grow_by_the_backoff() {
-        let mut scene = Scene::new();
-        scene.refused(0.0, 0.1, None);
-        assert_eq!(scene.held_until(0.1), Some(0.6));
-        assert_eq!(scene.held_until(0.6), None);
-        scene.refused(0.7, 0.8, None);
-        assert_eq!(scene.held_until(0.8), Some(1.8));
-        scene.refused(1.9, 2.0, None);
-        assert_eq!(scene.held_until(2.0), Some(4.0));
-    }
-
-    #[test]
-    fn refusals_of_what_was_out_already_say_nothing_new() {
-        let mut scene = Scene::new();
-        scene.refused(0.0, 0.1, None);
-        scene.refused(0.05, 0.2, None);
-        scene.refused(0.09, 0.3, None);
-        assert_eq!(scene.held_until(0.3), Some(0.6));
-        scene.refused(0.7, 0.8, None);
-        assert_eq!(scene.held_until(0.8), Some(1.8), "the second step, not the fourth");
-    }
-
-    #[test]
-    fn the_backoff_starts_anew_once_something_is_granted() {
-        let mut scene = Scene::new();
-        scene.refused(0.0, 0.1, None);
-        scene.refused(0.7, 0.8, None);
-        scene.throttle.granted();
-        assert_eq!(scene.held_until(0.8), Some(1.8), "a hold that was begun lasts");
-        scene.refused(2.0, 2.1, None);
-        assert_eq!(scene.held_until(2.1), Some(2.6));
-    }
-
-    #[test]
-    fn a_stated_time_is_believed_within_reason() {
-        for (stated, until) in [(30.0, 30.0), (0.0, 0.5), (1e9, 3600.0)] {
-            let mut scene = Scene::new();
-            scene.refused(0.0, 0.0, Some(stated));
-            assert_eq!(scene.held_until(0.0), Some(until), "{stated}");
-        }
-        let mut scene = Scene::new();
-        scene.refused(0.0, 0.1, None);
-        scene.refused(0.05, 0.2, Some(7.0));
-        assert_eq!(scene.held_until(0.2), Some(7.2), "a stated time also lengthens a hold");
-        scene.refused(0.06, 0.3, Some(1.0));
-        assert_eq!(scene.held_until(0.3), Some(7.2), "and never shortens one");
-    }
-
-    #[test]
-    fn after_a_refusal_two_may_be_out_for_five_minutes() {
-        let mut scene = Scene::new();
-        let slots = |scene: &Scene, now| scene.throttle.slots(scene.start + seconds(now), 64);
-        assert_eq!(slots(&scene, 0.0), 64);
-        scene.refused(0.0, 0.0, None);
-        assert_eq!(slots(&scene, 299.9), 2);
-        assert_eq!(slots(&scene, 300.0), 64);
-        assert_eq!(scene.throttle.slots(scene.start, 1), 1);
-    }
-
-    #[test]
-    fn starving_counts_from_the_first_refusal_since_anything_was_granted() {
-        let mut scene = Scene::new();
-        let starved = |scene: &Scene, now| scene.throttle.starved(scene.start + seconds(now));
-        assert_eq!(starved(&scene, 9.0), Duration::ZERO);
-        scene.refused(0.0, 1.0, None);
-        scene.refused(2.0, 3.0, None);
-        assert_eq!(starved(&scene, 9.0), seconds(8.0));
-        scene.throttle.granted();
-        assert_eq!(starved(&scene, 99.0), Duration::ZERO);
-    }
-}
+mod tests;

@@ -5,9 +5,10 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
+use super::rows::KnownAt;
 use super::{Copied, copied, reports, rows, signed};
 use crate::intents::{self, Intents};
-use crate::record::Record;
+use crate::record::{Prior, Record};
 use crate::resume::Doubts;
 
 /// A commit that is being written. What one of its acts fails at fails all of it.
@@ -63,6 +64,17 @@ impl<'a> Commit<'a> {
             intents::pack(lines),
         ]);
         added.map(drop)
+    }
+
+    /// Notes that the server accepted the row on `line`, which is yet to be confirmed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it cannot be written.
+    pub fn accepted(&self, line: u64, prior: &Prior) -> rusqlite::Result<()> {
+        let mut add = self.transaction.prepare_cached(rows::ADD_OPEN)?;
+        rows::bind_open(&mut add, self.session, KnownAt::Accepted, (line, prior))?;
+        add.raw_execute().map(drop)
     }
 
     /// Notes what the copy of a stream holds by now.
@@ -133,7 +145,7 @@ impl<'a> Commit<'a> {
     ///
     /// Where that cannot be written.
     pub fn end(&self, open: &Doubts, now: Timestamp) -> rusqlite::Result<()> {
-        self.leave_open("end", open)?;
+        self.leave_open(KnownAt::End, open)?;
         let note = self.transaction.execute(
             "UPDATE session SET ended = ?2 WHERE session = ?1",
             params![self.session, now.as_millisecond()],
@@ -142,7 +154,7 @@ impl<'a> Commit<'a> {
     }
 
     /// Notes rows that are open when the session begins or ends.
-    pub(super) fn leave_open(&self, known_at: &str, open: &Doubts) -> rusqlite::Result<()> {
+    pub(super) fn leave_open(&self, known_at: KnownAt, open: &Doubts) -> rusqlite::Result<()> {
         let mut add = self.transaction.prepare(rows::ADD_OPEN)?;
         for (line, prior) in open {
             rows::bind_open(&mut add, self.session, known_at, (*line, prior))?;

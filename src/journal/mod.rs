@@ -18,6 +18,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
 
+use rows::KnownAt;
+
 use crate::clocks::Reading;
 use crate::record::AlreadyStarted;
 use crate::request_id::RunId;
@@ -31,7 +33,7 @@ pub use error::JournalError;
 const APPLICATION: i64 = 0x626b_6a6c;
 
 /// The version of the schema.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// What a run is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,7 +284,7 @@ impl Journal {
             commit.execute(&mark, [session])?;
         }
         let commit = Commit::new(commit, session);
-        commit.leave_open("begin", doubts)?;
+        commit.leave_open(KnownAt::Begin, doubts)?;
         commit.finish()?;
         Ok(session)
     }

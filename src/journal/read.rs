@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use super::rows::KnownAt;
 use super::{About, Copied, InputSource, InputState, Journal, JournalError, Order, Session};
 use super::{bad_words, rows};
 use crate::clocks::Boot;
@@ -123,10 +124,12 @@ impl Journal {
             let last = self.connection.query_row(sql, [], read).optional()?;
             let Some((session, boot, ended)) = last else { return Ok(LastSession::default()) };
             let ending = match ended {
-                Some(_) => LastEnding::Orderly(self.open_rows(session, "end")?),
+                Some(_) => LastEnding::Orderly(self.open_rows(session, KnownAt::End)?),
                 None => LastEnding::Unknown(self.intents(session, rows::boot(&boot)?)?),
             };
-            Ok(LastSession { doubts: self.open_rows(session, "begin")?, ending })
+            let mut doubts = self.open_rows(session, KnownAt::Begin)?;
+            doubts.extend(self.open_rows(session, KnownAt::Accepted)?);
+            Ok(LastSession { doubts, ending })
         };
         read().map_err(|error| self.damaged(&error))
     }
@@ -150,10 +153,10 @@ impl Journal {
         intents.collect()
     }
 
-    fn open_rows(&self, session: u32, known_at: &str) -> rusqlite::Result<Doubts> {
+    fn open_rows(&self, session: u32, known_at: KnownAt) -> rusqlite::Result<Doubts> {
         let sql = format!("{} WHERE session = ?1 AND known_at = ?2", rows::READ_OPEN);
         let mut select = self.connection.prepare(&sql)?;
-        select.query_map(params![session, known_at], rows::open)?.collect()
+        select.query_map(params![session, known_at.as_str()], rows::open)?.collect()
     }
 
     /// Whether any request reached a bk-sops, or may have: one that was refused for its

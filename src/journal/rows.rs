@@ -7,9 +7,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Row as Stored, Statement};
 
 use super::error::Foreign;
-use crate::answer::Reply;
+use crate::answer::{FailureClass, Reply};
 use crate::clocks::{Boot, Reading};
-use crate::record::{Attempted, Doubt, Ending, FirstSent, Outcome, Prior, Record};
+use crate::record::{Attempted, Doubt, Ending, FirstSent, Outcome, Prior, Reason, Record};
 use crate::request_id::RequestId;
 use crate::row::{BadRow, Fault, Row};
 use crate::task::{Business, Id, Scope, Task};
@@ -27,8 +27,30 @@ pub const READ: &str = "SELECT line, bk_biz_id, task_id, scope, outcome, known_b
     elapsed_ms, carried, server_time, sent_wall, sent_since_boot, sent_boot, result, code, message, task_url, request_id, trace_id, \
     client_request_id, http_status, error, started_at, latency_ms FROM record";
 
-/// Adds an open row.
-pub const ADD_OPEN: &str = "INSERT INTO open_row (session, known_at, line, doubt, attempts, \
+/// When a session knew that a row was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownAt {
+    /// When it began.
+    Begin,
+    /// When the server accepted the row.
+    Accepted,
+    /// When it ended in order.
+    End,
+}
+
+impl KnownAt {
+    /// The word that stands in the journal.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::Accepted => "accepted",
+            Self::End => "end",
+        }
+    }
+}
+
+/// Adds an open row. One that is accepted once more takes the place of the one before.
+pub const ADD_OPEN: &str = "INSERT OR REPLACE INTO open_row (session, known_at, line, doubt, attempts, \
     result, code, message, task_url, request_id, trace_id, client_request_id, http_status, error, \
     latency_ms, started_at, server_time, sent_wall, sent_since_boot, sent_boot) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
@@ -49,7 +71,7 @@ fn signed(number: u64) -> i64 {
 
 /// Binds `record`, of `session`, to [`ADD`].
 pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite::Result<()> {
-    let Record { row, outcome, ending: _, attempts, first_sent, last, elapsed } = record;
+    let Record { row, outcome, ending: _, attempts, first_sent, last, reason, elapsed } = record;
     add.raw_bind_parameter(1, session)?;
     add.raw_bind_parameter(2, signed(row.line))?;
     match &row.task {
@@ -67,6 +89,11 @@ pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite:
     add.raw_bind_parameter(6, outcome.as_str())?;
     add.raw_bind_parameter(7, outcome.known_by().map(crate::record::KnownBy::as_str))?;
     bind_last(add, last.as_deref())?;
+    // A record has one text and one class: those that the reports show.
+    if let Some(Reason { class, message }) = reason.as_deref() {
+        add.raw_bind_parameter(10, message)?;
+        add.raw_bind_parameter(16, class.as_str())?;
+    }
     if let Err(bad) = &row.task {
         add.raw_bind_parameter(16, bad.fault.to_string())?;
     }
@@ -78,16 +105,16 @@ pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite:
     add.raw_bind_parameter(25, carried)
 }
 
-/// Binds an open row, known at the `begin` or `end` of `session`, to [`ADD_OPEN`].
+/// Binds an open row of `session` to [`ADD_OPEN`].
 pub fn bind_open(
     add: &mut Statement<'_>,
     session: u32,
-    known_at: &str,
+    known_at: KnownAt,
     (line, prior): (u64, &Prior),
 ) -> rusqlite::Result<()> {
     let Prior { doubt, attempts, first_sent, last } = prior;
     add.raw_bind_parameter(1, session)?;
-    add.raw_bind_parameter(2, known_at)?;
+    add.raw_bind_parameter(2, known_at.as_str())?;
     add.raw_bind_parameter(3, signed(line))?;
     add.raw_bind_parameter(4, doubt.as_str())?;
     add.raw_bind_parameter(5, attempts)?;
@@ -163,7 +190,7 @@ fn bind_last(add: &mut Statement<'_>, last: Option<&Attempted>) -> rusqlite::Res
         add.raw_bind_parameter(at, text)?;
     }
     add.raw_bind_parameter(15, reply.http_status)?;
-    add.raw_bind_parameter(16, class.map(crate::answer::FailureClass::as_str))?;
+    add.raw_bind_parameter(16, class.map(FailureClass::as_str))?;
     add.raw_bind_parameter(17, millis(*latency))?;
     add.raw_bind_parameter(18, sent.as_millisecond())
 }
@@ -192,7 +219,9 @@ pub fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
         None => Box::default(),
         Some(json) => serde_json::from_str(&json).map_err(|_| foreign("carried", &json))?,
     };
-    let last = if matches!(outcome, Outcome::Invalid) { None } else { last(stored, 13)? };
+    let is_invalid = matches!(outcome, Outcome::Invalid);
+    let last = if is_invalid { None } else { last(stored, 13)? };
+    let reason = if is_invalid || last.is_some() { None } else { reason(stored, 13)? };
     Ok(Record {
         row: Row { line: unsigned(stored, 0)?, task, carried },
         outcome,
@@ -200,6 +229,7 @@ pub fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
         attempts: stored.get(6)?,
         first_sent: first_sent(stored, 9)?,
         last,
+        reason,
         elapsed: duration(stored, 7)?,
     })
 }
@@ -220,11 +250,7 @@ pub fn open(stored: &Stored<'_>) -> rusqlite::Result<(u64, Prior)> {
 /// Reads the last request, whose columns begin at `from`.
 fn last(stored: &Stored<'_>, from: usize) -> rusqlite::Result<Option<Box<Attempted>>> {
     let Some(sent) = time(stored, from + 9)? else { return Ok(None) };
-    let class: Option<String> = stored.get(from + 8)?;
-    let class = match class {
-        None => None,
-        Some(word) => Some(word.parse().map_err(|_| foreign("error", &word))?),
-    };
+    let class = class(stored, from + 8)?;
     let text = |at: usize| stored.get::<_, Box<str>>(from + at);
     Ok(Some(Box::new(Attempted {
         id: RequestId::restored(&text(6)?),
@@ -241,6 +267,17 @@ fn last(stored: &Stored<'_>, from: usize) -> rusqlite::Result<Option<Box<Attempt
         },
         class,
     })))
+}
+
+/// Reads why a row ended so that was never sent, from the same columns.
+fn reason(stored: &Stored<'_>, from: usize) -> rusqlite::Result<Option<Box<Reason>>> {
+    let Some(class) = class(stored, from + 8)? else { return Ok(None) };
+    Ok(Some(Box::new(Reason { class, message: stored.get(from + 2)? })))
+}
+
+fn class(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<FailureClass>> {
+    let word: Option<String> = stored.get(at)?;
+    word.map(|word| word.parse().map_err(|_| foreign("error", &word))).transpose()
 }
 
 fn id(stored: &Stored<'_>, at: usize, column: &'static str) -> rusqlite::Result<Id> {

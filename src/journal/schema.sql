@@ -1,4 +1,4 @@
--- The journal of a run, version 2. Open it with any SQLite tool; times are in
+-- The journal of a run, version 3. Open it with any SQLite tool; times are in
 -- milliseconds since 1970 (SQL: datetime(started_at / 1000, 'unixepoch')).
 
 -- What the run is; one row.
@@ -97,10 +97,11 @@ CREATE TABLE report (
 );
 
 -- Rows that were sent, or may have been, and are not settled: what a session knew
--- of them when it began, and what it left behind when it ended in order.
+-- of them when it began, what it noted when the server accepted one that was yet to be
+-- confirmed, and what it left behind when it ended in order.
 CREATE TABLE open_row (
     session           INTEGER NOT NULL,
-    known_at          TEXT NOT NULL CHECK (known_at IN ('begin', 'end')),
+    known_at          TEXT NOT NULL CHECK (known_at IN ('begin', 'accepted', 'end')),
     line              INTEGER NOT NULL,
     doubt             TEXT NOT NULL,  -- none, may_have_started or accepted
     attempts          INTEGER NOT NULL,

@@ -3,19 +3,37 @@
 //! They pass the gates like every request, and whatever they are answered, they
 //! never stop the run; but for the first question of a run that is to confirm.
 
-use tracing::info;
+use tracing::{info, warn};
 
-use super::launch::{Launch, Parts};
+use super::launch::{Asked, Launch, Parts};
 use crate::answer::{Answer, FailureClass, Verdict};
-use crate::api::Renewal;
+use crate::api::{Manner, Renewal};
 use crate::confirm::{Judged, judge};
-use crate::gates::{Closed, Errand, Known};
-use crate::record::Record;
+use crate::gates::{Closed, Question};
+use crate::record::{Reason, Record};
 use crate::request_id::RequestId;
-use crate::retry::{Next, Situation};
 use crate::server_time::Departure;
 use crate::shutdown::Cause;
 use crate::task::Task;
+
+/// What asking for a state came to.
+pub struct Found {
+    /// What the state says of the row.
+    pub judged: Judged,
+    /// Why there is no state, if there is none.
+    pub unanswered: Option<Reason>,
+    /// Whether the question was refused for where its credentials stood.
+    pub refused: Refused,
+}
+
+/// Whether a question was refused for where its credentials stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The ESB read none from the header, and the query is forbidden.
+    ToHeader,
+    /// It was not.
+    No,
+}
 
 /// Asks for the state of `task` on `line`, whose first attempt that may have arrived left at
 /// `first`.
@@ -29,32 +47,69 @@ pub async fn state(
     task: &Task,
     id: &RequestId,
     first: Option<&Departure>,
-) -> Result<Judged, Closed> {
+) -> Result<Found, Closed> {
     let Parts { client, .. } = &launch.parts;
     let mut manner = client.manner();
     loop {
-        let pass = launch.pass(Errand::Poll, line).await?;
+        let pass = launch.pass_question(Question::State, line).await?;
         let caller = client.caller();
         let seen = Box::pin(client.status(&caller, task, id, manner)).await;
         let known = launch.parts.gates.heard(pass, &seen.answer);
         launch.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
-        launch.stop_after_outage(known, &seen.answer.reply.message)?;
+        if launch.after_question(&seen.answer, &known)? == Asked::InVain {
+            continue;
+        }
         match client.other_manner(manner, &seen.answer) {
             Some(other) => manner = other,
-            None => return Ok(judge(&seen, first.and_then(Departure::earliest))),
+            None => {
+                let judged = judge(&seen, first.and_then(Departure::earliest));
+                let refused = refusal(launch, manner, &seen.answer);
+                return Ok(Found { judged, unanswered: unanswered(judged, seen.answer), refused });
+            }
         }
     }
+}
+
+/// Why a question told no state.
+fn unanswered(judged: Judged, answer: Answer) -> Option<Reason> {
+    match (judged, answer.verdict) {
+        (Judged::Unseen, Verdict::Failed(failure)) => {
+            Some(Reason { class: failure.class, message: answer.reply.message })
+        }
+        (Judged::Unseen, Verdict::Accepted | Verdict::AlreadyStarted) => {
+            let message = "get_task_status was answered without a state".into();
+            Some(Reason { class: FailureClass::Ambiguous, message })
+        }
+        (Judged::Ours | Judged::SomebodyElses | Judged::NotYet, _) => None,
+    }
+}
+
+/// Notes and tells that the server refuses a question for where its credentials stand.
+fn refusal(launch: &Launch, manner: Manner, answer: &Answer) -> Refused {
+    if !launch.parts.client.is_refused_to_header(manner, answer) {
+        return Refused::No;
+    }
+    launch.could_not_ask(|unasked| {
+        unasked.to_header += 1;
+        if unasked.to_header == 1 {
+            warn!(
+                "the ESB refuses questions: states and links cannot be asked for. If it is the \
+                 legacy ESB, say --esb-legacy-get (it puts the credentials into the URL)"
+            );
+        }
+    });
+    Refused::ToHeader
 }
 
 /// Asks for the state of the first task, before anything is started: where the
 /// user may not look, a run that is to confirm stops.
 pub async fn first(launch: &Launch, line: u64, task: &Task) {
-    let Parts { client, policy, run, session, shutdown, .. } = &launch.parts;
+    let Parts { client, run, session, shutdown, .. } = &launch.parts;
     let id = RequestId::question(run, *session, line, 0);
     let mut manner = client.manner();
     loop {
-        let Ok(pass) = launch.pass(Errand::Poll, line).await else { return };
+        let Ok(pass) = launch.pass_question(Question::State, line).await else { return };
         let caller = client.caller();
         let answer = Box::pin(client.status(&caller, task, &id, manner)).await.answer;
         let known = launch.parts.gates.heard(pass, &answer);
@@ -71,13 +126,10 @@ pub async fn first(launch: &Launch, line: u64, task: &Task) {
             class @ (FailureClass::Auth | FailureClass::Config | FailureClass::Permission) => {
                 shutdown.drain(Cause::Question { class, message });
             }
-            _ => {
-                let Known { kind, server, starved, .. } = known;
-                let now = Situation { counted: 1, kind, server, starved };
-                if let Next::Stop(stop) = policy.next(failure, now) {
-                    shutdown.drain(Cause::Answer { stop, message });
-                }
-            }
+            _ => match launch.after_question(&answer, &known) {
+                Ok(Asked::InVain) => continue,
+                Ok(Asked::Answered) | Err(Closed) => {}
+            },
         }
         return;
     }
@@ -90,16 +142,29 @@ pub async fn link(launch: &Launch, line: u64, task: &Task) -> Option<Box<str>> {
     let id = RequestId::lookup(run, *session, line);
     let mut manner = client.manner();
     loop {
-        let pass = launch.pass(Errand::Lookup, line).await.ok()?;
+        let pass = launch.pass_question(Question::Link, line).await.ok()?;
         let caller = client.caller();
         let (answer, found) = Box::pin(client.detail(&caller, task, &id, manner)).await;
         let known = gates.heard(pass, &answer);
         launch.asked(&answer);
         log(&id, &answer, &"lookup");
-        launch.stop_after_outage(known, &answer.reply.message).ok()?;
+        if launch.after_question(&answer, &known).ok()? == Asked::InVain {
+            continue;
+        }
         match client.other_manner(manner, &answer) {
             Some(other) => manner = other,
-            None => return found,
+            None => {
+                refusal(launch, manner, &answer);
+                let is_refused = matches!(&answer.verdict, Verdict::Failed(failure) if matches!(
+                    failure.class,
+                    FailureClass::Auth | FailureClass::Config | FailureClass::Permission
+                ));
+                launch.could_not_ask(|unasked| {
+                    unasked.lookups += 1;
+                    unasked.links += u64::from(is_refused);
+                });
+                return found;
+            }
         }
     }
 }

@@ -233,7 +233,7 @@ impl Collector {
                     permits.push(permit);
                 }
                 Event::StageAgreed(_, permit) => permits.push(permit),
-                Event::InputEnded(_) => {}
+                Event::InputEnded(_) | Event::Accepted(..) => {}
                 Event::AllRead(rows) => self.rows = Some(rows),
             }
         }
@@ -305,6 +305,7 @@ fn write(keeping: &mut Keeping, batch: &[Event], notes: &Notes) -> Result<(), Jo
     let is_kept = |event: &&Event| match event {
         Event::Settled(record, _) => record.ending == Ending::Settled,
         Event::SettledWithoutLink(_)
+        | Event::Accepted(..)
         | Event::Link(_, Some(_), _)
         | Event::InputEnded(_)
         | Event::StageAgreed(..) => true,
@@ -333,6 +334,7 @@ fn write(keeping: &mut Keeping, batch: &[Event], notes: &Notes) -> Result<(), Jo
                         commit.input_ended(*rows, &Copied { bytes, sha256 })?;
                     }
                 }
+                Event::Accepted(line, prior) => commit.accepted(*line, prior)?,
                 Event::StageAgreed(position, _) => commit.agree(*position)?,
                 Event::AllRead(_) => {}
             }

@@ -8,18 +8,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
+use super::outbox::{Event, Outbox};
 use super::times::{Deadline, Times};
 use super::tries::Resumable;
-use crate::answer::{Answer, Verdict};
+use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::Client;
 use crate::clocks::Clocks;
-use crate::gates::{Closed, Errand, Gates, Known, Pass, Turn};
-use crate::record::AlreadyStarted;
+use crate::gates::{Admitted, Closed, Gates, Known, Lasting, Pass, Question, Turn};
+use crate::record::{AlreadyStarted, Prior};
 use crate::request_id::RunId;
-use crate::retry::{Backoff, Policy};
+use crate::retry::{Backoff, Next, Patience, Policy, Server, Situation};
 use crate::server_time::{ServerClock, Sighting};
 use crate::shutdown::{Cause, Shutdown};
-use crate::stats::Requests;
+use crate::stats::{Requests, Unasked};
+use crate::task::Task;
 
 /// What all rows of a run share.
 pub struct Launch {
@@ -52,6 +54,8 @@ pub struct Parts {
     pub resumable: Resumable,
     /// When requests may leave.
     pub times: Times,
+    /// Where events of rows go.
+    pub outbox: Arc<Outbox>,
     /// What stops the run.
     pub shutdown: Shutdown,
     /// The name of the run.
@@ -62,6 +66,15 @@ pub struct Parts {
     pub clock: Clock,
     /// This machine's clocks.
     pub clocks: Arc<dyn Clocks>,
+}
+
+/// Whether a question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It was, one way or another.
+    Answered,
+    /// It was not, since the server is gone: it is asked once more.
+    InVain,
 }
 
 /// The wall clock, read once: stamps of a run never run backwards.
@@ -122,6 +135,17 @@ impl Launch {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
     }
 
+    /// Counts something that could not be asked.
+    pub fn could_not_ask(&self, count: impl FnOnce(&mut Unasked)) {
+        count(&mut self.requests.lock().unwrap_or_else(PoisonError::into_inner).unasked);
+    }
+
+    /// The server accepted the row on `line`, which is yet to be confirmed: a crash must
+    /// not lose that.
+    pub fn note_accepted(&self, line: u64, prior: Prior) {
+        self.parts.outbox.put(Event::Accepted(line, Box::new(prior)));
+    }
+
     /// Notes what the server's clock showed.
     pub fn saw(&self, answer: &Answer) {
         if let Some(date) = answer.date {
@@ -138,18 +162,40 @@ impl Launch {
         }
     }
 
-    /// Waits until a request for the row on `line` may leave.
+    /// Waits until `task` on `line`, that was sent so many times, may be sent.
     ///
     /// # Errors
     ///
     /// When the run stops before.
-    pub async fn pass(&self, errand: Errand, line: u64) -> Result<Pass, Closed> {
-        let Parts { gates, shutdown, times, clocks, .. } = &self.parts;
-        let pass = gates.pass(errand, line).await?;
-        // A timer may be late, and nothing leaves after the end.
+    pub async fn pass_start(
+        &self,
+        task: &Task,
+        turn: Turn,
+        line: u64,
+        attempts: u32,
+    ) -> Result<Admitted, Closed> {
+        match self.parts.gates.pass_start(task.business, turn, line, attempts).await? {
+            Admitted::Go(pass) => self.look_again(pass, turn == Turn::First).map(Admitted::Go),
+            given_up @ Admitted::GiveUp(..) => Ok(given_up),
+        }
+    }
+
+    /// Waits until a question about the row on `line` may leave.
+    ///
+    /// # Errors
+    ///
+    /// When the run stops before.
+    pub async fn pass_question(&self, question: Question, line: u64) -> Result<Pass, Closed> {
+        let pass = self.parts.gates.pass_question(question, line).await?;
+        self.look_again(pass, false)
+    }
+
+    /// Takes a pass back after whose end the window is over: a timer may be late, and
+    /// nothing leaves after the end.
+    fn look_again(&self, pass: Pass, is_new: bool) -> Result<Pass, Closed> {
+        let Parts { shutdown, times, clocks, .. } = &self.parts;
         let wall = clocks.read().wall;
         let is_over = |end: Option<Deadline>| end.is_some_and(|end| end.is_over(pass.sent(), wall));
-        let is_new = matches!(errand, Errand::Start(_, Turn::First));
         if is_over(times.stop) {
             shutdown.drain(Cause::Window);
         } else if is_over(times.last_row) {
@@ -166,13 +212,44 @@ impl Launch {
     /// # Errors
     ///
     /// When it has.
-    pub fn stop_after_outage(&self, known: Known, message: &str) -> Result<(), Closed> {
-        match known.outage.filter(|lasted| *lasted >= self.parts.outage_patience) {
+    pub fn stop_after_outage(&self, known: &Known) -> Result<(), Closed> {
+        let patience = self.parts.outage_patience;
+        match known.outage.as_ref().filter(|outage| outage.lasted >= patience) {
             None => Ok(()),
-            Some(lasted) => {
-                self.parts.shutdown.drain(Cause::Outage { lasted, message: message.into() });
+            Some(Lasting { lasted, says }) => {
+                let (lasted, message) = (*lasted, (&**says).into());
+                self.parts.shutdown.drain(Cause::Outage { lasted, message });
                 Err(Closed)
             }
+        }
+    }
+
+    /// What the answer to a question means for the session; before its first answer that
+    /// is as much as that of a start.
+    ///
+    /// # Errors
+    ///
+    /// When the session stops.
+    pub fn after_question(&self, answer: &Answer, known: &Known) -> Result<Asked, Closed> {
+        self.stop_after_outage(known)?;
+        let Verdict::Failed(failure) = &answer.verdict else { return Ok(Asked::Answered) };
+        if known.in_outage {
+            return Ok(Asked::InVain);
+        }
+        let is_throttled = failure.class == FailureClass::ThrottledApp;
+        if known.server >= Server::Front && !(is_throttled && known.patience == Patience::Over) {
+            return Ok(Asked::Answered);
+        }
+        let Known { in_outage, server, unconnected, patience, outage: _ } = *known;
+        let now = Situation { counted: 1, in_outage, server, unconnected, patience };
+        match self.parts.policy.next(failure, now) {
+            Next::Stop(stop) => {
+                let message = answer.reply.message.clone();
+                self.parts.shutdown.drain(Cause::Answer { stop, message });
+                Err(Closed)
+            }
+            Next::WhenHeldNoMore => Ok(Asked::InVain),
+            Next::After { .. } | Next::GiveUp => Ok(Asked::Answered),
         }
     }
 

@@ -201,6 +201,7 @@ impl Pipeline {
                 already_started: self.already_started,
                 resumable,
                 times: self.times,
+                outbox: Arc::clone(&outbox),
                 shutdown: shutdown.clone(),
                 run,
                 session,
@@ -300,10 +301,19 @@ impl Permits {
 pub fn left_open(row: Row, prior: Prior, resumable: Resumable) -> Record {
     let Prior { doubt, attempts, first_sent, last } = prior;
     let (outcome, ending) = cut_off(doubt, resumable);
-    Record { row, outcome, ending, attempts, first_sent, last, elapsed: None }
+    Record { row, outcome, ending, attempts, first_sent, last, reason: None, elapsed: None }
 }
 
 fn never_sent(row: Row, outcome: Outcome) -> Record {
     let ending = Ending::Settled;
-    Record { row, outcome, ending, attempts: 0, first_sent: None, last: None, elapsed: None }
+    Record {
+        row,
+        outcome,
+        ending,
+        attempts: 0,
+        first_sent: None,
+        last: None,
+        reason: None,
+        elapsed: None,
+    }
 }

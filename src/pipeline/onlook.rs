@@ -183,7 +183,7 @@ fn read(count: &AtomicU64) -> u64 {
 
 fn pause(held: gates::Held, now: Instant) -> Pause {
     let (who, until) = match held {
-        gates::Held::Outage(until) => (Held::Outage, until),
+        gates::Held::Outage(until, says) => (Held::Outage(says), until),
         gates::Held::Everyone(until) => (Held::Everyone, until),
         gates::Held::Businesses(count, business, until) => {
             (Held::Businesses(count, business), until)

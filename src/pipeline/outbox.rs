@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 
-use crate::record::Record;
+use crate::record::{Prior, Record};
 
 /// Something that the collector has to write.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub enum Event {
     SettledWithoutLink(Record),
     /// The lookup for the row on this line is over.
     Link(u64, Option<Box<str>>, OwnedSemaphorePermit),
+    /// The server accepted the row on this line, which is yet to be confirmed.
+    Accepted(u64, Box<Prior>),
     /// The input ended after so many rows.
     InputEnded(u64),
     /// No more rows are read; so many were, and each must have its record by now.

@@ -10,15 +10,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::ask;
+use super::ask::{self, Found, Refused};
 use super::launch::{Launch, Parts};
 use super::tries::Tries;
-use crate::answer::{Answer, FailureClass, Verdict};
-use crate::api::Renewal;
+use crate::answer::{Answer, Contact, Failure, FailureClass, Taken, Verdict};
+use crate::api::{Caller, Renewal};
 use crate::budget;
 use crate::confirm::{self, Judged};
-use crate::gates::{Closed, Errand, Known, Risk, Turn};
-use crate::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Record};
+use crate::gates::{Admitted, Closed, GivenUp, Known, Risk, Turn};
+use crate::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Reason, Record};
 use crate::request_id::RequestId;
 use crate::retry::{Next, Stop};
 use crate::row::Row;
@@ -43,10 +43,11 @@ pub async fn settle(
         }
         Err(Closed) => life.tries.cut_off(launch.parts.resumable),
     };
+    let reason = life.tries.reason(outcome);
     let first_sent = life.tries.first_sent().filter(|_| stays_in_doubt(outcome, ending));
     let Tries { attempts, last, .. } = life.tries;
     let elapsed = Some(opened.elapsed());
-    Record { row, outcome, ending, attempts, first_sent, last, elapsed }
+    Record { row, outcome, ending, attempts, first_sent, last, reason, elapsed }
 }
 
 /// A row that is open. What is [`Closed`] was cut off by a stop.
@@ -57,6 +58,23 @@ struct Life<'a> {
     tries: Tries,
     /// Held while the row may fail: a request of it is out, or it is being confirmed.
     risk: Option<Risk>,
+}
+
+/// What one try to send a row came to.
+enum Once {
+    /// It was sent, or was to be.
+    Came(Came),
+    /// It is given up instead.
+    GiveUp(GivenUp),
+}
+
+/// What one request of a row brought.
+struct Came {
+    caller: Arc<Caller>,
+    verdict: Verdict,
+    /// What the server said, or what happened.
+    message: Box<str>,
+    known: Known,
 }
 
 /// How the sending of a row ended.
@@ -84,6 +102,8 @@ impl Life<'_> {
             let Some(timeout) = self.launch.parts.confirm else {
                 return Ok(Outcome::Started(known_by));
             };
+            self.tries.accepted();
+            self.launch.note_accepted(self.line, self.tries.prior());
             if let Some(outcome) = self.confirm(known_by, timeout).await? {
                 return Ok(outcome);
             }
@@ -108,15 +128,18 @@ impl Life<'_> {
     async fn send(&mut self, mut turn: Turn) -> Result<Sent, Closed> {
         let Parts { policy, shutdown, client, .. } = &self.launch.parts;
         loop {
-            let (caller, verdict, known) = self.send_once(turn).await?;
+            let Came { caller, verdict, message, known } = match self.send_once(turn).await? {
+                Once::Came(came) => came,
+                Once::GiveUp(why) => return self.give_up_unsent(&why).await.map(Sent::Settled),
+            };
             turn = Turn::Again;
             let failure = match verdict {
                 Verdict::Accepted => return Ok(Sent::Taken(KnownBy::Reply)),
                 Verdict::AlreadyStarted => return self.already_started().await,
                 Verdict::Failed(failure) => failure,
             };
-            self.launch.stop_after_outage(known, &self.tries.message())?;
-            let situation = self.tries.situation(failure.class, known);
+            self.launch.stop_after_outage(&known)?;
+            let situation = self.tries.situation(&failure, &known);
             let next = policy.next(&failure, situation);
             let (line, attempt) = (self.line, self.tries.attempts);
             debug!(line, attempt, class = %failure.class, ?next, ?situation, "decided");
@@ -126,7 +149,7 @@ impl Life<'_> {
                 }
                 Next::GiveUp => return self.give_up(failure.class).await.map(Sent::Settled),
                 Next::Stop(stop) => {
-                    shutdown.drain(Cause::Answer { stop, message: self.tries.message() });
+                    shutdown.drain(Cause::Answer { stop, message });
                     return Err(Closed);
                 }
                 Next::WhenHeldNoMore => {}
@@ -140,13 +163,16 @@ impl Life<'_> {
     }
 
     /// Sends one request, as soon as it may leave.
-    async fn send_once(
-        &mut self,
-        turn: Turn,
-    ) -> Result<(Arc<crate::api::Caller>, Verdict, Known), Closed> {
+    async fn send_once(&mut self, turn: Turn) -> Result<Once, Closed> {
         let Self { launch, line, task, tries, risk } = self;
         let Parts { client, gates, run, session, clock, clocks, .. } = &launch.parts;
-        let mut pass = launch.pass(Errand::Start(task.business, turn), *line).await?;
+        let mut pass = match launch.pass_start(task, turn, *line, tries.attempts).await? {
+            Admitted::Go(pass) => pass,
+            Admitted::GiveUp(why, at_risk) => {
+                *risk = Some(at_risk);
+                return Ok(Once::GiveUp(why));
+            }
+        };
         *risk = pass.risk();
         let sent = pass.sent();
         let departure = launch.server_clock.departure(clocks.read());
@@ -160,13 +186,35 @@ impl Life<'_> {
         launch.saw(&answer);
         log_attempt(*line, tries.attempts, &id, latency, &answer);
         let Answer { verdict, reply, .. } = answer;
+        let message = reply.message.clone();
         let class = match &verdict {
             Verdict::Failed(failure) => Some(failure.class),
             Verdict::Accepted | Verdict::AlreadyStarted => None,
         };
-        let attempted = Attempted { id, sent: clock.read(sent), latency, reply, class };
-        tries.sent(attempted, left_in_doubt(&verdict), departure);
-        Ok((caller, verdict, known))
+        if is_sent(&verdict) {
+            let attempted = Attempted { id, sent: clock.read(sent), latency, reply, class };
+            tries.sent(attempted, left_in_doubt(&verdict), departure);
+        } else {
+            tries.not_sent();
+        }
+        Ok(Once::Came(Came { caller, verdict, message, known }))
+    }
+
+    /// Ends the row without another request.
+    async fn give_up_unsent(&mut self, why: &GivenUp) -> Result<Outcome, Closed> {
+        debug!(line = self.line, ?why, "given up");
+        let class = match why {
+            GivenUp::Throttled(said) => {
+                let class = FailureClass::ThrottledBiz;
+                self.tries.give_up_for(Reason { class, message: (&**said).into() });
+                class
+            }
+            GivenUp::BadRow => {
+                let last = self.tries.last.as_ref().and_then(|last| last.class);
+                last.unwrap_or(FailureClass::Transient)
+            }
+        };
+        self.give_up(class).await
     }
 
     /// "Already started": by somebody else, unless an attempt of ours may have
@@ -205,10 +253,12 @@ impl Life<'_> {
         known_by: KnownBy,
         timeout: Duration,
     ) -> Result<Option<Outcome>, Closed> {
-        let accepted = Instant::now();
-        self.tries.accepted();
+        let gates = &self.launch.parts.gates;
+        let (accepted, outages) = (Instant::now(), gates.time_in_outages());
         let (mut asked, mut was_created) = (0, false);
-        while let Some(wait) = confirm::wait(asked, accepted.elapsed(), timeout) {
+        // While the server is gone, nobody can be asked.
+        let since = || accepted.elapsed().saturating_sub(gates.time_in_outages() - outages);
+        while let Some(wait) = confirm::wait(asked, since(), timeout) {
             self.launch.wait(wait).await?;
             asked += 1;
             match self.ask().await? {
@@ -231,7 +281,14 @@ impl Life<'_> {
     async fn ask(&mut self) -> Result<Judged, Closed> {
         let Parts { run, session, .. } = &self.launch.parts;
         let id = self.tries.next_question(run, *session, self.line);
-        ask::state(self.launch, self.line, &self.task, &id, self.tries.first.as_ref()).await
+        let first = self.tries.first.as_ref();
+        let found = ask::state(self.launch, self.line, &self.task, &id, first).await?;
+        let Found { judged, unanswered, refused } = found;
+        self.tries.asked(unanswered);
+        if refused == Refused::ToHeader && self.tries.is_first_refusal() {
+            self.launch.could_not_ask(|unasked| unasked.states += 1);
+        }
+        Ok(judged)
     }
 }
 
@@ -240,9 +297,14 @@ impl Life<'_> {
 const fn left_in_doubt(verdict: &Verdict) -> Doubt {
     match verdict {
         Verdict::Accepted => Doubt::Accepted,
-        Verdict::Failed(failure) if failure.class.may_have_started() => Doubt::MayHaveStarted,
+        Verdict::Failed(failure) if matches!(failure.taken, Taken::Maybe) => Doubt::MayHaveStarted,
         Verdict::AlreadyStarted | Verdict::Failed(_) => Doubt::None,
     }
+}
+
+/// Whether a byte of the request may have left this machine.
+const fn is_sent(verdict: &Verdict) -> bool {
+    !matches!(verdict, Verdict::Failed(Failure { contact: Contact::NotSent(_), .. }))
 }
 
 /// Whether a later session may have to ask whose start it was.

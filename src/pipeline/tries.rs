@@ -2,11 +2,11 @@
 //!
 //! Pure: it neither sends nor waits.
 
-use crate::answer::FailureClass;
+use crate::answer::{Contact, Failure, FailureClass};
 use crate::gates::Known;
-use crate::record::{Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior};
+use crate::record::{Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Reason};
 use crate::request_id::{RequestId, RunId};
-use crate::retry::{Attempt, Situation};
+use crate::retry::Situation;
 use crate::server_time::{Departure, ServerClock};
 
 /// Where a row that a stop cuts off can be taken up again.
@@ -33,6 +33,19 @@ pub struct Tries {
     /// What this session may have started.
     now: Doubt,
     questions: u32,
+    /// Why the state was not told, if the last question was not answered.
+    unanswered: Option<Box<Reason>>,
+    /// Whether a question was refused that the legacy ESB would take with other credentials.
+    refusal: Refusal,
+    /// Why it was given up without another request.
+    given_up: Option<Box<Reason>>,
+}
+
+/// Whether the server refuses questions about a row to its face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Known,
+    None,
 }
 
 impl Tries {
@@ -40,8 +53,18 @@ impl Tries {
     pub fn new(prior: Prior, server_clock: &ServerClock) -> Self {
         let Prior { doubt, attempts, first_sent, last } = prior;
         let first = first_sent.map(|first| server_clock.earlier(&first));
-        let (counted, questions) = (0, 0);
-        Self { attempts, first, last, counted, earlier: doubt, now: Doubt::None, questions }
+        Self {
+            attempts,
+            first,
+            last,
+            counted: 0,
+            earlier: doubt,
+            now: Doubt::None,
+            questions: 0,
+            unanswered: None,
+            refusal: Refusal::None,
+            given_up: None,
+        }
     }
 
     /// Whether any attempt may have started the task.
@@ -59,6 +82,41 @@ impl Tries {
     pub fn next_question(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
         self.questions += 1;
         RequestId::question(run, session, line, self.questions)
+    }
+
+    /// A question came back; why it tells no state, if it does not.
+    pub fn asked(&mut self, unanswered: Option<Reason>) {
+        self.unanswered = unanswered.map(Box::new);
+    }
+
+    /// Whether this is the first question about the row that was refused so.
+    pub fn is_first_refusal(&mut self) -> bool {
+        std::mem::replace(&mut self.refusal, Refusal::Known) == Refusal::None
+    }
+
+    /// The row is not sent again, for this reason.
+    pub fn give_up_for(&mut self, reason: Reason) {
+        self.given_up = Some(Box::new(reason));
+    }
+
+    /// Why the row ends with `outcome`, if its last request does not say it.
+    pub fn reason(&mut self, outcome: Outcome) -> Option<Box<Reason>> {
+        match outcome {
+            Outcome::Failed | Outcome::Unknown => self.given_up.take(),
+            Outcome::Unconfirmed => self.unanswered.take(),
+            _ => None,
+        }
+    }
+
+    /// What a later session has to know of the row, should this one end without a word.
+    pub fn prior(&self) -> Prior {
+        let (doubt, attempts, first_sent) = (self.doubt(), self.attempts, self.first_sent());
+        Prior { doubt, attempts, first_sent, last: self.last.clone() }
+    }
+
+    /// The request that was to leave never left.
+    pub fn not_sent(&mut self) {
+        self.attempts -= 1;
     }
 
     /// A request that left at `departure` came back: what it leaves in doubt.
@@ -81,20 +139,18 @@ impl Tries {
         self.first.as_ref().filter(|_| self.doubt() != Doubt::None).map(Departure::kept)
     }
 
-    /// What the server said last.
-    pub fn message(&self) -> Box<str> {
-        self.last.as_ref().map(|last| last.reply.message.clone()).unwrap_or_default()
-    }
-
-    /// Counts a request of this class, unless it is one that does not count:
-    /// a throttled answer, or a probe of an outage.
-    pub fn situation(&mut self, class: FailureClass, known: Known) -> Situation {
-        let throttled = matches!(class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
-        if !throttled && known.kind == Attempt::Ordinary {
+    /// Counts a request that failed so, unless it is one that does not count: what was
+    /// never sent, a throttled answer, or an idle attempt that began an outage or ended
+    /// during one.
+    pub fn situation(&mut self, failure: &Failure, known: &Known) -> Situation {
+        let Known { in_outage, server, unconnected, patience, outage: _ } = *known;
+        let is_throttled =
+            matches!(failure.class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
+        let is_sent = !matches!(failure.contact, Contact::NotSent(_));
+        if is_sent && !is_throttled && !in_outage {
             self.counted += 1;
         }
-        let Known { kind, server, starved, .. } = known;
-        Situation { counted: self.counted, kind, server, starved }
+        Situation { counted: self.counted, in_outage, server, unconnected, patience }
     }
 
     /// Counts an accepted request that came to nothing; whether one of `retries`

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{Report, Stamps};
 use crate::formula::guard;
-use crate::record::{Attempted, COLUMNS, Record};
+use crate::record::{COLUMNS, Record};
 use crate::row::Columns;
 
 /// A report of separated values.
@@ -63,12 +63,13 @@ impl<W: Write> Csv<W> {
         }
     }
 
-    fn last(&mut self, last: Option<&Attempted>) -> io::Result<()> {
+    fn last(&mut self, record: &Record) -> io::Result<()> {
+        let last = record.last.as_deref();
         let reply = last.map(|last| &last.reply);
         self.plain(reply.and_then(|reply| reply.result))?;
+        self.text(reply.map_or("", |reply| &reply.code))?;
+        self.text(record.message())?;
         for text in [
-            reply.map(|reply| &reply.code),
-            reply.map(|reply| &reply.message),
             reply.map(|reply| &reply.task_url),
             reply.map(|reply| &reply.request_id),
             reply.map(|reply| &reply.trace_id),
@@ -82,7 +83,7 @@ impl<W: Write> Csv<W> {
     fn error(&mut self, record: &Record) -> io::Result<()> {
         match &record.row.task {
             Err(bad) => self.text(&bad.fault.to_string()),
-            Ok(_) => self.plain(record.last.as_ref().and_then(|last| last.class)),
+            Ok(_) => self.plain(record.class()),
         }
     }
 
@@ -101,7 +102,7 @@ impl<W: Write + Send> Report for Csv<W> {
         self.ids(record)?;
         self.plain(Some(record.outcome))?;
         self.plain(record.outcome.known_by().map(crate::record::KnownBy::as_str))?;
-        self.last(last)?;
+        self.last(record)?;
         self.error(record)?;
         self.plain(Some(record.attempts))?;
         self.field.clear();
@@ -124,7 +125,7 @@ impl<W: Write + Send> Report for Csv<W> {
 mod tests {
     use super::*;
     use crate::answer::{FailureClass, Reply};
-    use crate::record::{Ending, KnownBy, Outcome};
+    use crate::record::{Attempted, Ending, KnownBy, Outcome};
     use crate::request_id::{RequestId, RunId};
     use crate::row::{BadRow, Fault, Row};
     use crate::task::{Business, Scope, Task};
@@ -147,6 +148,7 @@ mod tests {
             attempts: 0,
             first_sent: None,
             last: None,
+            reason: None,
             elapsed: None,
         }
     }

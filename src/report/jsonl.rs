@@ -51,9 +51,10 @@ impl<W: Write> JsonLines<W> {
         map.serialize_entry("known_by", &record.outcome.known_by().map(KnownBy::as_str))?;
         let last = record.last.as_deref();
         let reply = last.map(|last| &last.reply);
+        let is_said = last.is_some() || record.reason.is_some();
         map.serialize_entry("result", &reply.and_then(|reply| reply.result))?;
         map.serialize_entry("code", &reply.map(|reply| &reply.code))?;
-        map.serialize_entry("message", &reply.map(|reply| &reply.message))?;
+        map.serialize_entry("message", &is_said.then(|| record.message()))?;
         map.serialize_entry("task_url", &reply.map(|reply| &reply.task_url))?;
         map.serialize_entry("request_id", &reply.map(|reply| &reply.request_id))?;
         map.serialize_entry("trace_id", &reply.map(|reply| &reply.trace_id))?;
@@ -61,7 +62,7 @@ impl<W: Write> JsonLines<W> {
         map.serialize_entry("http_status", &reply.and_then(|reply| reply.http_status))?;
         let error = match &record.row.task {
             Err(bad) => Some(bad.fault.to_string()),
-            Ok(_) => last.and_then(|last| last.class).map(|class| class.to_string()),
+            Ok(_) => record.class().map(|class| class.to_string()),
         };
         map.serialize_entry("error", &error)?;
         map.serialize_entry("attempts", &record.attempts)?;
@@ -111,6 +112,7 @@ mod tests {
             attempts: 0,
             first_sent: None,
             last: None,
+            reason: None,
             elapsed: None,
         };
         let columns: Columns = ["note".into()].into();

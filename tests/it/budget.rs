@@ -8,11 +8,32 @@ use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Latency, Mock};
 
 use crate::harness::{Folder, HEADER, rows};
 
-/// Every task fails like this.
-fn failing(kind: FaultKind, rows: u64) -> Mock {
-    let first = (1..=rows).map(|task| FirstFault { task, kind, times: 99 }).collect();
-    let latency = Latency::Exponential(Duration::from_millis(5));
-    Mock::start(Behaviour { first, latency, ..Behaviour::default() }, 0).unwrap()
+/// How every task fails. Crashes would be an outage.
+#[derive(Clone, Copy)]
+enum Failing {
+    /// It is refused.
+    Denied,
+    /// Its business has no starts left.
+    Throttled,
+    /// It is accepted, and does not run.
+    Silent,
+}
+
+fn failing(how: Failing) -> Mock {
+    let ours = 1..=200;
+    let mut behaviour = Behaviour {
+        latency: Latency::Exponential(Duration::from_millis(5)),
+        ..Behaviour::default()
+    };
+    match how {
+        Failing::Denied => behaviour.denied = ours.collect(),
+        Failing::Throttled => behaviour.throttle = Some("1/h".parse().unwrap()),
+        Failing::Silent => {
+            let silent = |task| FirstFault { task, kind: FaultKind::Silent, times: 99 };
+            behaviour.first = ours.map(silent).collect();
+        }
+    }
+    Mock::start(behaviour, 0).unwrap()
 }
 
 fn launch(mock: &Mock, flags: &[&str]) -> (Folder, crate::harness::Finished) {
@@ -26,20 +47,20 @@ fn launch(mock: &Mock, flags: &[&str]) -> (Folder, crate::harness::Finished) {
 
 #[test]
 fn the_budget_is_never_overshot() {
-    for (kind, outcome, flags) in [
-        (FaultKind::Crash, "failed", &["--retries", "0"][..]),
-        (FaultKind::Crash, "failed", &["--retries", "3"]),
-        (FaultKind::BadGateway, "unknown", &["--retries", "1"]),
-        (FaultKind::Silent, "unconfirmed", &["--retries", "1", "--confirm=100ms"]),
+    for (how, outcome, started, flags) in [
+        (Failing::Denied, "rejected", 0, &["--retries", "0"][..]),
+        (Failing::Denied, "rejected", 0, &["--retries", "3"]),
+        (Failing::Throttled, "failed", 1, &["--retries", "0"]),
+        (Failing::Silent, "unconfirmed", 0, &["--retries", "1", "--confirm=100ms"]),
     ] {
         for (budget, failures) in [("0", 1), ("5", 6), ("5%", 11), ("0.4%", 1)] {
-            let mock = failing(kind, 200);
+            let mock = failing(how);
             let (folder, run) = launch(&mock, &[flags, &["--max-failures", budget]].concat());
             let run = run.exits(3).says(&["--max-failures tolerates", "go on with"]);
             let report = folder.report("r.csv");
             report.is_complete(200);
             assert_eq!(report.counts()[outcome], failures, "{budget} {run}");
-            assert_eq!(report.counts()["pending"], 200 - failures, "{budget} {run}");
+            assert_eq!(report.counts()["pending"], 200 - failures - started, "{budget} {run}");
         }
     }
 }
@@ -93,19 +114,19 @@ fn rows_that_wait_for_a_throttle_do_not_hold_the_others_up() {
 
 #[test]
 fn of_a_stream_a_share_is_of_what_is_settled() {
-    let (mock, folder) = (failing(FaultKind::Crash, 200), Folder::new());
+    let (mock, folder) = (failing(Failing::Denied), Folder::new());
     let words = ["run", "-o", "r.csv", "--retries", "0", "--max-failures", "10%"];
     let url = mock.url();
     let words = [&words[..], &["--rate", "unlimited", "--esb", &url]].concat();
     let mut run = folder.start(folder.program(&words).stdin(Stdio::piped()));
     run.child.stdin.take().unwrap().write_all(rows(2, 1, 100).as_bytes()).unwrap();
     run.wait().exits(3);
-    assert_eq!(folder.report("r.csv").counts()["failed"], 3, "10% of at least 20 are two");
+    assert_eq!(folder.report("r.csv").counts()["rejected"], 3, "10% of at least 20 are two");
 }
 
 #[test]
 fn what_is_no_budget_says_how_one_is_written() {
-    let mock = failing(FaultKind::Crash, 1);
+    let mock = failing(Failing::Denied);
     for budget in ["many", "-1", "200%"] {
         let (_, run) = launch(&mock, &[&format!("--max-failures={budget}")]);
         run.exits(2).says(&["such as 5%"]);

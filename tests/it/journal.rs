@@ -72,7 +72,7 @@ fn a_journal_that_is_none_is_refused_in_words() {
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
     let older = folder.path("older.db");
     fs::write(&older, &whole).unwrap();
-    Connection::open(&older).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    Connection::open(&older).unwrap().pragma_update(None, "user_version", 2).unwrap();
     for (content, says) in [
         (Vec::new(), "lacks the mark"),
         (b"not a database, but a letter to somebody".to_vec(), "not a database"),
@@ -81,7 +81,7 @@ fn a_journal_that_is_none_is_refused_in_words() {
         (fs::read(&foreign).unwrap(), "lacks the mark"),
         (
             fs::read(&older).unwrap(),
-            "has version 1 of the journal, and this bk-launch reads version 2",
+            "has version 2 of the journal, and this bk-launch reads version 3",
         ),
     ] {
         fs::write(run.journal(), content).unwrap();

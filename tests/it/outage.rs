@@ -38,6 +38,13 @@ fn an_outage_costs_time_and_no_rows() {
 }
 
 #[test]
+fn an_outage_costs_nothing_of_the_budget() {
+    let budget = ["--max-failures", "0"];
+    let flags = ["--backoff", "50ms..200ms", "--retries", "2"];
+    outage(Duration::from_millis(1500), &[&flags[..], &budget].concat());
+}
+
+#[test]
 #[ignore = "needs half a minute"]
 fn an_outage_of_twenty_seconds_costs_time_and_no_rows() {
     outage(Duration::from_secs(20), &[]);

@@ -124,6 +124,10 @@ enum Step {
     Name(usize),
     Commit,
     DrainFirst,
+    /// The row with the lowest rank goes, of the business after the last one.
+    Probe,
+    /// Rows whose number leaves this rest are given up.
+    Remove(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +151,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1_usize..6).prop_map(Step::Name),
         2 => Just(Step::Commit),
         1 => Just(Step::DrainFirst),
+        2 => Just(Step::Probe),
+        1 => (0_u32..3).prop_map(Step::Remove),
     ]
 }
 
@@ -227,6 +233,43 @@ fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32
     Some(row)
 }
 
+/// Lets a row go out of turn, if any may: the one that joined last is wanted most, and
+/// every fourth is not wanted.
+fn probe(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant, last: &mut Option<Business>) {
+    let kept = model.kept.clone();
+    let blocked = |business: Business| kept.get(&business.id.get()).copied();
+    let rank = |row: &u32| (row % 4 != 0).then_some(u32::MAX - row);
+    let is_noted = |row: &u32| queue.notes == Notes::NotNeeded || model.noted.contains(row);
+    let may_go: Vec<u32> = (model.waiting.iter())
+        .filter(|((id, _), _)| {
+            queue.queues.get(&business(*id)).is_some_and(|q| q.blocked.is_none())
+        })
+        .filter(|((id, _), _)| !kept.contains_key(id))
+        .flat_map(|((_, again), rows)| {
+            let first = rows.iter().take(1).filter(|row| is_noted(row)).copied();
+            if *again { rows.clone() } else { first.collect() }
+        })
+        .collect();
+    match queue.search(now, *last, blocked, rank) {
+        Search::Found(place) => {
+            let row = queue.take_at(place).expect("search found it");
+            assert!(may_go.contains(&row), "{row} may not go");
+            let of_business: Vec<u32> = [Turn::First, Turn::Again]
+                .into_iter()
+                .flat_map(|turn| model.rows(place.business.id.get(), turn).clone())
+                .filter(|row| may_go.contains(row) && row % 4 != 0)
+                .collect();
+            assert_eq!(of_business.iter().max(), Some(&row), "another was wanted more");
+            model.rows(place.business.id.get(), place.turn).retain(|waiting| *waiting != row);
+            *last = Some(place.business);
+        }
+        Search::NoneWanted => {
+            assert!(!may_go.is_empty() && may_go.iter().all(|row| row % 4 == 0), "{may_go:?}");
+        }
+        Search::Nobody => assert_eq!(may_go, [0; 0]),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
@@ -235,7 +278,7 @@ proptest! {
         notes in prop_oneof![Just(Notes::Needed), Just(Notes::NotNeeded)],
     ) {
         let (mut queue, mut model) = (FairQueue::new(notes), Model::default());
-        let (mut now, mut joined) = (Instant::now(), 0);
+        let (mut now, mut joined, mut last) = (Instant::now(), 0, None);
         for step in steps {
             match step {
                 Step::Join(id, turn) => {
@@ -270,6 +313,22 @@ proptest! {
                     queue.committed();
                     model.noted.append(&mut model.named);
                 }
+                Step::Probe => {
+                    queue.wake_sleepers(now);
+                    model.kept.retain(|_, kept| !matches!(kept, Blocked::Until(until) if *until <= now));
+                    probe(&mut queue, &mut model, now, &mut last);
+                }
+                Step::Remove(rest) => {
+                    let removed = queue.remove(|_, row| row % 3 == rest);
+                    let removed: BTreeSet<u32> = removed.into_iter().map(|(.., row)| row).collect();
+                    let mut expected = BTreeSet::new();
+                    for rows in model.waiting.values_mut() {
+                        expected.extend(rows.iter().filter(|row| **row % 3 == rest));
+                        rows.retain(|row| row % 3 != rest);
+                    }
+                    prop_assert_eq!(&removed, &expected);
+                    model.named.retain(|row| !removed.contains(row));
+                }
                 Step::Pass(seconds) => now += Duration::from_secs(seconds),
                 Step::DrainFirst => {
                     let mut drained = queue.drain_first();
@@ -296,6 +355,28 @@ proptest! {
         prop_assert!(model.waiting.values().all(Vec::is_empty), "rows were forgotten");
         prop_assert!(queue.queues.is_empty());
     }
+}
+
+#[test]
+fn probes_go_round_the_businesses_each_with_its_least_tried_row() {
+    use Turn::{Again, First};
+    let attempts = [
+        (1, Again, ("1r", 3)),
+        (1, Again, ("1s", 1)),
+        (2, First, ("2a", 0)),
+        (2, Again, ("2r", 1)),
+        (3, Again, ("3r", 9)),
+    ];
+    let mut queue = FairQueue::new(Notes::NotNeeded);
+    for (id, turn, row) in attempts {
+        queue.join(business(id), turn, row);
+    }
+    let (now, mut last, mut order) = (Instant::now(), None, Vec::new());
+    while let Search::Found(place) = queue.search(now, last, |_| None, |row| Some(row.1)) {
+        last = Some(place.business);
+        order.extend(queue.take_at(place).map(|row| row.0));
+    }
+    assert_eq!(order, ["1s", "2a", "3r", "1r", "2r"]);
 }
 
 #[test]
