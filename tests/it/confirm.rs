@@ -81,8 +81,17 @@ fn a_poll_that_never_gets_a_state_leaves_the_row_unconfirmed() {
     until("the first question was asked", || mock.counts().status == 1);
     until("the task was started", || mock.counts().starts == 1);
     mock.site().change(|behaviour| behaviour.view = View::Denied);
-    run.wait().exits(1);
+    run.wait().exits(1).says(&[
+        "unconfirmed (permission) line 1: iam authentication exception",
+        "accepted, but their state could not be asked",
+    ]);
     assert_eq!(known(&folder, 1), "unconfirmed  1");
+    let (report, said) = (folder.report("r.csv"), "iam authentication exception");
+    let line = report.line(1);
+    assert_eq!((&*line["error"], &*line["result"], &*line["code"]), ("permission", "true", "0"));
+    assert!(line["message"].starts_with(said), "{line:?}");
+    folder.run(&["report", "-o", "again.csv"]).exits(0);
+    assert_eq!(folder.report("again.csv").line(1), line, "word for word in every report");
 }
 
 #[test]
@@ -165,11 +174,16 @@ fn stopped_while_it_confirms_a_row_is_asked_for_before_it_is_sent_again() {
         let report = folder.report("r.csv");
         report.is_complete(3);
         assert_eq!(report.counts()["started"], 3, "{signal}");
-        // Two ran all along; after an orderly stop that is seen before they are sent.
-        let again = if signal == "INT" { [2, 1, 1] } else { [2, 2, 2] };
+        // Two ran all along, and that is seen before they are sent.
         let sent =
             [1, 2, 3].map(|task| mock.counts().tasks[&format!("cmdb_biz/2/{task}")].requests);
-        assert_eq!(sent, again, "{signal}");
+        assert_eq!(sent, [2, 1, 1], "{signal}");
+        for line in &report.lines {
+            let words = ["result", "attempts"].map(|column| line[column].as_str());
+            let attempts = if line["task_id"] == "1" { "2" } else { "1" };
+            assert_eq!(words, ["true", attempts], "{signal} {line:?}");
+            assert!(!line["task_url"].is_empty() && !line["request_id"].is_empty(), "{line:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use bk_launch::mock::{Behaviour, EsbKind, Mock};
+use bk_launch::mock::{Behaviour, EsbKind, FaultKind, FirstFault, Mock};
 
 use crate::harness::{Folder, next};
 
@@ -49,6 +49,37 @@ fn the_legacy_esb_loses_codes_and_its_texts_tell_the_same() {
     assert_eq!((report.outcome(2), &*report.line(2)["error"]), ("rejected", "permission"));
     assert_eq!((report.outcome(3), &*report.line(3)["error"]), ("rejected", "not_found"));
     assert_eq!(report.line(3)["code"], "1306000");
+}
+
+#[test]
+fn what_the_legacy_esb_refuses_to_tell_is_told_and_counted() {
+    let lost = |task| FirstFault { task, kind: FaultKind::ResetAfter, times: 1 };
+    let behaviour = Behaviour {
+        esb: EsbKind::Legacy,
+        started: [5].into(),
+        first: vec![lost(3), lost(4)],
+        ..Behaviour::default()
+    };
+    let mock = Mock::start(behaviour, 0).unwrap();
+    let folder = Folder::new();
+    folder.file("tasks.csv", "2,3\n2,4\n2,5\n2,6\n");
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--backoff", "10ms..50ms", "--esb"];
+    let run = folder.run(&[&words[..], &[&mock.url()]].concat()).exits(0);
+    let run = run.says(&[
+        "the ESB refuses questions",
+        "the state of 2 rows could not be asked for",
+        "--esb-legacy-get",
+    ]);
+    assert_eq!(run.stderr().matches("the ESB refuses questions").count(), 1, "{run}");
+    assert_eq!(folder.report("r.csv").line(1)["known_by"], "retry");
+    // Of the links that were asked for alone, none could be had.
+    folder.file("tasks.csv", "2,5\n");
+    let flags = ["--lookup", "--force", "--json"];
+    let run = folder.run(&[&words[..], &[&mock.url()], &flags].concat()).exits(1);
+    let run = run.says(&["1 link could not be asked for", "--esb-legacy-get"]);
+    let json: serde_json::Value = serde_json::from_str(&run.stdout()).unwrap();
+    assert_eq!((&json["links_not_asked"], &json["states_not_asked"]), (&1.into(), &0.into()));
+    folder.run(&[&words[..], &[&mock.url()], &flags, &["--esb-legacy-get"]].concat()).exits(0);
 }
 
 /// A proxy that answers everything itself; it gives the first line of each request.
