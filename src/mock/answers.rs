@@ -6,27 +6,17 @@
 use std::fmt::Write;
 
 use super::behaviour::{Business, EsbKind, FaultKind};
+use super::pages::{self, Said};
 use super::routes::{Refusal, Route};
 use super::world::{Start, TaskKey};
 
-/// An HTTP answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// The HTTP status.
-    pub status: u16,
-    /// The `Content-Type`.
-    pub content_type: &'static str,
-    /// More headers.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: String,
-}
-
-/// Who answers: the route, and the ids that it gives to this request.
+/// Who answers: the route, what was asked, and the ids that it gives to this request.
 #[derive(Clone, Debug)]
 pub struct Voice<'a> {
     /// The route.
     pub route: Route,
+    /// What was asked for, as the ESB calls it.
+    pub interface: &'static str,
     /// Which ESB it is.
     pub esb: EsbKind,
     /// A number of 128 bits: the request's ids are made of it.
@@ -35,6 +25,19 @@ pub struct Voice<'a> {
     pub request_id: &'a str,
     /// Where the mock is, for links.
     pub url: &'a str,
+}
+
+/// How a task is getting on, as bk-sops writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// `CREATED`, `RUNNING` or `FINISHED`.
+    pub state: &'static str,
+    /// When it began.
+    pub start: Option<String>,
+    /// When it ended.
+    pub finish: Option<String>,
+    /// For how long it ran, if it has ended.
+    pub seconds: u64,
 }
 
 impl Voice<'_> {
@@ -74,8 +77,9 @@ impl Voice<'_> {
                 | FaultKind::BadGatewayAfter
                 | FaultKind::Hang
                 | FaultKind::ResetBefore,
-            ) => bad_gateway(),
-            Start::Fault(FaultKind::UnavailableAfter) => unavailable(),
+            ) => pages::bad_gateway(),
+            Start::Fault(FaultKind::UnavailableAfter) => pages::unavailable(),
+            Start::Fault(FaultKind::HttpsPort) => pages::https_port(),
         }
     }
 
@@ -173,47 +177,73 @@ impl Voice<'_> {
         said
     }
 
-    fn crashed(&self) -> Said {
-        match self.route {
-            Route::Gateway => self.json(
+    /// bk-sops fails, and the ESB keeps nothing of its text.
+    pub(super) fn crashed(&self) -> Said {
+        match (self.route, self.esb) {
+            (Route::Gateway, _) => self.json(
                 500,
                 r#"{"result":false,"code":"50000","message":"系统异常,请联系管理员处理","data":null}"#
                     .into(),
             ),
-            Route::Esb => self.esb_error(
-                "1306201",
-                "Component request third-party system [SOPS] interface [start_task] error: \
-                 Status Code: 500, Error Message: third-party system interface response status \
-                 code is not 200, please try again later or contact component developer to handle \
-                 this",
+            (Route::Esb, EsbKind::Newer) => self.no_answer_of_sops(
+                "Status Code: 500, Error Message: third-party system interface response status \
+                 code is not 200",
+            ),
+            (Route::Esb, EsbKind::Legacy) => self.no_answer_of_sops(
+                "Status Code: 500, Error Message: Third-party system internal error",
             ),
         }
     }
 
-    /// The state of a task, as `get_task_status` has it; `start` is when it was
-    /// started, as bk-sops writes a time.
+    /// The ESB got no answer of bk-sops that it would hand on.
+    pub(super) fn no_answer_of_sops(&self, cause: &str) -> Said {
+        let text = format!(
+            "Component request third-party system [SOPS] interface [{}] error: {cause}, please try \
+             again later or contact component developer to handle this",
+            self.interface
+        );
+        self.esb_error("1306201", &text)
+    }
+
+    /// The state of a task, as `get_task_status` has it.
     #[must_use]
-    pub fn status(&self, start: Option<&str>) -> Said {
+    pub fn status(&self, task: &Shown) -> Said {
+        let Shown { state, start, finish, seconds } = task;
         let data = match start {
-            None => r#"{"start_time":null,"state":"CREATED","retry":0,"skip":0,"finish_time":null,"elapsed_time":0,"children":{},"name":""}"#.to_owned(),
-            Some(start) => format!(
-                r#"{{"id":"n{nonce:031x}","state":"RUNNING","root_id:":"n{nonce:031x}","loop":1,"retry":0,"skip":false,"children":{{}},"elapsed_time":0,"start_time":"{start}","finish_time":null,"name":""}}"#,
-                nonce = self.nonce >> 4
+            None => format!(
+                r#"{{"start_time":null,"state":"{state}","retry":0,"skip":0,"finish_time":null,"elapsed_time":0,"children":{{}},"name":""}}"#
+            ),
+            Some(_) => format!(
+                r#"{{"id":"n{nonce:031x}","state":"{state}","root_id:":"n{nonce:031x}","loop":1,"retry":0,"skip":false,"children":{{}},"elapsed_time":{seconds},"start_time":{start},"finish_time":{finish},"name":""}}"#,
+                nonce = self.nonce >> 4,
+                start = text_or_null(start.as_deref()),
+                finish = text_or_null(finish.as_deref()),
             ),
         };
         self.found(&data)
     }
 
+    /// The state of a deleted task cannot be asked (wire facts, section 4).
+    #[must_use]
+    pub fn deleted(&self, key: TaskKey) -> Said {
+        let text = format!(
+            "task[id={}] get status error: TaskFlowInstance matching query does not exist.",
+            key.id
+        );
+        self.refused("3599999", &text)
+    }
+
     /// A task, as `get_task_detail` has it, with a tree of so many bytes more.
     #[must_use]
-    pub fn detail(&self, key: TaskKey, start: Option<&str>, bytes: usize) -> Said {
+    pub fn detail(&self, key: TaskKey, task: &Shown, bytes: usize) -> Said {
         let more = format!(r#""note":"{}""#, "n".repeat(bytes));
-        let start = start.map_or_else(|| "null".to_owned(), |start| format!("\"{start}\""));
         self.found(&format!(
-            r#"{{"id":{id},"task_url":"{url}/taskflow/execute/{business}/?instance_id={id}","start_time":{start},"finish_time":null,"creator":"admin","executor":"admin","pipeline_tree":{{"activities":{{}},"flows":{{}},{more}}}}}"#,
+            r#"{{"id":{id},"task_url":"{url}/taskflow/execute/{business}/?instance_id={id}","start_time":{start},"finish_time":{finish},"creator":"admin","executor":"admin","pipeline_tree":{{"activities":{{}},"flows":{{}},{more}}}}}"#,
             id = key.id,
             url = self.url,
             business = key.business.id,
+            start = text_or_null(task.start.as_deref()),
+            finish = text_or_null(task.finish.as_deref()),
         ))
     }
 
@@ -251,7 +281,7 @@ impl Voice<'_> {
     }
 
     /// An error of the gateway itself, which says so in its headers.
-    fn gateway_error(&self, status: u16, code: u32, name: &str, text: &str) -> Said {
+    pub(super) fn gateway_error(&self, status: u16, code: u32, name: &str, text: &str) -> Said {
         let body = format!(
             r#"{{"code":{code},"code_name":"{name}","message":{},"result":false,"data":null}}"#,
             serde_json::Value::from(text)
@@ -264,7 +294,7 @@ impl Voice<'_> {
 
     fn json(&self, status: u16, body: String) -> Said {
         let headers = match self.route {
-            Route::Esb => Vec::new(),
+            Route::Esb => vec![("server", "gunicorn/19.9.0".to_owned())],
             Route::Gateway => {
                 let id = format!("{:032x}", self.nonce);
                 let uuid = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
@@ -288,27 +318,6 @@ impl Voice<'_> {
     }
 }
 
-/// Envoy, of a connection that the server closed before it answered.
-fn unavailable() -> Said {
-    Said {
-        status: 503,
-        content_type: "text/plain",
-        headers: Vec::new(),
-        body: "upstream connect error or disconnect/reset before headers. reset reason: \
-               connection termination"
-            .into(),
-    }
-}
-
-/// nginx says the same for a refused connection and for a lost one.
-fn bad_gateway() -> Said {
-    Said {
-        status: 502,
-        content_type: "text/html",
-        headers: Vec::new(),
-        body: "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
-               <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n\
-               </body>\r\n</html>\r\n"
-            .into(),
-    }
+fn text_or_null(text: Option<&str>) -> String {
+    text.map_or_else(|| "null".into(), |text| format!("\"{text}\""))
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use thiserror::Error;
 
+use super::gone::Gone;
+use super::span::{Span, duration};
 use crate::rate::Rate;
 
 /// All of it. The default does everything right, at once, for everybody.
@@ -24,11 +26,17 @@ pub struct Behaviour {
     /// How many requests are worked off per time, one after the other; the others wait.
     pub capacity: Option<Rate>,
     /// When nothing is answered at all.
-    pub stall: Option<Stall>,
+    pub stall: Option<Span>,
+    /// When bk-sops is gone, and who answers for it.
+    pub gone: Vec<Gone>,
+    /// When the broker loses what it is given: a start is accepted, and never happens.
+    pub broker_forgets: Option<Span>,
     /// How many starts a business may have, by default and by name.
     pub throttle: Option<Rate>,
     /// The same for named businesses.
     pub throttles: BTreeMap<Business, Rate>,
+    /// Businesses whose limit of starts is reached, and never frees.
+    pub limit_reached: BTreeSet<Business>,
     /// How many requests the app may send.
     pub app_limit: Option<Rate>,
     /// Which ESB it is.
@@ -39,12 +47,20 @@ pub struct Behaviour {
     pub denied: BTreeSet<u64>,
     /// Tasks that do not exist.
     pub missing: BTreeSet<u64>,
+    /// Deleted tasks: they are started and run, but their state cannot be asked.
+    pub deleted: BTreeSet<u64>,
+    /// Function tasks that nobody claimed: their starts are accepted, and never happen.
+    pub unclaimed: BTreeSet<u64>,
+    /// Tasks with a plugin that is missing: they run for ever.
+    pub no_plugin: BTreeSet<u64>,
     /// Faults of the first requests for certain tasks.
     pub first: Vec<FirstFault>,
     /// What goes wrong by chance with questions: `get_task_status` and `get_task_detail`.
     pub question_faults: Vec<Fault>,
     /// How long an accepted start lies in the queue before a worker takes it.
     pub queue: Duration,
+    /// How long a task runs until it is finished; `None` is for ever.
+    pub run_time: Option<Duration>,
     /// Whether the user may look at tasks.
     pub view: View,
     /// From the request after so many on, the app secret is wrong.
@@ -75,6 +91,20 @@ pub enum Scope {
     CmdbBiz,
     /// A project: for every word but `cmdb_biz`, as on the real server.
     Project,
+}
+
+impl FromStr for Business {
+    type Err = BehaviourError;
+
+    /// `3`, or `project:3`.
+    fn from_str(text: &str) -> Result<Self, BehaviourError> {
+        let (scope, id) = match text.strip_prefix("project:") {
+            Some(id) => (Scope::Project, id),
+            None => (Scope::CmdbBiz, text),
+        };
+        let id = id.parse().map_err(|_| BehaviourError::Business)?;
+        Ok(Self { scope, id })
+    }
 }
 
 impl fmt::Display for Business {
@@ -148,10 +178,12 @@ pub enum FaultKind {
     BrokenJson,
     /// The start was accepted, and then fails silently (wire facts, section 4).
     Silent,
+    /// nginx' page for plain HTTP on a port that speaks HTTPS (wire facts, section 8).
+    HttpsPort,
 }
 
 impl FaultKind {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 11] = [
         ("429", Self::TooMany),
         ("500", Self::Crash),
         ("502", Self::BadGateway),
@@ -162,6 +194,7 @@ impl FaultKind {
         ("reset-after", Self::ResetAfter),
         ("broken-json", Self::BrokenJson),
         ("silent", Self::Silent),
+        ("https-port", Self::HttpsPort),
     ];
 
     /// Its name on the command line and in the counts.
@@ -238,28 +271,6 @@ impl FromStr for Latency {
     }
 }
 
-/// A time in which nothing is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stall {
-    /// When it begins, after the first request.
-    pub from: Duration,
-    /// How long it lasts.
-    pub lasts: Duration,
-}
-
-impl FromStr for Stall {
-    type Err = BehaviourError;
-
-    /// `2s+3s`: from 2 s after the first request, for 3 s.
-    fn from_str(text: &str) -> Result<Self, BehaviourError> {
-        let (from, lasts) = text.split_once('+').ok_or(BehaviourError::Stall)?;
-        match (duration(from), duration(lasts)) {
-            (Some(from), Some(lasts)) => Ok(Self { from, lasts }),
-            _ => Err(BehaviourError::Stall),
-        }
-    }
-}
-
 /// A limit on starts: of every business, or of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThrottleRule {
@@ -279,23 +290,12 @@ impl FromStr for ThrottleRule {
             None => (None, text),
         };
         let rate = rate.parse().map_err(|_| BehaviourError::Throttle)?;
-        let business = match who {
-            None => None,
-            Some(who) => {
-                let (scope, id) = match who.strip_prefix("project:") {
-                    Some(id) => (Scope::Project, id),
-                    None => (Scope::CmdbBiz, who),
-                };
-                let id = id.parse().map_err(|_| BehaviourError::Throttle)?;
-                Some(Business { scope, id })
-            }
-        };
+        let business = who
+            .map(str::parse)
+            .transpose()
+            .map_err(|_: BehaviourError| BehaviourError::Throttle)?;
         Ok(Self { business, rate })
     }
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
 }
 
 /// A text that says no behaviour.
@@ -304,7 +304,7 @@ pub enum BehaviourError {
     /// An unknown kind of fault.
     #[error(
         "the faults are 429, 500, 502, 502-after, 503-after, hang, reset-before, reset-after, \
-         broken-json and silent"
+         broken-json, silent and https-port"
     )]
     Fault,
     /// No chance.
@@ -313,9 +313,9 @@ pub enum BehaviourError {
     /// No latency.
     #[error("write a latency as 20ms, or exp:20ms")]
     Latency,
-    /// No stall.
-    #[error("write a stall as FROM+DURATION, such as 2s+3s")]
-    Stall,
+    /// No business.
+    #[error("write a business as 3, or project:3")]
+    Business,
     /// No throttle.
     #[error("write a throttle as 20/s for every business, 3=2/m or project:3=2/m for one")]
     Throttle,

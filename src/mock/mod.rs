@@ -8,8 +8,13 @@
 mod answers;
 mod behaviour;
 mod bucket;
+mod counts;
+mod fronts;
+mod gone;
+mod pages;
 mod routes;
 mod serve;
+mod span;
 mod world;
 
 use std::io;
@@ -25,11 +30,13 @@ use tokio::sync::oneshot;
 
 pub use behaviour::{
     Behaviour, BehaviourError, Business, EsbKind, Fault, FaultKind, FirstFault, Latency, Memory,
-    Scope, Stall, ThrottleRule, View,
+    Scope, ThrottleRule, View,
 };
+pub use counts::{Arrival, Counts, TaskCounts};
+pub use gone::{Front, Gone, GoneError};
 use serve::Shared;
+pub use span::{Span, SpanError};
 use world::World;
-pub use world::{Arrival, Counts, TaskCounts};
 
 /// A server that runs until it is stopped or dropped.
 pub struct Mock {

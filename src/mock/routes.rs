@@ -26,6 +26,18 @@ pub enum Api {
     Detail,
 }
 
+impl Api {
+    /// Its name in paths, and in the texts of the ESB.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start_task",
+            Self::Status => "get_task_status",
+            Self::Detail => "get_task_detail",
+        }
+    }
+}
+
 /// A place that a path and a method name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -62,12 +74,12 @@ pub fn place(method: &str, path: &str) -> Place {
 }
 
 fn api(method: &str, name: &str) -> Option<Api> {
-    match (method, name) {
-        ("POST", "start_task") => Some(Api::Start),
-        ("GET", "get_task_status") => Some(Api::Status),
-        ("GET", "get_task_detail") => Some(Api::Detail),
-        _ => None,
-    }
+    let apis = match method {
+        "POST" => &[Api::Start][..],
+        "GET" => &[Api::Status, Api::Detail],
+        _ => &[],
+    };
+    apis.iter().copied().find(|api| api.name() == name)
 }
 
 /// Why a call is refused before bk-sops sees it.
@@ -89,7 +101,7 @@ pub struct Request<'a> {
     /// By which way it came.
     pub route: Route,
     /// The ids in its path.
-    pub path_ids: Option<(String, String)>,
+    pub path_ids: Option<&'a (String, String)>,
     /// `X-Bkapi-Authorization`
     pub header: Option<&'a str>,
     /// What follows the `?`.
@@ -114,7 +126,7 @@ impl Request<'_> {
             }
             Route::Gateway => {
                 self.check_gateway(secret)?;
-                let (id, business) = self.path_ids.as_ref().ok_or(Refusal::Format)?;
+                let (id, business) = self.path_ids.ok_or(Refusal::Format)?;
                 task(id, business, &parameters)
             }
         }
@@ -278,9 +290,10 @@ mod tests {
 
     #[test]
     fn a_gateway_reads_the_header_alone() {
+        let ids = ("17".into(), "2".into());
         let request = |header, body: &'static [u8]| Request {
             route: Route::Gateway,
-            path_ids: Some(("17".into(), "2".into())),
+            path_ids: Some(&ids),
             header,
             query: "scope=project",
             body,

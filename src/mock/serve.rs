@@ -18,10 +18,12 @@ use jiff::Timestamp;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::answers::{Said, Voice};
+use super::answers::{Shown, Voice};
 use super::behaviour::{FaultKind, Latency, View};
-use super::routes::{self, Api, Place, Route};
-use super::world::{Start, TaskKey, World};
+use super::fronts;
+use super::pages::Said;
+use super::routes::{self, Api, Place, Refusal, Route};
+use super::world::{Start, State, TaskKey, World};
 
 /// What all connections share.
 #[derive(Clone)]
@@ -30,16 +32,35 @@ pub struct Shared {
     /// When the mock began, and what the wall clock showed.
     pub began: (Instant, Timestamp),
     pub url: Arc<str>,
-    first: Arc<Mutex<Option<Instant>>>,
     /// When the last of the requests that came will be worked off.
     busy_until: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What becomes of a request.
 enum Fate {
-    Answer(Said),
+    /// bk-sops got it, and answers.
+    Sops(Said),
+    /// Something before bk-sops answers.
+    Front(Said),
     Hang,
     Reset,
+}
+
+/// What a request asks for.
+enum Asked {
+    Task(Api, TaskKey),
+    Refused(Refusal),
+    Unknown,
+}
+
+/// One request.
+struct Call<'a> {
+    head: &'a http::request::Parts,
+    body: &'a [u8],
+    place: Place,
+    /// When it came, counted from the mock's beginning.
+    arrived: Duration,
+    voice: Voice<'a>,
 }
 
 /// The connection is to be reset.
@@ -49,7 +70,7 @@ struct Reset;
 
 impl Shared {
     pub fn new(world: Arc<Mutex<World>>, began: (Instant, Timestamp), url: String) -> Self {
-        Self { world, began, url: url.into(), first: Arc::default(), busy_until: Arc::default() }
+        Self { world, began, url: url.into(), busy_until: Arc::default() }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -98,19 +119,27 @@ impl Shared {
             }));
         }
         let arrived = self.began.0.elapsed();
-        let _in_flight = InFlight::enter(self);
-        self.wait_for_stall().await;
+        let _in_flight = InFlight::enter(self, arrived);
+        self.wait_for_stall(arrived).await;
         self.wait_for_work().await;
-        match self.fate(&head, &body, place, arrived) {
-            Fate::Answer(said) => {
+        let voice = self.voice(&head, &place);
+        let call = Call { head: &head, body: &body, place, arrived, voice };
+        let fate = self.fate(&call);
+        let said = match fate {
+            Fate::Hang => return std::future::pending().await,
+            Fate::Reset => return Err(Reset),
+            Fate::Front(said) => {
                 self.wait_for_latency().await;
-                let mut response = response(said);
-                self.set_date(&mut response);
-                Ok(response)
+                said
             }
-            Fate::Hang => std::future::pending().await,
-            Fate::Reset => Err(Reset),
-        }
+            Fate::Sops(said) => {
+                self.wait_for_latency().await;
+                self.unless_gone(said, &call.voice)
+            }
+        };
+        let mut response = response(said);
+        self.set_date(&mut response);
+        Ok(response)
     }
 
     /// Writes the `Date` of a host whose clock differs. Without it, hyper writes the time.
@@ -126,69 +155,87 @@ impl Shared {
         }
     }
 
-    fn fate(
-        &self,
-        head: &http::request::Parts,
-        body: &[u8],
-        place: Place,
-        arrived: Duration,
-    ) -> Fate {
-        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    fn voice<'a>(&'a self, head: &'a http::request::Parts, place: &Place) -> Voice<'a> {
+        let (route, interface) = match place {
+            Place::Api(route, api, _) => (*route, api.name()),
+            Place::Unknown(route) => (*route, ""),
+            Place::Counts => (Route::Gateway, ""),
+        };
         let mut world = self.world();
-        let mut voice = Voice {
-            route: Route::Gateway,
+        Voice {
+            route,
+            interface,
             esb: world.behaviour.esb,
             nonce: world.random(),
-            request_id: header("x-request-id").unwrap_or_default(),
+            request_id: header(head, "x-request-id").unwrap_or_default(),
             url: &self.url,
-        };
-        let (api, path_ids) = match place {
-            Place::Api(route, api, path_ids) => {
-                voice.route = route;
-                (api, path_ids)
-            }
-            Place::Unknown(route) => {
-                voice.route = route;
-                return Fate::Answer(voice.not_found(head.method.as_str(), head.uri.path()));
-            }
-            Place::Counts => return Fate::Reset,
-        };
-        let request = routes::Request {
-            route: voice.route,
-            path_ids,
-            header: header("x-bkapi-authorization"),
-            query: head.uri.query().unwrap_or_default(),
-            body,
-        };
-        let wrong = world.is_revoked().then_some("\0nobody's");
-        let secret = wrong.or(world.behaviour.secret.as_deref());
-        let key = match request.task(world.behaviour.esb, secret) {
-            Ok(key) => key,
-            Err(refusal) => {
-                world.refused();
-                return Fate::Answer(voice.refusal(&refusal));
-            }
-        };
-        match api {
-            Api::Start => match world.start(key, voice.request_id, arrived) {
-                Start::Fault(FaultKind::Hang) => Fate::Hang,
-                Start::Fault(FaultKind::ResetBefore | FaultKind::ResetAfter) => Fate::Reset,
-                start => Fate::Answer(voice.start(start, key)),
-            },
-            Api::Status | Api::Detail => match world.question_fault() {
-                Some(FaultKind::Hang) => Fate::Hang,
-                Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => Fate::Reset,
-                Some(kind) => Fate::Answer(voice.start(Start::Fault(kind), key)),
-                None => Fate::Answer(self.look(api, key, &mut world, &voice)),
-            },
         }
     }
 
-    fn look(&self, api: Api, key: TaskKey, world: &mut World, voice: &Voice<'_>) -> Said {
-        match api {
-            Api::Detail => world.detail(),
-            Api::Status | Api::Start => world.status(),
+    fn fate(&self, call: &Call<'_>) -> Fate {
+        let (voice, mut world) = (&call.voice, self.world());
+        let gone = world.gone(call.arrived).find(|front| voice.passes(*front));
+        match (call.asked(&world), gone) {
+            (Asked::Task(api, key), None) => self.obey(api, key, call, &mut world),
+            (Asked::Task(api, key), Some(front)) => {
+                match api {
+                    Api::Start => world.start_while_gone(key, voice.request_id, call.arrived),
+                    Api::Status => world.status(),
+                    Api::Detail => world.detail(),
+                }
+                world.answered_for();
+                Fate::Front(voice.never_got(front, key))
+            }
+            (asked, gone) => Fate::Front(match (gone.and_then(fronts::page), asked) {
+                (Some(page), _) => {
+                    world.answered_for();
+                    page
+                }
+                (None, Asked::Refused(refusal)) => {
+                    world.refused();
+                    voice.refusal(&refusal)
+                }
+                (None, _) => voice.not_found(call.head.method.as_str(), call.head.uri.path()),
+            }),
         }
+    }
+
+    fn obey(&self, api: Api, key: TaskKey, call: &Call<'_>, world: &mut World) -> Fate {
+        let voice = &call.voice;
+        let fault = match api {
+            Api::Start => match world.start(key, voice.request_id, call.arrived) {
+                Start::Fault(kind) => Some(kind),
+                start => return Fate::Sops(voice.start(start, key)),
+            },
+            Api::Status => {
+                world.status();
+                world.question_fault()
+            }
+            Api::Detail => {
+                world.detail();
+                world.question_fault()
+            }
+        };
+        match fault {
+            Some(FaultKind::Hang) => Fate::Hang,
+            Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => Fate::Reset,
+            Some(kind) => Fate::Sops(voice.start(Start::Fault(kind), key)),
+            None => Fate::Sops(self.look(api, key, world, voice)),
+        }
+    }
+
+    /// An answer is lost if bk-sops went before it gave it.
+    fn unless_gone(&self, said: Said, voice: &Voice<'_>) -> Said {
+        let mut world = self.world();
+        let gone = world.gone(self.began.0.elapsed()).find(|front| voice.passes(*front));
+        let lost = gone.and_then(|front| voice.never_answered(front));
+        if lost.is_some() {
+            world.answered_for();
+        }
+        lost.unwrap_or(said)
+    }
+
+    fn look(&self, api: Api, key: TaskKey, world: &World, voice: &Voice<'_>) -> Said {
         let may_not = world.behaviour.view == View::Denied;
         if may_not || world.behaviour.denied.contains(&key.id) {
             return voice.unseen(Start::Denied, key);
@@ -196,34 +243,42 @@ impl Shared {
         if world.behaviour.missing.contains(&key.id) {
             return voice.unseen(Start::Missing, key);
         }
-        // What somebody else started, began an hour before the mock did.
-        let now = self.began.0.elapsed();
-        let at = match world.started_at(key, now) {
-            Some(since) => self.began.1.checked_add(since).ok(),
-            None if world.is_started(key, now) => {
-                self.began.1.checked_sub(Duration::from_hours(1)).ok()
-            }
-            None => None,
-        };
-        let china = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-        let start =
-            at.map(|at| at.to_zoned_datetime(china).strftime("%Y-%m-%d %H:%M:%S %z").to_string());
+        let shown = self.shown(world.state(key, self.began.0.elapsed()));
         match api {
-            Api::Detail => voice.detail(key, start.as_deref(), world.behaviour.detail_bytes),
-            Api::Status | Api::Start => voice.status(start.as_deref()),
+            // Its detail can still be asked.
+            Api::Detail => voice.detail(key, &shown, world.behaviour.detail_bytes),
+            _ if world.behaviour.deleted.contains(&key.id) => voice.deleted(key),
+            Api::Status | Api::Start => voice.status(&shown),
         }
     }
 
-    async fn wait_for_stall(&self) {
-        let Some(stall) = self.world().behaviour.stall else { return };
-        let first = {
-            let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-            *first.get_or_insert_with(Instant::now)
+    fn shown(&self, state: State) -> Shown {
+        let china = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+        let written = |at: Timestamp| {
+            at.to_zoned_datetime(china.clone()).strftime("%Y-%m-%d %H:%M:%S %z").to_string()
         };
-        let (begins, ends) = (first + stall.from, first + stall.from + stall.lasts);
-        let now = Instant::now();
-        if (begins..ends).contains(&now) {
-            tokio::time::sleep_until(ends.into()).await;
+        let at = |since: Duration| self.began.1.checked_add(since).ok().map(&written);
+        let mut shown = Shown { state: "RUNNING", start: None, finish: None, seconds: 0 };
+        match state {
+            State::Created => shown.state = "CREATED",
+            // An hour before the mock began.
+            State::RunningBefore => {
+                shown.start = self.began.1.checked_sub(Duration::from_hours(1)).ok().map(written);
+            }
+            State::Running { since } => shown.start = at(since),
+            State::Finished { since, until } => {
+                shown.state = "FINISHED";
+                (shown.start, shown.finish) = (at(since), at(until));
+                shown.seconds = until.saturating_sub(since).as_secs();
+            }
+        }
+        shown
+    }
+
+    async fn wait_for_stall(&self, arrived: Duration) {
+        let stalled = self.world().stalled(arrived);
+        if let Some(left) = stalled {
+            tokio::time::sleep(left).await;
         }
     }
 
@@ -254,12 +309,35 @@ impl Shared {
     }
 }
 
+impl Call<'_> {
+    fn asked(&self, world: &World) -> Asked {
+        let Place::Api(_, api, path_ids) = &self.place else { return Asked::Unknown };
+        let request = routes::Request {
+            route: self.voice.route,
+            path_ids: path_ids.as_ref(),
+            header: header(self.head, "x-bkapi-authorization"),
+            query: self.head.uri.query().unwrap_or_default(),
+            body: self.body,
+        };
+        let wrong = world.is_revoked().then_some("\0nobody's");
+        let secret = wrong.or(world.behaviour.secret.as_deref());
+        match request.task(world.behaviour.esb, secret) {
+            Ok(key) => Asked::Task(*api, key),
+            Err(refusal) => Asked::Refused(refusal),
+        }
+    }
+}
+
+fn header<'a>(head: &'a http::request::Parts, name: &str) -> Option<&'a str> {
+    head.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
 /// Counts a request for as long as it is in flight, however it ends.
 struct InFlight<'a>(&'a Shared);
 
 impl<'a> InFlight<'a> {
-    fn enter(shared: &'a Shared) -> Self {
-        shared.world().enter();
+    fn enter(shared: &'a Shared, now: Duration) -> Self {
+        shared.world().enter(now);
         Self(shared)
     }
 }

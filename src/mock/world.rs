@@ -4,13 +4,14 @@
 //! It decides what a start comes to, in the order of checks of the real server
 //! (wire facts, section 3a). The time is handed in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
-
-use serde::Serialize;
 
 use super::behaviour::{Behaviour, Business, FaultKind, Memory};
 use super::bucket::Bucket;
+use super::counts::{Arrival, Counts, TaskCounts};
+use super::gone::Front;
+use super::span::Span;
 use crate::rate::Rate;
 
 /// One task of one business.
@@ -41,6 +42,27 @@ pub enum Start {
     Fault(FaultKind),
 }
 
+/// How a task is getting on, in times counted from the mock's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It was never started, as far as anybody can see.
+    Created,
+    /// Somebody else started it, before the mock began.
+    RunningBefore,
+    /// It runs.
+    Running {
+        /// Since when.
+        since: Duration,
+    },
+    /// It ran to its end.
+    Finished {
+        /// When it began.
+        since: Duration,
+        /// When it ended.
+        until: Duration,
+    },
+}
+
 impl Start {
     /// Its name in the counts.
     #[must_use]
@@ -68,6 +90,8 @@ pub struct World {
     app: Option<Bucket>,
     counts: Counts,
     in_flight: u64,
+    /// When the first request came.
+    first: Option<Duration>,
 }
 
 /// What is known of a task that was asked for.
@@ -77,57 +101,6 @@ struct Known {
     accepted: u32,
     started: Option<Duration>,
     ids: Vec<Box<str>>,
-}
-
-/// Counts of everything that came.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Counts {
-    /// Requests of any kind, `/_mock/` ones left out.
-    pub requests: u64,
-    /// `start_task` requests with credentials that were taken.
-    pub starts: u64,
-    /// Tasks that were truly started, each once.
-    pub started: u64,
-    /// What start requests came to, by name.
-    pub answers: BTreeMap<&'static str, u64>,
-    /// Requests that were refused for their credentials.
-    pub refused: u64,
-    /// `get_task_status` requests.
-    pub status: u64,
-    /// `get_task_detail` requests.
-    pub detail: u64,
-    /// The most requests that were in flight at once.
-    pub most_in_flight: u64,
-    /// Connections that were made.
-    pub connections: u64,
-    /// Start requests as they came.
-    pub arrivals: Vec<Arrival>,
-    /// What came for each task, by `scope/bk_biz_id/task_id`.
-    pub tasks: BTreeMap<String, TaskCounts>,
-}
-
-/// When a start request came.
-#[derive(Clone, Debug, Serialize)]
-pub struct Arrival {
-    /// Microseconds since the mock began.
-    pub micros: u64,
-    /// Whose, as `scope/bk_biz_id`.
-    pub business: String,
-    /// For which task.
-    pub task: u64,
-}
-
-/// What came for one task.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct TaskCounts {
-    /// Start requests.
-    pub requests: u32,
-    /// Answers of `result: true`, also those that were lost on the way.
-    pub accepted: u32,
-    /// Whether it was truly started, by this or by somebody else.
-    pub started: bool,
-    /// The `X-Request-Id`s of its start requests.
-    pub request_ids: Vec<String>,
 }
 
 impl World {
@@ -142,6 +115,7 @@ impl World {
             buckets: HashMap::new(),
             counts: Counts::default(),
             in_flight: 0,
+            first: None,
         }
     }
 
@@ -162,8 +136,34 @@ impl World {
                 (other, _) => other,
             },
         };
-        *self.counts.answers.entry(outcome.name()).or_default() += 1;
+        self.count(outcome.name());
         outcome
+    }
+
+    /// A start request came at `now` while bk-sops was gone.
+    pub fn start_while_gone(&mut self, key: TaskKey, request_id: &str, now: Duration) {
+        self.note(key, request_id, now);
+        self.count("gone");
+    }
+
+    fn count(&mut self, answer: &'static str) {
+        *self.counts.answers.entry(answer).or_default() += 1;
+    }
+
+    /// What may answer for bk-sops at `now`.
+    pub fn gone(&self, now: Duration) -> impl Iterator<Item = Front> {
+        let gone = self.behaviour.gone.iter();
+        gone.filter(move |gone| self.left(gone.when, now).is_some()).map(|gone| gone.front)
+    }
+
+    /// How long nothing is answered from `now` on.
+    #[must_use]
+    pub fn stalled(&self, now: Duration) -> Option<Duration> {
+        self.left(self.behaviour.stall?, now)
+    }
+
+    fn left(&self, span: Span, now: Duration) -> Option<Duration> {
+        span.left(now.checked_sub(self.first?)?)
     }
 
     /// The checks of the real server, in its order: an unknown task and a denied
@@ -179,6 +179,9 @@ impl World {
         }
         if self.behaviour.denied.contains(&key.id) {
             return Start::Denied;
+        }
+        if self.behaviour.limit_reached.contains(&key.business) {
+            return Start::Throttled;
         }
         let rate = self.behaviour.throttles.get(&key.business).copied();
         if let Some(full) = rate.or(self.behaviour.throttle).and_then(Bucket::full) {
@@ -223,11 +226,13 @@ impl World {
     }
 
     fn begin(&mut self, key: TaskKey, now: Duration) {
+        let forgotten = self.behaviour.broker_forgets.is_some_and(|s| self.left(s, now).is_some());
+        let never = forgotten || self.behaviour.unclaimed.contains(&key.id);
         let task = self.tasks.entry(key).or_default();
         task.accepted += 1;
         // A second start while the first is queued is refused by the worker (wire
         // facts, section 4).
-        if task.started.is_none() {
+        if task.started.is_none() && !never {
             task.started = Some(now + self.behaviour.queue);
             self.counts.started += 1;
         }
@@ -236,14 +241,23 @@ impl World {
     /// Whether the task runs, or ran.
     #[must_use]
     pub fn is_started(&self, key: TaskKey, now: Duration) -> bool {
-        self.behaviour.started.contains(&key.id) || self.started_at(key, now).is_some()
+        self.state(key, now) != State::Created
     }
 
-    /// When a worker took the task, counted from the mock's beginning, if that is not
-    /// after `now`.
+    /// How the task is getting on at `now`.
     #[must_use]
-    pub fn started_at(&self, key: TaskKey, now: Duration) -> Option<Duration> {
-        self.tasks.get(&key).and_then(|task| task.started).filter(|started| *started <= now)
+    pub fn state(&self, key: TaskKey, now: Duration) -> State {
+        let started = self.tasks.get(&key).and_then(|task| task.started);
+        let Some(since) = started.filter(|since| *since <= now) else {
+            let before = self.behaviour.started.contains(&key.id);
+            return if before { State::RunningBefore } else { State::Created };
+        };
+        let ends = !self.behaviour.no_plugin.contains(&key.id);
+        let until = self.behaviour.run_time.filter(|_| ends).and_then(|t| since.checked_add(t));
+        match until.filter(|until| *until <= now) {
+            Some(until) => State::Finished { since, until },
+            None => State::Running { since },
+        }
     }
 
     fn note(&mut self, key: TaskKey, request_id: &str, now: Duration) -> u32 {
@@ -261,8 +275,9 @@ impl World {
         task.requests
     }
 
-    /// A request begins.
-    pub fn enter(&mut self) {
+    /// A request begins at `now`.
+    pub fn enter(&mut self, now: Duration) {
+        self.first.get_or_insert(now);
         self.counts.requests += 1;
         self.in_flight += 1;
         self.counts.most_in_flight = self.counts.most_in_flight.max(self.in_flight);
@@ -281,6 +296,11 @@ impl World {
     /// A request was refused for its credentials.
     pub fn refused(&mut self) {
         self.counts.refused += 1;
+    }
+
+    /// A request was answered by something else, since bk-sops was gone.
+    pub fn answered_for(&mut self) {
+        self.counts.gone += 1;
     }
 
     /// A `get_task_status` request came.

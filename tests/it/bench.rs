@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Latency, Memory, Mock, Stall};
+use bk_launch::mock::{Behaviour, Latency, Memory, Mock, Span};
 use serde_json::Value;
 
 use crate::harness::{Finished, Folder, HEADER, rows, until};
@@ -390,7 +390,7 @@ fn expected(percent: f64, lasts: f64, stall: f64) -> f64 {
 fn stalls(lasts: u32, rate: &str, from: u32, stall: u32, share: Share) -> Value {
     let behaviour = Behaviour {
         latency: Latency::Fixed(MILLISECOND),
-        stall: Some(Stall { from: from * MILLISECOND, lasts: stall * MILLISECOND }),
+        stall: Some(Span { from: from * MILLISECOND, lasts: stall * MILLISECOND }),
         ..Behaviour::default()
     };
     let (mock, folder) = (mock(behaviour), field(20_000));

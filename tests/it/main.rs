@@ -29,6 +29,7 @@ mod input;
 mod journal;
 mod kill;
 mod looks;
+mod mock;
 mod outage;
 mod pace;
 mod plan;

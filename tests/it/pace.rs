@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bk_launch::mock::{Behaviour, Fault, Mock, Stall};
+use bk_launch::mock::{Behaviour, Fault, Mock, Span};
 
 use crate::harness::{Folder, HEADER, rows};
 
@@ -62,7 +62,7 @@ fn two_hundred_a_second_are_two_hundred_with_faults_and_retries_too() {
 #[test]
 #[ignore = "needs real seconds, and a quiet machine"]
 fn a_stall_of_the_server_does_not_turn_into_a_burst() {
-    let stall = Some(Stall { from: Duration::from_secs(2), lasts: Duration::from_secs(2) });
+    let stall = Some(Span { from: Duration::from_secs(2), lasts: Duration::from_secs(2) });
     let mock = Mock::start(Behaviour { stall, ..Behaviour::default() }, 0).unwrap();
     let folder = Folder::new();
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 1200)));

@@ -14,10 +14,21 @@ fn behaviour_is_read_from_text() {
     let millis = Duration::from_millis;
     assert_eq!("20ms".parse(), Ok(Latency::Fixed(millis(20))));
     assert_eq!("exp:20ms".parse(), Ok(Latency::Exponential(millis(20))));
-    assert_eq!("2s+3s".parse(), Ok(Stall { from: millis(2000), lasts: millis(3000) }));
     let rule = |text: &str| text.parse::<ThrottleRule>().unwrap();
     assert_eq!(rule("20/s").business, None);
     assert_eq!(rule("3=2/m").business, Some(Business { scope: Scope::CmdbBiz, id: 3 }));
     assert_eq!(rule("project:3=2/m").business, Some(Business { scope: Scope::Project, id: 3 }));
-    assert!("x=2/m".parse::<ThrottleRule>().is_err());
+    for text in ["x=2/m", "project:=2/m", "3=", "="] {
+        assert_eq!(text.parse::<ThrottleRule>(), Err(BehaviourError::Throttle), "{text}");
+    }
+    assert_eq!("project:3".parse(), Ok(Business { scope: Scope::Project, id: 3 }));
+    assert_eq!("cmdb_biz/3".parse::<Business>(), Err(BehaviourError::Business));
+}
+
+#[test]
+fn a_mistaken_fault_is_told_every_name() {
+    for (name, kind) in FaultKind::ALL {
+        assert_eq!(name.parse(), Ok(kind));
+        assert!(BehaviourError::Fault.to_string().contains(name), "{name}");
+    }
 }

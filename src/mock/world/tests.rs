@@ -85,3 +85,80 @@ fn the_same_seed_brings_the_same_faults() {
     assert_eq!(outcomes(1), outcomes(1));
     assert_ne!(outcomes(1), outcomes(2));
 }
+
+#[test]
+fn a_limit_that_never_frees_comes_after_the_checks_of_the_task() {
+    let business = Business { scope: Scope::CmdbBiz, id: 2 };
+    let mut world = World::new(Behaviour {
+        limit_reached: [business].into(),
+        missing: [9].into(),
+        denied: [8].into(),
+        started: [7].into(),
+        ..Behaviour::default()
+    });
+    for (id, expected) in
+        [(9, Start::Missing), (8, Start::Denied), (7, Start::Throttled), (1, Start::Throttled)]
+    {
+        assert_eq!(world.start(key(id), "", at(1e6)), expected, "task {id}");
+    }
+    let project = Business { scope: Scope::Project, ..business };
+    let other = TaskKey { business: project, id: 1 };
+    assert_eq!(world.start(other, "", at(0.0)), Start::Accepted, "another business");
+}
+
+#[test]
+fn bk_sops_goes_and_comes_by_the_time_since_the_first_request() {
+    let gone = ["nginx=1s+2s", "esb=2s+2s", "nginx=8s+1s"].map(|text| text.parse().unwrap());
+    let mut world = World::new(Behaviour { gone: gone.to_vec(), ..Behaviour::default() });
+    let fronts = |world: &World, seconds| world.gone(at(seconds)).collect::<Vec<_>>();
+    assert_eq!(fronts(&world, 2.0), [], "no request came yet");
+    world.enter(at(10.0));
+    world.enter(at(10.5));
+    for (seconds, expected) in [
+        (10.9, &[][..]),
+        (11.0, &[Front::Nginx]),
+        (12.0, &[Front::Nginx, Front::Esb]),
+        (13.0, &[Front::Esb]),
+        (14.0, &[]),
+        (18.5, &[Front::Nginx]),
+        (19.0, &[]),
+    ] {
+        assert_eq!(fronts(&world, seconds), expected, "at {seconds} s");
+    }
+    world.start_while_gone(key(1), "a", at(11.0));
+    let counts = world.counts();
+    assert_eq!((counts.starts, counts.started, counts.answers["gone"]), (1, 0, 1));
+    assert_eq!(counts.tasks["cmdb_biz/2/1"].request_ids, ["a"]);
+}
+
+#[test]
+fn a_broker_forgets_from_when_to_when() {
+    let span = Some("1s+2s".parse().unwrap());
+    let mut world = World::new(Behaviour { broker_forgets: span, ..Behaviour::default() });
+    world.enter(at(10.0));
+    for (id, seconds, expected) in [
+        (1, 10.0, State::Running { since: at(10.0) }),
+        (2, 11.0, State::Created),
+        (3, 12.9, State::Created),
+        (4, 13.0, State::Running { since: at(13.0) }),
+    ] {
+        assert_eq!(world.start(key(id), "", at(seconds)), Start::Accepted);
+        assert_eq!(world.state(key(id), at(99.0)), expected, "task {id}");
+    }
+    assert_eq!(world.counts().started, 2);
+}
+
+#[test]
+fn a_task_runs_for_its_time() {
+    let (run_time, no_plugin) = (Some(Duration::from_secs(5)), [2].into());
+    let mut world =
+        World::new(Behaviour { run_time, no_plugin, started: [3].into(), ..Behaviour::default() });
+    for id in [1, 2] {
+        world.start(key(id), "", at(1.0));
+        assert_eq!(world.state(key(id), at(5.9)), State::Running { since: at(1.0) });
+    }
+    assert_eq!(world.state(key(1), at(6.0)), State::Finished { since: at(1.0), until: at(6.0) });
+    assert_eq!(world.state(key(2), at(1e6)), State::Running { since: at(1.0) });
+    assert_eq!(world.state(key(3), at(1e6)), State::RunningBefore);
+    assert_eq!(world.state(key(4), at(1e6)), State::Created);
+}

@@ -1,0 +1,56 @@
+//! HTTP answers, and the pages that proxies say without asking anybody.
+
+/// An HTTP answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`.
+    pub content_type: &'static str,
+    /// More headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+/// nginx says the same of a refused connection and of a lost one.
+pub fn bad_gateway() -> Said {
+    nginx(502, "502 Bad Gateway", "502 Bad Gateway", "")
+}
+
+/// nginx does not have the route.
+pub fn not_found() -> Said {
+    nginx(404, "404 Not Found", "404 Not Found", "")
+}
+
+/// nginx was sent plain HTTP on a port that speaks HTTPS.
+pub fn https_port() -> Said {
+    let why = "The plain HTTP request was sent to HTTPS port";
+    let line = format!("<center>{why}</center>\r\n");
+    nginx(400, &format!("400 {why}"), "400 Bad Request", &line)
+}
+
+fn nginx(status: u16, title: &str, heading: &str, more: &str) -> Said {
+    Said {
+        status,
+        content_type: "text/html",
+        headers: vec![("server", "nginx/1.22.1".into())],
+        body: format!(
+            "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n\
+             <center><h1>{heading}</h1></center>\r\n{more}<hr><center>nginx/1.22.1</center>\r\n\
+             </body>\r\n</html>\r\n"
+        ),
+    }
+}
+
+/// Envoy, of a connection that the server closed before it answered.
+pub fn unavailable() -> Said {
+    Said {
+        status: 503,
+        content_type: "text/plain",
+        headers: vec![("server", "envoy".into())],
+        body: "upstream connect error or disconnect/reset before headers. reset reason: \
+               connection termination"
+            .into(),
+    }
+}
