@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::answer::{Answer, Contact, Hold, Speaker, Verdict, Whom};
 use crate::budget::{Base, Budget};
@@ -37,7 +37,7 @@ use crate::task::Business;
 
 pub use errand::Errand;
 pub use fair_queue::{Notes, Turn};
-use outage::{Ended, Learned, Sign, description};
+use outage::{Change, Ended, Learned, Sign, description};
 pub use pass::{Admitted, GivenUp, Pass, Risk};
 use state::{Asking, Pick, State};
 use throttle::{Began, Refused};
@@ -291,9 +291,10 @@ impl Gates {
         let server = state.first_answer.server();
         let sign = Sign::of(&answer.verdict, server);
         let ended = Ended { line: pass.line, attempt: pass.attempt, sign, at: now };
-        let Learned { in_outage, lasted } =
+        let Learned { in_outage, lasted, change } =
             state.outage.heard(ended, &self.backoff, || description(answer).into());
         let says = state.outage.says();
+        tell_outage(change, says.as_deref().unwrap_or_default());
         let outage = lasted.zip(says).map(|(lasted, says)| Lasting { lasted, says });
         let unconnected = state.first_answer.unconnected();
         drop(state);
@@ -396,6 +397,17 @@ impl Gates {
     fn state(&self) -> MutexGuard<'_, State<oneshot::Sender<Granted>>> {
         // Nothing that holds the lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells that an outage begins or ends: whoever looks at the log of a night wants to know.
+fn tell_outage(change: Change, says: &str) {
+    match change {
+        Change::None => {}
+        Change::Began => {
+            warn!("bk-sops is gone: {says}; until it is back only one probe at a time is sent");
+        }
+        Change::Over(lasted) => warn!("bk-sops is back after {:.0} s", lasted.as_secs_f64()),
     }
 }
 

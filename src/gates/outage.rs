@@ -148,6 +148,20 @@ pub struct Learned {
     pub in_outage: bool,
     /// How long the outage has lasted, if the attempt was its probe.
     pub lasted: Option<Duration>,
+    /// Whether an outage began or ended with it.
+    pub change: Change,
+}
+
+/// Whether an outage began or ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change {
+    /// Neither.
+    #[default]
+    None,
+    /// It began.
+    Began,
+    /// It ended, after so long.
+    Over(Duration),
 }
 
 /// What to do once every row that may go was probed.
@@ -169,8 +183,12 @@ impl Outage {
     ) -> Learned {
         let Ended { line, attempt, sign, at } = ended;
         if sign == Sign::Works {
+            let change = match self.now {
+                Some(Gone { since, .. }) => Change::Over(at.saturating_duration_since(since)),
+                None => Change::None,
+            };
             self.end(at);
-            return Learned::default();
+            return Learned { change, ..Learned::default() };
         }
         self.streak.add(sign, line);
         match &mut self.now {
@@ -179,11 +197,11 @@ impl Outage {
                     gone.says = says();
                 }
                 let lasted = (attempt == Attempt::Probe).then(|| gone.probed(ended, backoff));
-                Learned { in_outage: sign.is_idle(), lasted }
+                Learned { in_outage: sign.is_idle(), lasted, change: Change::None }
             }
             None if sign.is_idle() && self.streak.is_outage() => {
                 self.now = Some(Gone::new(at, backoff, says()));
-                Learned { in_outage: true, lasted: None }
+                Learned { in_outage: true, lasted: None, change: Change::Began }
             }
             None => Learned::default(),
         }

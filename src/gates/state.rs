@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::errand::{self, Errand, Kind};
 use super::fair_queue::{Blocked, FairQueue, Notes, Place, Search, Turn};
@@ -259,6 +260,7 @@ impl<T> State<T> {
             }
             Search::NoneWanted => {
                 if let Round::BadRows(lines) = self.outage.round_is_over(now) {
+                    warn!("bk-sops works, and fails each of these {} rows: they end", lines.len());
                     self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
                 }
                 return Err(RoundIsOver);

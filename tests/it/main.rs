@@ -25,6 +25,7 @@ mod demo;
 mod draining;
 mod fairness;
 mod first_answer;
+mod gone;
 mod input;
 mod journal;
 mod kill;
