@@ -498,16 +498,17 @@ pub struct GateArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retries")]
 pub struct AgainArgs {
-    /// Sends of a row after the first; throttled answers and probes of an outage do not count.
+    /// Sends of a row after the first; throttled answers and those of an outage do not count.
     #[arg(long, value_name = "N", default_value = "4", allow_negative_numbers = true)]
     pub retries: u32,
     /// The wait before a retry: its first value, doubled up to the last.
     #[arg(long, value_name = "FROM..TO", default_value = "500ms..30s")]
     pub backoff: Backoff,
-    /// How long a row may be throttled while nothing of its business is accepted.
+    /// How long a limit may refuse everything of a business before its rows fail; if it is the
+    /// app's own limit, the run stops.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub throttle_patience: Duration,
-    /// How long the server may be gone before the run stops.
+    /// How long bk-sops may be gone before the run stops.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub outage_patience: Duration,
     /// Stop after more than so many rows failed, 10 or 5% of them (exit 3).
