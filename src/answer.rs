@@ -229,7 +229,7 @@ pub struct Seen {
     pub started: Option<Timestamp>,
 }
 
-/// The states of a task, as far as they matter (wire facts, section 4).
+/// The states of a task, as far as they matter (FACTS.md section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
     /// `CREATED`: it was not started, or not yet.
@@ -245,7 +245,7 @@ pub struct Reply {
     pub http_status: Option<u16>,
     /// The body's `result`, if it is a boolean.
     pub result: Option<bool>,
-    /// The body's `code`, a number or a text (wire facts, section 1, no. 2).
+    /// The body's `code`, a number or a text (FACTS.md section 1, no. 2).
     pub code: Box<str>,
     /// The body's `message`; without a JSON body, what happened instead.
     pub message: Box<str>,

@@ -1,7 +1,7 @@
 //! When an accepted row is asked for, and what its state says.
 //!
 //! Pure rules. "Accepted" only means that the server queued the task, and
-//! "already started" may be somebody else's doing (wire facts, section 4); the
+//! "already started" may be somebody else's doing (FACTS.md section 4); the
 //! state of a task tells more. Who asks, and when that may be, is not known here.
 
 use std::time::Duration;

@@ -107,8 +107,8 @@ pub enum Doubt {
     None,
     /// One of them may have arrived.
     MayHaveStarted,
-    /// The server accepted one, which only means that it queued the task (wire
-    /// facts, section 4).
+    /// The server accepted one, which only means that it queued the task (FACTS.md
+    /// section 4).
     Accepted,
 }
 

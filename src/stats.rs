@@ -210,7 +210,7 @@ pub struct Unasked {
     /// ...and all rows whose link was looked up.
     pub lookups: u64,
     /// Refusals to an ESB's GET with the credentials in the header alone, as the legacy ESB
-    /// has them (wire facts, section 2).
+    /// has them (FACTS.md section 2).
     pub to_header: u64,
 }
 

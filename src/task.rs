@@ -11,7 +11,7 @@ use thiserror::Error;
 /// What the server takes `bk_biz_id` for.
 ///
 /// The server takes every word but `cmdb_biz` for "project", also a misspelt
-/// one (wire facts, section 1, no. 7), so nothing but these two is ever sent.
+/// one (FACTS.md section 1, no. 7), so nothing but these two is ever sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// `bk_biz_id` is the id of a business in the CMDB.
@@ -59,7 +59,7 @@ pub struct ScopeError;
 /// An id as the servers count them: 1 to 9223372036854775807.
 ///
 /// Only ASCII digits are taken: bk-sops' own `\d+` also accepts digits of other
-/// scripts, and the ESB puts ids into a path unescaped (wire facts, section 1,
+/// scripts, and the ESB puts ids into a path unescaped (FACTS.md section 1,
 /// no. 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u64);

@@ -1,6 +1,6 @@
 //! The JSON object that an answer's body should be, read leniently.
 //!
-//! Servers send numbers as texts and leave fields out (wire facts, section 1,
+//! Servers send numbers as texts and leave fields out (FACTS.md section 1,
 //! no. 2), so a field of a wrong type is as good as none, and never an error.
 //! What the fields mean is `verdict`'s rule.
 

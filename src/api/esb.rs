@@ -1,7 +1,7 @@
 //! The route by the ESB: one URL for all tasks, ids and credentials in the body.
 //!
 //! The legacy ESB reads credentials from the body alone, the newer one prefers
-//! the header `X-Bkapi-Authorization`, so they are sent in both (wire facts,
+//! the header `X-Bkapi-Authorization`, so they are sent in both (FACTS.md
 //! section 2).
 
 use reqwest::Url;

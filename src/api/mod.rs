@@ -46,7 +46,7 @@ const MIB: usize = 1024 * 1024;
 /// An answer longer than this is cut off, and nobody can tell what it said.
 const LONGEST_ANSWER: usize = MIB;
 
-/// gunicorn closes idle connections after 2 s (wire facts, section 7); ours are
+/// gunicorn closes idle connections after 2 s (FACTS.md section 7); ours are
 /// given up before, so that few requests meet a connection that is being closed.
 const IDLE: Duration = Duration::from_millis(1500);
 
@@ -253,7 +253,7 @@ impl Client {
     }
 
     /// The same client, which may put credentials into the query of a GET, where
-    /// the legacy ESB reads them from nowhere else (wire facts, section 2).
+    /// the legacy ESB reads them from nowhere else (FACTS.md section 2).
     #[must_use]
     pub fn with_legacy_get(self, legacy_get: LegacyGet) -> Self {
         Self { legacy_get, ..self }

@@ -28,7 +28,7 @@ fn of_json(http: &HttpAnswer<'_>, body: &Body<'_>, class: FailureClass) -> Speak
     }
     match body.code_number() {
         Some(3_500_000..=3_599_999 | 50_000) => Speaker::BkSops,
-        // What the ESB says of the answer that it got (wire facts, section 3b).
+        // What the ESB says of the answer that it got (FACTS.md section 3b).
         Some(1_306_201) if body.message.contains("[SOPS]") && is_own_500(&body.message) => {
             Speaker::BkSops
         }

@@ -1,7 +1,7 @@
 //! What `get_task_status` and `get_task_detail` tell of a task.
 //!
-//! Read leniently: of an answer to the first only `state` can be relied on (wire
-//! facts, section 4), and nothing here is ever an error.
+//! Read leniently: of an answer to the first only `state` can be relied on (FACTS.md
+//! section 4), and nothing here is ever an error.
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;

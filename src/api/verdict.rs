@@ -1,4 +1,4 @@
-//! What an answer means: section 5 of the wire facts, as a pure function.
+//! What an answer means: FACTS.md section 5, as a pure function.
 //!
 //! The rules stand in the order in which they must be tried. Nothing here knows
 //! what was sent, or what happens next. A rule is changed here, and shown by an
@@ -137,7 +137,7 @@ fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
 
 /// Whether the page of a 5xx shows that no server took the request. Most do not: nginx
 /// says 502 whether or not the request was sent on, and Envoy says 503 "connection
-/// termination" of one that was (wire facts, section 3d).
+/// termination" of one that was (FACTS.md section 3d).
 fn shows_untaken(status: u16, text: &str) -> bool {
     const NOT_CONNECTED: [&str; 2] = ["Connection refused", "no healthy upstream"];
     let is_own_page = match status {
@@ -195,7 +195,7 @@ fn by_code(body: &Body<'_>) -> Option<FailureClass> {
     })
 }
 
-/// The ESB's 1306000 says many things (wire facts, section 3b).
+/// The ESB's 1306000 says many things (FACTS.md section 3b).
 fn by_esb_text(message: &str) -> FailureClass {
     const AUTH: [&str; 8] = [
         "User authentication failed",
@@ -267,14 +267,14 @@ fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) -> Option<Hol
     }
 }
 
-/// The gateway's seconds to the end of its window (wire facts, section 3c).
+/// The gateway's seconds to the end of its window (FACTS.md section 3c).
 fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get("x-bkapi-ratelimit-reset")?.to_str().ok()?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The pause that `[2/1minute]` in the ESB's text comes to: the period by the
-/// number; of several rules, joined by `;`, the longest (wire facts, section 3b,
+/// number; of several rules, joined by `;`, the longest (FACTS.md section 3b,
 /// 1306429).
 fn stated_rate(message: &str) -> Option<Duration> {
     let brackets = message.split('[').filter_map(|part| Some(part.split_once(']')?.0));

@@ -61,7 +61,7 @@ pub fn target_of_environment(environment: Environment<'_>) -> Option<(&'static s
     esb.or_else(|| variable(GATEWAY_VARIABLE).map(|template| ("gateway", template)))
 }
 
-/// The servers' own timeouts plus 5 s (wire facts, section 1, no. 11), so that
+/// The servers' own timeouts plus 5 s (FACTS.md section 1, no. 11), so that
 /// it is they who give up, and say so.
 const ESB_TIMEOUT: Duration = Duration::from_secs(35);
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);

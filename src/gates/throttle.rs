@@ -96,7 +96,7 @@ impl Throttle {
     }
 
     /// Something was granted: accepted, or "already started", which costs the
-    /// server a token too (wire facts, section 1, no. 12). The backoff starts anew.
+    /// server a token too (FACTS.md section 1, no. 12). The backoff starts anew.
     pub fn granted(&mut self) {
         self.step = 0;
         (self.refusals, self.refused_since, self.stated) = (0, None, Duration::ZERO);
@@ -123,7 +123,7 @@ impl Throttle {
 
     /// How many requests may be out at once, of `limit`: after a refusal two,
     /// until five minutes have passed without one. Many at a time make the
-    /// server's own lock refuse them (wire facts, section 3a, throttle details).
+    /// server's own lock refuse them (FACTS.md section 3a, throttle details).
     /// Once `patience` is over, one.
     #[must_use]
     pub fn slots(&self, now: Instant, limit: usize, patience: Duration) -> usize {

@@ -1,4 +1,4 @@
-//! What the real servers would say, text by text (wire facts, section 3).
+//! What the real servers would say, text by text (FACTS.md section 3).
 //!
 //! The JSON is written here by hand, and shares no type with the client: a wrong
 //! field name would else agree with itself.
@@ -223,7 +223,7 @@ impl Voice<'_> {
         self.found(&data)
     }
 
-    /// The state of a deleted task cannot be asked (wire facts, section 4).
+    /// The state of a deleted task cannot be asked (FACTS.md section 4).
     #[must_use]
     pub fn deleted(&self, key: TaskKey) -> Said {
         let text = format!(

@@ -116,7 +116,7 @@ impl fmt::Display for Business {
     }
 }
 
-/// The two ESBs, which differ (wire facts, sections 2 and 3b).
+/// The two ESBs, which differ (FACTS.md sections 2 and 3b).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EsbKind {
     /// It prefers credentials in the header, and keeps bk-sops' codes.
@@ -164,7 +164,7 @@ pub enum FaultKind {
     Crash,
     /// nginx's HTML page for a lost upstream; the start was not taken.
     BadGateway,
-    /// The same page, word for word, but the start was taken (wire facts, section 3d).
+    /// The same page, word for word, but the start was taken (FACTS.md section 3d).
     BadGatewayAfter,
     /// Envoy's 503 for a connection that was lost after the start was taken.
     UnavailableAfter,
@@ -176,9 +176,9 @@ pub enum FaultKind {
     ResetAfter,
     /// The start was taken, and its answer is cut in the middle of the JSON.
     BrokenJson,
-    /// The start was accepted, and then fails silently (wire facts, section 4).
+    /// The start was accepted, and then fails silently (FACTS.md section 4).
     Silent,
-    /// nginx' page for plain HTTP on a port that speaks HTTPS (wire facts, section 8).
+    /// nginx' page for plain HTTP on a port that speaks HTTPS (FACTS.md section 8d).
     HttpsPort,
 }
 

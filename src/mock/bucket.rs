@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::rate::Rate;
 
 /// bk-sops' token bucket: it starts full, refills continuously, and a refused
-/// request costs nothing (wire facts, section 3a, throttle details).
+/// request costs nothing (FACTS.md section 3a, throttle details).
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     /// How it refills, and how much it holds.

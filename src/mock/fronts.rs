@@ -1,4 +1,4 @@
-//! What the fronts say for a bk-sops that is gone (wire facts, section 8), and which
+//! What the fronts say for a bk-sops that is gone (FACTS.md section 8a), and which
 //! of them stand on the way of a request.
 
 use super::answers::Voice;

@@ -15,7 +15,7 @@ pub struct Gone {
     pub when: Span,
 }
 
-/// What answers for bk-sops while it is gone (wire facts, section 8).
+/// What answers for bk-sops while it is gone (FACTS.md section 8a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Front {
     /// nginx before everything else, with its page for HTTP 502.

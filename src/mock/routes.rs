@@ -155,7 +155,7 @@ impl Request<'_> {
     }
 
     /// The newer ESB prefers the header; the legacy one ignores it, and reads
-    /// parameters alone (wire facts, section 2).
+    /// parameters alone (FACTS.md section 2).
     fn check_esb(
         &self,
         parameters: &Value,

@@ -2,7 +2,7 @@
 //! everything that came.
 //!
 //! It decides what a start comes to, in the order of checks of the real server
-//! (wire facts, section 3a). The time is handed in.
+//! (FACTS.md section 3a). The time is handed in.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -230,8 +230,8 @@ impl World {
         let never = forgotten || self.behaviour.unclaimed.contains(&key.id);
         let task = self.tasks.entry(key).or_default();
         task.accepted += 1;
-        // A second start while the first is queued is refused by the worker (wire
-        // facts, section 4).
+        // A second start while the first is queued is refused by the worker (FACTS.md
+        // section 4).
         if task.started.is_none() && !never {
             task.started = Some(now + self.behaviour.queue);
             self.counts.started += 1;

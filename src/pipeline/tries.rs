@@ -161,7 +161,7 @@ impl Tries {
     }
 
     /// How it is known that "already started" means an attempt of ours, as far as
-    /// anybody can tell (wire facts, section 5, no. 9); `None` where none may have
+    /// anybody can tell (FACTS.md section 5, no. 9); `None` where none may have
     /// arrived.
     pub fn ours(&self) -> Option<KnownBy> {
         match (self.now, self.earlier) {
