@@ -256,11 +256,11 @@ impl<T> FairQueue<T> {
 
     /// Unblocks every business whose time has come.
     pub fn wake_sleepers(&mut self, now: Instant) {
-        while let Some((until, business)) = self.asleep.first().copied() {
-            if until > now {
-                return;
+        while self.next_wake().is_some_and(|until| until <= now) {
+            // Taken out here, and not only by the index: so this ends in any case.
+            if let Some((_, business)) = self.asleep.pop_first() {
+                self.set_blocked(business, None);
             }
-            self.set_blocked(business, None);
         }
     }
 

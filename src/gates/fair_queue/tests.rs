@@ -22,8 +22,13 @@ fn order(
     now: Instant,
     blocked: impl Fn(u64) -> Option<Blocked>,
 ) -> Vec<&'static str> {
-    let mut order = Vec::new();
-    while let Some((next, turn)) = queue.next(now, |business| blocked(business.id.get())) {
+    let (mut order, mut asked) = (Vec::new(), 0);
+    let mut blocked = |business: Business| {
+        asked += 1;
+        assert!(asked < 100, "it never ends");
+        blocked(business.id.get())
+    };
+    while let Some((next, turn)) = queue.next(now, &mut blocked) {
         order.push(queue.take(next, turn).expect("next named it"));
     }
     order
@@ -169,6 +174,17 @@ impl Model {
     fn rows(&mut self, business: u64, turn: Turn) -> &mut Vec<u32> {
         self.waiting.entry((business, turn == Turn::Again)).or_default()
     }
+
+    /// What keeps a business from going at `now`, for whoever does not ask for ever.
+    fn kept(&self, now: Instant) -> impl FnMut(Business) -> Option<Blocked> + use<'_> {
+        let mut asked = 0;
+        move |business| {
+            asked += 1;
+            assert!(asked < 100, "it never ends");
+            let kept = self.kept.get(&business.id.get()).copied();
+            kept.filter(|kept| !matches!(kept, Blocked::Until(until) if *until <= now))
+        }
+    }
 }
 
 /// Every entry of the index has its rows, once; whatever may go has its entry.
@@ -208,13 +224,7 @@ fn check_index(queue: &FairQueue<u32>) {
 
 /// Lets the next row go, as the queue and the model have it.
 fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32> {
-    let mut asked = 0;
-    let found = queue.next(now, |business| {
-        asked += 1;
-        assert!(asked < 100, "it never ends");
-        let kept = model.kept.get(&business.id.get()).copied();
-        kept.filter(|kept| !matches!(kept, Blocked::Until(until) if *until <= now))
-    });
+    let found = queue.next(now, model.kept(now));
     let Some((business, turn)) = found else {
         let is_free = |q: &&Queue<u32>| q.blocked.is_none() && (q.noted > 0 || !q.again.is_empty());
         let free = queue.queues.values().filter(is_free).count();
@@ -304,10 +314,17 @@ proptest! {
                     queue.wake(business(id));
                 }
                 Step::Name(count) => {
-                    let named = queue.name(count, now, |_| None, |row| *row);
+                    let named = queue.name(count, now, model.kept(now), |row| *row);
                     prop_assert!(named.len() <= count);
-                    prop_assert!(named.iter().all(|row| !model.noted.contains(row)));
-                    model.named.extend(named);
+                    for row in named {
+                        let is_new = !model.noted.contains(&row) && !model.named.contains(&row);
+                        prop_assert!(is_new, "row {} is named twice", row);
+                        let waits = |((_, _), rows): &(&(u64, bool), &Vec<u32>)| rows.contains(&row);
+                        let ((id, _), _) = model.waiting.iter().find(waits).unwrap();
+                        let kept = model.kept(now)(business(*id));
+                        prop_assert_eq!(kept, None, "row {} of a held business", row);
+                        model.named.push(row);
+                    }
                 }
                 Step::Commit => {
                     queue.committed();
