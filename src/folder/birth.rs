@@ -2,6 +2,7 @@
 //! needs is in it. A folder of that name is no run.
 
 use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ impl Birth {
         let named = runs.path().join(id.as_str());
         let path = runs.path().join(format!("{id}{UNBORN}"));
         let make = |path: &Path| {
-            fs::create_dir_all(runs.path())?;
+            make_all(runs.path())?;
             // Nobody prunes between the making and the locking.
             let all = File::open(runs.path())?;
             all.lock_shared()?;
@@ -87,6 +88,34 @@ impl Drop for Birth {
             // What cannot be removed now is left to `prune`.
             drop(self.folder.remove());
         }
+    }
+}
+
+/// Makes `path` and the folders above it that are missing. The entry of each is synced, so
+/// that a loss of power takes none away, with every run in it.
+fn make_all(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new("."));
+    make_all(above)?;
+    match fs::create_dir(path) {
+        // Another run was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    match sync_folder(above) {
+        // It may be written and not read, or its file system cannot sync a folder.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
     }
 }
 

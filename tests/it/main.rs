@@ -23,6 +23,7 @@ mod credentials;
 mod cron;
 mod demo;
 mod draining;
+mod durability;
 mod fairness;
 mod first_answer;
 mod gone;
