@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::outbox::{Event, Outbox};
-use super::times::{Deadline, Times};
+use super::times::Times;
 use super::tries::Resumable;
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::Client;
@@ -194,13 +194,7 @@ impl Launch {
     /// nothing leaves after the end.
     fn look_again(&self, pass: Pass, is_new: bool) -> Result<Pass, Closed> {
         let Parts { shutdown, times, clocks, .. } = &self.parts;
-        let wall = clocks.read().wall;
-        let is_over = |end: Option<Deadline>| end.is_some_and(|end| end.is_over(pass.sent(), wall));
-        if is_over(times.stop) {
-            shutdown.drain(Cause::Window);
-        } else if is_over(times.last_row) {
-            shutdown.refuse_new_rows(Cause::Window);
-        }
+        times.close(pass.sent(), clocks.read().wall, shutdown);
         if shutdown.is_draining() || (is_new && !shutdown.takes_new_rows()) {
             return Err(Closed);
         }

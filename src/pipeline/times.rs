@@ -68,6 +68,16 @@ impl Times {
         }
     }
 
+    /// Closes what is over.
+    pub fn close(self, now: Instant, wall: Timestamp, shutdown: &Shutdown) {
+        let is_over = |end: Option<Deadline>| end.is_some_and(|end| end.is_over(now, wall));
+        if is_over(self.stop) {
+            shutdown.drain(Cause::Window);
+        } else if is_over(self.last_row) {
+            shutdown.refuse_new_rows(Cause::Window);
+        }
+    }
+
     /// Closes in time what is to be closed, and tells steps of the wall clock.
     pub async fn keep(self, clocks: &dyn Clocks, shutdown: &Shutdown) {
         let mut before = (Instant::now(), clocks.read());
@@ -77,12 +87,7 @@ impl Times {
                 warn!("{step}");
             }
             before = (now, read);
-            let is_over = |end: Option<Deadline>| end.is_some_and(|e| e.is_over(now, read.wall));
-            if is_over(self.stop) {
-                shutdown.drain(Cause::Window);
-            } else if is_over(self.last_row) {
-                shutdown.refuse_new_rows(Cause::Window);
-            }
+            self.close(now, read.wall, shutdown);
             let ends = [self.last_row, self.stop].into_iter().flatten();
             let ahead = ends.filter(|end| !end.is_over(now, read.wall));
             let next = ahead.map(|end| end.left(now, read.wall)).min();
@@ -184,6 +189,28 @@ mod tests {
             };
             assert!(found.0.abs_diff(no_new) <= 1, "put by {step} s: {found:?}");
             assert!(found.1.abs_diff(over) <= 1, "put by {step} s: {found:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_by_either_clock_is_closed() {
+        let clocks = Stepping::new();
+        let (last_row, stop) = (Some(deadline(&clocks, 50)), Some(deadline(&clocks, 60)));
+        // Seconds by the clock of timers and by the wall clock; no new rows, and none at all.
+        for (now, shows, no_new, none) in [
+            (49, 49, false, false),
+            (50, 49, true, false),
+            (49, 50, true, false),
+            (59, 59, true, false),
+            (60, 10, true, true),
+            (10, 60, true, true),
+        ] {
+            let shutdown = Shutdown::default();
+            let times = Times { start: None, last_row, stop };
+            times.close(clocks.began + Duration::from_secs(now), wall(shows), &shutdown);
+            let closed = (!shutdown.takes_new_rows(), shutdown.is_draining());
+            assert_eq!(closed, (no_new, none), "{now} s, and {shows} s");
+            assert_eq!(shutdown.cause(), no_new.then_some(Cause::Window));
         }
     }
 

@@ -1,10 +1,17 @@
 //! Maintenance windows: nothing leaves outside of one, and the next one goes on.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bk_launch::clocks::{Clocks, Reading};
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
+use bk_launch::pipeline::{Deadline, Times};
+use bk_launch::shutdown::Cause;
+use bk_launch::system_clocks::SystemClocks;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::harness::{Folder, HEADER, rows};
+use crate::in_process::{self, Launch, run};
 
 fn mock(first: Vec<FirstFault>) -> Mock {
     Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap()
@@ -161,4 +168,45 @@ fn a_cutoff_with_a_rate_for_each_business_comes_to_its_end() {
     let counts = report.counts();
     assert_eq!(counts["started"] as u64, mock.counts().started, "{counts:?}");
     assert!(counts["pending"] > 500, "{counts:?}");
+}
+
+/// The system's clocks, with a wall clock that steps an hour ahead once five tasks were sent.
+struct AheadAfterFive(Arc<Mock>);
+
+impl Clocks for AheadAfterFive {
+    fn read(&self) -> Reading {
+        let reading = SystemClocks::new(1).read();
+        let ahead = SignedDuration::from_hours(i64::from(self.0.counts().tasks.len() >= 5));
+        Reading { wall: reading.wall + ahead, ..reading }
+    }
+}
+
+#[test]
+fn a_row_whose_turn_came_before_the_end_and_that_is_late_is_not_sent() {
+    // Nothing is to be seen of the end but by a look right before each request: the other
+    // looks are a second apart, and by the clock of timers the end is far.
+    let end = Deadline {
+        wall: Timestamp::now() + SignedDuration::from_mins(30),
+        at: tokio::time::Instant::now() + Duration::from_mins(30),
+    };
+    let of_all = Times { stop: Some(end), ..Times::default() };
+    let of_new_rows = Times { last_row: Some(end), ..Times::default() };
+    for (times, backoff, first) in [(of_all, "20s..20s", 1), (of_new_rows, "200ms..200ms", 2)] {
+        let crash = FirstFault { task: 1, kind: FaultKind::Crash, times: 1 };
+        let (mock, folder) = (Arc::new(mock(vec![crash])), Folder::new());
+        let list: String = (1..=2000).map(|task| format!("2,{task}\n")).collect();
+        let (report, client) = (folder.path("r.csv"), in_process::client(&mock));
+        let launch = Launch { list: &list, report: &report, journal: None, client };
+        let mut pipeline = launch.pipeline();
+        pipeline.limits.backoff = backoff.parse().unwrap();
+        // One after the other, so that each looks after the one before it was sent.
+        pipeline.limits.slots = std::num::NonZeroUsize::MIN;
+        pipeline.times = times;
+        pipeline.clocks = Arc::new(AheadAfterFive(Arc::clone(&mock)));
+        let ended = run(pipeline);
+        assert_eq!(ended.cause, Some(Cause::Window));
+        let tasks = mock.counts().tasks;
+        assert_eq!(tasks.keys().len(), 5, "{times:?}");
+        assert_eq!(tasks["cmdb_biz/2/1"].requests, first, "a retry may go: {times:?}");
+    }
 }
