@@ -376,34 +376,4 @@ const fn bad_words(already: AlreadyStarted) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_commit_waits_for_the_disk() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.db");
-        let about = About {
-            id: RunId::new(Timestamp::UNIX_EPOCH, 1),
-            name: None,
-            input_name: "list".into(),
-            input_format: "csv".into(),
-            source: InputSource::File,
-            columns: Columns::from([]),
-            zone: "UTC".into(),
-            rows: None,
-            copy: None,
-            input: InputState::Ended,
-            agreed_to: None,
-        };
-        Journal::create(&path, &about).unwrap();
-        let journal = Journal::open(&path).unwrap();
-        let pragma = |name| {
-            let read = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
-            journal.connection.pragma_query_value(None, name, read).unwrap()
-        };
-        let full = rusqlite::types::Value::Integer(2);
-        assert_eq!(pragma("synchronous"), full, "FULL");
-        assert_eq!(pragma("journal_mode"), rusqlite::types::Value::Text("wal".into()));
-    }
-}
+mod tests;
