@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bk_launch::clocks::{Clocks, Reading};
+use bk_launch::clocks::{Boot, Clocks, Reading};
 use bk_launch::journal::{Journal, Opening};
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::pipeline::{Ended, Keeping, Pipeline};
+use bk_launch::pipeline::{Keeping, Pipeline};
 use bk_launch::resume::{self, doubts};
 use bk_launch::shutdown::{Cause, Signal};
 use bk_launch::system_clocks::SystemClocks;
@@ -26,13 +26,30 @@ impl Clocks for Stepped {
     }
 }
 
+/// The system's clocks on a machine that sleeps for two hours, once so many tasks were sent.
+struct Slept(Arc<Mock>, usize);
+
+impl Clocks for Slept {
+    fn read(&self) -> Reading {
+        let reading = SystemClocks::new(1).read();
+        let slept =
+            SignedDuration::from_hours(if self.0.counts().tasks.len() >= self.1 { 2 } else { 0 });
+        let (wall, since_boot) = (reading.wall + slept, reading.since_boot + slept);
+        Reading { wall, since_boot, ..reading }
+    }
+}
+
 fn faults(tasks: std::ops::RangeInclusive<u64>, kind: FaultKind) -> Vec<FirstFault> {
     tasks.map(|task| FirstFault { task, kind, times: 1 }).collect()
 }
 
 const LIST: &str = "2,1\n2,2\n2,3\n2,4\n";
 
-/// Every first attempt is lost, and the run is stopped while all rows wait for a retry.
+/// The journal of a first session that was stopped, and of one that crashed.
+const JOURNALS: [&str; 2] = ["journal.db", "crashed.db"];
+
+/// Every first attempt is lost, and the run is stopped while all rows wait for a retry. A crash
+/// just before would leave another journal, which is kept, too.
 fn first_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) {
     let (report, journal) = (folder.path("first.csv"), folder.path("journal.db"));
     let client = in_process::client(mock);
@@ -45,6 +62,7 @@ fn first_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) {
         scope.spawn(|| {
             until("every row was sent", || mock.counts().starts >= 4);
             std::thread::sleep(Duration::from_millis(100));
+            keep_as_after_a_crash(folder);
             shutdown.drain(Cause::Signal(Signal::Terminate));
         });
         let ended = run(pipeline);
@@ -52,16 +70,28 @@ fn first_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) {
     });
 }
 
-/// The next session, with a wall clock that is put ahead by so much.
-fn second_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) -> (Ended, Report) {
-    let (report, path) = (folder.path("second.csv"), folder.path("journal.db"));
+/// Copies the journal of a session that goes on: what a crash would leave now.
+fn keep_as_after_a_crash(folder: &Folder) {
+    for file in ["", "-wal"] {
+        let [from, to] = JOURNALS.map(|journal| folder.path(&format!("{journal}{file}")));
+        std::fs::copy(from, to).unwrap();
+    }
+}
+
+/// The next session by this journal, with these clocks.
+fn second_session(
+    mock: &Mock,
+    folder: &Folder,
+    journal: &str,
+    clocks: impl Clocks + 'static,
+) -> Report {
+    let (report, path) = (folder.path("second.csv"), folder.path(journal));
     let client = in_process::client(mock);
     let launch = Launch { list: LIST, report: &report, journal: None, client };
     let pipeline = launch.pipeline();
     let mut journal = Journal::open(&path).unwrap();
     let settled = journal.settled().unwrap();
     let doubts = doubts(journal.last_session().unwrap(), &settled);
-    let clocks = Stepped(ahead);
     let opening =
         Opening { at: clocks.read(), target: "the mock", reopens: None, waits_until: None };
     let session = journal.begin(&opening, &doubts).unwrap();
@@ -72,42 +102,91 @@ fn second_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) -> (Ended
         bk_launch::input::Format::Csv,
     );
     let rows = rows.unwrap().rows;
-    let ended = run(Pipeline {
+    run(Pipeline {
         rows: Box::new(resume::plan(rows, None, settled, doubts)),
         keeping: Some(Keeping { journal, copied: None }),
         session,
         clocks: Arc::new(clocks),
         ..pipeline
     });
-    (ended, Report::read(&report))
+    Report::read(&report)
 }
 
 #[test]
 fn a_wall_clock_that_stepped_between_two_sessions_makes_no_start_somebody_elses() {
-    for ahead in [-7200, 7200] {
+    let journals = JOURNALS.into_iter();
+    for (journal, ahead) in journals.flat_map(|journal| [(journal, -7200), (journal, 7200)]) {
         let first = faults(1..=4, FaultKind::ResetAfter);
         let mock = Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap();
         let folder = Folder::new();
         first_session(&mock, &folder, SignedDuration::ZERO);
-        let (_, report) = second_session(&mock, &folder, SignedDuration::from_secs(ahead));
-        assert_eq!(report.counts()["started"], 4, "stepped by {ahead} s");
+        let clocks = Stepped(SignedDuration::from_secs(ahead));
+        let report = second_session(&mock, &folder, journal, clocks);
+        assert_eq!(report.counts()["started"], 4, "{journal}, stepped by {ahead} s");
         assert!(report.lines.iter().all(|line| line["known_by"] == "resume"));
     }
 }
 
 #[test]
 fn what_somebody_started_an_hour_before_is_told_whatever_the_wall_clock_shows() {
-    for ahead in [-7200, 0, 1800] {
+    for (journal, ahead) in [
+        ("journal.db", -7200),
+        ("journal.db", 0),
+        ("journal.db", 1800),
+        ("crashed.db", -7200),
+        ("crashed.db", 1800),
+    ] {
         // The first attempt at each never arrives; two tasks were started long ago.
         let first = faults(1..=4, FaultKind::ResetBefore);
         let started = [1, 2].into();
         let mock = Mock::start(Behaviour { first, started, ..Behaviour::default() }, 0).unwrap();
         let folder = Folder::new();
         first_session(&mock, &folder, SignedDuration::ZERO);
-        let (_, report) = second_session(&mock, &folder, SignedDuration::from_secs(ahead));
+        let clocks = Stepped(SignedDuration::from_secs(ahead));
+        let report = second_session(&mock, &folder, journal, clocks);
         let outcomes = [1, 2, 3, 4].map(|line| report.outcome(line));
         let told = ["already_started", "already_started", "started", "started"];
-        assert_eq!(outcomes, told, "stepped by {ahead} s");
+        assert_eq!(outcomes, told, "{journal}, stepped by {ahead} s");
+    }
+}
+
+/// The clocks after the machine was started anew.
+struct Restarted;
+
+impl Clocks for Restarted {
+    fn read(&self) -> Reading {
+        let reading = SystemClocks::new(1).read();
+        Reading { boot: Boot(!reading.boot.0), ..reading }
+    }
+}
+
+#[test]
+fn after_a_crash_of_the_machine_the_dates_tell_that_were_noted_before() {
+    // Row 1 brings a Date, with which row 2 is noted. Whatever is sent for that is lost; whose
+    // start it was is told by the Date alone, since no clock goes on.
+    for (started, outcome) in [([2].into(), "already_started"), ([].into(), "started")] {
+        let first = faults(2..=2, FaultKind::ResetBefore);
+        let mock = Mock::start(Behaviour { first, started, ..Behaviour::default() }, 0).unwrap();
+        let folder = Folder::new();
+        let (report, journal) = (folder.path("first.csv"), folder.path("journal.db"));
+        let client = in_process::client(&mock);
+        let launch = Launch { list: LIST, report: &report, journal: Some(&journal), client };
+        let mut pipeline = launch.pipeline();
+        pipeline.limits.backoff = "20s..30s".parse().unwrap();
+        pipeline.lookahead = std::num::NonZeroUsize::MIN;
+        let shutdown = pipeline.shutdown.clone();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                until("the second row was sent", || mock.counts().starts >= 2);
+                keep_as_after_a_crash(&folder);
+                shutdown.drain(Cause::Signal(Signal::Terminate));
+            });
+            run(pipeline);
+        });
+        assert_eq!(mock.counts().starts, 2);
+        let report = second_session(&mock, &folder, "crashed.db", Restarted);
+        assert_eq!(report.outcome(2), outcome);
+        assert_eq!([1, 3, 4].map(|line| report.outcome(line)), ["started"; 3]);
     }
 }
 
@@ -138,4 +217,29 @@ fn a_server_whose_clock_jumps_makes_no_start_somebody_elses() {
     mock.site().change(|behaviour| behaviour.date_ahead = SignedDuration::from_hours(1));
     running.wait().exits(0);
     assert_eq!(folder.report("r.csv").counts()["started"], 8);
+}
+
+#[test]
+fn a_machine_that_sleeps_while_requests_are_out_makes_no_start_somebody_elses() {
+    // Four rows are answered, so the server's time is known; the answers of four others are
+    // lost, and meanwhile two hours pass, here and there.
+    let first = faults(5..=8, FaultKind::ResetAfter);
+    let mock = Arc::new(Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap());
+    let folder = Folder::new();
+    let list: String = (1..=8).map(|task| format!("2,{task}\n")).collect();
+    let (report, client) = (folder.path("r.csv"), in_process::client(&mock));
+    let launch = Launch { list: &list, report: &report, journal: None, client };
+    let mut pipeline = launch.pipeline();
+    pipeline.limits.backoff = "2s..2s".parse().unwrap();
+    pipeline.clocks = Arc::new(Slept(Arc::clone(&mock), 8));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            until("every row was sent", || mock.counts().tasks.len() >= 8);
+            mock.site().change(|behaviour| behaviour.date_ahead = SignedDuration::from_hours(2));
+        });
+        run(pipeline);
+    });
+    let report = Report::read(&report);
+    assert_eq!(report.counts()["started"], 8, "{:?}", report.counts());
+    assert_eq!(report.lines.iter().filter(|line| line["known_by"] == "retry").count(), 4);
 }
