@@ -220,6 +220,11 @@ fn check_index(queue: &FairQueue<u32>) {
     let lengths = (again.len(), first.len(), unnamed.len(), queue.asleep.len());
     assert_eq!(entries, lengths, "a ghost in the index");
     assert_eq!(queue.ready(), ready);
+    let named =
+        queue.queues.iter().filter(|(_, rows)| rows.named > 0).map(|(business, _)| business);
+    let naming: BTreeSet<_> = queue.naming.iter().collect();
+    assert_eq!(naming, named.collect(), "what is named is what a commit lets go");
+    assert_eq!(naming.len(), queue.naming.len(), "once");
 }
 
 /// Lets the next row go, as the queue and the model have it.
