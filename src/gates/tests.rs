@@ -488,3 +488,72 @@ async fn a_probe_of_an_outage_is_noted_where_no_other_row_can_go() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(rows.iter().filter(|row| row.is_finished()).count(), 1);
 }
+
+/// A row of business 1 that waits for its start: what it is told.
+fn waits(gates: &Arc<Gates>, line: u64) -> tokio::task::JoinHandle<Result<Admitted, Closed>> {
+    let gates = Arc::clone(gates);
+    tokio::spawn(async move { gates.pass_start(business(1), Turn::First, line, 0).await })
+}
+
+/// Gates at which business 1 was refused for longer than its patience.
+async fn starved(limits: &Limits) -> Arc<Gates> {
+    let gates = open(&Limits { throttle_patience: Duration::from_secs(1), ..limits.clone() });
+    for line in 1..=4 {
+        let pass = start(&gates, 1, Turn::First, line).await.unwrap();
+        let over = gates.heard(pass, &refused()).patience == Patience::Over;
+        assert_eq!(over, line == 4);
+    }
+    gates
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_a_starving_business_are_given_up_as_far_as_the_budget_lets_them_fail() {
+    let budget = Some((Budget::Rows(1), Base::Settled));
+    let gates = open(&Limits {
+        throttle_patience: Duration::from_secs(1),
+        budget,
+        ..limits("unlimited", 1)
+    });
+    let mut rows = Vec::new();
+    for line in 1..=4 {
+        let pass = start(&gates, 1, Turn::First, line).await.unwrap();
+        if line == 4 {
+            rows.extend((5..=7).map(|line| waits(&gates, line)));
+            tokio::task::yield_now().await;
+        }
+        gates.heard(pass, &refused());
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let given_up: Vec<bool> = rows.iter().map(|row| row.is_finished()).collect();
+    assert_eq!(given_up, [true, true, false], "of two that may be at risk, both are");
+    let first = rows.remove(0).await.unwrap().unwrap();
+    let Admitted::GiveUp(GivenUp::Throttled(_), risk) = first else { panic!("{first:?}") };
+    assert_eq!(risk.failed(), None);
+    let second = rows.remove(0).await.unwrap().unwrap();
+    let Admitted::GiveUp(_, risk) = second else { panic!("{second:?}") };
+    assert!(risk.failed().is_some(), "one more than is tolerated");
+    assert!(!rows[0].is_finished(), "no third row is given up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_come_later_wait_for_a_probe_and_go_on_once_it_is_granted() {
+    let gates = starved(&limits("unlimited", 8)).await;
+    let mut rows: Vec<_> = (5..=7).map(|line| waits(&gates, line)).collect();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(rows.iter().filter(|row| row.is_finished()).count(), 1, "one probe is out");
+    let Admitted::Go(probe) = rows.remove(0).await.unwrap().unwrap() else { panic!("given up") };
+    gates.heard(probe, &accepted());
+    for row in rows {
+        let told = row.await.unwrap().unwrap();
+        assert!(matches!(told, Admitted::Go(_)), "{told:?}");
+    }
+    let gates = starved(&limits("unlimited", 8)).await;
+    let mut rows: Vec<_> = (5..=7).map(|line| waits(&gates, line)).collect();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let Admitted::Go(probe) = rows.remove(0).await.unwrap().unwrap() else { panic!("given up") };
+    gates.heard(probe, &refused());
+    for row in rows {
+        let told = row.await.unwrap().unwrap();
+        assert!(matches!(told, Admitted::GiveUp(GivenUp::Throttled(_), _)), "{told:?}");
+    }
+}

@@ -113,6 +113,10 @@ impl<T> FairQueue<T> {
                     removed.push((business, Turn::First, row));
                 }
             }
+            // What is no longer there is not waited for by a commit.
+            if queue.named == 0 {
+                self.naming.retain(|named| *named != business);
+            }
             self.index(business);
         }
         removed
