@@ -9,7 +9,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::answer::Verdict;
-use crate::record::{AlreadyStarted, Doubt, Ending, Outcome, Record, Standing};
+use crate::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record, Standing};
 
 /// The outcomes in the order in which they are told.
 pub const OUTCOMES: [&str; 9] = [
@@ -31,6 +31,8 @@ const GROUPS: usize = 50;
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     by_outcome: [u64; OUTCOMES.len()],
+    /// Started rows of which only the server's reply tells: it queued their tasks.
+    pub started_by_reply: u64,
     /// Rows that were cut off by a stop, or not reached.
     pub cut_off: u64,
     /// Rows of these that may have been started.
@@ -67,6 +69,8 @@ impl Summary {
     /// Adds one record.
     pub fn add(&mut self, record: &Record) {
         self.by_outcome[position(record.outcome)] += 1;
+        let by_reply = record.outcome == Outcome::Started(KnownBy::Reply);
+        self.started_by_reply += u64::from(by_reply);
         if let Ending::CutOff(doubt) = record.ending {
             self.cut_off += 1;
             self.cut_off_in_doubt += u64::from(doubt != Doubt::None);
@@ -135,6 +139,12 @@ impl Summary {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.by_outcome.iter().sum()
+    }
+
+    /// The rows that ended `started`.
+    #[must_use]
+    pub const fn started(&self) -> u64 {
+        self.by_outcome[position(Outcome::Started(KnownBy::Reply))]
     }
 
     /// The rows that ended bad.

@@ -90,6 +90,9 @@ pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Optio
 /// How a run ended, for people.
 pub fn text(ended: &Ended, told: &Told) -> String {
     let mut text = counts(&ended.summary);
+    if let Some(queued) = not_looked_at(&ended.summary) {
+        let _ = write!(text, "\n{queued}");
+    }
     for group in ended.summary.failures().into_iter().take(TOLD) {
         let _ = write!(text, "\n{}", failure(group));
     }
@@ -172,6 +175,16 @@ pub fn counts(summary: &Summary) -> String {
         [] => "no rows".into(),
         counts => format!("{rows} row{plural}: {}", counts.join(", ")),
     }
+}
+
+/// What `started` leaves open where nobody asked for the task's state.
+fn not_looked_at(summary: &Summary) -> Option<String> {
+    let which = match (summary.started_by_reply, summary.started()) {
+        (0, _) => return None,
+        (queued, started) if queued == started => "started".into(),
+        (queued, started) => format!("{queued} of {started} started"),
+    };
+    Some(format!("  {which}: queued by the server; whether they run was not looked at (--confirm)"))
 }
 
 fn failure(group: &Group) -> String {

@@ -11,6 +11,7 @@
 mod harness;
 mod in_process;
 
+mod accepted;
 mod bad_input;
 mod bench;
 mod broken;
@@ -22,6 +23,7 @@ mod console;
 mod credentials;
 mod cron;
 mod demo;
+mod docs;
 mod draining;
 mod durability;
 mod fairness;

@@ -33,6 +33,26 @@ fn a_program_reads_the_summary_from_standard_output() {
 }
 
 #[test]
+fn a_plain_run_says_that_nobody_looked_whether_tasks_run() {
+    const NOBODY: &str = "whether they run was not looked at (--confirm)";
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", "2,3\n2,4\n");
+    let words = ["run", "tasks.csv", "--esb", &mock.url(), "--limit", "1"];
+    let first = folder.run(&words).exits(0);
+    let first = first.says(&[&format!("\n  started: queued by the server; {NOBODY}\n")]);
+    assert!(first.stdout().is_empty(), "{first}");
+    // One task was seen to run; of the other only the reply tells, as before.
+    let rest = folder.run(&["resume", "--confirm"]).exits(0);
+    rest.says(&[&format!("  1 of 2 started: queued by the server; {NOBODY}")]);
+    for (list, flags) in [("2,5\n", &["--confirm"][..]), ("2,3\n", &[])] {
+        folder.file("other.csv", list);
+        let url = mock.url();
+        let run = folder.run(&[&["run", "other.csv", "--esb", &url], flags].concat()).exits(0);
+        assert!(!run.stderr().contains("queued"), "seen to run, or started before: {run}");
+    }
+}
+
+#[test]
 fn a_failure_without_a_class_is_told_without_one() {
     let behaviour = Behaviour { started: [3].into(), ..Behaviour::default() };
     let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
