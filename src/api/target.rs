@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use url::Url;
+
 use super::{esb, gateway};
 
 /// A route to the API.
@@ -19,15 +21,24 @@ impl Target {
     /// Whether the server is this machine itself, which no proxy can reach.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let url = match self {
-            Self::Esb(esb) => esb.start_url(),
-            Self::Gateway(gateway) => gateway.base(),
-        };
-        match url.host() {
+        match self.url().host() {
             Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(url::Host::Ipv4(address)) => address.is_loopback(),
             Some(url::Host::Ipv6(address)) => address.is_loopback(),
             None => false,
+        }
+    }
+
+    /// Whether what is sent leaves this machine unencrypted.
+    #[must_use]
+    pub fn is_in_clear(&self) -> bool {
+        self.url().scheme() == "http" && !self.is_loopback()
+    }
+
+    const fn url(&self) -> &Url {
+        match self {
+            Self::Esb(esb) => esb.start_url(),
+            Self::Gateway(gateway) => gateway.base(),
         }
     }
 }
@@ -105,15 +116,22 @@ mod tests {
 
     #[test]
     fn loopback_is_told_by_name_and_address() {
-        for (url, loopback) in [
-            ("http://localhost:1", true),
-            ("http://127.9.9.9", true),
-            ("http://[::1]:80", true),
-            ("http://localhost.example.com", false),
-            ("http://10.0.0.1", false),
+        for (url, is_loopback, is_in_clear) in [
+            ("http://localhost:1", true, false),
+            ("http://127.9.9.9", true, false),
+            ("http://[::1]:80", true, false),
+            ("https://127.0.0.1", true, false),
+            ("http://localhost.example.com", false, true),
+            ("http://10.0.0.1", false, true),
+            ("HTTP://h", false, true),
+            ("https://10.0.0.1", false, false),
         ] {
-            let target = Target::Esb(esb::Esb::new(url).unwrap());
-            assert_eq!(target.is_loopback(), loopback, "{url}");
+            let esb = Target::Esb(esb::Esb::new(url).unwrap());
+            let gateway = Target::Gateway(gateway::Gateway::new(url, "prod").unwrap());
+            for target in [esb, gateway] {
+                assert_eq!(target.is_loopback(), is_loopback, "{url}");
+                assert_eq!(target.is_in_clear(), is_in_clear, "{url}");
+            }
         }
     }
 }

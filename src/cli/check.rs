@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::exit::Exit;
 use super::settings::Settings;
 use super::terminal::harmless;
-use super::{Failure, tell};
+use super::{Failure, session, tell};
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet, Manner};
@@ -16,6 +16,7 @@ use crate::task::Task;
 
 /// Asks for the state of `task`.
 pub fn run(settings: Settings, task: Task) -> Result<Exit, Failure> {
+    session::warn(&settings);
     let is_esb = matches!(settings.target, Target::Esb(_));
     let target = settings.target.to_string();
     let credentials = settings.credentials.read()?;

@@ -31,6 +31,7 @@ mod stdout;
 mod terminal;
 mod timing;
 mod trust;
+mod warnings;
 mod watch;
 
 use std::fmt::Display;

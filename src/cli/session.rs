@@ -22,9 +22,9 @@ use super::settings::{Settings, SummaryForm};
 use super::staging::{Asking, Staging};
 use super::timing::Timing;
 use super::watch::{Monitors, Outcome};
-use super::{tell, terminal};
+use super::{tell, terminal, warnings};
 use crate::api::credentials::Credentials;
-use crate::api::{Client, Identity, Reread};
+use crate::api::{Client, Reread};
 use crate::budget::Base;
 use crate::console;
 use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
@@ -85,10 +85,7 @@ fn reread(origin: Origin) -> Reread {
 
 /// Warns of what is dangerous in the settings.
 pub fn warn(settings: &Settings) {
-    settings.credentials.warn();
-    if settings.reach.identity == Identity::AnyCertificate {
-        tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
-    }
+    warnings::warn(&settings.target, &settings.reach, &settings.credentials);
 }
 
 /// One thread: for this kind of work, two cost more than they bring.

@@ -43,6 +43,41 @@ fn files_hold_credentials_and_others_must_not_read_them() {
 }
 
 #[test]
+fn credentials_in_clear_to_another_machine_are_warned_about_once() {
+    let (mock, folder) = (mock("s3cret-of-app"), Folder::new());
+    folder.file("tasks.csv", "2,3\n2,4\n");
+    // Every machine reaches itself by this address, which is not known as its own.
+    let far = format!("http://0.0.0.0:{}", mock.port());
+    let bench = ["--yes-start=1", "--rate=100/s", "--requests=1"];
+    for (command, more) in [
+        (&["run", "tasks.csv"][..], &["--limit=1"][..]),
+        (&["resume"], &[]),
+        (&["run", "tasks.csv"], &["--check"]),
+        (&["bench", "tasks.csv"], &bench),
+    ] {
+        let words = [command, &["--esb", &far], more].concat();
+        let run = folder.run(&words).exits(0);
+        let said = run.stderr();
+        let (before, _) = said
+            .split_once("warning: http:// sends the credentials in clear to http://0.0.0.0")
+            .expect(&said);
+        assert!(!before.contains("1 task"), "it comes first: {said}");
+        assert_eq!(said.matches("in clear").count(), 1, "{said}");
+        let quiet = folder.run(&[&words[..], &["-q"]].concat());
+        let held_back = quiet.stderr();
+        assert_eq!(quiet.code(), Some(0), "{quiet}");
+        assert_eq!(held_back, "", "{quiet}");
+    }
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb"];
+    let near = folder.run(&[&words[..], &[&mock.url()]].concat());
+    assert!(!near.stderr().contains("in clear"), "{near}");
+    // What -q holds back is told where something is wrong.
+    mock.site().change(|behaviour| behaviour.secret = Some("another".into()));
+    let wrong = folder.run(&[&words[..], &[&far, "-q"]].concat()).exits(3);
+    assert_eq!(wrong.stderr().matches("in clear").count(), 1, "{wrong}");
+}
+
+#[test]
 fn systemd_credentials_are_found_in_their_folder() {
     let (mock, folder) = (mock("from-systemd"), Folder::new());
     folder.file("tasks.csv", "2,3\n");

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::super::args::ServerArgs;
 use super::super::credentials::{Environment, Files, Origin};
 use super::super::settings::{self, Server};
-use super::super::{Failure, tell};
+use super::super::{Failure, tell, warnings};
 use super::goal::Goal;
 use super::rows::{self, Reuse, Rows};
 use super::safety::{Intent, Place};
@@ -48,12 +48,7 @@ impl Field {
         };
         let variables = |name: &str| std::env::var(name).ok();
         let Server { target, reach, credentials } = settings::server(server, &variables)?;
-        credentials.warn();
-        if reach.identity == Identity::AnyCertificate {
-            tell(
-                &"warning: --insecure believes any certificate: whoever answers gets the credentials",
-            );
-        }
+        warnings::warn(&target, &reach, &credentials);
         let rows = Some(Rows::of(&path, format)?);
         Ok(Self { rows, reuse, target, reach, credentials, _mock: None })
     }
