@@ -14,6 +14,8 @@ pub mod status;
 pub mod target;
 pub mod verdict;
 
+mod handshake;
+mod tls;
 mod told;
 mod transport;
 
@@ -26,7 +28,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use jiff::Timestamp;
-use reqwest::{Certificate, Method, Request, Response, Url};
+use reqwest::{Method, Request, Response, Url};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -39,7 +41,10 @@ use crate::task::Task;
 use credentials::Credentials;
 use heard::{Extent, Heard, HttpAnswer};
 use target::Target;
+use tls::TlsError;
 use verdict::verdict;
+
+pub use tls::Identity;
 
 const MIB: usize = 1024 * 1024;
 
@@ -68,15 +73,6 @@ pub struct Reach {
     pub cacert: Option<PathBuf>,
     /// Whether the server must prove who it is.
     pub identity: Identity,
-}
-
-/// Whether the server must prove who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// Its certificate must be trusted and name the host.
-    Proven,
-    /// Any certificate will do: whoever answers gets the credentials.
-    AnyCertificate,
 }
 
 /// Whether credentials may stand in the query of a GET, and so in the access logs
@@ -196,20 +192,9 @@ pub enum Renewal {
 /// The client cannot be made.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// The file of certificates cannot be read.
-    #[error("cannot read the certificates in {}: {source}", path.display())]
-    ReadCertificates {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// The file holds no certificates in PEM.
-    #[error("{} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A credential that no header can carry.
     #[error("the credentials hold a character that no HTTP header can carry, such as a line break")]
     Credentials,
@@ -503,7 +488,9 @@ fn http_client(
         traffic.room.add_permits(1);
         connection
     });
+    let tls = tls::config(reach.cacert.as_deref(), reach.identity)?;
     let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent(concat!("bk-launch/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -518,20 +505,5 @@ fn http_client(
     if target.is_loopback() {
         builder = builder.no_proxy();
     }
-    if let Some(path) = &reach.cacert {
-        builder = builder.tls_certs_merge(certificates(path)?);
-    }
-    if reach.identity == Identity::AnyCertificate {
-        builder = builder.tls_danger_accept_invalid_certs(true);
-    }
     builder.build().map_err(|error| ClientError::Http(error.to_string()))
-}
-
-fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, ClientError> {
-    let pem = std::fs::read(path)
-        .map_err(|source| ClientError::ReadCertificates { path: path.clone(), source })?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(ClientError::NoCertificate { path: path.clone() }),
-    }
 }

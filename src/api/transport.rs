@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::handshake;
 use crate::answer::{Contact, NotSent};
 
 /// How far the request came that ended in `error`.
@@ -37,7 +38,10 @@ pub fn describe(error: &reqwest::Error, timeout: Duration) -> String {
     let cause = root(error);
     match contact(error) {
         Contact::NotSent(NotSent::HostName) => format!("the host name has no address: {cause}"),
-        Contact::NotSent(NotSent::Certificate) => format!("the TLS handshake failed: {cause}"),
+        Contact::NotSent(NotSent::Certificate) => {
+            let why = find(error).map_or(cause, handshake::why);
+            format!("the TLS handshake failed: {why}")
+        }
         Contact::NotSent(NotSent::Unreachable) => format!("no connection: {cause}"),
         Contact::NotHttp => format!("what came back is no HTTP: {cause}"),
         Contact::Lost | Contact::Answered(_) if error.is_timeout() => {

@@ -456,7 +456,8 @@ pub struct ServerArgs {
     /// A file that holds the token [else: BK_TOKEN, or bk_token in $CREDENTIALS_DIRECTORY].
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Certificates (PEM) that are trusted beside the system's.
+    /// Certificates (PEM) that are trusted beside the system's: those of issuers, or exactly the
+    /// server's own.
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
     /// Believe any certificate: whoever answers gets the credentials.

@@ -7,11 +7,13 @@ use thiserror::Error;
 use super::exit::Exit;
 use super::settings::Settings;
 use super::terminal::harmless;
-use super::{Failure, session, tell};
-use crate::answer::{Answer, FailureClass, Verdict};
+use super::{Failure, ending, session, tell};
+use crate::answer::{self, Answer, Contact, FailureClass, NotSent, Verdict};
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet, Manner};
 use crate::request_id::{RequestId, RunId};
+use crate::retry::Stop;
+use crate::shutdown::Cause;
 use crate::task::Task;
 
 /// Asks for the state of `task`.
@@ -30,8 +32,12 @@ pub fn run(settings: Settings, task: Task) -> Result<Exit, Failure> {
         tell(&format_args!("{target} answers, and {task} may be seen; nothing was started"));
         return Ok(Exit::Good);
     };
-    let said = harmless(&answer.reply.message);
-    tell(&format_args!("the check of {task} at {target} failed ({}): {said}", failure.class));
+    let message = answer.reply.message.clone();
+    let why = match stop(failure) {
+        Some(stop) => format!(": {}", ending::why(&Cause::Answer { stop, message }, &target)),
+        None => format!(" ({}): {}", failure.class, harmless(&message)),
+    };
+    tell(&format_args!("the check of {task} at {target} failed{why}"));
     let hint = is_esb
         && failure.class == FailureClass::Auth
         && settings.legacy_get == LegacyGet::Forbidden;
@@ -42,6 +48,18 @@ pub fn run(settings: Settings, task: Task) -> Result<Exit, Failure> {
         );
     }
     Ok(Exit::Stopped)
+}
+
+/// What would stop a run alike, and is called the same there.
+const fn stop(failure: &answer::Failure) -> Option<Stop> {
+    match (failure.class, failure.contact) {
+        (FailureClass::Config, _)
+        | (_, Contact::NotSent(NotSent::HostName | NotSent::Certificate) | Contact::NotHttp) => {
+            Some(Stop::Config)
+        }
+        (_, Contact::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
+        _ => None,
+    }
 }
 
 async fn ask(client: &Client, task: &Task, id: &RequestId) -> Answer {

@@ -1,5 +1,5 @@
 //! The program as its users meet it: the binary, files, and a server over a real
-//! socket. A file per capability; what they share is in `harness`.
+//! socket. A file per capability; what they share is in `harness` and `certificates`.
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 #![expect(
@@ -8,6 +8,7 @@
     reason = "tests are written to be read, not to be fast"
 )]
 
+mod certificates;
 mod harness;
 mod in_process;
 

@@ -1,5 +1,7 @@
 //! A look before anything is sent: the plan, the check, and a first few rows.
 
+use std::net::TcpListener;
+
 use bk_launch::mock::{Behaviour, EsbKind, Mock};
 
 use crate::harness::{Folder, HEADER, rows};
@@ -59,6 +61,30 @@ fn a_check_proves_the_way_without_a_start() {
         .exits(2)
         .says(&["--check needs a file"]);
     assert_eq!((mock.counts().starts, mock.counts().status), (0, 3));
+}
+
+#[test]
+fn what_keeps_a_check_and_a_run_from_the_server_is_called_the_same() {
+    let folder = Folder::new();
+    folder.file("tasks.csv", "2,3\n");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let elsewhere = format!("{}/elsewhere", mock.url());
+    for (url, said) in [
+        (&*closed, "the server was never reached: no connection"),
+        (&elsewhere, "this is no way to the API: "),
+    ] {
+        let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--retries", "0", "--esb", url];
+        let check = folder.run(&[&words[..], &["--check"]].concat()).exits(3).says(&[said]);
+        let run = folder.run(&words).exits(3).says(&[said]);
+        let why = |said_by: &str| {
+            let (_, why) = said_by.split_once(said).unwrap();
+            why.lines().take(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(why(&check.stderr()), why(&run.stderr()), "{check}{run}");
+    }
 }
 
 #[test]

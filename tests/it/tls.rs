@@ -1,96 +1,274 @@
 //! Servers with certificates of their own.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::thread;
+use bk_launch::mock::{Behaviour, Mock};
+use rcgen::{ExtendedKeyUsagePurpose, Issuer, KeyPair};
+use rustls::version;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use crate::certificates::{
+    Change, Identity, as_it_is, authority, expired, form, no_authority, not_yet_valid, server,
+    server_of, server_of_files,
+};
+use crate::harness::{Finished, Folder};
 
-use crate::harness::Folder;
-
-/// A server that accepts every start, with a certificate for `name`; its port and the certificate.
-fn server(name: &str) -> (u16, String) {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed([name.to_owned()]).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            // A client that does not trust the certificate hangs up.
-            drop(answer(StreamOwned::new(connection, stream.unwrap())));
-        }
-    });
-    (port, cert.pem())
+fn words(url: &str) -> [&str; 8] {
+    ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", url, "--cacert=ca.pem"]
 }
 
-fn answer(stream: impl Read + Write) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line == "\r\n" {
-            break;
+/// A folder with one row, and certificates that are trusted.
+struct Scene(Folder);
+
+impl Scene {
+    fn trusting(certificates: &str) -> Self {
+        let folder = Folder::new();
+        folder.file("tasks.csv", "2,3\n");
+        folder.file("ca.pem", certificates);
+        Self(folder)
+    }
+
+    /// Both a check and a run reach the server.
+    #[track_caller]
+    fn reaches(&self, host: &str, port: u16) {
+        let url = format!("https://{host}:{port}");
+        self.0.run(&[&words(&url)[..], &["--check"]].concat()).exits(0);
+        self.0.run(&words(&url)).exits(0);
+        assert_eq!(self.0.report("r.csv").outcome(1), "started");
+    }
+
+    /// Neither a check nor a run trusts the server, and both say why, in the same words.
+    #[track_caller]
+    fn refuses(&self, host: &str, port: u16, parts: &[&str]) {
+        let url = format!("https://{host}:{port}");
+        let check = self.0.run(&[&words(&url)[..], &["--check"]].concat()).exits(3);
+        let run = self.0.run(&words(&url)).exits(3);
+        assert_eq!(self.0.report("r.csv").outcome(1), "pending");
+        assert_eq!(reason(&check), reason(&run), "{check}{run}");
+        check.says(&["this is no way to the API", "--esb", &url]).says(parts);
+        run.says(&["this is no way to the API", "--esb", &url]).says(parts);
+    }
+}
+
+/// Why there was no connection, but for what a clock shows.
+#[track_caller]
+fn reason(finished: &Finished) -> String {
+    let said = finished.stderr();
+    let (_, reason) = said.split_once("the TLS handshake failed: ").expect("a reason");
+    let line = reason.lines().next().unwrap_or_default();
+    line.split(" shows ").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_private_certificate_is_trusted_only_where_it_is_given() {
+    for change in [as_it_is, no_authority] {
+        let own = Identity::self_made(&["localhost"], change);
+        let port = server(&own);
+        Scene::trusting(&own.pem()).reaches("localhost", port);
+        let scene = Scene::trusting(&Identity::self_made(&["other"], change).pem());
+        scene.refuses("localhost", port, &["unknown issuer", "--cacert"]);
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn what_openssl_makes_is_trusted_where_it_is_given() {
+    let name = "-addext subjectAltName=DNS:localhost";
+    for kind in ["rsa:2048", "ec -pkeyopt ec_paramgen_curve:P-256"] {
+        let folder = Folder::new();
+        let make = |more: &str| {
+            let form = "-x509 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out ca.pem";
+            folder.shell(&format!("openssl req {form} -newkey {kind} {more}")).exits(0);
+            let port = server_of_files(&folder.path("ca.pem"), &folder.path("key.pem"));
+            let given = std::fs::read_to_string(folder.path("ca.pem")).unwrap();
+            (Scene::trusting(&given), port)
+        };
+        let (scene, port) = make(name);
+        scene.reaches("localhost", port);
+        let (scene, port) = make("");
+        scene.refuses("localhost", port, &["names no host", "subjectAltName=DNS:localhost"]);
+    }
+}
+
+#[test]
+fn a_certificate_that_is_given_may_have_any_key() {
+    for algorithm in [
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ECDSA_P521_SHA512,
+        &rcgen::PKCS_ED25519,
+        &rcgen::PKCS_RSA_SHA256,
+    ] {
+        let own = Identity::of_key(algorithm, &["localhost", "127.0.0.1"], as_it_is);
+        for version in [&version::TLS13, &version::TLS12] {
+            let port = server_of(&[&own], &own.key, version);
+            Scene::trusting(&own.pem()).reaches("127.0.0.1", port);
         }
     }
-    reader.read_exact(&mut vec![0; length])?;
-    let body = r#"{"result":true,"code":0}"#;
-    let length = body.len();
-    let stream = reader.get_mut();
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )?;
-    stream.flush()
 }
 
 #[test]
-fn a_private_certificate_is_trusted_only_when_it_is_given() {
-    let (port, certificate) = server("localhost");
-    let folder = Folder::new();
-    folder.file("tasks.csv", "2,3\n");
-    folder.file("ca.pem", certificate);
-    let url = format!("https://localhost:{port}");
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", &url];
-    folder.run(&words).exits(3).says(&["the TLS handshake failed", "UnknownIssuer", "--esb"]);
-    assert_eq!(folder.report("r.csv").outcome(1), "pending");
-    folder.run(&[&words[..], &["--cacert", "ca.pem"]].concat()).exits(0);
-    folder
-        .run(&[&words[..], &["--insecure"]].concat())
-        .exits(0)
-        .says(&["warning: --insecure believes any certificate"]);
+fn a_certificate_that_is_given_is_trusted_for_its_names_alone() {
+    for change in [as_it_is, no_authority] {
+        let names = ["a.example.com", "*.b.example.com", "127.0.0.1"];
+        let own = Identity::self_made(&names, change);
+        let (scene, port) = (Scene::trusting(&own.pem()), server(&own));
+        scene.reaches("127.0.0.1", port);
+        scene.refuses(
+            "localhost",
+            port,
+            &["not for localhost, but for a.example.com, *.b.example.com, 127.0.0.1\n"],
+        );
+        let nameless = Identity::self_made(&[], change);
+        let port = server(&nameless);
+        let scene = Scene::trusting(&nameless.pem());
+        scene.refuses("localhost", port, &["not for localhost", "names no host"]);
+    }
 }
 
 #[test]
-fn a_certificate_of_another_host_is_not_trusted() {
-    let (port, certificate) = server("other.example.com");
-    let folder = Folder::new();
-    folder.file("tasks.csv", "2,3\n");
-    folder.file("ca.pem", certificate);
-    let url = format!("https://localhost:{port}");
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--cacert", "ca.pem", "--esb", &url];
-    folder.run(&words).exits(3).says(&["the TLS handshake failed"]);
+fn a_certificate_that_is_given_is_trusted_in_its_period_alone() {
+    let made: [(Change, [&str; 2]); 4] = [
+        (expired, ["expired at 2020-02-01T00:00:00Z", "clock shows 20"]),
+        (not_yet_valid, ["not valid before 2150-03-01T00:00:00Z", "look at this machine's clock"]),
+        (
+            |form| {
+                expired(form);
+                no_authority(form);
+            },
+            ["expired at 2020-02-01T00:00:00Z", "clock shows 20"],
+        ),
+        (
+            |form| {
+                not_yet_valid(form);
+                no_authority(form);
+            },
+            ["not valid before 2150-03-01T00:00:00Z", "look at this machine's clock"],
+        ),
+    ];
+    for (change, parts) in made {
+        let own = Identity::self_made(&["localhost"], change);
+        Scene::trusting(&own.pem()).refuses("localhost", server(&own), &parts);
+    }
+}
+
+#[test]
+fn a_certificate_like_the_one_that_is_given_is_another() {
+    let unknown = "unknown issuer, itself";
+    let unsigned = "not signed by the issuer that it names";
+    for (change, algorithm, said) in [
+        (as_it_is as Change, &rcgen::PKCS_ECDSA_P256_SHA256, unknown),
+        (no_authority, &rcgen::PKCS_ECDSA_P256_SHA256, unsigned),
+        (no_authority, &rcgen::PKCS_RSA_SHA256, unsigned),
+    ] {
+        let given = Identity::self_made(&["localhost"], change);
+        let shown = Identity::of_key(algorithm, &["localhost"], change);
+        let scene = Scene::trusting(&given.pem());
+        scene.refuses("localhost", server(&shown), &[said, "--cacert"]);
+    }
+}
+
+#[test]
+fn whoever_shows_the_certificate_that_is_given_must_have_its_key() {
+    for change in [as_it_is, no_authority] {
+        let own = Identity::self_made(&["localhost"], change);
+        let other = KeyPair::generate().unwrap();
+        for version in [&version::TLS13, &version::TLS12] {
+            let port = server_of(&[&own], &other, version);
+            Scene::trusting(&own.pem()).refuses(
+                "localhost",
+                port,
+                &["or the server does not have its key"],
+            );
+        }
+    }
+}
+
+#[test]
+fn a_chain_is_trusted_by_its_root_and_its_end_by_itself() {
+    let root_key = KeyPair::generate().unwrap();
+    let mut root_form = form(&["root"]);
+    authority(&mut root_form);
+    let root = root_form.self_signed(&root_key).unwrap().pem();
+    let root_issuer = Issuer::new(root_form, root_key);
+    let middle = Identity::issued(&["middle"], authority, &root_issuer);
+    let mut middle_form = form(&["middle"]);
+    authority(&mut middle_form);
+    let issuer = Issuer::new(middle_form, KeyPair::try_from(middle.key.serialize_der()).unwrap());
+    let made = |change| Identity::issued(&["localhost"], change, &issuer);
+    let port = |end: &Identity| server_of(&[end, &middle], &end.key, &version::TLS13);
+
+    let good = made(as_it_is);
+    let good_port = port(&good);
+    Scene::trusting(&root).reaches("localhost", good_port);
+    Scene::trusting(&root).refuses(
+        "127.0.0.1",
+        good_port,
+        &["not for 127.0.0.1, but for localhost"],
+    );
+    // Of curl's two ways to trust, the second one: no issuer, but the certificate itself.
+    Scene::trusting(&good.pem()).reaches("localhost", good_port);
+    let other = made(as_it_is);
+    let parts = ["unknown issuer", "--cacert"];
+    Scene::trusting(&good.pem()).refuses("localhost", port(&other), &parts);
+    let late = made(expired);
+    Scene::trusting(&root).refuses("localhost", port(&late), &["expired at 2020-02-01"]);
+    let early = made(not_yet_valid);
+    Scene::trusting(&root).refuses("localhost", port(&early), &["not valid before 2150-03-01"]);
+    let client = made(|form| {
+        form.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    });
+    Scene::trusting(&root).refuses("localhost", port(&client), &["certificate"]);
+    Scene::trusting(&client.pem()).refuses("localhost", port(&client), &["server authentication"]);
 }
 
 #[test]
 fn https_to_a_port_that_speaks_http_says_so() {
-    let mock = bk_launch::mock::Mock::start(bk_launch::mock::Behaviour::default(), 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", "2,3\n");
-    let url = mock.url().replace("http:", "https:");
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &url];
-    folder.run(&words).exits(3).says(&["the TLS handshake failed"]);
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let scene = Scene::trusting(&Identity::self_made(&["localhost"], as_it_is).pem());
+    scene.refuses("127.0.0.1", mock.port(), &["no TLS, but plain HTTP perhaps"]);
+    assert_eq!(mock.counts().starts, 0);
+}
+
+#[test]
+fn insecure_believes_any_certificate_and_says_so() {
+    let own = Identity::self_made(&["other.example.com"], expired);
+    let stranger = KeyPair::generate().unwrap();
+    let port = server_of(&[&own], &stranger, &version::TLS13);
+    let scene = Scene::trusting(&own.pem());
+    let url = format!("https://localhost:{port}");
+    for more in [&["--insecure", "--check"][..], &["--insecure"]] {
+        scene
+            .0
+            .run(&[&words(&url)[..], more].concat())
+            .exits(0)
+            .says(&["warning: --insecure believes any certificate"]);
+    }
+}
+
+#[test]
+fn a_machine_without_roots_needs_them_for_https_alone() {
+    let mock = Mock::start(Behaviour::default(), 0).unwrap();
+    let own = Identity::self_made(&["localhost"], as_it_is);
+    let (scene, port) = (Scene::trusting(&own.pem()), server(&own));
+    let run = |url: &str, more: &[&str]| {
+        let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", url];
+        let mut program = scene.0.program(&[&words[..], more].concat());
+        program.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", scene.0.path("none"));
+        scene.0.start(&mut program).wait()
+    };
+    let https = format!("https://localhost:{port}");
+    run(&https, &[]).exits(3).says(&["root certificates cannot be had", "--cacert"]);
+    run(&https, &["--cacert", "ca.pem"]).exits(0);
+    run(&mock.url(), &[]).exits(0);
+}
+
+#[test]
+fn a_file_of_certificates_that_cannot_be_used_is_named() {
+    let good = Identity::self_made(&["localhost"], as_it_is).pem();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (certificates, said) in [
+        (format!("{good}{broken}"), "--cacert: certificate 2 in ca.pem cannot be read"),
+        ("no certificate\n".into(), "--cacert: ca.pem holds no certificate in PEM"),
+        (good.replace("\n-----END", "!\n-----END"), "--cacert: ca.pem holds no certificate in PEM"),
+    ] {
+        let scene = Scene::trusting(&certificates);
+        scene.0.run(&words("https://localhost:1")).exits(2).says(&[said]);
+    }
 }
