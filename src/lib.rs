@@ -24,7 +24,7 @@
 //!
 //! ```text
 //! floor 0 words  clocks task row answer record request_id rate secret formula file_state
-//! floor 1 rules  retry confirm server_time intents resume window budget stages stats outlook schedule slo knee compare report_note
+//! floor 1 rules  retry confirm proof sample server_time intents resume window budget stages stats outlook schedule slo knee compare report_note
 //! floor 2 edges  system_clocks input api gates shutdown journal folder report console progress metrics notify systemd mock
 //! floor 3 flows  pipeline bench
 //! floor 4 face   cli
@@ -53,6 +53,7 @@ pub mod notify;
 pub mod outlook;
 pub mod pipeline;
 pub mod progress;
+pub mod proof;
 pub mod rate;
 pub mod record;
 pub mod report;
@@ -61,6 +62,7 @@ pub mod request_id;
 pub mod resume;
 pub mod retry;
 pub mod row;
+pub mod sample;
 pub mod schedule;
 pub mod secret;
 pub mod server_time;

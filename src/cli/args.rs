@@ -405,8 +405,12 @@ pub struct LookArgs {
     /// Print what would happen, and send nothing.
     #[arg(long, conflicts_with = "check")]
     pub dry_run: bool,
-    /// Prove URL, credentials and the right to view by one get_task_status of the first row; start
+    /// Prove URL, credentials and the right to view by get_task_status of up to five rows; start
     /// nothing.
+    ///
+    /// They are the first rows of different businesses, as far as there are any. A row that is not
+    /// there is a warning, as long as another one proves the right to view. Exit 0, or 3 with what
+    /// is wrong.
     #[arg(long)]
     pub check: bool,
 }

@@ -1,5 +1,7 @@
-//! `bk-launch run --check`: prove URL, credentials and the right to view, by one
-//! `get_task_status` of the first row. No start is sent.
+//! `bk-launch run --check`: prove URL, credentials and the right to view, by
+//! `get_task_status` of a few rows. No start is sent.
+
+use std::fmt;
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -8,50 +10,221 @@ use super::exit::Exit;
 use super::settings::Settings;
 use super::terminal::harmless;
 use super::{Failure, ending, session, tell};
-use crate::answer::{self, Answer, Contact, FailureClass, NotSent, Verdict};
+use crate::answer::{Answer, Contact, FailureClass, NotSent, Seen, Verdict};
 use crate::api::target::Target;
-use crate::api::{Client, LegacyGet, Manner};
+use crate::api::{Client, LegacyGet};
+use crate::proof::{Conclusion, Finding, conclude};
 use crate::request_id::{RequestId, RunId};
 use crate::retry::Stop;
+use crate::sample::{Sample, SampledRow};
 use crate::shutdown::Cause;
-use crate::task::Task;
 
-/// Asks for the state of `task`.
-pub fn run(settings: Settings, task: Task) -> Result<Exit, Failure> {
+/// Asks for the states of a few rows of `list`.
+pub fn run(settings: Settings, list: &str, sample: &Sample) -> Result<Exit, Failure> {
+    let rows = sample.rows();
+    if rows.is_empty() {
+        return Err(CheckError::Empty.into());
+    }
     session::warn(&settings);
-    let is_esb = matches!(settings.target, Target::Esb(_));
-    let target = settings.target.to_string();
+    let server = Server {
+        target: settings.target.to_string(),
+        may_need_query: matches!(settings.target, Target::Esb(_))
+            && settings.legacy_get == LegacyGet::Forbidden,
+    };
     let credentials = settings.credentials.read()?;
     let client = Client::new(settings.target, credentials, &settings.reach, 1)?
         .with_legacy_get(settings.legacy_get);
-    let id = RequestId::new(&RunId::new(Timestamp::now(), fastrand::u32(..)), 1, 0, 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(ask(&client, &task, &id));
+    let answers = runtime.block_on(ask_all(&client, list, &rows));
     runtime.shutdown_background();
-    let Verdict::Failed(failure) = &answer.verdict else {
-        tell(&format_args!("{target} answers, and {task} may be seen; nothing was started"));
-        return Ok(Exit::Good);
-    };
-    let message = answer.reply.message.clone();
-    let why = match stop(failure) {
-        Some(stop) => format!(": {}", ending::why(&Cause::Answer { stop, message }, &target)),
-        None => format!(" ({}): {}", failure.class, harmless(&message)),
-    };
-    tell(&format_args!("the check of {task} at {target} failed{why}"));
-    let hint = is_esb
-        && failure.class == FailureClass::Auth
-        && settings.legacy_get == LegacyGet::Forbidden;
-    if hint {
-        tell(
-            &"  check the credentials; if this is the legacy ESB, which reads those of a GET from its \
-              query alone, say --esb-legacy-get",
-        );
-    }
-    Ok(Exit::Stopped)
+    Ok(server.tell_conclusion(&answers))
 }
 
-/// What would stop a run alike, and is called the same there.
-const fn stop(failure: &answer::Failure) -> Option<Stop> {
+/// Asks one question after the other; an answer that every row would get is the last.
+async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec<Answered<'a>> {
+    let run = RunId::new(Timestamp::now(), fastrand::u32(..));
+    let mut answers = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = RequestId::question(&run, 1, row.line, 0);
+        let answer = Answered::new(list, *row, &ask(client, row, &id).await);
+        let is_last = answer.finding.holds_for_all();
+        answers.push(answer);
+        if is_last {
+            break;
+        }
+    }
+    answers
+}
+
+async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> Seen {
+    let caller = client.caller();
+    let manner = client.manner();
+    let seen = client.status(&caller, &row.task, id, manner).await;
+    match client.other_manner(manner, &seen.answer) {
+        Some(manner) => client.status(&caller, &row.task, id, manner).await,
+        None => seen,
+    }
+}
+
+/// A question with its answer.
+struct Answered<'a> {
+    list: &'a str,
+    row: SampledRow,
+    finding: Finding,
+    class: Option<FailureClass>,
+    said: String,
+    /// What it would stop a run for.
+    stop: Option<Stop>,
+}
+
+impl<'a> Answered<'a> {
+    fn new(list: &'a str, row: SampledRow, seen: &Seen) -> Self {
+        let (class, said) = match &seen.answer.verdict {
+            Verdict::Failed(failure) => (Some(failure.class), harmless(&seen.answer.reply.message)),
+            Verdict::Accepted | Verdict::AlreadyStarted => {
+                (None, "an answer without a state".into())
+            }
+        };
+        let (finding, stop) = (Finding::of(seen), stop(&seen.answer));
+        Self { list, row, finding, class, said, stop }
+    }
+
+    /// What is said of a row that does not decide the check.
+    fn warning(&self) -> Option<String> {
+        let (what, hint) = match self.finding {
+            Finding::State | Finding::Refused | Finding::Unanswered => return None,
+            Finding::NotFound => (
+                "is not there",
+                "start_task would refuse it; check its ids, and that scope says what bk_biz_id is \
+                 an id of",
+            ),
+            Finding::NoState if self.class == Some(FailureClass::NotFound) => (
+                "is deleted or not there",
+                "start_task starts a deleted task all the same: look at it, or take it out of the \
+                 list",
+            ),
+            Finding::NoState => ("shows no state", "look at it before you start it"),
+            Finding::Unclear => ("has no clear answer", "if that lasts, look at it"),
+            Finding::Denied => ("may not be viewed", "ask for the right to view it (task_view)"),
+        };
+        Some(format!("warning: {self} {what}: {}\n  {hint}", self.told_answer()))
+    }
+
+    /// What the server said, with the class of the failure.
+    fn told_answer(&self) -> String {
+        match self.class {
+            Some(class) => format!("{} ({class})", self.said),
+            None => self.said.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Answered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.list, self.row.line, self.row.task)
+    }
+}
+
+/// The server that is checked.
+struct Server {
+    target: String,
+    /// Whether it may be an ESB that reads the credentials of a GET from its query alone.
+    may_need_query: bool,
+}
+
+impl Server {
+    /// Tells what the answers came to.
+    fn tell_conclusion(&self, answers: &[Answered<'_>]) -> Exit {
+        let findings: Vec<_> = answers.iter().map(|answer| answer.finding).collect();
+        let conclusion = conclude(&findings);
+        for (at, answer) in answers.iter().enumerate() {
+            if conclusion != Conclusion::Failed(at)
+                && let Some(warning) = answer.warning()
+            {
+                tell(&warning);
+            }
+        }
+        match conclusion {
+            Conclusion::Proved => {
+                self.tell_success(&findings);
+                Exit::Good
+            }
+            Conclusion::NothingFound => {
+                self.tell_nothing_found(answers.len());
+                Exit::Stopped
+            }
+            Conclusion::Failed(at) => {
+                self.tell_failure(&answers[at]);
+                Exit::Stopped
+            }
+        }
+    }
+
+    fn tell_success(&self, findings: &[Finding]) {
+        let shown = findings.iter().filter(|finding| **finding == Finding::State).count();
+        let asked = findings.len();
+        let rows = if asked == 1 { "row" } else { "rows" };
+        tell(&format_args!(
+            "the check at {} passed: URL, credentials and the right to view are proved; it showed \
+             the state of {shown} of {asked} {rows}, and nothing was started",
+            self.target
+        ));
+    }
+
+    fn tell_nothing_found(&self, asked: usize) {
+        let none = match asked {
+            1 => "the only row that it was asked for is not there".into(),
+            asked => format!("none of the {asked} rows that it was asked for is there"),
+        };
+        tell(&format_args!(
+            "the check at {} failed: {none}\n  URL and credentials are proved, but the right to \
+             view is not, since the server looks for the task first; check the ids, that scope says \
+             what bk_biz_id is an id of, and that the list is meant for this server",
+            self.target
+        ));
+    }
+
+    fn tell_failure(&self, answer: &Answered<'_>) {
+        if let Some(stop) = answer.stop {
+            let cause = Cause::Answer { stop, message: (&*answer.said).into() };
+            let why = ending::why(&cause, &self.target);
+            tell(&format_args!("the check at {} failed: {why}", self.target));
+            return;
+        }
+        tell(&format_args!(
+            "the check at {} failed: {answer}: {}\n  {}",
+            self.target,
+            answer.told_answer(),
+            self.hint(answer)
+        ));
+    }
+
+    /// What to do about the answer that decides.
+    fn hint(&self, answer: &Answered<'_>) -> &'static str {
+        match (answer.finding, answer.class) {
+            (Finding::Denied, _) => {
+                "ask for the right to view tasks (task_view); without it tasks can be started, but \
+                 --confirm and --lookup do not work, and rows in doubt stay unknown"
+            }
+            (Finding::Unanswered, _) => "check that the server is up",
+            (_, Some(FailureClass::Auth)) if self.may_need_query => {
+                "check the credentials; if this is the legacy ESB, which reads those of a GET from its \
+                 query alone, say --esb-legacy-get"
+            }
+            (_, Some(FailureClass::Auth)) => {
+                "check BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME, and that the app may \
+                 use the API of bk-sops"
+            }
+            (_, None) => "check the URL given by --esb or --gateway (or its variable)",
+            _ => "check again when the server is well",
+        }
+    }
+}
+
+/// What an answer would stop a run for, and is called the same here; credentials apart,
+/// whose advice depends on the question.
+const fn stop(answer: &Answer) -> Option<Stop> {
+    let Verdict::Failed(failure) = &answer.verdict else { return None };
     match (failure.class, failure.contact) {
         (FailureClass::Config, _)
         | (_, Contact::NotSent(NotSent::HostName | NotSent::Certificate) | Contact::NotHttp) => {
@@ -59,15 +232,6 @@ const fn stop(failure: &answer::Failure) -> Option<Stop> {
         }
         (_, Contact::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
         _ => None,
-    }
-}
-
-async fn ask(client: &Client, task: &Task, id: &RequestId) -> Answer {
-    let caller = client.caller();
-    let answer = client.status(&caller, task, id, Manner::Header).await.answer;
-    match client.other_manner(Manner::Header, &answer) {
-        Some(manner) => client.status(&caller, task, id, manner).await.answer,
-        None => answer,
     }
 }
 

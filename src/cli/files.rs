@@ -19,7 +19,6 @@ use crate::journal::{About, InputSource};
 use crate::pipeline;
 use crate::report::{Destination, Existing, Open, Placement, ReportError};
 use crate::row::Columns;
-use crate::task::Task;
 
 /// Where rows come from, after a look at it.
 pub enum Source {
@@ -54,10 +53,10 @@ impl Source {
         }
     }
 
-    /// The first task that can be asked for.
-    pub fn first(&self) -> Result<Task, CheckError> {
+    /// The file that was looked through, if it is one.
+    pub fn file(&self) -> Result<&Checked, CheckError> {
         match self {
-            Self::File(checked) => checked.first.ok_or(CheckError::Empty),
+            Self::File(checked) => Ok(checked),
             Self::Stream => Err(CheckError::Stdin),
         }
     }

@@ -19,7 +19,8 @@ use crate::budget::{Base, Budget, Ledger};
 use crate::input::Checked;
 use crate::pipeline::Certainty;
 use crate::rate::Rate;
-use crate::task::{Business, Scope, Task};
+use crate::sample::Sample;
+use crate::task::{Business, Scope};
 use crate::window::{Forecast, forecast};
 
 /// So many businesses are told one by one.
@@ -46,8 +47,8 @@ pub struct Left {
     pub settled: u64,
     /// Rows that earlier sessions may have started.
     pub in_doubt: u64,
-    /// The first task that can be launched.
-    pub first: Option<Task>,
+    /// A few of the rows that can be launched.
+    pub sample: Sample,
     /// Rows that are never sent and have no record yet.
     pub unsent: u64,
 }

@@ -72,8 +72,8 @@ pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
     match resume.settings.look {
         Look::None | Look::DryRun => resume.dry_run(&matches),
         Look::Check => {
-            let first = resume.before.left.first.ok_or(check::CheckError::Empty)?;
-            check::run(resume.settings, first)
+            let list = &resume.run.about.input_name;
+            check::run(resume.settings, list, &resume.before.left.sample)
         }
     }
 }
@@ -167,7 +167,7 @@ impl Before {
                 Planned::Unsent(..) => left.unsent += 1,
                 Planned::Launch(launch) => {
                     *left.businesses.entry(launch.task.business).or_default() += 1;
-                    left.first.get_or_insert(launch.task);
+                    left.sample.add(launch.row.line, launch.task);
                 }
             }
         }
@@ -380,7 +380,7 @@ impl Resume {
         let user = plan::user(&credentials);
         let client =
             Client::new(self.settings.target.clone(), credentials, &self.settings.reach, 1)?;
-        let request = self.before.left.first.map(|task| client.show_start(&task));
+        let request = self.before.left.sample.first().map(|task| client.show_start(&task));
         let settings = plan::settings(matches, &super::settings::set_variables(), None);
         let page = self.plan(user).page(&settings, request.as_deref());
         console::settle();

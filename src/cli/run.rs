@@ -61,7 +61,8 @@ pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
         Look::DryRun => return dry_run(&settings, matches, profile.as_ref()),
         Look::Check => {
             let from = From::look_through(&settings.input, settings.on_invalid)?;
-            return check::run(settings.session, from.first()?);
+            let file = from.file()?;
+            return check::run(settings.session, file.name(), &file.sample);
         }
     }
     let kept = kept::keep(matches, super::settings::target_of_environment(&environment));
@@ -329,7 +330,7 @@ fn dry_run(
     let credentials = settings.credentials.read()?;
     let client = Client::new(settings.target.clone(), credentials.clone(), &settings.reach, 1)?;
     let request = match &from {
-        From::File(checked) => checked.first.map(|task| client.show_start(&task)),
+        From::File(checked) => checked.sample.first().map(|task| client.show_start(&task)),
         From::Stream => None,
     };
     let page = plan_of(settings, &credentials, &from).page(

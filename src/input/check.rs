@@ -10,7 +10,8 @@ use super::jsonl::Keys;
 use super::reading::{Manner, Reading};
 use super::{Format, Opened};
 use crate::row::{Fault, Row};
-use crate::task::{Business, Task};
+use crate::sample::Sample;
+use crate::task::Business;
 
 /// So many bad rows are named one by one.
 const NAMED: usize = 10;
@@ -32,8 +33,8 @@ pub struct Checked {
     pub duplicates: u64,
     /// Rows that can be launched, by business.
     pub businesses: BTreeMap<Business, u64>,
-    /// The first task that can be launched.
-    pub first: Option<Task>,
+    /// A few of them.
+    pub sample: Sample,
 }
 
 /// Where a checked input is read again.
@@ -105,7 +106,7 @@ fn check_all(
         first_bad: Vec::new(),
         duplicates: 0,
         businesses: BTreeMap::new(),
-        first: None,
+        sample: Sample::default(),
     };
     let mut keys = Vec::new();
     for row in &mut reading {
@@ -130,7 +131,7 @@ impl Checked {
             }
             Ok(task) => {
                 *self.businesses.entry(task.business).or_default() += 1;
-                self.first.get_or_insert(task);
+                self.sample.add(row.line, task);
                 keys.push(task.key());
             }
         }
@@ -150,6 +151,12 @@ impl Checked {
     #[must_use]
     pub fn launchable(&self) -> u64 {
         self.rows - self.bad - self.duplicates
+    }
+
+    /// What the input is called in errors.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Opens the file that was checked.

@@ -236,12 +236,13 @@ impl Shared {
     }
 
     fn look(&self, api: Api, key: TaskKey, world: &World, voice: &Voice<'_>) -> Said {
+        // In the order of the real server, which needs the task to look up the right.
+        if world.behaviour.missing.contains(&key.id) {
+            return voice.unseen(Start::Missing, key);
+        }
         let may_not = world.behaviour.view == View::Denied;
         if may_not || world.behaviour.denied.contains(&key.id) {
             return voice.unseen(Start::Denied, key);
-        }
-        if world.behaviour.missing.contains(&key.id) {
-            return voice.unseen(Start::Missing, key);
         }
         let shown = self.shown(world.state(key, self.began.0.elapsed()));
         match api {

@@ -17,6 +17,7 @@ mod bad_input;
 mod bench;
 mod broken;
 mod budget;
+mod check;
 mod clocks;
 mod config;
 mod confirm;

@@ -1,8 +1,8 @@
-//! A look before anything is sent: the plan, the check, and a first few rows.
+//! A look before anything is sent: the plan, and a first few rows.
 
 use std::net::TcpListener;
 
-use bk_launch::mock::{Behaviour, EsbKind, Mock};
+use bk_launch::mock::{Behaviour, Mock};
 
 use crate::harness::{Folder, HEADER, rows};
 
@@ -44,26 +44,6 @@ fn before_a_launch_one_line_says_what_will_happen() {
 }
 
 #[test]
-fn a_check_proves_the_way_without_a_start() {
-    let behaviour = Behaviour { denied: [5].into(), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", "2,3\n");
-    folder.file("denied.csv", "2,5\n");
-    folder.run(&["run", "tasks.csv", "--check", "--esb", &mock.url()]).exits(0);
-    folder.run(&["run", "tasks.csv", "--check", "--gateway", &mock.gateway()]).exits(0);
-    let denied = ["run", "denied.csv", "--check", "--esb", &mock.url()];
-    folder.run(&denied).exits(3).says(&["permission", "action:task_view"]);
-    mock.site().change(|behaviour| behaviour.secret = Some("another".into()));
-    let words = ["run", "tasks.csv", "--check", "--esb", &mock.url()];
-    folder.run(&words).exits(3).says(&["auth", "--esb-legacy-get"]);
-    folder
-        .run(&["run", "-", "--check", "--esb", &mock.url()])
-        .exits(2)
-        .says(&["--check needs a file"]);
-    assert_eq!((mock.counts().starts, mock.counts().status), (0, 3));
-}
-
-#[test]
 fn what_keeps_a_check_and_a_run_from_the_server_is_called_the_same() {
     let folder = Folder::new();
     folder.file("tasks.csv", "2,3\n");
@@ -85,19 +65,6 @@ fn what_keeps_a_check_and_a_run_from_the_server_is_called_the_same() {
         };
         assert_eq!(why(&check.stderr()), why(&run.stderr()), "{check}{run}");
     }
-}
-
-#[test]
-fn the_legacy_esb_gets_credentials_in_a_query_only_where_that_is_allowed() {
-    let behaviour = Behaviour { esb: EsbKind::Legacy, ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", "2,3\n");
-    let words = ["run", "tasks.csv", "--check", "--esb", &mock.url()];
-    folder.run(&words).exits(3).says(&["auth", "--esb-legacy-get"]);
-    assert_eq!(mock.counts().status, 0);
-    let allowed = folder.run(&[&words[..], &["--esb-legacy-get"]].concat()).exits(0);
-    assert!(!allowed.stderr().contains("s3cret"), "{allowed}");
-    assert_eq!(mock.counts().status, 1);
 }
 
 #[test]

@@ -391,6 +391,11 @@ fn a_dry_run_and_a_check_of_a_resume_send_nothing() {
     let told = folder.run(&["resume", "--dry-run"]).exits(0).stdout();
     assert!(told.contains("6 tasks of 1 CMDB business") && told.contains("at 7/s"), "{told}");
     assert!(told.contains("rows: 10 (4 are settled, 6 to start"), "{told}");
-    folder.run(&["resume", "--check"]).exits(0);
+    folder
+        .run(&["resume", "--check"])
+        .exits(0)
+        .says(&["passed: URL, credentials and the right to view are proved", "5 of 5 rows"]);
+    mock.site().change(|behaviour| behaviour.missing = [5].into());
+    folder.run(&["resume", "--check"]).exits(0).says(&["warning: tasks.csv:6: task 5 of business"]);
     assert_eq!(mock.counts().starts, 4);
 }

@@ -8,18 +8,18 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use bk_launch::answer::{Answer, Hold, Verdict, Whom};
+use bk_launch::answer::{Answer, Hold, Seen, Verdict, Whom};
 use bk_launch::api::credentials::{Credentials, User};
 use bk_launch::api::esb::Esb;
 use bk_launch::api::target::Target;
-use bk_launch::api::{Client, Identity, Reach};
+use bk_launch::api::{Client, Identity, Manner, Reach};
 use bk_launch::request_id::{RequestId, RunId};
 use bk_launch::secret::Secret;
 use bk_launch::task::{Business, Scope, Task};
 use serde_json::Value;
 
 /// One answer, as the bytes that go over the wire.
-fn answer_bytes(capture: &Value) -> Vec<u8> {
+pub fn answer_bytes(capture: &Value) -> Vec<u8> {
     let status = capture["status"].as_u64().unwrap();
     let body = capture["body"].as_str().unwrap();
     let mut head = format!("HTTP/1.1 {status} Captured\r\nConnection: close\r\n");
@@ -68,9 +68,20 @@ pub fn answer_once(bytes: Vec<u8>) -> u16 {
     port
 }
 
-/// What the client makes of an answer of these bytes.
+/// What the client makes of an answer of these bytes to a start.
 pub fn judge(bytes: Vec<u8>) -> Answer {
-    let port = answer_once(bytes);
+    let (client, task, request) = question(answer_once(bytes));
+    block_on(client.start(&client.caller(), &task, &request))
+}
+
+/// What the client makes of an answer of these bytes to the question for a task's state.
+pub fn judge_state(bytes: Vec<u8>) -> Seen {
+    let (client, task, request) = question(answer_once(bytes));
+    block_on(client.status(&client.caller(), &task, &request, Manner::Header))
+}
+
+/// A client of the server at `port`, a task, and an id for a request.
+fn question(port: u16) -> (Client, Task, RequestId) {
     let target = Target::Esb(Esb::new(&format!("http://127.0.0.1:{port}")).unwrap());
     let credentials = Credentials {
         app_code: "app".into(),
@@ -87,8 +98,13 @@ pub fn judge(bytes: Vec<u8>) -> Answer {
     let id = "7".parse().unwrap();
     let task = Task { business: Business { scope: Scope::CmdbBiz, id }, id };
     let request = RequestId::new(&RunId::new("2026-12-01T22:00:00Z".parse().unwrap(), 1), 1, 2, 1);
+    (client, task, request)
+}
+
+/// Waits for a request, which has a time limit of its own.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(client.start(&client.caller(), &task, &request))
+    runtime.block_on(future)
 }
 
 fn verdict_word(answer: &Answer) -> String {
