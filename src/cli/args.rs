@@ -389,6 +389,8 @@ pub struct InputArgs {
     #[arg(help_heading = "Arguments")]
     pub input: Option<PathBuf>,
     /// How the input is written [default: by its extension; csv without one].
+    ///
+    /// In TSV, NULL and \N in the columns of ids and scope are no value, as databases write it.
     #[arg(long, value_name = "csv|tsv|jsonl")]
     pub format: Option<crate::input::Format>,
     /// What to do if a file holds rows that cannot be used: start nothing, or the others.

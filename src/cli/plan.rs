@@ -16,7 +16,7 @@ use super::config::Profile;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
 use crate::budget::{Base, Budget, Ledger};
-use crate::input::Checked;
+use crate::input::{Checked, NullWords};
 use crate::pipeline::Certainty;
 use crate::rate::Rate;
 use crate::sample::Sample;
@@ -32,8 +32,8 @@ pub enum Rows<'a> {
     Known(&'a Checked),
     /// What is left of a run.
     Left(&'a Left),
-    /// A stream.
-    Unknown,
+    /// A stream, in which these words mean "no value".
+    Unknown(NullWords),
 }
 
 /// What is left of a run.
@@ -105,7 +105,7 @@ impl Plan<'_> {
         let rows = match self.rows {
             Rows::Known(checked) => checked.launchable(),
             Rows::Left(left) => left.launchable(),
-            Rows::Unknown => return None,
+            Rows::Unknown(_) => return None,
         };
         Some(rows.min(self.limit.unwrap_or(u64::MAX)))
     }
@@ -162,7 +162,7 @@ impl Plan<'_> {
         let all = match self.rows {
             Rows::Known(checked) => Some(checked.rows),
             Rows::Left(left) => Some(left.all),
-            Rows::Unknown => None,
+            Rows::Unknown(_) => None,
         };
         let tolerated = |base| Ledger::new(Some((budget, base))).tolerated().unwrap_or_default();
         Some(match (all, self.stages.as_slice()) {
@@ -197,12 +197,25 @@ impl Plan<'_> {
         text
     }
 
+    /// What becomes of scopes that are missing in the database that the rows come from.
+    fn null_scopes(&self) -> String {
+        let rows = match self.rows {
+            Rows::Unknown(NullWords::Sql) => return "; a scope that is NULL means cmdb_biz".into(),
+            Rows::Known(checked) => checked.null_scopes,
+            Rows::Left(_) | Rows::Unknown(NullWords::None) => 0,
+        };
+        let rows = many(rows, "row has", "rows have");
+        rows.map_or_else(String::new, |rows| {
+            format!("; {rows} no scope (NULL), which means cmdb_biz")
+        })
+    }
+
     fn businesses(&self) -> &BTreeMap<Business, u64> {
         static NONE: BTreeMap<Business, u64> = BTreeMap::new();
         match self.rows {
             Rows::Known(checked) => &checked.businesses,
             Rows::Left(left) => &left.businesses,
-            Rows::Unknown => &NONE,
+            Rows::Unknown(_) => &NONE,
         }
     }
 
@@ -225,7 +238,7 @@ impl Plan<'_> {
                 left.launchable(),
                 left.in_doubt
             )),
-            Rows::Unknown => None,
+            Rows::Unknown(_) => None,
         };
         if let Some(rows) = rows {
             let _ = write!(page, "\n\nrows: {rows}");
@@ -278,7 +291,8 @@ impl fmt::Display for Plan<'_> {
         if let Some(expected) = self.expected() {
             write!(f, ": at least {}", roughly(expected))?;
         }
-        f.write_str(&self.window())
+        f.write_str(&self.window())?;
+        f.write_str(&self.null_scopes())
     }
 }
 
@@ -395,7 +409,7 @@ mod tests {
     fn a_line_says_what_will_happen() {
         let timing = Timing::always();
         let plan = Plan {
-            rows: Rows::Unknown,
+            rows: Rows::Unknown(NullWords::None),
             limit: None,
             target: "http://h/".into(),
             user: "admin, by app ops".into(),

@@ -25,7 +25,7 @@ use crate::api::credentials::Credentials;
 use crate::clocks::Clocks;
 use crate::console;
 use crate::folder::{Birth, Folder, Kept, Lock, Name, Runs};
-use crate::input::{InputError, Rows as InputRows};
+use crate::input::{InputError, NullWords, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::pipeline::{Ended, Keeping, PlannedRows};
 use crate::report::{Open, Placement};
@@ -129,7 +129,7 @@ pub fn launch(
     check_rows(expect_rows, &read.from)?;
     settings.staging.ends(read.from.rows())?;
     let credentials = settings.credentials.read()?;
-    let plan = plan_of(&settings, &credentials, &read.from);
+    let plan = plan_of(&settings, &credentials, (&input, &read.from));
     plan.check_fit()?;
     let line = plan.to_string();
     let planned = plan.expected();
@@ -280,11 +280,15 @@ fn begin(
     Ok(Some((Place { folder, state_dir: None }, journal, lock)))
 }
 
-fn plan_of<'a>(settings: &'a Settings, credentials: &Credentials, from: &'a From) -> Plan<'a> {
+fn plan_of<'a>(
+    settings: &'a Settings,
+    credentials: &Credentials,
+    (input, from): (&Input, &'a From),
+) -> Plan<'a> {
     Plan {
         rows: match from {
             From::File(checked) => Rows::Known(checked),
-            From::Stream => Rows::Unknown,
+            From::Stream => Rows::Unknown(NullWords::of(input.format())),
         },
         limit: settings.limit,
         target: settings.target.to_string(),
@@ -333,7 +337,7 @@ fn dry_run(
         From::File(checked) => checked.sample.first().map(|task| client.show_start(&task)),
         From::Stream => None,
     };
-    let page = plan_of(settings, &credentials, &from).page(
+    let page = plan_of(settings, &credentials, (input, &from)).page(
         &plan::settings(matches, &super::settings::set_variables(), profile),
         request.as_deref(),
     );

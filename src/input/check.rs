@@ -31,6 +31,8 @@ pub struct Checked {
     pub first_bad: Vec<(u64, Fault)>,
     /// Rows that repeat an earlier one.
     pub duplicates: u64,
+    /// Rows that have the default scope, since theirs is a word for "no value".
+    pub null_scopes: u64,
     /// Rows that can be launched, by business.
     pub businesses: BTreeMap<Business, u64>,
     /// A few of them.
@@ -105,6 +107,7 @@ fn check_all(
         bad: 0,
         first_bad: Vec::new(),
         duplicates: 0,
+        null_scopes: 0,
         businesses: BTreeMap::new(),
         sample: Sample::default(),
     };
@@ -112,6 +115,7 @@ fn check_all(
     for row in &mut reading {
         checked.add(row?, &mut keys);
     }
+    checked.null_scopes = reading.null_scopes();
     checked.keys = reading.keys();
     checked.leave_out_duplicates(keys);
     Ok(checked)

@@ -12,6 +12,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::error::Found;
 use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{First, Layout, Origin, first_record};
+use super::null::NullWords;
 use super::tail::Tail;
 use crate::formula::unguard;
 use crate::row::{Columns, Row};
@@ -158,17 +159,24 @@ fn lines(mut line: u64, mut after_cr: bool, bytes: &[u8]) -> (u64, bool) {
 pub struct Rows<R> {
     records: Records<R>,
     layout: Layout,
+    nulls: NullWords,
+    /// Number of usable rows so far whose scope was one of `nulls`.
+    pub null_scopes: u64,
     /// The first record is a row itself, and waits here until it is asked for.
     first: Option<Row>,
 }
 
 impl<R: BufRead> Rows<R> {
-    /// Reads the header, or the first row; `None` where the input is empty.
+    /// Reads the header, or the first row; `None` where the input is empty. In the columns that
+    /// name a task `nulls` mean "no value".
     ///
     /// # Errors
     ///
     /// Where the input cannot be read, or its first record cannot be used.
-    pub fn open(mut records: Records<R>) -> io::Result<Result<Option<Self>, Found>> {
+    pub fn open(
+        mut records: Records<R>,
+        nulls: NullWords,
+    ) -> io::Result<Result<Option<Self>, Found>> {
         let Some((line, extent)) = records.next()? else { return Ok(Ok(None)) };
         let fault = |what: String| Ok(Err(Found { line, what }));
         match extent {
@@ -186,14 +194,16 @@ impl<R: BufRead> Rows<R> {
                 Err(_) => return fault("not UTF-8; save the file as UTF-8".into()),
             }
         }
-        Ok(match first_record(&texts) {
-            Err(what) => Err(Found { line, what }),
-            Ok(First::Header(layout)) => Ok(Some(Self { records, layout, first: None })),
-            Ok(First::Row(layout)) => {
-                let first = Some(row(&records, &layout, line, Extent::Whole));
-                Ok(Some(Self { records, layout, first }))
-            }
-        })
+        let (layout, is_row) = match first_record(&texts, nulls) {
+            Err(what) => return Ok(Err(Found { line, what })),
+            Ok(First::Header(layout)) => (layout, false),
+            Ok(First::Row(layout)) => (layout, true),
+        };
+        let mut rows = Self { records, layout, nulls, null_scopes: 0, first: None };
+        if is_row {
+            rows.first = Some(rows.row(line, Extent::Whole));
+        }
+        Ok(Ok(Some(rows)))
     }
 
     /// The names of the further columns.
@@ -204,6 +214,37 @@ impl<R: BufRead> Rows<R> {
     /// The line that is read next.
     pub const fn line(&self) -> u64 {
         self.records.line
+    }
+
+    /// The row in the present record, which begins on `line`.
+    fn row(&mut self, line: u64, extent: Extent) -> Row {
+        let Self { records, layout, nulls, .. } = self;
+        let without = |reason: &str| Row {
+            line,
+            task: Err(Fields::default().bad(whole(reason.into()))),
+            carried: Box::default(),
+        };
+        if extent == Extent::TooLong {
+            return without("is longer than 1 MiB, and was passed over");
+        }
+        let text = |at: usize| {
+            let text = String::from_utf8_lossy(records.field(at));
+            match (layout.origin, text) {
+                (Origin::Report, std::borrow::Cow::Borrowed(text)) => unguard(text).into(),
+                (_, text) => text,
+            }
+        };
+        let (biz_id, task_id) = (text(layout.biz_id), text(layout.task_id));
+        let scope = layout.scope.map(text).unwrap_or_default();
+        let fields = Fields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
+        let task = match fault_of_record(records, layout) {
+            Some(reason) => Err(fields.bad(whole(reason))),
+            None => fields.task(*nulls),
+        };
+        let is_null = task.is_ok() && nulls.has(&scope);
+        let carried = layout.carried.iter().map(|(at, _)| text(*at).into()).collect();
+        self.null_scopes += u64::from(is_null);
+        Row { line, task, carried }
     }
 }
 
@@ -218,38 +259,9 @@ impl<R: BufRead> Iterator for Rows<R> {
         Some(next.map(|(line, extent)| match extent {
             // It swallowed all that follows, which must not be skipped as one bad row.
             Extent::OpenQuote => Err(Found { line, what: OPEN_QUOTE.into() }),
-            Extent::Whole | Extent::TooLong | Extent::Torn => {
-                Ok(row(&self.records, &self.layout, line, extent))
-            }
+            Extent::Whole | Extent::TooLong | Extent::Torn => Ok(self.row(line, extent)),
         }))
     }
-}
-
-fn row<R: BufRead>(records: &Records<R>, layout: &Layout, line: u64, extent: Extent) -> Row {
-    let without = |reason: &str| Row {
-        line,
-        task: Err(Fields::default().bad(whole(reason.into()))),
-        carried: Box::default(),
-    };
-    if extent == Extent::TooLong {
-        return without("is longer than 1 MiB, and was passed over");
-    }
-    let text = |at: usize| {
-        let text = String::from_utf8_lossy(records.field(at));
-        match (layout.origin, text) {
-            (Origin::Report, std::borrow::Cow::Borrowed(text)) => unguard(text).into(),
-            (_, text) => text,
-        }
-    };
-    let (biz_id, task_id) = (text(layout.biz_id), text(layout.task_id));
-    let scope = layout.scope.map(text).unwrap_or_default();
-    let fields = Fields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
-    let task = match fault_of_record(records, layout) {
-        Some(reason) => Err(fields.bad(whole(reason))),
-        None => fields.task(),
-    };
-    let carried = layout.carried.iter().map(|(at, _)| text(*at).into()).collect();
-    Row { line, task, carried }
 }
 
 /// What is wrong with a record, whatever its columns mean.

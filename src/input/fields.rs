@@ -2,6 +2,7 @@
 //!
 //! Pure, and the same for every format.
 
+use super::null::NullWords;
 use crate::row::{BadRow, Fault};
 use crate::task::{Business, Id, Scope, Task};
 
@@ -23,18 +24,22 @@ pub struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The task that they name.
+    /// The task that they name; `nulls` mean "no value".
     ///
     /// # Errors
     ///
     /// Where one of them is wrong; the first from the left is named.
-    pub fn task(self) -> Result<Task, Box<BadRow>> {
+    pub fn task(self, nulls: NullWords) -> Result<Task, Box<BadRow>> {
         let id = |column, text: &str| {
+            if nulls.has(text) {
+                return Err(self.bad(null(column, text)));
+            }
             text.parse::<Id>().map_err(|error| self.bad(fault(column, &error, text)))
         };
         let business = id("bk_biz_id", self.biz_id)?;
         let task = id("task_id", self.task_id)?;
-        let scope = self.scope.parse::<Scope>();
+        let scope = if nulls.has(self.scope) { "" } else { self.scope };
+        let scope = scope.parse::<Scope>();
         let scope = scope.map_err(|error| self.bad(fault("scope", &error, self.scope)))?;
         Ok(Task { business: Business { scope, id: business }, id: task })
     }
@@ -60,6 +65,12 @@ fn fault(column: &'static str, error: &dyn std::fmt::Display, found: &str) -> Fa
         let found: String = found.chars().take(40).collect();
         format!("{error}, not {found:?}")
     };
+    Fault { column: Some(column), reason }
+}
+
+/// The fault of an id that is missing in the database that the row comes from.
+fn null(column: &'static str, found: &str) -> Fault {
+    let reason = format!("is {}, no value; a whole number from 1 is needed", found.trim());
     Fault { column: Some(column), reason }
 }
 
@@ -92,9 +103,44 @@ mod tests {
                 "scope must be cmdb_biz, project or empty (which means cmdb_biz), not \"cmdb\"",
             ),
         ] {
-            let bad = Fields { biz_id, task_id, scope }.task().unwrap_err();
+            let bad = Fields { biz_id, task_id, scope }.task(NullWords::None).unwrap_err();
             assert_eq!(bad.fault.to_string(), fault);
             assert_eq!((&*bad.biz_id, &*bad.task_id, &*bad.scope), (biz_id, task_id, scope));
+        }
+    }
+
+    #[test]
+    fn a_null_is_the_default_scope_or_a_missing_id() {
+        let default = Fields { biz_id: "2", task_id: "17", scope: "" }.task(NullWords::None);
+        for (biz_id, task_id, scope, fault) in [
+            ("2", "17", "NULL", None),
+            ("2", "17", "\\N", None),
+            (
+                "NULL",
+                "17",
+                "",
+                Some("bk_biz_id is NULL, no value; a whole number from 1 is needed"),
+            ),
+            ("2", "\\N", "", Some("task_id is \\N, no value; a whole number from 1 is needed")),
+            (
+                "2",
+                "17",
+                "null",
+                Some(
+                    "scope must be cmdb_biz, project or empty (which means cmdb_biz), not \"null\"",
+                ),
+            ),
+        ] {
+            match (Fields { biz_id, task_id, scope }.task(NullWords::Sql), fault) {
+                (Ok(task), None) => assert_eq!(Ok(task), default),
+                (Err(bad), Some(fault)) => {
+                    assert_eq!(bad.fault.to_string(), fault);
+                    let raw = (&*bad.biz_id, &*bad.task_id, &*bad.scope);
+                    assert_eq!(raw, (biz_id, task_id, scope), "the raw text is kept");
+                }
+                (found, _) => panic!("{found:?} of {biz_id:?} {task_id:?} {scope:?}"),
+            }
+            assert!(Fields { biz_id, task_id, scope }.task(NullWords::None).is_err());
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{Origin, carried_name};
+use super::null::NullWords;
 use super::tail::Tail;
 use crate::record::COLUMNS;
 use crate::row::{Columns, Fault, Row};
@@ -212,7 +213,8 @@ fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
             column: Some(column),
             reason: "stands in the object more than once".into(),
         })),
-        None => fields.task(),
+        // JSON has a null of its own.
+        None => fields.task(NullWords::None),
     };
     let carried = keys
         .names

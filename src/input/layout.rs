@@ -2,6 +2,7 @@
 //!
 //! Pure: names in, a [`Layout`] or a fault out.
 
+use super::null::NullWords;
 use crate::record::COLUMNS;
 
 /// Which columns hold what.
@@ -39,17 +40,19 @@ pub enum First {
     Row(Layout),
 }
 
-/// Reads the first record. It is a row if it begins with two numbers.
+/// Reads the first record. It is a row if it begins with two numbers; an id that is missing
+/// may have one of `nulls` in its place.
 ///
 /// # Errors
 ///
 /// Where it is neither a row nor a header that can be used; says what is wrong.
-pub fn first_record(fields: &[&str]) -> Result<First, String> {
-    let is_number = |field: &&&str| {
-        let field = field.trim();
-        !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit())
+pub fn first_record(fields: &[&str], nulls: NullWords) -> Result<First, String> {
+    let is_id = |field: &&&str| {
+        let text = field.trim();
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number || nulls.has(field)
     };
-    if fields.len() >= 2 && fields.iter().take(2).filter(is_number).count() == 2 {
+    if fields.len() >= 2 && fields.iter().take(2).filter(is_id).count() == 2 {
         return Ok(First::Row(without_names(fields.len())));
     }
     by_names(fields).map(First::Header)
@@ -156,7 +159,8 @@ mod tests {
     #[test]
     fn a_header_may_have_any_order_and_case() {
         let First::Header(layout) =
-            first_record(&["Note", " TASK_ID ", "Scope", "biz_id", "owner"]).unwrap()
+            first_record(&["Note", " TASK_ID ", "Scope", "biz_id", "owner"], NullWords::Sql)
+                .unwrap()
         else {
             panic!("a header")
         };
@@ -172,10 +176,20 @@ mod tests {
             (&[" 2 ", "17", ""], 3, &[]),
             (&["2", "17", "project", "a", "b"], 5, &[(3, "column_4"), (4, "column_5")]),
         ] {
-            let First::Row(layout) = first_record(fields).unwrap() else { panic!("a row") };
+            let First::Row(layout) = first_record(fields, NullWords::None).unwrap() else {
+                panic!("a row")
+            };
             assert_eq!((layout.biz_id, layout.task_id, layout.scope), (0, 1, Some(2)));
             assert_eq!(layout.width, width);
             assert_eq!(carried(&layout), further);
+        }
+    }
+
+    #[test]
+    fn a_first_row_may_lack_an_id() {
+        for fields in [["NULL", "17", "project"], ["2", "\\N", ""], ["NULL", "NULL", "NULL"]] {
+            assert!(matches!(first_record(&fields, NullWords::Sql), Ok(First::Row(_))));
+            assert!(first_record(&fields, NullWords::None).is_err());
         }
     }
 
@@ -213,7 +227,7 @@ mod tests {
             (&["bk_biz_id\ttask_id"], "--format tsv"),
             (&["{\"task_id\": 1}"], "--format jsonl"),
         ] {
-            let fault = first_record(fields).unwrap_err();
+            let fault = first_record(fields, NullWords::None).unwrap_err();
             assert!(fault.contains(part), "{fields:?}: {fault}");
         }
     }

@@ -10,6 +10,7 @@ mod error;
 mod fields;
 mod jsonl;
 mod layout;
+mod null;
 mod reading;
 mod tail;
 
@@ -23,6 +24,7 @@ use thiserror::Error;
 use crate::row::{Columns, Row};
 pub use check::{Checked, Reopen, check, check_again, check_stream};
 pub use error::InputError;
+pub use null::NullWords;
 use reading::{Manner, Reading};
 use tail::Tail;
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::error::{Found, InputError};
 use super::jsonl::{Keys, NewKeys};
+use super::null::NullWords;
 use super::tail::Tail;
 use super::{Format, Opened, csv, jsonl};
 use crate::row::{Columns, Row};
@@ -73,16 +74,16 @@ impl Reading {
             Start::Text(source) => BufReader::with_capacity(64 * 1024, source),
             Start::Utf16 => return Err(InputError::Utf16 { name }),
         };
-        let separated =
-            |delimiter, source| match csv::Rows::open(csv::Records::new(source, delimiter, tail))
-                .map_err(read)?
-            {
+        let separated = |delimiter, source| {
+            let records = csv::Records::new(source, delimiter, tail);
+            match csv::Rows::open(records, NullWords::of(format)).map_err(read)? {
                 Ok(Some(rows)) => Ok(Form::Separated(Box::new(rows))),
                 Ok(None) => Ok(Form::Empty),
                 Err(Found { line, what }) => {
                     Err(InputError::Record { name: name.clone(), line, what })
                 }
-            };
+            }
+        };
         let rows = match format {
             Format::Csv => separated(b',', source)?,
             Format::Tsv => separated(b'\t', source)?,
@@ -101,6 +102,14 @@ impl Reading {
             Form::JsonLines(rows) => rows.keys.columns(),
         };
         Opened { columns, rows: Box::new(self) }
+    }
+
+    /// Number of usable rows so far whose scope was a word for "no value".
+    pub fn null_scopes(&self) -> u64 {
+        match &self.rows {
+            Form::Separated(rows) => rows.null_scopes,
+            Form::Empty | Form::JsonLines(_) => 0,
+        }
     }
 
     /// The further keys that were seen in JSON Lines.

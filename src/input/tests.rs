@@ -105,6 +105,38 @@ fn separated_values_in_the_forms_that_people_have() {
 }
 
 #[test]
+fn a_null_of_a_database_is_no_value_in_the_columns_that_name_a_task() {
+    let text = "bk_biz_id\ttask_id\tscope\tnote\n2\t17\tNULL\tNULL\n2\t18\t\\N\t\\N\n\
+                2\tNULL\tNULL\tx\n2\t19\tproject\ty\n2\t17\tNULL\tz\n";
+    let expected = [
+        "2: task 17 of business 2 [NULL]",
+        "3: task 18 of business 2 [\\N]",
+        "4: task_id is NULL, no value; a whole number from 1 is needed",
+        "5: task 19 of project 2 [y]",
+        "6: task 17 of business 2 [z]",
+    ];
+    assert_eq!(rows(text, Format::Tsv), expected);
+    let without_header = "2\t17\tNULL\nNULL\t18\n";
+    let expected = [
+        "1: task 17 of business 2 []",
+        "2: bk_biz_id is NULL, no value; a whole number from 1 is needed",
+    ];
+    assert_eq!(rows(without_header, Format::Tsv), expected);
+    for (text, format, null_scopes) in [
+        (text, Format::Tsv, 3),
+        (without_header, Format::Tsv, 1),
+        ("2\t17\t\n2\t18\tproject\n", Format::Tsv, 0),
+        ("2,17,NULL\n", Format::Csv, 0),
+    ] {
+        let source = Box::new(Cursor::new(text.as_bytes()));
+        let checked = check_stream(source, "in", format).unwrap();
+        assert_eq!(checked.null_scopes, null_scopes, "{text:?}");
+    }
+    let in_csv = rows("2,17,NULL\n", Format::Csv);
+    assert!(in_csv[0].starts_with("1: scope must be cmdb_biz"), "{in_csv:?}");
+}
+
+#[test]
 fn json_lines_in_the_forms_that_people_have() {
     for (what, text, expected) in [
         ("numbers", r#"{"bk_biz_id":2,"task_id":17}"#, "1: task 17 of business 2 []"),

@@ -36,6 +36,7 @@ mod journal;
 mod kill;
 mod looks;
 mod mock;
+mod mysql;
 mod outage;
 mod pace;
 mod plan;

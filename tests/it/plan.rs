@@ -35,6 +35,31 @@ fn a_dry_run_tells_everything_and_sends_nothing() {
 }
 
 #[test]
+fn scopes_that_are_null_are_counted_in_the_plan() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    folder.file("tasks.tsv", "2\t3\tNULL\n2\t4\t\\N\n3\t5\tproject\n3\t6\t\n");
+    folder.file("one.tsv", "2\t7\tNULL\n");
+    folder.file("none.tsv", "2\t8\tproject\n");
+    let run = |name: &str| {
+        let words = ["run", name, "-o", "r.csv", "--force", "--esb", &mock.url()];
+        let run = folder.run(&words).exits(0);
+        run.stderr().lines().next().unwrap().to_owned()
+    };
+    let two = run("tasks.tsv");
+    assert!(two.ends_with("; 2 rows have no scope (NULL), which means cmdb_biz"), "{two}");
+    let one = run("one.tsv");
+    assert!(one.ends_with("; 1 row has no scope (NULL), which means cmdb_biz"), "{one}");
+    assert!(!run("none.tsv").contains("NULL"));
+    let line = "cat tasks.tsv | PROGRAM run - --format tsv --dry-run --esb http://127.0.0.1:9";
+    let plan = folder.shell(line).exits(0).stdout();
+    assert!(plan.contains("; 2 rows have no scope (NULL)"), "{plan}");
+    let tasks = mock.counts().tasks.into_keys().collect::<Vec<_>>();
+    let expected = ["2/3", "2/4", "2/7", "3/6"].map(|task| format!("cmdb_biz/{task}"));
+    assert_eq!(tasks[..4], expected);
+    assert_eq!(tasks[4..], ["project/2/8", "project/3/5"]);
+}
+
+#[test]
 fn before_a_launch_one_line_says_what_will_happen() {
     let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
     folder.file("tasks.csv", "2,3\n");

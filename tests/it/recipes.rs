@@ -10,7 +10,7 @@ use crate::harness::{Finished, Folder};
 /// Programs that recipes use and a test machine may lack, in the shape in which
 /// the recipe needs them.
 const SHIMS: [(&str, &str); 4] = [
-    ("mysql", "printf 'bk_biz_id\\ttask_id\\tscope\\n2\\t21\\t\\n2\\t22\\tproject\\n'"),
+    ("mysql", "printf 'bk_biz_id\\ttask_id\\tscope\\n2\\t21\\tNULL\\n2\\t22\\tproject\\n'"),
     (
         "jq",
         "case \"$*\" in *plan.json*) echo '{\"bk_biz_id\":2,\"task_id\":31,\"owner\":\"me\"}';; *) cat >summary;; esac",
@@ -20,7 +20,7 @@ const SHIMS: [(&str, &str); 4] = [
 ];
 
 /// The blocks of the section "Recipes".
-fn recipes() -> Vec<String> {
+pub fn recipes() -> Vec<String> {
     let path = format!("{}/README.md", env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(path).unwrap();
     let section = readme.split("\n## Recipes").nth(1).unwrap().split("\n## ").next().unwrap();
@@ -29,7 +29,7 @@ fn recipes() -> Vec<String> {
 }
 
 /// A folder in which a recipe finds what it names.
-fn kitchen() -> Folder {
+pub fn kitchen() -> Folder {
     let folder = Folder::new();
     let samples = format!("{}/samples", env!("CARGO_MANIFEST_DIR"));
     std::os::unix::fs::symlink(samples, folder.path("samples")).unwrap();
@@ -48,7 +48,7 @@ fn kitchen() -> Folder {
     folder
 }
 
-fn cook(folder: &Folder, mock: &Mock, recipe: &str) -> Finished {
+pub fn cook(folder: &Folder, mock: &Mock, recipe: &str) -> Finished {
     // The recipe's own mock gets a port that is free.
     let spare = Mock::start(Behaviour::default(), 0).unwrap();
     let port = spare.port().to_string();
@@ -64,7 +64,7 @@ fn cook(folder: &Folder, mock: &Mock, recipe: &str) -> Finished {
     shell.args(["-c", &script]).current_dir(folder.path("")).env_clear().stdin(Stdio::null());
     shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.env("PATH", format!("{}:/usr/bin:/bin", folder.path("bin").display()));
-    shell.env("BK_COMPONENT_API_URL", mock.url());
+    shell.env("BK_COMPONENT_API_URL", mock.url()).env("HOME", folder.path(""));
     folder.start(&mut shell).wait()
 }
 
