@@ -2,8 +2,8 @@
 //! takes the credentials, and that the user may view tasks.
 //!
 //! Pure. bk-sops looks at a request in this order: caller, business, then the task, which it
-//! needs to look up the right to view it, and last the task once more for its state (wire
-//! facts, sections 3a and 4). How far it came says what is proved.
+//! needs to look up the right to view it, and last the task once more for its state (FACTS.md
+//! sections 3a and 4). How far it came says what is proved.
 
 use crate::answer::{FailureClass, Seen, Verdict};
 
