@@ -149,7 +149,8 @@ fn answer(stream: impl Read + Write) -> std::io::Result<()> {
         }
     }
     reader.read_exact(&mut vec![0; length])?;
-    let body = r#"{"result":true,"code":0}"#;
+    // A start, and a question, are answered alike.
+    let body = r#"{"result":true,"code":0,"data":{"state":"RUNNING"}}"#;
     let length = body.len();
     let stream = reader.get_mut();
     write!(

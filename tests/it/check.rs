@@ -217,14 +217,14 @@ fn what_holds_for_every_row_ends_the_check() {
 
     let server = Scripted::start(&[(2, "esb2_wrong_prefix_404.json")]);
     server.check(list).exits(3).says(&[
-        "failed: tasks.csv:2: task 2 of business 3: ",
-        "(config)\n  check the URL given by --esb or --gateway",
+        "failed: this is no way to the API: The content does not exist",
+        "\n  check the URL given by --esb or --gateway",
     ]);
     assert_eq!(server.asked(), [1, 2]);
 
     let words = ["run", "tasks.csv", "--check", "--esb", "http://127.0.0.1:9"];
-    let unreached = folder.run(&words).exits(3).says(&["refused", "check that the server is up"]);
-    assert_eq!(unreached.stderr().matches("tasks.csv:").count(), 1, "{unreached}");
+    let unreached = folder.run(&words).exits(3).says(&["refused", "check that it is up"]);
+    assert_eq!(unreached.stderr().matches("never reached").count(), 1, "{unreached}");
 }
 
 #[test]
