@@ -51,29 +51,4 @@ impl Ahead {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_is_ahead_and_hardly_more_than_may_fail() {
-        for (rate, burst, between, room, wanted) in [
-            ("20/s", 0, [0; 3], None, 20),
-            ("200/s", 0, [500; 3], None, 200),
-            ("100/m", 0, [0; 3], None, 4),
-            ("1/h", 0, [0; 3], None, 4),
-            ("20/s", 50, [0; 3], None, 50),
-            ("unlimited", 0, [0; 3], None, 1024),
-            ("unlimited", 0, [300, 300, 300], None, 1024),
-            ("unlimited", 0, [900, 800, 700], None, 2400),
-            ("unlimited", 0, [0; 3], Some(0), 4),
-            ("unlimited", 0, [0; 3], Some(10), 14),
-            ("2/s", 0, [0; 3], Some(100), 4),
-        ] {
-            let mut ahead = Ahead::new(rate.parse().unwrap(), burst);
-            for left in between {
-                ahead.committed(left);
-            }
-            assert_eq!(ahead.wanted(room), wanted, "{rate} {burst} {between:?} {room:?}");
-        }
-    }
-}
+mod tests;

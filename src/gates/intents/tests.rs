@@ -1,0 +1,82 @@
+//! How many rows are noted ahead: by the rule, and at the gates.
+
+use super::*;
+use crate::gates::{Errand, Gates, Limits, Notes, Turn};
+use crate::task::{Business, Scope};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+#[test]
+fn a_second_is_ahead_and_hardly_more_than_may_fail() {
+    for (rate, burst, between, room, wanted) in [
+        ("20/s", 0, [0; 3], None, 20),
+        ("200/s", 0, [500; 3], None, 200),
+        ("100/m", 0, [0; 3], None, 4),
+        ("1/h", 0, [0; 3], None, 4),
+        ("20/s", 50, [0; 3], None, 50),
+        ("unlimited", 0, [0; 3], None, 1024),
+        ("unlimited", 0, [300, 300, 300], None, 1024),
+        ("unlimited", 0, [900, 800, 700], None, 2400),
+        ("unlimited", 0, [0; 3], Some(0), 4),
+        ("unlimited", 0, [0; 3], Some(10), 14),
+        ("2/s", 0, [0; 3], Some(100), 4),
+    ] {
+        let mut ahead = Ahead::new(rate.parse().unwrap(), burst);
+        for left in between {
+            ahead.committed(left);
+        }
+        assert_eq!(ahead.wanted(room), wanted, "{rate} {burst} {between:?} {room:?}");
+    }
+}
+
+/// Gates at which so many rows wait, from line 1 on; each goes once it is noted, and gives its
+/// slot back at once.
+fn gates(rate: &str, rows: u64) -> Arc<Gates> {
+    let limits = Limits {
+        rate: rate.parse().unwrap(),
+        burst: None,
+        rate_per_biz: Rate::Unlimited,
+        slots: NonZeroUsize::new(16).unwrap(),
+        slots_per_biz: None,
+        backoff: "500ms..30s".parse().unwrap(),
+        budget: None,
+    };
+    let gates = Gates::new(&limits, Notes::Needed);
+    tokio::spawn(Arc::clone(&gates).run());
+    (1..=rows).for_each(|line| wait_for_a_turn(&gates, line));
+    gates
+}
+
+fn wait_for_a_turn(gates: &Arc<Gates>, line: u64) {
+    let business = Business { scope: Scope::CmdbBiz, id: "2".parse().unwrap() };
+    let gates = Arc::clone(gates);
+    tokio::spawn(async move { drop(gates.pass(Errand::Start(business, Turn::First), line).await) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_limit_as_many_are_ahead_as_left_between_the_last_three_commits() {
+    let gates = gates("unlimited", 9_000);
+    let mut named = Vec::new();
+    for _ in 0..5 {
+        // All that were noted before leave meanwhile.
+        sleep(Duration::from_millis(20)).await;
+        named.push(gates.name_intents().len());
+        gates.intents_committed();
+    }
+    assert_eq!(named, [1024, 1024, 1024, 2048, 3072]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_commit_is_under_way_no_other_is_wanted() {
+    let gates = gates("20/s", 100);
+    gates.intents_wanted().await;
+    assert_eq!(gates.name_intents().len(), 20);
+    wait_for_a_turn(&gates, 101);
+    let wanted = timeout(Duration::from_mins(1), gates.intents_wanted()).await;
+    assert!(wanted.is_err(), "what was named is not committed yet");
+    gates.intents_committed();
+    let wanted = timeout(Duration::from_secs(1), gates.intents_wanted()).await;
+    assert!(wanted.is_ok(), "half of a second's worth has left");
+}
