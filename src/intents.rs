@@ -102,10 +102,10 @@ mod tests {
         }
     }
 
-    /// A batch at `second`; the last `Date` came at another one and showed `1000` more.
-    fn batch(second: i64, dated: Option<i64>) -> Intents {
-        let sighting = |second: i64| Sighting {
-            date: Timestamp::from_second(1000 + second).unwrap(),
+    /// A batch at `second`; the last `Date` came at another one, and what it showed.
+    fn batch(second: i64, dated: Option<(i64, i64)>) -> Intents {
+        let sighting = |(second, date): (i64, i64)| Sighting {
+            date: Timestamp::from_second(date).unwrap(),
             at: reading(second),
         };
         Intents { lines: vec![1], at: reading(second), sighting: dated.map(sighting) }
@@ -113,15 +113,30 @@ mod tests {
 
     #[test]
     fn the_moment_of_a_batch_is_told_by_the_dates_around_it() {
+        let (five, fifteen, twenty_five) = (Some((5, 1005)), Some((15, 1015)), Some((25, 1025)));
         for (batches, expected) in [
             (&[batch(10, None)][..], &[(None, true)][..]),
-            (&[batch(10, Some(5))], &[(Some(1010), true)]),
+            (&[batch(10, five)], &[(Some(1010), true)]),
             // A Date that was there before a batch says nothing new of it.
-            (&[batch(10, Some(5)), batch(20, Some(5))], &[(Some(1010), true), (Some(1020), true)]),
-            (&[batch(10, None), batch(20, Some(15))], &[(Some(1010), false), (Some(1020), true)]),
+            (&[batch(10, five), batch(20, five)], &[(Some(1010), true), (Some(1020), true)]),
+            (&[batch(10, None), batch(20, fifteen)], &[(Some(1010), false), (Some(1020), true)]),
             (
-                &[batch(10, None), batch(20, None), batch(30, Some(25))],
+                &[batch(10, None), batch(20, None), batch(30, twenty_five)],
                 &[(Some(1010), false), (Some(1020), false), (Some(1030), true)],
+            ),
+            // The server's clock stepped in between: the earlier one of both is taken.
+            (
+                &[batch(10, five), batch(20, Some((15, 915)))],
+                &[(Some(910), false), (Some(920), true)],
+            ),
+            (
+                &[batch(10, Some((5, 905))), batch(20, fifteen)],
+                &[(Some(910), false), (Some(1020), true)],
+            ),
+            // The first Date after a batch tells the most; a later one is further off.
+            (
+                &[batch(10, None), batch(20, fifteen), batch(30, Some((25, 25)))],
+                &[(Some(1010), false), (Some(20), false), (Some(30), true)],
             ),
         ] {
             let found: Vec<_> = first_sent(batches)
