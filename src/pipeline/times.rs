@@ -1,6 +1,7 @@
 //! When requests may leave: a window is a matter of the wall clock, which may step, so
 //! it is looked at all the time, beside the clock that timers go by.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -44,8 +45,8 @@ impl Deadline {
     }
 }
 
-/// The wall clock is looked at so often.
-const LOOK: Duration = Duration::from_secs(1);
+/// Longest time between two looks at the wall clock.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A step of the wall clock below this is not told: clocks are corrected all the time.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
@@ -63,7 +64,7 @@ impl Times {
             tokio::select! {
                 biased;
                 () = shutdown.draining() => return,
-                () = sleep(left.min(LOOK)) => {}
+                () = sleep(left.min(LOOK_EVERY)) => {}
             }
         }
     }
@@ -78,22 +79,53 @@ impl Times {
         }
     }
 
-    /// Closes in time what is to be closed, and tells steps of the wall clock.
-    pub async fn keep(self, clocks: &dyn Clocks, shutdown: &Shutdown) {
-        let mut before = (Instant::now(), clocks.read());
+    /// Closes in time what is to be closed, and tells steps of the wall clock, until `over`.
+    ///
+    /// It looks once more then: a step that ended the launch is told, too.
+    pub async fn keep(
+        self,
+        clocks: &dyn Clocks,
+        shutdown: &Shutdown,
+        over: impl Future<Output = ()>,
+    ) {
+        let mut over = pin!(over);
+        let mut looked = look(clocks);
         loop {
-            let (now, read) = (Instant::now(), clocks.read());
-            if let Some(step) = step((now - before.0, before.1), &read) {
-                warn!("{step}");
+            let next = self.close_what_is_over(looked, shutdown);
+            tokio::select! {
+                biased;
+                () = &mut over => break,
+                () = sleep(next) => {}
             }
-            before = (now, read);
-            self.close(now, read.wall, shutdown);
-            let ends = [self.last_row, self.stop].into_iter().flatten();
-            let ahead = ends.filter(|end| !end.is_over(now, read.wall));
-            let next = ahead.map(|end| end.left(now, read.wall)).min();
-            sleep(next.unwrap_or(LOOK).min(LOOK)).await;
+            looked = look_for_a_step(looked, clocks);
         }
+        look_for_a_step(looked, clocks);
     }
+
+    /// Returns the time until the next look.
+    fn close_what_is_over(self, (now, read): Look, shutdown: &Shutdown) -> Duration {
+        self.close(now, read.wall, shutdown);
+        let ends = [self.last_row, self.stop].into_iter().flatten();
+        let ahead = ends.filter(|end| !end.is_over(now, read.wall));
+        let next = ahead.map(|end| end.left(now, read.wall)).min();
+        next.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
+    }
+}
+
+/// All clocks at one moment: the one that timers go by, and the machine's.
+type Look = (Instant, Reading);
+
+fn look(clocks: &dyn Clocks) -> Look {
+    (Instant::now(), clocks.read())
+}
+
+/// Looks again, and tells a step of the wall clock since the look `before`.
+fn look_for_a_step(before: Look, clocks: &dyn Clocks) -> Look {
+    let looked = look(clocks);
+    if let Some(step) = step((looked.0 - before.0, before.1), &looked.1) {
+        warn!("{step}");
+    }
+    looked
 }
 
 /// What is told if the wall clock stepped, or the machine slept, while `passed` went by
@@ -105,16 +137,21 @@ fn step((passed, before): (Duration, Reading), read: &Reading) -> Option<String>
     let effect = "a window goes by the wall clock";
     if stepped.abs() >= STEP {
         let way = if stepped.is_positive() { "ahead" } else { "back" };
-        let seconds = stepped.abs().as_secs();
+        let seconds = whole_seconds(stepped.abs());
         return Some(format!("the wall clock was put {way} by {seconds} s; {effect}"));
     }
-    (slept >= STEP).then(|| format!("the machine slept for {} s; {effect}", slept.as_secs()))
+    (slept >= STEP).then(|| format!("the machine slept for {} s; {effect}", whole_seconds(slept)))
+}
+
+fn whole_seconds(time: SignedDuration) -> i64 {
+    (time + SignedDuration::from_millis(500)).as_secs()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clocks::Boot;
+    use std::future::pending;
     use std::sync::Mutex;
 
     /// Clocks that go on with paused time, and can be put ahead or back.
@@ -174,7 +211,7 @@ mod tests {
             let stepping = async {
                 sleep(Duration::from_millis(5500)).await;
                 clocks.put(step);
-                std::future::pending::<()>().await;
+                pending::<()>().await;
             };
             let stops = async {
                 shutdown.no_new_rows().await;
@@ -184,7 +221,7 @@ mod tests {
             };
             let found = tokio::select! {
                 found = stops => found,
-                () = times.keep(&clocks, &shutdown) => unreachable!("it goes on"),
+                () = times.keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
                 () = stepping => unreachable!("it goes on"),
             };
             assert!(found.0.abs_diff(no_new) <= 1, "put by {step} s: {found:?}");

@@ -32,6 +32,8 @@ pub struct Workers {
     closing: JoinHandle<()>,
     noting: JoinHandle<()>,
     timing: JoinHandle<()>,
+    /// Ends `timing` when dropped.
+    going_on: oneshot::Sender<Infallible>,
 }
 
 impl Workers {
@@ -45,6 +47,7 @@ impl Workers {
         let (gates, shutdown) = (Arc::clone(&launch.parts.gates), launch.parts.shutdown.clone());
         let (batches, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
+        let (going_on, over) = oneshot::channel();
         let collector = {
             let written = Arc::clone(written);
             thread::spawn(move || {
@@ -61,7 +64,8 @@ impl Workers {
                 shutdown.clone(),
             )),
             noting: tokio::spawn(note_in_time(Arc::clone(&gates), Arc::clone(outbox))),
-            timing: tokio::spawn(keep_time(Arc::clone(launch))),
+            timing: tokio::spawn(keep_time(Arc::clone(launch), over)),
+            going_on,
             gates,
             shutdown,
             outbox: Arc::clone(outbox),
@@ -109,8 +113,10 @@ impl Workers {
     /// Ends them, once the work is done.
     pub async fn end(self) -> Collected {
         let Self { gates, outbox, batches, collector, forwarding, turns, .. } = self;
-        let Self { closing, noting, timing, .. } = self;
-        timing.abort();
+        let Self { closing, noting, timing, going_on, .. } = self;
+        drop(going_on);
+        // It looks at the clocks once more; nobody waits for it if it failed.
+        drop(timing.await);
         noting.abort();
         closing.abort();
         gates.close();
@@ -134,9 +140,9 @@ async fn note_in_time(gates: Arc<Gates>, outbox: Arc<Outbox>) {
     }
 }
 
-async fn keep_time(launch: Arc<Launch>) {
+async fn keep_time(launch: Arc<Launch>, over: oneshot::Receiver<Infallible>) {
     let Parts { times, clocks, shutdown, .. } = &launch.parts;
-    times.keep(&**clocks, shutdown).await;
+    times.keep(&**clocks, shutdown, async { drop(over.await) }).await;
 }
 
 async fn close_when_draining(gates: Arc<Gates>, outbox: Arc<Outbox>, shutdown: Shutdown) {

@@ -2,16 +2,18 @@
 //! sessions, and the servers' differ.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bk_launch::clocks::{Boot, Clocks, Reading};
 use bk_launch::journal::{Journal, Opening};
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::pipeline::{Keeping, Pipeline};
+use bk_launch::pipeline::{Clock, Deadline, Ended, Keeping, Pipeline, Times};
 use bk_launch::resume::{self, doubts};
 use bk_launch::shutdown::{Cause, Signal};
 use bk_launch::system_clocks::SystemClocks;
 use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use crate::harness::{Folder, HEADER, Report, rows, until};
 use crate::in_process::{self, Launch, run};
@@ -242,4 +244,44 @@ fn a_machine_that_sleeps_while_requests_are_out_makes_no_start_somebody_elses() 
     let report = Report::read(&report);
     assert_eq!(report.counts()["started"], 8, "{:?}", report.counts());
     assert_eq!(report.lines.iter().filter(|line| line["known_by"] == "retry").count(), 4);
+}
+
+/// The system's clocks; the wall clock is put ahead by two hours once somebody says so.
+struct PutAhead(AtomicBool);
+
+impl Clocks for PutAhead {
+    fn read(&self) -> Reading {
+        let hours = if self.0.load(Ordering::Relaxed) { 2 } else { 0 };
+        Stepped(SignedDuration::from_hours(hours)).read()
+    }
+}
+
+#[test]
+fn a_step_of_the_wall_clock_that_ends_a_window_is_told() {
+    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    let list: String = (1..=2_000).map(|task| format!("2,{task}\n")).collect();
+    let report = folder.path("r.csv");
+    let client = in_process::client(&mock);
+    let mut pipeline = Launch { list: &list, report: &report, journal: None, client }.pipeline();
+    // A request is due long before the look at the clocks that comes every second.
+    pipeline.limits.rate = "200/s".parse().unwrap();
+    let clocks = Arc::new(PutAhead(AtomicBool::new(false)));
+    let clock = Clock { wall: clocks.read().wall, at: Instant::now() };
+    let wall = clock.wall + SignedDuration::from_hours(1);
+    let stop = Some(Deadline { wall, at: clock.ahead(wall) });
+    pipeline.times = Times { stop, ..Times::default() };
+    pipeline.clocks = Arc::<PutAhead>::clone(&clocks);
+    let log = std::fs::File::create(folder.path("log")).unwrap();
+    let log = tracing_subscriber::fmt().with_writer(log).finish();
+    let ended = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            until("rows were started", || mock.counts().starts >= 20);
+            clocks.0.store(true, Ordering::Relaxed);
+        });
+        tracing::subscriber::with_default(log, || run(pipeline))
+    });
+    assert_eq!(ended.cause, Some(Cause::Window));
+    assert!(mock.counts().starts < 2_000, "the window closed before the end");
+    let told = std::fs::read_to_string(folder.path("log")).unwrap();
+    assert!(told.contains("the wall clock was put ahead by 7200 s"), "{told}");
 }

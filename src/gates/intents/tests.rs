@@ -1,7 +1,7 @@
 //! How many rows are noted ahead: by the rule, and at the gates.
 
 use super::*;
-use crate::gates::{Errand, Gates, Limits, Notes, Turn};
+use crate::gates::{Gates, Limits, Notes, Turn};
 use crate::task::{Business, Scope};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ fn gates(rate: &str, rows: u64) -> Arc<Gates> {
         slots: NonZeroUsize::new(16).unwrap(),
         slots_per_biz: None,
         backoff: "500ms..30s".parse().unwrap(),
+        throttle_patience: Duration::from_mins(15),
         budget: None,
     };
     let gates = Gates::new(&limits, Notes::Needed);
@@ -52,7 +53,7 @@ fn gates(rate: &str, rows: u64) -> Arc<Gates> {
 fn wait_for_a_turn(gates: &Arc<Gates>, line: u64) {
     let business = Business { scope: Scope::CmdbBiz, id: "2".parse().unwrap() };
     let gates = Arc::clone(gates);
-    tokio::spawn(async move { drop(gates.pass(Errand::Start(business, Turn::First), line).await) });
+    tokio::spawn(async move { drop(gates.pass_start(business, Turn::First, line, 0).await) });
 }
 
 #[tokio::test(start_paused = true)]
