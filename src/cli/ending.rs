@@ -75,16 +75,23 @@ impl Told {
     }
 }
 
-/// Why a session left something undone, in a word or a few for the journal.
-pub fn word(summary: &Summary, input: &InputEnd, cause: Option<&Cause>) -> Option<String> {
-    let left = summary.cut_off > 0 || matches!(input, InputEnd::NotReached | InputEnd::Failed(_));
-    left.then(|| match cause {
-        Some(cause) => cause.word(),
-        None => match input {
-            InputEnd::Failed(_) => "the input failed".into(),
-            _ => "limit".into(),
-        },
+/// Why a session left something undone, in a word or a few for the journal. A report that
+/// is missing is something, too: a resume writes it.
+pub fn word(ended: &Ended) -> Option<String> {
+    if !leaves_rows(ended) {
+        return ended.failure.as_ref().map(|_| Cause::Output.word());
+    }
+    Some(match (&ended.cause, &ended.input) {
+        (Some(cause), _) => cause.word(),
+        (None, InputEnd::Failed(_)) => "the input failed".into(),
+        (None, _) => "limit".into(),
     })
+}
+
+/// Whether rows are to be done yet, or may be.
+fn leaves_rows(ended: &Ended) -> bool {
+    let Ended { summary, input, .. } = ended;
+    summary.cut_off > 0 || matches!(input, InputEnd::NotReached | InputEnd::Failed(_))
 }
 
 /// How a run ended, for people.
@@ -353,9 +360,7 @@ fn question(class: FailureClass, message: &str) -> String {
 
 /// The run that a resume can finish, if something is left and it is still there.
 fn unfinished<'a>(ended: &Ended, told: &'a Told) -> Option<&'a Place> {
-    let is_left = ended.summary.cut_off > 0
-        || ended.failure.is_some()
-        || matches!(ended.input, InputEnd::NotReached | InputEnd::Failed(_));
+    let is_left = leaves_rows(ended) || ended.failure.is_some();
     told.place.as_ref().filter(|_| is_left && !is_gone(ended))
 }
 

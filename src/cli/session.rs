@@ -305,7 +305,7 @@ pub enum Printed {
 
 /// Notes in the journal with which code the session ends; that may fail too.
 fn note(ended: &mut Ended, exit: &mut Exit) {
-    let word = ending::word(&ended.summary, &ended.input, ended.cause.as_ref());
+    let word = ending::word(ended);
     let Some(journal) = &mut ended.journal else { return };
     if let Err(error) = journal.came_out(word.as_deref().unwrap_or(FINISHED), exit.code()) {
         ended.failure.get_or_insert(OutputFailure::Journal(error));

@@ -58,8 +58,14 @@ fn a_report_that_vanished_while_the_run_went_on_is_no_success() {
                 assert_eq!(fs::read(folder.path("r.csv")).ok(), theirs, "{line}");
             }
             if journal.is_empty() {
-                folder.run(&["resume", "-o", "again.csv"]).exits(0);
+                // All that is left of the report is in the run's folder.
+                let listed = folder.run(&["runs"]).exits(0).stdout();
+                assert!(listed.contains("stopped: an output failed     6 "), "{listed}");
+                folder.run(&["runs", "prune", "--keep", "0"]).exits(0).says(&["not finished"]);
+                folder.run(&["resume", "-o", "again.csv"]).exits(0).says(&["not finished"]);
                 folder.report("again.csv").is_complete(30);
+                let listed = folder.run(&["runs"]).exits(0).stdout();
+                assert!(listed.contains(" finished     0 "), "{listed}");
             }
         }
     }
