@@ -174,7 +174,8 @@ impl Notices {
         match slot.as_mut() {
             Some(undelivered) => std::mem::take(undelivered),
             None => {
-                vec![Undelivered { what: "a notice", why: format!("gave up after {patience:?}") }]
+                let why = format!("gave up after {:.1} s", patience.as_secs_f64());
+                vec![Undelivered { what: "a notice", why }]
             }
         }
     }
