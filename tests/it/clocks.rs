@@ -8,7 +8,7 @@ use std::time::Duration;
 use bk_launch::clocks::{Boot, Clocks, Reading};
 use bk_launch::journal::{Journal, Opening};
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::pipeline::{Clock, Deadline, Ended, Keeping, Pipeline, Times};
+use bk_launch::pipeline::{Clock, Deadline, Keeping, Pipeline, Times};
 use bk_launch::resume::{self, doubts};
 use bk_launch::shutdown::{Cause, Signal};
 use bk_launch::system_clocks::SystemClocks;
