@@ -14,7 +14,9 @@ pub mod status;
 pub mod target;
 pub mod verdict;
 
+mod class;
 mod handshake;
+mod hold;
 mod tls;
 mod told;
 mod transport;

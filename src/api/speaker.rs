@@ -4,8 +4,8 @@
 //! something in front of it answers for.
 
 use super::body::Body;
+use super::class::by_text;
 use super::heard::{Extent, HttpAnswer};
-use super::verdict::by_text;
 use crate::answer::{FailureClass, Speaker};
 
 /// Tells who can have given an answer of this class that is neither accepted nor

@@ -4,23 +4,18 @@
 //! what was sent, or what happens next. A rule is changed here, and shown by an
 //! answer in `tests/wire/`.
 
-use std::time::Duration;
-
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER, SERVER};
+use http::header::SERVER;
 
 use super::body::Body;
+use super::class::{by_code, by_text};
 use super::heard::{Extent, Heard, HttpAnswer};
+use super::hold::hold;
 use super::speaker::speaker;
 use super::told;
-use crate::answer::{
-    Answer, Contact, Failure, FailureClass, Hold, Reply, Speaker, Taken, Verdict, Whom,
-};
+use crate::answer::{Answer, Contact, Failure, FailureClass, Reply, Speaker, Taken, Verdict};
 use crate::secret::Mask;
-use FailureClass::{
-    Ambiguous, Auth, BadRequest, Config, NotFound, Permission, ThrottledApp, ThrottledBiz,
-    Transient,
-};
+use FailureClass::{Ambiguous, BadRequest, Config, ThrottledApp, Transient};
 
 /// Judges one answer. What it says is told without what `mask` hides, and judged as it is.
 #[must_use]
@@ -152,162 +147,6 @@ fn shows_untaken(status: u16, text: &str) -> bool {
     is_own_page || (!is_retried && NOT_CONNECTED.iter().any(|untaken| text.contains(untaken)))
 }
 
-/// The rules by text hold for every route: the legacy ESB gives every failure
-/// of bk-sops the same code, and bk-sops gives one code two meanings.
-pub(super) fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
-    let message = &*body.message;
-    if message.ends_with("reach the limit of starting tasks") {
-        Some(ThrottledBiz)
-    } else if message.starts_with("iam authentication exception")
-        || body.code_number() == Some(9_900_403)
-        || status == 499
-    {
-        Some(Permission)
-    } else if message.starts_with("username cannot be empty") {
-        Some(Auth)
-    } else if message.contains("does not exist")
-        && (message.contains("project(") || message.contains("TaskFlowInstance"))
-    {
-        Some(NotFound)
-    } else if message.contains("invalid param format") {
-        Some(BadRequest)
-    } else {
-        None
-    }
-}
-
-fn by_code(body: &Body<'_>) -> Option<FailureClass> {
-    let message = &*body.message;
-    Some(match body.code_number()? {
-        3_540_400 => NotFound,
-        3_540_000 | 1_306_406 | 1_641_301 | 1_641_401 => BadRequest,
-        3_540_100 | 1_306_401 | 1_306_402 | 1_640_302..=1_640_304 => Permission,
-        1_306_429 | 1_642_901..=1_642_904 => ThrottledApp,
-        1_306_403 | 1_640_301 | 1_640_001 | 1_640_004 | 1_640_100..=1_640_102 => Auth,
-        1_306_203 | 1_306_206 | 1_306_207 | 1_306_209 | 1_306_404 | 1_306_405 | 1_306_407
-        | 1_306_408 | 1_640_401 | 1_650_801 => Config,
-        1_306_000 => by_esb_text(message),
-        1_306_201 => by_backend_text(message),
-        1_306_208 => Ambiguous,
-        50_000 | 1_650_001 => Transient,
-        1_650_200 | 1_650_300 | 1_650_401 => by_upstream_error(message),
-        _ => return None,
-    })
-}
-
-/// The ESB's 1306000 says many things (FACTS.md section 3b).
-fn by_esb_text(message: &str) -> FailureClass {
-    const AUTH: [&str; 8] = [
-        "User authentication failed",
-        "APP Secret",
-        "APP Code",
-        "Invalid APP Code",
-        "Signature [bk_signature]",
-        "The specified user TOKEN",
-        "verify access_token failed",
-        "the access_token",
-    ];
-    const TRANSIENT: [&str; 2] = ["request bkauth api error", "bkauth:"];
-    let starts_with_any = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
-    if starts_with_any(&AUTH) {
-        Auth
-    } else if message.starts_with("Request JSON string is wrong") {
-        BadRequest
-    } else if starts_with_any(&TRANSIENT) {
-        Transient
-    } else {
-        Ambiguous
-    }
-}
-
-/// The ESB's 1306201: its call of the system behind it failed.
-fn by_backend_text(message: &str) -> FailureClass {
-    let system = message.split_once("system [").and_then(|(_, rest)| rest.split_once(']'));
-    if system.is_some_and(|(system, _)| system != "SOPS") {
-        // A call before the one of bk-sops, such as that of the login service.
-        return Transient;
-    }
-    if message.contains("NewConnectionError") || message.contains("ConnectTimeoutError") {
-        return Transient;
-    }
-    if message.contains("not the JSON format") {
-        return Config;
-    }
-    let status = message
-        .split_once("Status Code: ")
-        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
-    match status.as_deref() {
-        Some("500") => Transient,
-        Some("302" | "403" | "404" | "405" | "499") => Config,
-        _ => Ambiguous,
-    }
-}
-
-/// The gateway's own 502, 503 and 504: not connected, or connected and lost.
-fn by_upstream_error(message: &str) -> FailureClass {
-    const NOT_CONNECTED: [&str; 3] =
-        ["connection refused", "while connecting to upstream", "parse backend host fail"];
-    if NOT_CONNECTED.iter().any(|text| message.contains(text)) { Transient } else { Ambiguous }
-}
-
-/// The pause that a failure asks for.
-fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) -> Option<Hold> {
-    match class {
-        ThrottledBiz => Some(Hold { whom: Whom::Business, stated: None }),
-        ThrottledApp => {
-            let stated = rate_limit_reset(http.headers)
-                .or_else(|| stated_rate(message))
-                .or_else(|| retry_after(http.headers));
-            Some(Hold { whom: Whom::Everyone, stated })
-        }
-        // No layer of the platform sends it, but a proxy may.
-        _ if matches!(http.status, 429 | 503) => retry_after(http.headers)
-            .map(|pause| Hold { whom: Whom::Everyone, stated: Some(pause) }),
-        _ => None,
-    }
-}
-
-/// The gateway's seconds to the end of its window (FACTS.md section 3c).
-fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get("x-bkapi-ratelimit-reset")?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// The pause that `[2/1minute]` in the ESB's text comes to: the period by the
-/// number; of several rules, joined by `;`, the longest (FACTS.md section 3b,
-/// 1306429).
-fn stated_rate(message: &str) -> Option<Duration> {
-    let brackets = message.split('[').filter_map(|part| Some(part.split_once(']')?.0));
-    brackets.flat_map(|rules| rules.split(';')).filter_map(pause_of_rule).max()
-}
-
-fn pause_of_rule(rule: &str) -> Option<Duration> {
-    let (number, period) = rule.split_once('/')?;
-    let number: u32 = number.trim().parse().ok().filter(|number| *number > 0)?;
-    let digits = period.trim().find(|c: char| !c.is_ascii_digit())?;
-    let (many, unit) = period.trim().split_at(digits);
-    let many: u32 = if many.is_empty() { 1 } else { many.parse().ok()? };
-    let unit = match unit.trim().trim_end_matches('s') {
-        "second" => Duration::from_secs(1),
-        "minute" => Duration::from_mins(1),
-        "hour" => Duration::from_hours(1),
-        "day" => Duration::from_hours(24),
-        _ => return None,
-    };
-    Some(unit.saturating_mul(many) / number)
-}
-
-/// `Retry-After`, in seconds or as a date, which is held against the answer's own.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = httpdate::parse_http_date(text).ok()?;
-    let now = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    until.duration_since(now).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,50 +158,6 @@ mod tests {
         headers.insert(name, header.1.parse().unwrap());
         let http = HttpAnswer { status, headers: &headers, body, extent };
         verdict(&Heard::Http(http), &Mask::default())
-    }
-
-    fn stated(header: (&str, &str), date: &str) -> Option<Duration> {
-        let mut headers = HeaderMap::new();
-        headers.insert(DATE, date.parse().unwrap());
-        headers.insert::<http::HeaderName>(header.0.parse().unwrap(), header.1.parse().unwrap());
-        let http = HttpAnswer { status: 429, headers: &headers, body: b"", extent: Extent::Whole };
-        match verdict(&Heard::Http(http), &Mask::default()).verdict {
-            Verdict::Failed(failure) => failure.hold.unwrap().stated,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_pause_is_stated_in_seconds_or_as_a_date() {
-        let now = "Tue, 01 Dec 2026 14:00:00 GMT";
-        let seconds = |seconds| Some(Duration::from_secs(seconds));
-        for (header, pause) in [
-            (("retry-after", "7"), seconds(7)),
-            (("retry-after", "Tue, 01 Dec 2026 14:00:09 GMT"), seconds(9)),
-            (("retry-after", "Tue, 01 Dec 2026 13:00:00 GMT"), None),
-            (("retry-after", "soon"), None),
-            (("x-bkapi-ratelimit-reset", "31"), seconds(31)),
-            (("x-bkapi-ratelimit-reset", "-1"), None),
-        ] {
-            assert_eq!(stated(header, now), pause, "{header:?}");
-        }
-    }
-
-    #[test]
-    fn rates_in_the_text_come_to_a_pause() {
-        for (text, pause) in [
-            ("the frequency limit is [2/1minute], please", Some(Duration::from_secs(30))),
-            ("[5/1hour;10/1minute]", Some(Duration::from_mins(12))),
-            (
-                "of APP [app] to [/v2/sops/start_task/] is [4/2second]",
-                Some(Duration::from_millis(500)),
-            ),
-            ("[0/1minute]", None),
-            ("[2/1fortnight]", None),
-            ("[2/]", None),
-        ] {
-            assert_eq!(stated_rate(text), pause, "{text}");
-        }
     }
 
     fn any_body() -> impl Strategy<Value = Vec<u8>> {

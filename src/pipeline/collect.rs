@@ -7,7 +7,6 @@
 //! receiving, or the rows would block on the full channel.
 
 use std::any::Any;
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,12 +15,13 @@ use tracing::debug;
 
 use super::launch::Launch;
 use super::outbox::{Event, Outbox};
+use super::output_failure::OutputFailure;
 use super::views::{Beside, Shown, Views, Written};
 use crate::folder::TeeState;
 use crate::intents::Intents;
 use crate::journal::{Copied, Journal, JournalError};
 use crate::record::{Doubt, Ending, Prior, Record};
-use crate::report::{Open, ReportError};
+use crate::report::Open;
 use crate::resume::Doubts;
 use crate::shutdown::Cause;
 use crate::stats::Summary;
@@ -55,49 +55,6 @@ impl Collected {
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         let failure = OutputFailure::Collector(text.unwrap_or_default());
         Self { failure: Some(failure), ..Self::default() }
-    }
-}
-
-/// The journal or a report could not be written.
-#[derive(Debug)]
-pub enum OutputFailure {
-    /// The journal.
-    Journal(JournalError),
-    /// A report.
-    Report(ReportError),
-    /// Not every row that was read has its line.
-    Lost {
-        /// Rows that were read, if that could be said.
-        rows: Option<u64>,
-        /// Lines that were written for them.
-        lines: u64,
-    },
-    /// The collector itself failed, in these words.
-    Collector(String),
-}
-
-impl fmt::Display for OutputFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Journal(error) => error.fmt(f),
-            Self::Report(error) => error.fmt(f),
-            Self::Lost { rows, lines } => {
-                let read = rows.map_or_else(
-                    || "nobody knows how many rows were read in this session".to_owned(),
-                    |rows| format!("{rows} rows were read in this session"),
-                );
-                write!(
-                    f,
-                    "{read}, and {lines} lines were written for them, which is a mistake in bk-launch; a \
-                     resume holds every row in doubt that may have been sent"
-                )
-            }
-            Self::Collector(what) => write!(
-                f,
-                "the part of bk-launch that writes records failed, which is a mistake in it: \
-                 {what}; reports may lack lines, and a resume writes them anew"
-            ),
-        }
     }
 }
 

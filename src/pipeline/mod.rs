@@ -18,6 +18,7 @@ mod launch;
 mod onlook;
 mod opener;
 mod outbox;
+mod output_failure;
 mod row;
 mod times;
 mod tries;
@@ -54,10 +55,11 @@ use tries::cut_off;
 use views::Written;
 use workers::Workers;
 
-pub use collect::{Keeping, OutputFailure};
+pub use collect::Keeping;
 pub use launch::Clock;
 pub use onlook::{Audience, Systemd};
 pub use opener::{Answering, Go, Keeper, Passage, Staged};
+pub use output_failure::OutputFailure;
 pub use times::{Deadline, Times};
 pub use tries::Resumable;
 

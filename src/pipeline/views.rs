@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use super::collect::OutputFailure;
 use super::outbox::Outbox;
+use super::output_failure::OutputFailure;
 use crate::file_state::FileState;
 use crate::journal::{Journal, JournalError};
 use crate::record::Record;
