@@ -48,6 +48,7 @@ fn record(line: u64) -> Record {
             },
             class: None,
         })),
+        reason: None,
         elapsed: Some(Duration::from_millis(13)),
     }
 }
