@@ -263,7 +263,7 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::clocks::{Boot, Reading};
-    use crate::record::FirstSent;
+    use crate::record::{Ending, FirstSent};
     use crate::row::{BadRow, Fault};
     use crate::task::{Business, Scope};
     use jiff::{SignedDuration, Timestamp};
@@ -404,6 +404,27 @@ mod tests {
         let doubts = doubts(last, &Lines::default());
         let times: Vec<_> = doubts.into_values().map(|prior| prior.first_sent).collect();
         assert_eq!(times, [first(9), first(1), first(2)]);
+    }
+
+    #[test]
+    fn a_row_that_is_taken_up_again_keeps_its_doubt() {
+        use Doubt::{Accepted, MayHaveStarted, None as Sure};
+        let server = Timestamp::from_second(5).ok();
+        let first_sent = Some(FirstSent { server, local: None });
+        for (outcome, doubt) in [
+            (Outcome::Unknown, MayHaveStarted),
+            (Outcome::Unconfirmed, Accepted),
+            (Outcome::Failed, Sure),
+            (Outcome::Rejected, Sure),
+            (Outcome::AlreadyStarted, Sure),
+        ] {
+            let (ending, elapsed) = (Ending::Settled, None);
+            let row = row(1, Some(7));
+            let record =
+                Record { row, outcome, ending, attempts: 3, first_sent, last: None, elapsed };
+            let expected = Prior { doubt, attempts: 3, first_sent, last: None };
+            assert_eq!(reopened(record), expected, "{outcome}");
+        }
     }
 
     #[test]

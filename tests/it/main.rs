@@ -32,6 +32,7 @@ mod fairness;
 mod first_answer;
 mod gone;
 mod input;
+mod intents;
 mod journal;
 mod kill;
 mod looks;
