@@ -176,6 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn of_several_dates_the_last_before_and_the_first_after_count() {
+        let clock = ServerClock::default();
+        clock.saw(sighting(100_000, reading(0, 0)));
+        // The wall clock was put an hour back, which makes only the first Date a bad one.
+        clock.saw(sighting(100_010, reading(-3590, 10)));
+        let departure = clock.departure(reading(-3580, 20));
+        assert_eq!(earliest(&departure), Some(100_020));
+        clock.saw(sighting(100_030, reading(-3570, 30)));
+        clock.saw(sighting(1, reading(-3560, 40)));
+        assert_eq!(earliest(&departure), Some(100_020));
+        assert_eq!(clock.last(), Some(sighting(1, reading(-3560, 40))));
+    }
+
+    #[test]
     fn a_later_session_of_the_same_boot_tells_more() {
         let first = ServerClock::default();
         let kept = first.departure(reading(20, 20)).kept();
