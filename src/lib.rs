@@ -24,7 +24,7 @@
 //!
 //! ```text
 //! floor 0 words  clocks task row answer record request_id rate secret formula file_state
-//! floor 1 rules  retry confirm proof sample server_time intents resume window budget stages stats outlook schedule slo knee compare report_note
+//! floor 1 rules  retry confirm proof sample server_time intents resume window budget stages stats outlook schedule slo trend knee compare report_note
 //! floor 2 edges  system_clocks input api gates shutdown journal folder report console progress metrics notify systemd mock
 //! floor 3 flows  pipeline bench
 //! floor 4 face   cli
@@ -73,4 +73,5 @@ pub mod stats;
 pub mod system_clocks;
 pub mod systemd;
 pub mod task;
+pub mod trend;
 pub mod window;

@@ -30,6 +30,8 @@ pub struct Health {
     pub late: u64,
     /// Of so many sends.
     pub sent: u64,
+    /// Time in which some request was due and not yet sent.
+    pub waited: Duration,
     /// Requests that failed since this machine had no file or port for them.
     pub own_failures: u64,
     /// The share of one core that it used.

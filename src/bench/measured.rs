@@ -11,6 +11,7 @@ use super::Ended;
 use super::generator::Health;
 use crate::answer::Verdict;
 use crate::slo::{Figure, Judgement, Slo};
+use crate::trend::Trend;
 
 /// The number of classes: the names of verdicts.
 pub const CLASSES: usize = Verdict::NAMES.len();
@@ -108,8 +109,9 @@ pub struct Measured {
     pub sent: u64,
     /// Requests that were due and could not be sent.
     pub dropped: u64,
-    /// Requests in flight at the first and at the last send.
-    pub out: (u64, u64),
+    /// How response times changed over the measurement, in seconds per second, by when the
+    /// requests were due; `None` in a closed loop.
+    pub growth: Option<Trend>,
     /// How the generator fared.
     pub health: Health,
     /// Connections that were made, and bytes of bodies that were sent and received,

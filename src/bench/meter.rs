@@ -4,6 +4,9 @@
 //! It is told of every request when it is sent and when it is answered, and keeps no
 //! sample. Its memory does not grow with the number of requests.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +22,7 @@ use crate::answer::{Answer, Verdict};
 use crate::api::Traffic;
 use crate::schedule::Schedule;
 use crate::slo::{Figure, Slo};
+use crate::trend::Blocks;
 
 /// Times of one request.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +50,11 @@ pub struct Meter {
     seconds: Vec<Second>,
     sent: u64,
     late: u64,
+    waited: Duration,
     dropped: u64,
     in_flight: u64,
-    /// Requests in flight at the first and at the last measured send.
-    out: Option<(u64, u64)>,
+    /// Response times by when the requests were due; `None` in a closed loop.
+    by_due: Option<Blocks>,
     own_failures: u64,
     first_answer: Option<Instant>,
     last_answer: Option<Instant>,
@@ -64,8 +69,10 @@ impl Meter {
             Load::Open { schedule, .. } => Some(schedule.clone()),
             Load::Closed { .. } => None,
         };
+        let measured = |load: &Schedule| load.lasts().saturating_sub(plan.warmup).as_secs_f64();
         Self {
             begins: began + plan.warmup,
+            by_due: schedule.as_ref().map(|load| Blocks::new(measured(load))),
             schedule,
             warmup: plan.warmup,
             classes: [const { None }; CLASSES],
@@ -76,9 +83,9 @@ impl Meter {
             seconds: Vec::new(),
             sent: 0,
             late: 0,
+            waited: Duration::ZERO,
             dropped: 0,
             in_flight: 0,
-            out: None,
             own_failures: 0,
             first_answer: None,
             last_answer: None,
@@ -105,10 +112,12 @@ impl Meter {
         }
         self.reach(sent);
         self.in_flight += 1;
+        // Those that wait at the same time wait once.
+        let since = self.last_send.map_or(due, |last| last.max(due));
+        self.waited += sent.saturating_duration_since(since);
         self.last_send = Some(sent);
         self.sent += 1;
         self.now.sent += 1;
-        self.out = Some((self.out.map_or(self.in_flight, |(first, _)| first), self.in_flight));
         let lateness = sent.saturating_duration_since(due);
         self.lateness.saturating_record(micros(lateness));
         if lateness > LATE {
@@ -162,6 +171,10 @@ impl Meter {
         times.response.saturating_record(response);
         times.service.saturating_record(service);
         self.this_second.saturating_record(response);
+        if let Some(by_due) = &mut self.by_due {
+            let at = due.saturating_duration_since(self.begins).as_secs_f64();
+            by_due.add(at, ended.saturating_duration_since(due).as_secs_f64());
+        }
     }
 
     /// Closes the seconds that are over at `moment`.
@@ -320,10 +333,11 @@ impl SharedMeter {
             seconds: std::mem::take(&mut meter.seconds),
             sent: meter.sent,
             dropped: meter.dropped,
-            out: meter.out.unwrap_or_default(),
+            growth: meter.by_due.as_ref().and_then(Blocks::trend),
             health: Health {
                 late: meter.late,
                 sent: meter.sent,
+                waited: meter.waited,
                 own_failures: meter.own_failures,
                 cpu,
                 files: read(&meter.files),
@@ -332,56 +346,5 @@ impl SharedMeter {
             },
             traffic: [&traffic.connects, &traffic.sent, &traffic.received].map(read),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::answer::Reply;
-    use crate::bench::OnMiss;
-    use crate::schedule::Spread;
-    use std::num::NonZeroUsize;
-
-    fn meter(began: Instant) -> Meter {
-        let schedule = Schedule::steady(10.0, Duration::from_secs(3));
-        let max_in_flight = NonZeroUsize::MIN;
-        Meter::new(
-            began,
-            &Plan {
-                load: Load::Open { schedule, spread: Spread::Even, max_in_flight },
-                warmup: Duration::from_secs(1),
-                slos: Vec::new(),
-                on_miss: OnMiss::GoOn,
-            },
-        )
-    }
-
-    #[test]
-    fn a_request_is_measured_from_its_due_time_and_from_its_send() {
-        let began = Instant::now();
-        let at = |millis: u64| began + Duration::from_millis(millis);
-        let mut meter = meter(began);
-        let accepted = Answer::new(Verdict::Accepted, Reply::default());
-        // The first is of the warm-up; the last one is called back.
-        for (due, sent, ended) in [(500, 500, 1_500), (1_000, 1_020, 1_100), (2_100, 2_100, 2_200)]
-        {
-            meter.sends(at(due), at(sent));
-            let sample = Sample { due: at(due), sent: at(sent), ended: at(ended) };
-            meter.answered(sample, &accepted);
-        }
-        meter.sends(at(2_300), at(2_300));
-        meter.withdraws(at(2_300));
-        meter.drops(at(2_400));
-        assert_eq!((meter.sent, meter.late, meter.dropped, meter.in_flight), (2, 1, 1, 0));
-        let times = meter.classes[0].as_ref().unwrap();
-        let near = |found: u64, expected: u64| found.abs_diff(expected) < expected / 100;
-        assert!(near(times.response.max(), 100_000) && near(times.service.max(), 100_000));
-        // The one that was sent late took no longer from its send.
-        assert!(near(times.response.min(), 100_000), "{}", times.response.min());
-        assert!(near(times.service.min(), 80_000), "{}", times.service.min());
-        let glance = meter.glance(at(3_200));
-        let second = glance.last.unwrap();
-        assert_eq!((glance.sent, second.at, second.sent, second.in_flight), (2, 1, 1, 0));
     }
 }

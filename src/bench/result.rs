@@ -85,6 +85,10 @@ pub struct Outcome {
     /// The highest rate that held, of `--find-max`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highest_per_second: Option<f64>,
+    /// What kept `--find-max` from a higher rate, `server` or `machine` (this one, so that the
+    /// server may hold more); absent if nothing did, or it ended early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<String>,
     /// Why it ended early, if it did.
     pub stopped: Option<String>,
     /// The exit code.
@@ -229,7 +233,14 @@ pub struct StepOutcome {
     pub p99: u64,
     /// The share of errors.
     pub error_share: f64,
-    /// Why the rate did not hold; `null` if it did.
+    /// The share of sends that were late.
+    #[serde(default)]
+    pub late_share: f64,
+    /// What the step was worth: `held`, `failed`, `unclear` (repeated for longer), `spoiled` (by
+    /// this machine) or `unfinished`.
+    #[serde(default)]
+    pub verdict: String,
+    /// Why it is not known that the rate holds; `null` if it does.
     pub failed: Option<String>,
 }
 

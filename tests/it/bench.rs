@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::{Finished, Folder, HEADER, rows, until};
 
-fn mock(behaviour: Behaviour) -> Mock {
+pub fn mock(behaviour: Behaviour) -> Mock {
     Mock::start(behaviour, 0).unwrap()
 }
 
@@ -16,21 +16,21 @@ fn slow(latency: Duration) -> Mock {
     mock(Behaviour { latency: Latency::Fixed(latency), ..Behaviour::default() })
 }
 
-const MILLISECOND: Duration = Duration::from_millis(1);
+pub const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A folder with a list of `count` tasks.
-fn field(count: u64) -> Folder {
+pub fn field(count: u64) -> Folder {
     let folder = Folder::new();
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, count)));
     folder
 }
 
-fn bench(folder: &Folder, url: &str, flags: &[&str]) -> Finished {
+pub fn bench(folder: &Folder, url: &str, flags: &[&str]) -> Finished {
     let words = [&["bench", "tasks.csv", "--esb", url, "--json"], flags].concat();
     folder.run(&words)
 }
 
-fn result(finished: &Finished) -> Value {
+pub fn result(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout()).unwrap_or_else(|error| panic!("{error} in {finished}"))
 }
 
@@ -53,7 +53,7 @@ fn is_quiet(found: &Value) -> bool {
 }
 
 #[track_caller]
-fn within(what: &str, found: &Value, expected: f64, share: Share) {
+pub fn within(what: &str, found: &Value, expected: f64, share: Share) {
     let found = found.as_f64().unwrap();
     let (below, above) = match share {
         Share::Exactly(share) => (share, share),
@@ -65,7 +65,7 @@ fn within(what: &str, found: &Value, expected: f64, share: Share) {
 
 /// By how much a figure may miss what arithmetic says.
 #[derive(Clone, Copy)]
-enum Share {
+pub enum Share {
     /// By this share, on a quiet machine.
     Exactly(f64),
     /// By this share below; a busy machine makes times longer, nobody knows how much.
@@ -456,39 +456,6 @@ fn a_generator_that_is_late_says_so() {
 #[ignore = "needs real seconds, and a quiet machine"]
 fn response_times_count_from_the_due_time_and_service_times_from_the_send() {
     stopped("200/s", 6, Duration::from_millis(1_500), Share::Exactly(0.1));
-}
-
-/// Whether the machine was quiet enough to say anything.
-fn find_max(flags: &[&str], capacity: &str, share: Share) -> bool {
-    let capacity_per_second = capacity.parse::<bk_launch::rate::Rate>().unwrap();
-    let behaviour = Behaviour { capacity: Some(capacity_per_second), ..Behaviour::default() };
-    let (mock, folder) = (mock(behaviour), field(100_000));
-    let slo = ["--find-max", "--slo", "p99<500ms"];
-    let finished = bench(&folder, &mock.url(), &[&slo[..], flags].concat());
-    let found = result(&finished);
-    assert_eq!(found["rows"]["started"], mock.counts().started, "of all steps");
-    if found["stopped"].as_str().is_some_and(|why| why.contains("this machine's own limit")) {
-        finished.exits(1);
-        return false;
-    }
-    let finished = finished.exits(0).says(&["the highest rate that holds"]);
-    let expected = capacity_per_second.per_second().unwrap();
-    within("the highest rate", &found["highest_per_second"], expected, share);
-    let steps = found["steps"].as_array().unwrap();
-    assert!(steps.iter().any(|step| step["failed"].is_string()), "{finished}");
-    assert!(found["response"]["p99"].as_u64().unwrap() < 500_000);
-    true
-}
-
-#[test]
-fn the_highest_rate_is_found_by_steps() {
-    find_max(&["--rate", "80/s", "--duration", "1s"], "120/s", Share::Exactly(0.25));
-}
-
-#[test]
-#[ignore = "needs real seconds, and a quiet machine"]
-fn the_knee_of_a_server_is_found_within_five_percent() {
-    assert!(find_max(&["--rate", "120/s", "--duration", "6s"], "230/s", Share::Exactly(0.05)));
 }
 
 /// Measures a server of this latency, and keeps the result.

@@ -29,6 +29,7 @@ mod docs;
 mod draining;
 mod durability;
 mod fairness;
+mod find_max;
 mod first_answer;
 mod gone;
 mod input;

@@ -196,9 +196,9 @@ fn measured(
                     steps_taken.push(step_outcome(taken));
                 })
                 .await?;
-                let Found { highest, best, ended } = found;
+                let Found { highest, limit, best, ended } = found;
                 let best = best.ok_or("the search ended before its first step")?;
-                (best.measured, Some((highest, steps_taken, ended)))
+                (best.measured, Some((highest, limit, steps_taken, ended)))
             }
         };
         Ok::<_, Failure>((all, found, ground.input_error().await))
@@ -222,8 +222,9 @@ fn measured(
     if let Some(used_up) = why.used_up(&all, &judged) {
         tell(&used_up);
     }
-    if let Some((highest, steps, _)) = found {
+    if let Some((highest, limit, steps, _)) = found {
         outcome.highest_per_second = highest;
+        outcome.limited_by = limit.map(|limit| limit.as_str().into());
         outcome.steps = steps;
     }
     Ok((outcome, all.all.response, exit))

@@ -9,6 +9,7 @@ use crate::bench::result::{
     self, Distribution, Generator, Outcome, ROWS_USED_UP, SCHEMA, StepOutcome,
 };
 use crate::bench::{Ended, Measured, Started};
+use crate::knee::Decision;
 use crate::shutdown::Cause;
 use crate::slo::Judgement;
 
@@ -29,7 +30,7 @@ impl Why {
             Unfinished::Stopped => "the search was stopped before its end".to_owned(),
             Unfinished::RowsUsedUp => "the rows were used up before the search was over".into(),
             Unfinished::Bottleneck(why) => {
-                format!("the search ended at this machine's own limit: {why}")
+                format!("the search ended at this machine's own limit, not the server's: {why}")
             }
         });
         let cause = self.cause.as_ref().map(|cause| ending::why(cause, target));
@@ -115,6 +116,7 @@ pub fn outcome_of(
         series: all.seconds.iter().map(Into::into).collect(),
         steps: Vec::new(),
         highest_per_second: None,
+        limited_by: None,
         stopped: None,
         exit: 0,
     }
@@ -122,21 +124,39 @@ pub fn outcome_of(
 
 /// A step of a search, as a result.
 pub fn step_outcome(taken: &Taken) -> StepOutcome {
-    let Taken { rate, measured, failed } = taken;
+    let Taken { attempt, measured, decision, why, .. } = taken;
     let response = Distribution::of(&measured.all.response);
     StepOutcome {
-        wanted_per_second: *rate,
+        wanted_per_second: attempt.rate,
         answered_per_second: measured.answered_per_second,
         p50: response.p50,
         p99: response.p99,
         error_share: measured.error_share().unwrap_or_default(),
-        failed: failed.clone(),
+        late_share: measured.health.late_share(),
+        verdict: decision.map_or("unfinished", Decision::as_str).into(),
+        failed: why.clone().filter(|_| *decision != Some(Decision::Held)),
     }
 }
 
 /// A step of a search, in words.
 pub fn told_step(taken: &Taken) -> String {
-    let held =
-        taken.failed.as_ref().map_or_else(|| "held".into(), |why| format!("did not hold: {why}"));
-    format!("{:.1}/s {held}", taken.rate)
+    let why = taken.why.as_deref().unwrap_or_default();
+    let told = match taken.decision {
+        Some(Decision::Held) => match taken.measured.health.bottleneck() {
+            None => "held".into(),
+            Some(late) => format!("held, although {late}"),
+        },
+        Some(Decision::Failed) => format!("did not hold: {why}"),
+        Some(Decision::RepeatLonger) => format!("is tried again, twice as long: {why}"),
+        Some(Decision::Repeat) => format!("is tried again, since this machine spoiled it: {why}"),
+        Some(Decision::Spoiled) => {
+            let next = taken.next.map_or_else(
+                || "and the search ends".to_owned(),
+                |next| format!("so the search goes on at {next:.1}/s"),
+            );
+            format!("says nothing about the server, {next}: {why}")
+        }
+        None => why.into(),
+    };
+    format!("{:.1}/s {told}", taken.attempt.rate)
 }

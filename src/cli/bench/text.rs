@@ -8,6 +8,7 @@ use super::super::terminal::harmless;
 use crate::bench::Started;
 use crate::bench::result::{self, Distribution, Outcome};
 use crate::compare::{Change, Compared, FEWEST, Finding, Pair, TEST};
+use crate::knee::Limit;
 
 /// The result, for people; `response` has all response times.
 pub fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
@@ -160,6 +161,10 @@ fn classes(outcome: &Outcome) -> String {
 fn generator(outcome: &Outcome) -> String {
     let own = &outcome.generator;
     let verdict = match &own.bottleneck {
+        // A rate that held although sends were late holds; the times are too long.
+        Some(why) if outcome.highest_per_second.is_some() => {
+            format!("response times are longer than the server's own: {why}")
+        }
         Some(why) => format!("NOT the server but this machine was measured: {why}"),
         None => "generator: fine".into(),
     };
@@ -232,7 +237,11 @@ pub fn curve(outcome: &Outcome) -> String {
             reason = "a bar is short"
         )]
         let bar = "#".repeat((share.clamp(0.0, 1.0) * 30.0).ceil() as usize);
-        let held = step.failed.as_deref().map_or_else(|| "held".into(), harmless);
+        let held = match &step.failed {
+            None => "held".into(),
+            Some(why) if step.verdict == "failed" => harmless(why),
+            Some(why) => format!("{}: {}", step.verdict, harmless(why)),
+        };
         let _ = write!(
             text,
             "\n{:>12.1} {:>12.1} {:>10} {:>10} {:>7.2}% {bar:30} {held}",
@@ -243,12 +252,25 @@ pub fn curve(outcome: &Outcome) -> String {
             step.error_share * 100.0
         );
     }
-    let knee = match (outcome.highest_per_second, &outcome.stopped) {
+    format!("{text}\n{}", knee(outcome))
+}
+
+/// What the search found.
+fn knee(outcome: &Outcome) -> String {
+    let is_machine = outcome.limited_by.as_deref() == Some(Limit::Machine.as_str());
+    match (outcome.highest_per_second, &outcome.stopped) {
+        (Some(rate), _) if is_machine => format!(
+            "the highest rate that held: {rate:.1}/s; above it this machine was the limit, and the \
+             server may hold more"
+        ),
+        (None, _) if is_machine => {
+            "no rate held, since this machine was the limit: that says nothing about the server"
+                .into()
+        }
         (Some(rate), None) => format!("the highest rate that holds: {rate:.1}/s"),
         (Some(rate), Some(_)) => format!("the highest rate that held before it ended: {rate:.1}/s"),
         (None, _) => "no rate holds".into(),
-    };
-    format!("{text}\n{knee}")
+    }
 }
 
 /// Says that a result is not compared, since its figures are not the server's.
