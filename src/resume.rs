@@ -420,8 +420,16 @@ mod tests {
         ] {
             let (ending, elapsed) = (Ending::Settled, None);
             let row = row(1, Some(7));
-            let record =
-                Record { row, outcome, ending, attempts: 3, first_sent, last: None, elapsed };
+            let record = Record {
+                row,
+                outcome,
+                ending,
+                attempts: 3,
+                first_sent,
+                last: None,
+                reason: None,
+                elapsed,
+            };
             let expected = Prior { doubt, attempts: 3, first_sent, last: None };
             assert_eq!(reopened(record), expected, "{outcome}");
         }
