@@ -152,7 +152,8 @@ mod tests {
     use super::*;
     use crate::clocks::Boot;
     use std::future::pending;
-    use std::sync::Mutex;
+    use std::io;
+    use std::sync::{Arc, Mutex};
 
     /// Clocks that go on with paused time, and can be put ahead or back.
     struct Stepping {
@@ -249,6 +250,45 @@ mod tests {
             assert_eq!(closed, (no_new, none), "{now} s, and {shows} s");
             assert_eq!(shutdown.cause(), no_new.then_some(Cause::Window));
         }
+    }
+
+    /// What is logged, for a test to read.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_step_is_told_once_while_the_run_goes_on() {
+        let written = Log::default();
+        let log = written.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).finish();
+        let _told = tracing::subscriber::set_default(subscriber);
+        let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
+        let stepping = async {
+            for seconds in [300, -60, 1] {
+                sleep(Duration::from_secs(10)).await;
+                clocks.put(seconds);
+            }
+            sleep(Duration::from_secs(10)).await;
+        };
+        tokio::select! {
+            () = Times::default().keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
+            () = stepping => {}
+        }
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let told: Vec<_> = text.lines().collect();
+        assert_eq!(told.len(), 2, "{text}");
+        assert!(told[0].contains("WARN") && told[0].contains("put ahead by 300 s"), "{text}");
+        assert!(told[1].contains("WARN") && told[1].contains("put back by 60 s"), "{text}");
     }
 
     #[test]
