@@ -289,3 +289,17 @@ fn a_step_of_the_wall_clock_that_ends_a_window_is_told() {
     let told = std::fs::read_to_string(folder.path("log")).unwrap();
     assert!(told.contains("the wall clock was put ahead by 7200 s"), "{told}");
 }
+
+#[test]
+fn the_date_of_a_question_tells_too_whose_start_it_was() {
+    // The only attempt is lost, so the first Date comes with the look at the task.
+    let first = faults(1..=2, FaultKind::ResetBefore);
+    let started = [1].into();
+    let mock = Mock::start(Behaviour { first, started, ..Behaviour::default() }, 0).unwrap();
+    let folder = Folder::new();
+    folder.file("tasks.csv", LIST.lines().take(2).collect::<Vec<_>>().join("\n"));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--retries", "0", "--esb", &mock.url()];
+    folder.run(&words).exits(1);
+    let report = folder.report("r.csv");
+    assert_eq!([1, 2].map(|line| report.outcome(line)), ["already_started", "unknown"]);
+}
