@@ -251,6 +251,7 @@ impl<T> State<T> {
     ///
     /// When every row that may go was probed; the outage then knows what that means.
     fn next_probe(&mut self, now: Instant) -> Result<Option<Choice>, RoundIsOver> {
+        self.queue.wake_sleepers(now);
         let found = if self.ledger.has_room() { self.search(now) } else { Search::Nobody };
         match found {
             Search::Found(place) => return Ok(Some(Choice::Probe(place))),

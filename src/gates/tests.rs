@@ -557,3 +557,31 @@ async fn rows_that_come_later_wait_for_a_probe_and_go_on_once_it_is_granted() {
         assert!(matches!(told, Admitted::GiveUp(GivenUp::Throttled(_), _)), "{told:?}");
     }
 }
+
+/// What an attempt at `line` that ended so tells the outage.
+fn idle(line: u64, sign: Sign, at: Instant) -> Ended {
+    Ended { line, attempt: Attempt::Ordinary, sign, at }
+}
+
+#[test]
+fn in_an_outage_nobody_is_woken_for_a_moment_that_is_over() {
+    let budget = Some((Budget::Rows(1), Base::Settled));
+    let rate_per_biz = "1/s".parse().unwrap();
+    let limits = Limits { rate_per_biz, budget, ..limits("unlimited", 8) };
+    let now = Instant::now();
+    let mut state = State::new(&limits, Notes::NotNeeded, now);
+    state.first_answer.heard(Contact::Answered(Speaker::BkSops), now, &limits.backoff);
+    for (id, line) in [(1, 1), (1, 2), (2, 3)] {
+        let errand = Errand::Start(business(id), Turn::First);
+        state.join(Asking { errand, line, attempts: 0, row: line }).unwrap();
+        let goes = matches!(state.pick(now), Ok(Pick::Go(..)));
+        assert_eq!(goes, line != 2, "business 1 had its turn for this second");
+    }
+    for line in 4..8 {
+        state.outage.heard(idle(line, Sign::Silence, now), &limits.backoff, || "gone".into());
+    }
+    // By now business 1 may go on, and a probe is due; but two rows are at risk.
+    let later = now + Duration::from_secs(2);
+    let Ok(Pick::Wait(wake)) = state.pick(later) else { panic!("no row may be at risk") };
+    assert!(wake.is_none_or(|wake| wake > later), "it would look again and again");
+}
