@@ -273,8 +273,16 @@ impl Gates {
     pub fn heard(&self, pass: Pass, answer: &Answer) -> Known {
         let now = Instant::now();
         let mut state = self.state();
-        let (contact, mut patience) = (contact(&answer.verdict), Patience::Left);
-        state.first_answer.heard(contact, now, &self.backoff);
+        let mut patience = Patience::Left;
+        state.first_answer.heard(contact(&answer.verdict), now, &self.backoff);
+        let server = state.first_answer.server();
+        let sign = Sign::of(&answer.verdict, server);
+        let ended = Ended { line: pass.line, attempt: pass.attempt, sign, at: now };
+        let Learned { in_outage, lasted, change } =
+            state.outage.heard(ended, &self.backoff, || description(answer).into());
+        if let Change::Over(lasted) = change {
+            state.outage_is_over(lasted, now);
+        }
         match &answer.verdict {
             Verdict::Accepted | Verdict::AlreadyStarted => {
                 state.everyone.granted();
@@ -288,11 +296,6 @@ impl Gates {
                 }
             }
         }
-        let server = state.first_answer.server();
-        let sign = Sign::of(&answer.verdict, server);
-        let ended = Ended { line: pass.line, attempt: pass.attempt, sign, at: now };
-        let Learned { in_outage, lasted, change } =
-            state.outage.heard(ended, &self.backoff, || description(answer).into());
         let says = state.outage.says();
         tell_outage(change, says.as_deref().unwrap_or_default());
         let outage = lasted.zip(says).map(|(lasted, says)| Lasting { lasted, says });
@@ -315,6 +318,7 @@ impl Gates {
             (Whom::Business, Errand::Start(business, _)) => Some(business),
             (Whom::Everyone, _) | (Whom::Business, Errand::Poll | Errand::Lookup) => None,
         };
+        let held_before = state.everyone.held(now).unwrap_or(now);
         let throttle = match business {
             Some(business) => &mut state.business(business, now).throttle,
             None => &mut state.everyone,
@@ -326,6 +330,8 @@ impl Gates {
             let pause = throttle.held(now).map(|until| until - now);
             debug!(whom = ?hold.whom, errand = ?pass.errand, ?pause, stated = ?hold.stated, "held");
         }
+        let until = state.everyone.held(now).unwrap_or(now);
+        state.excuse_businesses(held_before, until);
         state.tally.throttled += 1;
         state.tally.holds += u64::from(began == Began::Hold);
         if let (Some(business), Patience::Over) = (business, patience) {

@@ -169,8 +169,9 @@ pub enum Change {
 pub enum Round {
     /// Begin a new one.
     Again,
-    /// The outage is over: bk-sops answers, and it is these rows that are bad.
-    BadRows(BTreeSet<u64>),
+    /// The outage is over, after so long: bk-sops answers, and it is these rows that are
+    /// bad.
+    BadRows(BTreeSet<u64>, Duration),
 }
 
 impl Outage {
@@ -238,13 +239,14 @@ impl Outage {
         self.now.as_ref().is_some_and(|gone| gone.probed.contains(&line))
     }
 
-    /// Every row that may go was probed.
+    /// Every row that may go was probed, or every question if none may.
     pub fn round_is_over(&mut self, now: Instant) -> Round {
         let Some(gone) = &mut self.now else { return Round::Again };
         let probed = std::mem::take(&mut gone.probed);
         if gone.answers_itself && !probed.is_empty() {
+            let lasted = now.saturating_duration_since(gone.since);
             self.end(now);
-            return Round::BadRows(probed);
+            return Round::BadRows(probed, lasted);
         }
         gone.answers_itself = true;
         Round::Again

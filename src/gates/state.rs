@@ -260,7 +260,8 @@ impl<T> State<T> {
                 return Ok(None);
             }
             Search::NoneWanted => {
-                if let Round::BadRows(lines) = self.outage.round_is_over(now) {
+                if let Round::BadRows(lines, lasted) = self.outage.round_is_over(now) {
+                    self.outage_is_over(lasted, now);
                     warn!("bk-sops works, and fails each of these {} rows: they end", lines.len());
                     self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
                 }
@@ -316,6 +317,19 @@ impl<T> State<T> {
         let spared: VecDeque<Failing<T>> = spared;
         for Failing { business, turn, waiting, .. } in spared {
             self.queue.join(business, turn, waiting);
+        }
+    }
+
+    /// An outage is over that lasted for so long: no patience was lost meanwhile.
+    pub fn outage_is_over(&mut self, lasted: Duration, now: Instant) {
+        self.everyone.excuse(now - lasted, now);
+        self.excuse_businesses(now - lasted, now);
+    }
+
+    /// Between these moments no business can be granted anything.
+    pub fn excuse_businesses(&mut self, from: Instant, until: Instant) {
+        for share in self.businesses.values_mut() {
+            share.throttle.excuse(from, until);
         }
     }
 

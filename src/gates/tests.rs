@@ -585,3 +585,34 @@ fn in_an_outage_nobody_is_woken_for_a_moment_that_is_over() {
     let Ok(Pick::Wait(wake)) = state.pick(later) else { panic!("no row may be at risk") };
     assert!(wake.is_none_or(|wake| wake > later), "it would look again and again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn while_nobody_can_be_granted_anything_no_patience_with_a_business_is_lost() {
+    let throttle_patience = Duration::from_mins(1);
+    let gates = open(&Limits { throttle_patience, ..limits("unlimited", 8) });
+    let refuse = async || {
+        let pass = start(&gates, 1, Turn::First, 1).await.unwrap();
+        gates.heard(pass, &refused()).patience
+    };
+    for _ in 0..4 {
+        assert_eq!(refuse().await, Patience::Left);
+    }
+    for line in 2..6 {
+        let pass = start(&gates, 2, Turn::First, line).await.unwrap();
+        gates.heard(pass, &lost());
+    }
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let probe = start(&gates, 2, Turn::Again, 2).await.unwrap();
+    gates.heard(probe, &accepted());
+    assert_eq!(refuse().await, Patience::Left, "it was an outage");
+    let hold = Hold { whom: Whom::Everyone, stated: Some(Duration::from_mins(5)) };
+    let mut of_everyone =
+        failed(FailureClass::ThrottledApp, Contact::Answered(Speaker::Front), None);
+    let Verdict::Failed(failure) = &mut of_everyone.verdict else { unreachable!("it failed") };
+    failure.hold = Some(hold);
+    let pass = start(&gates, 2, Turn::First, 7).await.unwrap();
+    gates.heard(pass, &of_everyone);
+    assert_eq!(refuse().await, Patience::Left, "everyone was held");
+    tokio::time::sleep(throttle_patience).await;
+    assert_eq!(refuse().await, Patience::Over);
+}

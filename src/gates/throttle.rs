@@ -27,11 +27,11 @@ pub struct Throttle {
     began: Option<Instant>,
     /// The backoff's next step.
     step: u32,
-    /// Refusals since anything was granted: how many, the first of them, and how much of
-    /// the time since then was held because answers stated it.
+    /// Refusals since anything was granted: how many, the first of them, and for how much
+    /// of the time since then nobody could be asked.
     refusals: u32,
     refused_since: Option<Instant>,
-    stated: Duration,
+    excused: Duration,
     last_refusal: Option<Instant>,
 }
 
@@ -89,7 +89,7 @@ impl Throttle {
         }
         let held = self.held(now).unwrap_or(now);
         if stated.is_some() {
-            self.stated += (now + pause).saturating_duration_since(held);
+            self.excused += (now + pause).saturating_duration_since(held);
         }
         self.until = self.until.max(Some(now + pause));
         if known { Began::Not } else { Began::Hold }
@@ -99,7 +99,15 @@ impl Throttle {
     /// server a token too (FACTS.md section 1, no. 12). The backoff starts anew.
     pub fn granted(&mut self) {
         self.step = 0;
-        (self.refusals, self.refused_since, self.stated) = (0, None, Duration::ZERO);
+        (self.refusals, self.refused_since, self.excused) = (0, None, Duration::ZERO);
+    }
+
+    /// Between these moments nothing can be granted: in an outage, or while everyone is
+    /// held.
+    pub fn excuse(&mut self, from: Instant, until: Instant) {
+        if let Some(since) = self.refused_since {
+            self.excused += until.saturating_duration_since(from.max(since));
+        }
     }
 
     /// When the present hold ends, if there is one.
@@ -109,11 +117,12 @@ impl Throttle {
     }
 
     /// Whether everything was refused for longer than `patience`. Holds that answers
-    /// stated do not count: their end is known.
+    /// stated do not count, since their end is known, and what is [excused](Self::excuse)
+    /// does not either.
     #[must_use]
     pub fn patience(&self, now: Instant, patience: Duration) -> Patience {
         let refused = self.refused_since.map(|since| now.saturating_duration_since(since));
-        let starved = refused.unwrap_or_default().saturating_sub(self.stated);
+        let starved = refused.unwrap_or_default().saturating_sub(self.excused);
         if self.refusals >= MIN_REFUSALS && starved >= patience {
             Patience::Over
         } else {

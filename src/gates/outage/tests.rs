@@ -148,7 +148,8 @@ fn rows_are_bad_once_bk_sops_itself_has_failed_each_of_them() {
         }
         assert!(!scene.outage.was_probed(99));
         let lines = (1..).take(round.len()).collect();
-        let expected = if bad { Round::BadRows(lines) } else { Round::Again };
+        let lasted = Duration::from_millis(now);
+        let expected = if bad { Round::BadRows(lines, lasted) } else { Round::Again };
         assert_eq!(scene.outage.round_is_over(scene.at(now)), expected, "{round:?}");
         assert_eq!(scene.is_outage(), !bad);
         assert!(!scene.outage.was_probed(1), "a new round begins");
