@@ -210,12 +210,13 @@ pub struct Requests {
     pub latencies: Latencies,
 }
 
-/// Rows of which something could not be asked, since the server refuses the question.
+/// Rows of which something could not be asked, since the server refused the question, or
+/// failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unasked {
     /// Rows whose state was to be asked for.
     pub states: u64,
-    /// Rows whose link was to be looked up, and was refused...
+    /// Rows whose link was to be looked up, and could not be...
     pub links: u64,
     /// ...and all rows whose link was looked up.
     pub lookups: u64,
@@ -225,7 +226,7 @@ pub struct Unasked {
 }
 
 impl Unasked {
-    /// Whether links were looked up, and each was refused.
+    /// Whether links were looked up, and none could be asked for.
     #[must_use]
     pub const fn has_no_link(&self) -> bool {
         self.lookups > 0 && self.links == self.lookups

@@ -162,7 +162,8 @@ fn unasked(unasked: &Unasked) -> Option<String> {
     if links > 0 {
         let links = if links == 1 { "1 link" } else { &format!("{links} links") };
         let joint = if text.is_empty() { "" } else { "\n" };
-        let _ = write!(text, "{joint}{links} could not be asked for: the server refused");
+        let _ =
+            write!(text, "{joint}{links} could not be asked for: the server refused, or failed");
     }
     if to_header > 0 {
         text.push_str(

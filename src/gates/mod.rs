@@ -16,6 +16,7 @@ pub mod intents;
 pub mod outage;
 pub mod pace;
 pub mod pass;
+mod questions;
 pub mod throttle;
 
 mod state;
@@ -81,11 +82,28 @@ enum Granted {
     Go(Attempt),
     /// That it is given up.
     GiveUp(GivenUp),
+    /// That its question is not asked again.
+    InVain,
 }
 
 /// The gates are closed: nothing more may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
+
+/// Why a question is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAsked {
+    /// The gates are closed.
+    Closed,
+    /// bk-sops works, and failed each time that it was asked.
+    InVain,
+}
+
+impl From<Closed> for NotAsked {
+    fn from(Closed: Closed) -> Self {
+        Self::Closed
+    }
+}
 
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +206,7 @@ impl Gates {
                 Admitted::Go(pass)
             }
             Granted::GiveUp(why) => Admitted::GiveUp(why, risk()),
+            Granted::InVain => return Err(Closed),
         })
     }
 
@@ -195,19 +214,21 @@ impl Gates {
     ///
     /// # Errors
     ///
-    /// When the gates are [closed](Self::close), also while it waits.
+    /// When the gates are [closed](Self::close), also while it waits, or an outage has shown
+    /// that there will be no answer.
     pub async fn pass_question(
         self: &Arc<Self>,
         kind: Question,
         line: u64,
-    ) -> Result<Pass, Closed> {
+    ) -> Result<Pass, NotAsked> {
         let errand = match kind {
             Question::State => Errand::Poll,
             Question::Link => Errand::Lookup,
         };
         match self.wait_for(errand, line, 0).await? {
             Granted::Go(attempt) => Ok(self.pass(errand, line, attempt)),
-            Granted::GiveUp(_) => Err(Closed),
+            Granted::GiveUp(_) => Err(NotAsked::Closed),
+            Granted::InVain => Err(NotAsked::InVain),
         }
     }
 
@@ -260,6 +281,8 @@ impl Gates {
                         }
                     }
                 }
+                // Whoever no longer waits does not mind.
+                Pick::InVain(grant) => drop(grant.send(Granted::InVain)),
                 Pick::GiveUp(why, grant) => {
                     if grant.send(Granted::GiveUp(why)).is_err() {
                         state.ledger.withdraw();

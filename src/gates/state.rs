@@ -14,8 +14,9 @@ use super::first_answer::FirstAnswer;
 use super::intents::Ahead;
 use super::outage::{May, Outage, Round};
 use super::pace::Pace;
+use super::questions::{Questions, Sought};
 use super::throttle::Throttle;
-use super::{Closed, GivenUp, Glimpse, Held, Limits, Tally};
+use super::{Closed, GivenUp, Glimpse, Held, Limits, Question, Tally};
 use crate::budget::Ledger;
 use crate::rate::Rate;
 use crate::retry::Attempt;
@@ -28,9 +29,9 @@ pub struct State<T> {
     ahead: Ahead,
     /// Starts of rows that were never sent, as many as left since the last commit.
     left: u64,
-    polls: VecDeque<T>,
-    lookups: VecDeque<T>,
-    lookups_out: usize,
+    questions: Questions<T>,
+    /// Questions that are given up: bk-sops works, and fails each time that it is asked.
+    unanswerable: VecDeque<T>,
     /// The kind that went last.
     last: Kind,
     pub ledger: Ledger,
@@ -101,8 +102,10 @@ pub struct Share {
 enum Choice {
     /// The one whose turn it is on this errand.
     InTurn(Errand),
-    /// The one that an outage is probed with.
+    /// The start that an outage is probed with.
     Probe(Place),
+    /// The question that it is probed with: which of its kind.
+    ProbeByQuestion(Question, usize),
 }
 
 impl Choice {
@@ -110,6 +113,16 @@ impl Choice {
         match self {
             Self::InTurn(errand) => errand,
             Self::Probe(Place { business, turn, .. }) => Errand::Start(business, turn),
+            Self::ProbeByQuestion(Question::State, _) => Errand::Poll,
+            Self::ProbeByQuestion(Question::Link, _) => Errand::Lookup,
+        }
+    }
+
+    /// Where a question stands among its kind.
+    const fn index(self) -> usize {
+        match self {
+            Self::ProbeByQuestion(_, index) => index,
+            Self::InTurn(_) | Self::Probe(_) => 0,
         }
     }
 }
@@ -125,6 +138,8 @@ pub enum Pick<T> {
     Go(Errand, Attempt, T),
     /// This row is given up without being sent.
     GiveUp(GivenUp, T),
+    /// This question is not asked again.
+    InVain(T),
     /// Nobody before this time, or before something changes.
     Wait(Option<Instant>),
 }
@@ -135,9 +150,8 @@ impl<T> State<T> {
             queue: FairQueue::new(notes),
             ahead: Ahead::new(limits.rate, limits.burst.map_or(0, |burst| burst.get().into())),
             left: 0,
-            polls: VecDeque::new(),
-            lookups: VecDeque::new(),
-            lookups_out: 0,
+            questions: Questions::new(),
+            unanswerable: VecDeque::new(),
             last: Kind::Start(Turn::First),
             ledger: Ledger::new(limits.budget),
             businesses: HashMap::new(),
@@ -167,8 +181,8 @@ impl<T> State<T> {
             Errand::Start(business, turn) => {
                 self.queue.join(business, turn, Waiting { line, attempts, row });
             }
-            Errand::Poll => self.polls.push_back(row),
-            Errand::Lookup => self.lookups.push_back(row),
+            Errand::Poll => self.questions.join(Question::State, line, row),
+            Errand::Lookup => self.questions.join(Question::Link, line, row),
         }
         Ok(())
     }
@@ -177,6 +191,9 @@ impl<T> State<T> {
     pub fn pick(&mut self, now: Instant) -> Result<Pick<T>, Closed> {
         if self.gate == Gate::Closed {
             return Err(Closed);
+        }
+        if let Some(row) = self.unanswerable.pop_front() {
+            return Ok(Pick::InVain(row));
         }
         if self.ledger.has_room()
             && let Some(failing) = self.failing.pop_front()
@@ -235,10 +252,8 @@ impl<T> State<T> {
         self.queue.wake_sleepers(now);
         // As many rows are at risk as may fail yet: starts wait, questions do not.
         let start = if self.ledger.has_room() { self.next_business(now) } else { None };
-        let poll = self.polls.front().map(|_| ());
-        let lookup = self.lookups.front().filter(|_| self.lookups_out < errand::LOOKUPS);
         let turn = start.map(|(_, turn)| turn);
-        Some(match errand::next(turn, poll, lookup.map(|_| ()), self.last)? {
+        Some(match errand::next(turn, self.questions.state(), self.questions.link(), self.last)? {
             Kind::Start(turn) => Errand::Start(start?.0, turn),
             Kind::Poll => Errand::Poll,
             Kind::Lookup => Errand::Lookup,
@@ -252,30 +267,28 @@ impl<T> State<T> {
     /// When every row that may go was probed; the outage then knows what that means.
     fn next_probe(&mut self, now: Instant) -> Result<Option<Choice>, RoundIsOver> {
         self.queue.wake_sleepers(now);
-        let found = if self.ledger.has_room() { self.search(now) } else { Search::Nobody };
-        match found {
+        match if self.ledger.has_room() { self.search(now) } else { Search::Nobody } {
             Search::Found(place) => return Ok(Some(Choice::Probe(place))),
             // A row that was never sent is noted first.
             Search::NoneWanted if self.queue.has_unnamed() || self.queue.is_naming() => {
                 return Ok(None);
             }
-            Search::NoneWanted => {
-                if let Round::BadRows(lines, lasted) = self.outage.round_is_over(now) {
-                    self.outage_is_over(lasted, now);
-                    warn!("bk-sops works, and fails each of these {} rows: they end", lines.len());
-                    self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
+            Search::NoneWanted => {}
+            Search::Nobody => match self.questions.search(|line| !self.outage.was_probed(line)) {
+                Sought::Found(question, at) => {
+                    return Ok(Some(Choice::ProbeByQuestion(question, at)));
                 }
-                return Err(RoundIsOver);
-            }
-            Search::Nobody => {}
+                Sought::NoneWanted => {}
+                Sought::Nobody => return Ok(None),
+            },
         }
-        let (poll, lookup) = (self.polls.front(), self.lookups.front());
-        let kind = errand::next(None, poll.map(|_| ()), lookup.map(|_| ()), self.last);
-        Ok(match kind {
-            Some(Kind::Poll) => Some(Choice::InTurn(Errand::Poll)),
-            Some(Kind::Lookup) => Some(Choice::InTurn(Errand::Lookup)),
-            Some(Kind::Start(_)) | None => None,
-        })
+        if let Round::BadRows(lines, lasted) = self.outage.round_is_over(now) {
+            self.outage_is_over(lasted, now);
+            self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
+            self.unanswerable.extend(self.questions.remove(&lines));
+            warn!("bk-sops works, and fails what was sent for {}: that ends", rows(lines.len()));
+        }
+        Err(RoundIsOver)
     }
 
     fn search(&mut self, now: Instant) -> Search {
@@ -339,10 +352,12 @@ impl<T> State<T> {
             Errand::Start(business, turn) => {
                 self.last = Kind::Start(turn);
                 let Waiting { row, .. } = match choice {
-                    Choice::InTurn(_) => self.queue.take(business, turn)?,
                     Choice::Probe(place) => {
                         self.probed = Some(business);
                         self.queue.take_at(place)?
+                    }
+                    Choice::InTurn(_) | Choice::ProbeByQuestion(..) => {
+                        self.queue.take(business, turn)?
                     }
                 };
                 self.left += u64::from(turn == Turn::First);
@@ -356,12 +371,11 @@ impl<T> State<T> {
             }
             Errand::Poll => {
                 self.last = Kind::Poll;
-                self.polls.pop_front()
+                self.questions.take(Question::State, choice.index())
             }
             Errand::Lookup => {
                 self.last = Kind::Lookup;
-                self.lookups_out += 1;
-                self.lookups.pop_front()
+                self.questions.take(Question::Link, choice.index())
             }
         }
     }
@@ -457,7 +471,7 @@ impl<T> State<T> {
             Errand::Start(business, _) => business,
             Errand::Poll => return,
             Errand::Lookup => {
-                self.lookups_out -= 1;
+                self.questions.link_is_back();
                 return;
             }
         };
@@ -490,9 +504,14 @@ impl<T> State<T> {
         self.gate = Gate::Closed;
         self.queue.drain().for_each(drop);
         self.failing.clear();
-        self.polls.clear();
-        self.lookups.clear();
+        self.questions.clear();
+        self.unanswerable.clear();
     }
+}
+
+/// So many rows, in words.
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
 }
 
 impl Share {

@@ -616,3 +616,32 @@ async fn while_nobody_can_be_granted_anything_no_patience_with_a_business_is_los
     tokio::time::sleep(throttle_patience).await;
     assert_eq!(refuse().await, Patience::Over);
 }
+
+#[tokio::test(start_paused = true)]
+async fn questions_that_bk_sops_fails_each_time_are_given_up_where_no_row_waits() {
+    let gates = open(&limits("unlimited", 8));
+    let own = failed(FailureClass::Transient, Contact::Answered(Speaker::BkSops), None);
+    for line in 1..=8 {
+        let question = if line < 5 { Question::State } else { Question::Link };
+        let pass = gates.pass_question(question, line).await.unwrap();
+        gates.heard(pass, &own);
+    }
+    assert!(gates.glimpse().held.is_some(), "an outage has begun");
+    let asks = |(line, question)| {
+        let (gates, own) = (Arc::clone(&gates), own.clone());
+        tokio::spawn(async move {
+            let mut asked = 0;
+            loop {
+                match gates.pass_question(question, line).await {
+                    Ok(pass) => asked += u32::from(gates.heard(pass, &own).in_outage),
+                    Err(why) => return (asked, why),
+                }
+            }
+        })
+    };
+    let asking = [(1, Question::State), (2, Question::State), (5, Question::Link)].map(asks);
+    for asking in asking {
+        assert_eq!(asking.await.unwrap(), (1, NotAsked::InVain));
+    }
+    drop(start(&gates, 1, Turn::First, 9).await.unwrap());
+}

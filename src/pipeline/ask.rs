@@ -9,7 +9,7 @@ use super::launch::{Asked, Launch, Parts};
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::{Manner, Renewal};
 use crate::confirm::{Judged, judge};
-use crate::gates::{Closed, Question};
+use crate::gates::{Closed, NotAsked, Question};
 use crate::record::{Reason, Record};
 use crate::request_id::RequestId;
 use crate::server_time::Departure;
@@ -24,6 +24,15 @@ pub struct Found {
     pub unanswered: Option<Reason>,
     /// Whether the question was refused for where its credentials stood.
     pub refused: Refused,
+}
+
+impl Found {
+    /// Nothing, since bk-sops works and failed each time that it was asked, the last time
+    /// with `answer`.
+    fn nothing(answer: Option<Answer>) -> Self {
+        let unanswered = answer.and_then(|answer| unanswered(Judged::Unseen, answer));
+        Self { judged: Judged::Unseen, unanswered, refused: Refused::No }
+    }
 }
 
 /// Whether a question was refused for where its credentials stood.
@@ -49,15 +58,20 @@ pub async fn state(
     first: Option<&Departure>,
 ) -> Result<Found, Closed> {
     let Parts { client, .. } = &launch.parts;
-    let mut manner = client.manner();
+    let (mut manner, mut in_vain) = (client.manner(), None);
     loop {
-        let pass = launch.pass_question(Question::State, line).await?;
+        let pass = match launch.pass_question(Question::State, line).await {
+            Ok(pass) => pass,
+            Err(NotAsked::Closed) => return Err(Closed),
+            Err(NotAsked::InVain) => return Ok(Found::nothing(in_vain)),
+        };
         let caller = client.caller();
         let seen = Box::pin(client.status(&caller, task, id, manner)).await;
         let known = launch.parts.gates.heard(pass, &seen.answer);
         launch.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
         if launch.after_question(&seen.answer, &known)? == Asked::InVain {
+            in_vain = Some(seen.answer);
             continue;
         }
         match client.other_manner(manner, &seen.answer) {
@@ -140,33 +154,49 @@ pub async fn first(launch: &Launch, line: u64, task: &Task) {
 pub async fn link(launch: &Launch, line: u64, task: &Task) -> Option<Box<str>> {
     let Parts { client, gates, run, session, .. } = &launch.parts;
     let id = RequestId::lookup(run, *session, line);
-    let mut manner = client.manner();
+    let (mut manner, mut in_vain) = (client.manner(), None::<Answer>);
     loop {
-        let pass = launch.pass_question(Question::Link, line).await.ok()?;
+        let pass = match launch.pass_question(Question::Link, line).await {
+            Ok(pass) => pass,
+            Err(NotAsked::Closed) => return None,
+            Err(NotAsked::InVain) => {
+                count_lookup(launch, &in_vain?.verdict);
+                return None;
+            }
+        };
         let caller = client.caller();
         let (answer, found) = Box::pin(client.detail(&caller, task, &id, manner)).await;
         let known = gates.heard(pass, &answer);
         launch.asked(&answer);
         log(&id, &answer, &"lookup");
         if launch.after_question(&answer, &known).ok()? == Asked::InVain {
+            in_vain = Some(answer);
             continue;
         }
         match client.other_manner(manner, &answer) {
             Some(other) => manner = other,
             None => {
                 refusal(launch, manner, &answer);
-                let is_refused = matches!(&answer.verdict, Verdict::Failed(failure) if matches!(
-                    failure.class,
-                    FailureClass::Auth | FailureClass::Config | FailureClass::Permission
-                ));
-                launch.could_not_ask(|unasked| {
-                    unasked.lookups += 1;
-                    unasked.links += u64::from(is_refused);
-                });
+                count_lookup(launch, &answer.verdict);
                 return found;
             }
         }
     }
+}
+
+/// Counts a lookup that was answered so.
+fn count_lookup(launch: &Launch, verdict: &Verdict) {
+    let is_refused = matches!(verdict, Verdict::Failed(failure) if matches!(
+        failure.class,
+        FailureClass::Auth
+            | FailureClass::Config
+            | FailureClass::Permission
+            | FailureClass::Transient
+    ));
+    launch.could_not_ask(|unasked| {
+        unasked.lookups += 1;
+        unasked.links += u64::from(is_refused);
+    });
 }
 
 /// Whether a row ended as started by words that have no link in them.

@@ -14,7 +14,7 @@ use super::tries::Resumable;
 use crate::answer::{Answer, FailureClass, Verdict};
 use crate::api::Client;
 use crate::clocks::Clocks;
-use crate::gates::{Admitted, Closed, Gates, Known, Lasting, Pass, Question, Turn};
+use crate::gates::{Admitted, Closed, Gates, Known, Lasting, NotAsked, Pass, Question, Turn};
 use crate::record::{AlreadyStarted, Prior};
 use crate::request_id::RunId;
 use crate::retry::{Backoff, Next, Patience, Policy, Server, Situation};
@@ -184,10 +184,10 @@ impl Launch {
     ///
     /// # Errors
     ///
-    /// When the run stops before.
-    pub async fn pass_question(&self, question: Question, line: u64) -> Result<Pass, Closed> {
+    /// When the run stops before, or there will be no answer.
+    pub async fn pass_question(&self, question: Question, line: u64) -> Result<Pass, NotAsked> {
         let pass = self.parts.gates.pass_question(question, line).await?;
-        self.look_again(pass, false)
+        Ok(self.look_again(pass, false)?)
     }
 
     /// Takes a pass back after whose end the window is over: a timer may be late, and

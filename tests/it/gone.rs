@@ -138,7 +138,7 @@ fn where_only_bad_rows_are_left_they_end_by_their_class() {
     let report = folder.report("r.csv");
     report.is_complete(13);
     assert_eq!((report.counts()["started"], report.counts()["failed"]), (1, 12), "{run}");
-    run.says(&["bk-sops works, and fails each of these"]);
+    run.says(&["bk-sops works, and fails what was sent for "]);
 }
 
 #[test]
@@ -150,4 +150,34 @@ fn single_faults_of_a_bk_sops_that_works_are_no_outage() {
     let run = start(&folder, &mock, "--esb", &[]).wait().exits(0);
     all_are_started(&folder, &mock, &run);
     assert!(!run.stderr().contains("bk-sops is gone"), "{run}");
+}
+
+#[test]
+fn questions_that_bk_sops_fails_each_time_are_given_up_and_starts_go_on() {
+    let question_faults = vec![Fault { kind: "500".parse().unwrap(), chance: 1.0 }];
+    let behaviour =
+        Behaviour { question_faults, started: (1..=9).collect(), ..Behaviour::default() };
+    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 12)));
+    let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--gateway", &mock.gateway()];
+    let run = |flag| folder.run(&[&words[..], &QUICK, &[flag]].concat()).exits(1);
+    let begun = Instant::now();
+    let confirmed = run("--confirm=1s");
+    let report = folder.report("r.csv");
+    report.is_complete(12);
+    assert_eq!(report.counts()["unconfirmed"], 3, "{confirmed}");
+    for line in report.lines.iter().filter(|line| line["outcome"] == "unconfirmed") {
+        assert_eq!(line["error"], "transient", "the last question's answer: {line:?}");
+        assert_ne!(line["message"], "");
+    }
+    let confirmed = confirmed.says(&["accepted, but their state could not be asked"]);
+    assert!(!confirmed.stderr().contains("longer than --outage-patience"), "{confirmed}");
+    let looked_up = run("--lookup");
+    let looked_up = looked_up.says(&[
+        "bk-sops works, and fails what was sent for ",
+        "that ends",
+        "12 links could not be asked for",
+    ]);
+    folder.report("r.csv").is_complete(12);
+    assert!(begun.elapsed() < Duration::from_secs(50), "{looked_up}");
 }
