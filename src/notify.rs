@@ -171,13 +171,11 @@ impl Notices {
         let slot = undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = known.wait_timeout_while(slot, patience, |slot| slot.is_none());
         let (mut slot, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        match slot.as_mut() {
-            Some(undelivered) => std::mem::take(undelivered),
-            None => {
-                let why = format!("gave up after {:.1} s", patience.as_secs_f64());
-                vec![Undelivered { what: "a notice", why }]
-            }
+        if let Some(undelivered) = slot.as_mut() {
+            return std::mem::take(undelivered);
         }
+        let why = format!("gave up after {:.1} s", patience.as_secs_f64());
+        vec![Undelivered { what: "a notice", why }]
     }
 }
 

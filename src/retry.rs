@@ -154,7 +154,7 @@ impl Policy {
     }
 
     /// A connection that cannot be made is an attempt of no row, so no retry is used.
-    const fn after_no_connection(&self, why: NotSent, now: Situation) -> Next {
+    const fn after_no_connection(self, why: NotSent, now: Situation) -> Next {
         let is_unseen = matches!(now.server, Server::NeverReached);
         match why {
             NotSent::HostName | NotSent::Certificate if is_unseen => Next::Stop(Stop::Config),
@@ -164,7 +164,7 @@ impl Policy {
         }
     }
 
-    const fn after_idle(&self, contact: Contact, now: Situation) -> Next {
+    const fn after_idle(self, contact: Contact, now: Situation) -> Next {
         if now.in_outage {
             if self.retries > 0 { Next::WhenHeldNoMore } else { Next::GiveUp }
         } else if now.counted <= self.retries {
@@ -382,7 +382,7 @@ mod tests {
             (Unreachable, 0, BkSops, false, retry),
             (Unreachable, 0, BkSops, true, held),
         ] {
-            let now = Situation { unconnected, server, in_outage, ..situation(0) };
+            let now = Situation { in_outage, server, unconnected, ..situation(0) };
             let found = POLICY.next(&failure(Transient, Contact::NotSent(why)), now);
             assert_eq!(found, next, "{why:?} {unconnected} {server:?}");
         }

@@ -524,7 +524,7 @@ async fn rows_of_a_starving_business_are_given_up_as_far_as_the_budget_lets_them
         gates.heard(pass, &refused());
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
-    let given_up: Vec<bool> = rows.iter().map(|row| row.is_finished()).collect();
+    let given_up: Vec<bool> = rows.iter().map(tokio::task::JoinHandle::is_finished).collect();
     assert_eq!(given_up, [true, true, false], "of two that may be at risk, both are");
     let first = rows.remove(0).await.unwrap().unwrap();
     let Admitted::GiveUp(GivenUp::Throttled(_), risk) = first else { panic!("{first:?}") };

@@ -74,14 +74,12 @@ pub async fn state(
             in_vain = Some(seen.answer);
             continue;
         }
-        match client.other_manner(manner, &seen.answer) {
-            Some(other) => manner = other,
-            None => {
-                let judged = judge(&seen, first.and_then(Departure::earliest));
-                let refused = refusal(launch, manner, &seen.answer);
-                return Ok(Found { judged, unanswered: unanswered(judged, seen.answer), refused });
-            }
-        }
+        let Some(other) = client.other_manner(manner, &seen.answer) else {
+            let judged = judge(&seen, first.and_then(Departure::earliest));
+            let refused = refusal(launch, manner, &seen.answer);
+            return Ok(Found { judged, unanswered: unanswered(judged, seen.answer), refused });
+        };
+        manner = other;
     }
 }
 
@@ -173,14 +171,12 @@ pub async fn link(launch: &Launch, line: u64, task: &Task) -> Option<Box<str>> {
             in_vain = Some(answer);
             continue;
         }
-        match client.other_manner(manner, &answer) {
-            Some(other) => manner = other,
-            None => {
-                refusal(launch, manner, &answer);
-                count_lookup(launch, &answer.verdict);
-                return found;
-            }
-        }
+        let Some(other) = client.other_manner(manner, &answer) else {
+            refusal(launch, manner, &answer);
+            count_lookup(launch, &answer.verdict);
+            return found;
+        };
+        manner = other;
     }
 }
 

@@ -257,7 +257,8 @@ impl Life<'_> {
         let (accepted, outages) = (Instant::now(), gates.time_in_outages());
         let (mut asked, mut was_created) = (0, false);
         // While the server is gone, nobody can be asked.
-        let since = || accepted.elapsed().saturating_sub(gates.time_in_outages() - outages);
+        let since =
+            || accepted.elapsed().saturating_sub(gates.time_in_outages().saturating_sub(outages));
         while let Some(wait) = confirm::wait(asked, since(), timeout) {
             self.launch.wait(wait).await?;
             asked += 1;

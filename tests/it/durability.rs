@@ -49,8 +49,8 @@ impl Trace {
             let resumed = rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>"));
             let (began, text) = match resumed {
                 Some((_, rest)) => {
-                    let (began, begun) = unfinished.remove(pid).unwrap();
-                    (began, format!("{begun}{rest}"))
+                    let (began, head) = unfinished.remove(pid).unwrap();
+                    (began, format!("{head}{rest}"))
                 }
                 None => (at, rest.to_owned()),
             };
@@ -102,8 +102,8 @@ impl Trace {
     /// Ends the test unless each write to `path` before a call is synced before it, too.
     #[track_caller]
     fn is_lasting_before(&self, path: &str, before: &Call) {
-        let writes = self.find("write writev pwrite64", path);
-        let last = writes.filter(|write| write.began < before.began).next_back();
+        let mut writes = self.find("write writev pwrite64", path);
+        let last = writes.rfind(|write| write.began < before.began);
         self.is_synced_between(last.unwrap_or_else(|| panic!("no write to {path}")), path, before);
     }
 }

@@ -253,7 +253,7 @@ fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32
 fn probe(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant, last: &mut Option<Business>) {
     let kept = model.kept.clone();
     let blocked = |business: Business| kept.get(&business.id.get()).copied();
-    let rank = |row: &u32| (row % 4 != 0).then_some(u32::MAX - row);
+    let rank = |row: &u32| (!row.is_multiple_of(4)).then_some(u32::MAX - row);
     let is_noted = |row: &u32| queue.notes == Notes::NotNeeded || model.noted.contains(row);
     let may_go: Vec<u32> = (model.waiting.iter())
         .filter(|((id, _), _)| {
