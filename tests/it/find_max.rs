@@ -159,20 +159,25 @@ fn capacities_are_found(busy: Option<Core>) {
     }
 }
 
-#[test]
-#[ignore = "needs minutes"]
-fn capacities_are_found_within_five_percent_on_a_quiet_machine() {
-    capacities_are_found(None);
-}
+/// Run by `.ci/long`.
+mod long {
+    use super::*;
 
-#[test]
-#[ignore = "needs minutes, and keeps a core busy"]
-fn capacities_are_found_within_five_percent_beside_a_busy_process() {
-    capacities_are_found(Some(Core::Any));
-}
+    #[test]
+    #[ignore = "needs minutes"]
+    fn capacities_are_found_within_five_percent_on_a_quiet_machine() {
+        capacities_are_found(None);
+    }
 
-#[test]
-#[ignore = "needs minutes, and keeps a core busy"]
-fn capacities_are_found_within_five_percent_beside_a_process_that_keeps_its_core() {
-    capacities_are_found(Some(Core::First));
+    #[test]
+    #[ignore = "needs minutes, and keeps a core busy"]
+    fn capacities_are_found_within_five_percent_beside_a_busy_process() {
+        capacities_are_found(Some(Core::Any));
+    }
+
+    #[test]
+    #[ignore = "needs minutes, and keeps a core busy"]
+    fn capacities_are_found_within_five_percent_beside_a_process_that_keeps_its_core() {
+        capacities_are_found(Some(Core::First));
+    }
 }
