@@ -12,21 +12,21 @@ use bk_launch::api::credentials::{Credentials, User};
 use bk_launch::api::esb::Esb;
 use bk_launch::api::target::Target;
 use bk_launch::api::{Client, Identity, Reach};
-use bk_launch::gates::Limits;
+use bk_launch::domain::rate::Rate;
+use bk_launch::domain::record::AlreadyStarted;
+use bk_launch::domain::request_id::RunId;
+use bk_launch::domain::secret::Secret;
 use bk_launch::input::{Format, open_stream};
-use bk_launch::mock::{Behaviour, Memory, Mock};
-use bk_launch::outlook::Course;
-use bk_launch::pipeline::{
+use bk_launch::launch::{
     Audience, Certainty, Clock, Lookup, Pipeline, Source, Staged, Systemd, Times,
 };
-use bk_launch::progress::{Frame, Look, Progress};
-use bk_launch::rate::Rate;
-use bk_launch::record::AlreadyStarted;
+use bk_launch::limiter::Limits;
+use bk_launch::mock::{Behaviour, Memory, Mock};
+use bk_launch::monitor::progress::{Frame, Look, Progress};
 use bk_launch::report::{Destination, Existing, Placement};
-use bk_launch::request_id::RunId;
-use bk_launch::resume::{self, Doubts, Lines};
-use bk_launch::retry::Policy;
-use bk_launch::secret::Secret;
+use bk_launch::rules::forecast::Course;
+use bk_launch::rules::resume::{self, Doubts, Lines};
+use bk_launch::rules::retry::Policy;
 use bk_launch::shutdown::Shutdown;
 use bk_launch::system_clocks::SystemClocks;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

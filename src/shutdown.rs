@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::answer::FailureClass;
-use crate::budget::UsedUp;
-use crate::retry::Stop;
+use crate::domain::answer::FailureClass;
+use crate::rules::budget::UsedUp;
+use crate::rules::retry::Stop;
 
 /// Why a run stops before its end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::clocks::{Boot, Clocks, Reading};
+use crate::domain::clocks::{Boot, Clocks, Reading};
 
 /// The system's clocks.
 #[derive(Clone, Copy, Debug)]

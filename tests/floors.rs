@@ -1,4 +1,4 @@
-//! The floor list in `src/lib.rs` is kept: a module uses only floors below its
+//! The list of layers in `src/lib.rs` is kept: a module uses only floors below its
 //! own, no edge uses another edge, and every module has a floor.
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
@@ -16,7 +16,7 @@ fn source(path: &str) -> PathBuf {
 /// The floor of each module, as the list says.
 fn floors() -> BTreeMap<String, u32> {
     let lib = fs::read_to_string(source("lib.rs")).unwrap();
-    let lines = lib.lines().filter_map(|line| line.strip_prefix("//! floor "));
+    let lines = lib.lines().filter_map(|line| line.strip_prefix("//! layer "));
     let mut floors = BTreeMap::new();
     for line in lines {
         let mut words = line.split_whitespace();

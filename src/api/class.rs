@@ -3,7 +3,7 @@
 //! Pure tables of texts and numbers, from the captured answers.
 
 use super::body::Body;
-use crate::answer::FailureClass::{
+use crate::domain::answer::FailureClass::{
     self, Ambiguous, Auth, BadRequest, Config, NotFound, Permission, ThrottledApp, ThrottledBiz,
     Transient,
 };

@@ -2,7 +2,7 @@
 //!
 //! Nothing here may print a secret; see [`Secret`].
 
-use crate::secret::{Mask, Secret};
+use crate::domain::secret::{Mask, Secret};
 
 /// An app, and the user in whose name it starts tasks.
 #[derive(Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 use reqwest::Url;
 
 use super::base_url::{TargetError, base_url};
-use crate::task::Task;
+use crate::domain::task::Task;
 
 /// An ESB.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::fmt;
 use reqwest::Url;
 
 use super::base_url::{TargetError, base_url};
-use crate::task::Task;
+use crate::domain::task::Task;
 
 /// The gateway's name for bk-sops.
 const NAME: &str = "bk-sops";

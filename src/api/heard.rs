@@ -4,7 +4,7 @@
 
 use http::HeaderMap;
 
-use crate::answer::Contact;
+use crate::domain::answer::Contact;
 
 /// What came back for one request.
 #[derive(Debug)]

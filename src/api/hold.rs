@@ -8,8 +8,8 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
 use super::heard::HttpAnswer;
-use crate::answer::FailureClass::{self, ThrottledApp, ThrottledBiz};
-use crate::answer::{Hold, Whom};
+use crate::domain::answer::FailureClass::{self, ThrottledApp, ThrottledBiz};
+use crate::domain::answer::{Hold, Whom};
 
 /// The pause that a failure asks for.
 pub fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) -> Option<Hold> {

@@ -36,10 +36,10 @@ use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::util::MapResponseLayer;
 
-use crate::answer::{Answer, FailureClass, Seen, Verdict};
-use crate::request_id::RequestId;
-use crate::secret::Mask;
-use crate::task::Task;
+use crate::domain::answer::{Answer, FailureClass, Seen, Verdict};
+use crate::domain::request_id::RequestId;
+use crate::domain::secret::Mask;
+use crate::domain::task::Task;
 use credentials::Credentials;
 use heard::{Extent, Heard, HttpAnswer};
 use target::Target;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::body::Body;
-use crate::answer::TaskState;
+use crate::domain::answer::TaskState;
 
 #[derive(Deserialize)]
 struct StatusBody {

@@ -9,8 +9,8 @@ use http::header::LOCATION;
 
 use super::body::Body;
 use super::heard::{Extent, HttpAnswer};
-use crate::answer::Reply;
-use crate::secret::Mask;
+use crate::domain::answer::Reply;
+use crate::domain::secret::Mask;
 
 /// The words of an answer, uncut, without what `mask` hides.
 pub fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::handshake;
-use crate::answer::{Contact, NotSent};
+use crate::domain::answer::{Contact, NotSent};
 
 /// How far the request came that ended in `error`.
 #[must_use]

@@ -13,8 +13,10 @@ use super::heard::{Extent, Heard, HttpAnswer};
 use super::hold::hold;
 use super::speaker::speaker;
 use super::told;
-use crate::answer::{Answer, Contact, Failure, FailureClass, Reply, Speaker, Taken, Verdict};
-use crate::secret::Mask;
+use crate::domain::answer::{
+    Answer, Contact, Failure, FailureClass, Reply, Speaker, Taken, Verdict,
+};
+use crate::domain::secret::Mask;
 use FailureClass::{Ambiguous, BadRequest, Config, ThrottledApp, Transient};
 
 /// Judges one answer. What it says is told without what `mask` hides, and judged as it is.

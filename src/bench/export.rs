@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use hdrhistogram::Histogram;
 
 use super::result::{Outcome, Tick};
-use crate::answer::Verdict;
+use crate::domain::answer::Verdict;
 
 /// Writes a line a second.
 ///

@@ -5,8 +5,8 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use super::Tasks;
+use crate::domain::task::Task;
 use crate::input::InputError;
-use crate::task::Task;
 
 /// So many rows are handed on at a time.
 const BATCH: usize = 512;

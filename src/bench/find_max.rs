@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use super::measured::as_f64;
 use super::{Ended, Ground, Load, Measured, OnMiss, Onlooker, Plan, measure};
-use crate::knee::{Attempt, Decision, Judged, Length, Limit, Machine, Observed, Search, judge};
-use crate::schedule::{Schedule, Spread};
-use crate::slo::Slo;
+use crate::bench::schedule::{Schedule, Spread};
+use crate::bench::search::{
+    Decision, Judged, Length, Limit, Machine, Observed, Role, Search, judge,
+};
+use crate::bench::slo::Slo;
 
 /// How each step is taken.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub struct Steps {
 /// A step that was taken.
 pub struct Taken {
     /// What was tried.
-    pub attempt: Attempt,
+    pub attempt: Role,
     /// What was measured.
     pub measured: Measured,
     /// What the search made of it; `None` if it was not finished.
@@ -116,7 +118,7 @@ pub async fn find_max(
     Ok(Found { highest, limit, best, ended })
 }
 
-fn plan(attempt: Attempt, steps: &Steps) -> Plan {
+fn plan(attempt: Role, steps: &Steps) -> Plan {
     let Steps { lasts, spread, max_in_flight, slos } = steps.clone();
     let lasts = lasts.max(Duration::from_secs_f64(FEWEST / attempt.rate));
     let lasts = match attempt.length {

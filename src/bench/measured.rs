@@ -9,9 +9,9 @@ use hdrhistogram::Histogram;
 
 use super::Ended;
 use super::generator::Health;
-use crate::answer::Verdict;
-use crate::slo::{Figure, Judgement, Slo};
-use crate::trend::Trend;
+use crate::bench::slo::{Figure, Judgement, Slo};
+use crate::bench::trend::Trend;
+use crate::domain::answer::Verdict;
 
 /// The number of classes: the names of verdicts.
 pub const CLASSES: usize = Verdict::NAMES.len();

@@ -18,11 +18,11 @@ use super::measured::{
     CLASSES, FIRST_ERROR, Measured, Second, Times, answer_rate, as_f64, histogram, judge, micros,
 };
 use super::{Ended, Load, Plan, SharedMeter};
-use crate::answer::{Answer, Verdict};
 use crate::api::Traffic;
-use crate::schedule::Schedule;
-use crate::slo::{Figure, Slo};
-use crate::trend::Blocks;
+use crate::bench::schedule::Schedule;
+use crate::bench::slo::{Figure, Slo};
+use crate::bench::trend::Blocks;
+use crate::domain::answer::{Answer, Verdict};
 
 /// Times of one request.
 #[derive(Clone, Copy, Debug)]

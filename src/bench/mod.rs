@@ -14,13 +14,18 @@
 //! Failures and timeouts are in both. Nothing here retries, holds, or decides what a
 //! figure means for the exit code.
 
+pub mod compare;
 mod feed;
 mod generator;
 mod measured;
 mod meter;
+pub mod schedule;
+pub mod search;
 mod send;
+pub mod slo;
 mod started;
 mod timer;
+pub mod trend;
 mod watching;
 
 pub mod export;
@@ -32,12 +37,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::api::Client;
+use crate::bench::schedule::{Schedule, Spread};
+use crate::bench::slo::Slo;
+use crate::domain::request_id::RunId;
+use crate::domain::task::Task;
 use crate::input::InputError;
-use crate::request_id::RunId;
-use crate::schedule::{Schedule, Spread};
 use crate::shutdown::Shutdown;
-use crate::slo::Slo;
-use crate::task::Task;
 use feed::Feed;
 use meter::Meter;
 

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::measured::{CLASSES, Measured, Second, Times};
-use crate::answer::Verdict;
-use crate::compare::{Better, Change, Pair};
-use crate::resume::Lines;
-use crate::slo::Judgement;
+use crate::bench::compare::{Better, Change, Pair};
+use crate::bench::slo::Judgement;
+use crate::domain::answer::Verdict;
+use crate::rules::resume::Lines;
 
 /// The version of the schema.
 pub const SCHEMA: u32 = 1;

@@ -13,10 +13,10 @@ use super::feed::Next;
 use super::meter::Sample;
 use super::timer::Timer;
 use super::{Ended, Ground, SharedMeter, Until};
-use crate::answer::{Answer, FailureClass, Verdict};
-use crate::request_id::RequestId;
-use crate::retry::Stop;
-use crate::schedule::{Arrivals, Schedule, Spread};
+use crate::bench::schedule::{Arrivals, Schedule, Spread};
+use crate::domain::answer::{Answer, FailureClass, Verdict};
+use crate::domain::request_id::RequestId;
+use crate::rules::retry::Stop;
 use crate::shutdown::Cause;
 
 /// After so many sends in one go, answers are looked after too.

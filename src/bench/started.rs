@@ -1,7 +1,7 @@
 //! Which rows were started: a start is real, so none may be lost count of.
 
-use crate::answer::{Answer, FailureClass, Verdict};
-use crate::resume::Lines;
+use crate::domain::answer::{Answer, FailureClass, Verdict};
+use crate::rules::resume::Lines;
 
 /// The lines of rows whose requests left.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,7 @@ impl Started {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Contact, Failure, Reply, Taken};
+    use crate::domain::answer::{Contact, Failure, Reply, Taken};
 
     fn answer(verdict: Verdict) -> Answer {
         Answer::new(verdict, Reply::default())

@@ -17,12 +17,12 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::logs::LogFormat;
-use crate::budget::Budget;
-use crate::folder::Name;
-use crate::rate::Rate;
-use crate::retry::Backoff;
-use crate::stages::Stages;
-use crate::window::{Daily, When};
+use crate::domain::rate::Rate;
+use crate::rules::budget::Budget;
+use crate::rules::retry::Backoff;
+use crate::rules::stages::Stages;
+use crate::rules::window::{Daily, When};
+use crate::store::Name;
 
 /// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
 /// what became of every one.
@@ -106,7 +106,7 @@ pub struct RunArgs {
     pub server: ServerArgs,
     /// How fast.
     #[command(flatten)]
-    pub gates: GateArgs,
+    pub limiter: GateArgs,
     /// How often.
     #[command(flatten)]
     pub again: AgainArgs,
@@ -176,7 +176,7 @@ pub struct ResumeArgs {
     pub server: ServerArgs,
     /// How fast.
     #[command(flatten)]
-    pub gates: GateArgs,
+    pub limiter: GateArgs,
     /// How often.
     #[command(flatten)]
     pub again: AgainArgs,

@@ -10,13 +10,13 @@ use super::exit::Exit;
 use super::settings::Settings;
 use super::terminal::harmless;
 use super::{Failure, ending, session, tell};
-use crate::answer::{Answer, Contact, FailureClass, NotSent, Seen, Verdict};
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet};
-use crate::proof::{Conclusion, Finding, conclude};
-use crate::request_id::{RequestId, RunId};
-use crate::retry::Stop;
-use crate::sample::{Sample, SampledRow};
+use crate::domain::answer::{Answer, Contact, FailureClass, NotSent, Seen, Verdict};
+use crate::domain::request_id::{RequestId, RunId};
+use crate::rules::proof::{Conclusion, Finding, conclude};
+use crate::rules::retry::Stop;
+use crate::rules::sample::{Sample, SampledRow};
 use crate::shutdown::Cause;
 
 /// Asks for the states of a few rows of `list`.

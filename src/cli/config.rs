@@ -21,7 +21,7 @@ use toml::de::{DeTable, DeValue};
 use super::args::{Cli, ConfigArgs};
 use super::credentials::Environment;
 use super::trust::{self, OpenError, Untrusted};
-use crate::secret::Secret;
+use crate::domain::secret::Secret;
 
 /// Flags that make no sense in a profile.
 const NEVER: [&str; 11] = [

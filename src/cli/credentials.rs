@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::tell;
 use crate::api::credentials::{Credentials, User};
-use crate::secret::Secret;
+use crate::domain::secret::Secret;
 
 /// The variables of the environment, by name.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -18,17 +18,17 @@ use super::{Failure, run};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
-use crate::console;
-use crate::folder::Kept;
-use crate::gates::Limits;
+use crate::domain::rate::Rate;
+use crate::domain::record::AlreadyStarted;
 use crate::input;
+use crate::launch::{Certainty, Lookup};
+use crate::limiter::Limits;
 use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
-use crate::pipeline::{Certainty, Lookup};
-use crate::progress;
-use crate::rate::Rate;
-use crate::record::AlreadyStarted;
+use crate::monitor::console;
+use crate::monitor::progress;
 use crate::report::Existing;
-use crate::retry::Policy;
+use crate::rules::retry::Policy;
+use crate::store::SavedFlags;
 
 /// The sample that is launched, so that the demo runs from anywhere.
 const SAMPLE: &str = include_str!("../../samples/tasks.csv");
@@ -46,7 +46,7 @@ pub fn run() -> Result<Exit, Failure> {
     writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
     let (ended, told) = run::launch(
         settings(&mock, &tasks, &report)?,
-        &Kept::default(),
+        &SavedFlags::default(),
         None,
         Monitors::default(),
     )?;

@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::terminal::harmless;
-use crate::answer::FailureClass;
-use crate::budget::UsedUp;
-use crate::folder::Folder;
+use crate::domain::answer::FailureClass;
+use crate::domain::record::Outcome;
 use crate::journal::JournalError;
-use crate::pipeline::{Ended, InputEnd, OutputFailure};
-use crate::record::Outcome;
-use crate::retry::Stop;
+use crate::launch::{Ended, InputEnd, OutputFailure};
+use crate::rules::budget::UsedUp;
+use crate::rules::retry::Stop;
+use crate::rules::stats::{Group, Requests, Summary, Unasked};
 use crate::shutdown::Cause;
-use crate::stats::{Group, Requests, Summary, Unasked};
+use crate::store::RunDir;
 
 /// Groups of failures that are told to people; programs get them all.
 const TOLD: usize = 10;
@@ -37,7 +37,7 @@ pub struct Told {
 /// Where a run is kept.
 pub struct Place {
     /// Its folder.
-    pub folder: Folder,
+    pub folder: RunDir,
     /// What was said by `--state-dir`.
     pub state_dir: Option<OsString>,
 }
@@ -245,8 +245,8 @@ fn requests(ended: &Ended) -> String {
     };
     format!(
         "{starts} requests ({retries} retries, {} throttled answers, {} holds){questions} in {seconds:.1} s: {:.1}/s",
-        ended.tally.throttled,
-        ended.tally.holds,
+        ended.counters.throttled,
+        ended.counters.holds,
         rate(ended)
     )
 }
@@ -427,8 +427,8 @@ pub fn json(ended: &Ended, told: &Told) -> Value {
         "questions": ended.requests.questions,
         "states_not_asked": ended.requests.unasked.states,
         "links_not_asked": ended.requests.unasked.links,
-        "throttled": ended.tally.throttled,
-        "holds": ended.tally.holds,
+        "throttled": ended.counters.throttled,
+        "holds": ended.counters.holds,
         "seconds": (ended.took.as_secs_f64() * 1e3).round() / 1e3,
         "requests_per_second": (rate(ended) * 10.0).round() / 10.0,
         "latency_ms": latency,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::pipeline::{Ended, InputEnd};
+use crate::launch::{Ended, InputEnd};
 use crate::shutdown::Cause;
 
 /// What the program tells the one who called it.
@@ -80,16 +80,16 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gates::Tally;
-    use crate::metrics::Figures;
-    use crate::outlook::Outlook;
-    use crate::rate::Rate;
-    use crate::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record};
-    use crate::retry::Stop;
-    use crate::row::Row;
+    use crate::domain::rate::Rate;
+    use crate::domain::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record};
+    use crate::domain::row::Row;
+    use crate::domain::task::{Business, Scope, Task};
+    use crate::limiter::Counters;
+    use crate::monitor::metrics::Figures;
+    use crate::rules::forecast::Outlook;
+    use crate::rules::retry::Stop;
+    use crate::rules::stats::{Requests, Summary};
     use crate::shutdown::Signal;
-    use crate::stats::{Requests, Summary};
-    use crate::task::{Business, Scope, Task};
     use jiff::Timestamp;
     use std::time::Duration;
 
@@ -112,7 +112,7 @@ mod tests {
         Ended {
             summary,
             requests: Requests::default(),
-            tally: Tally::default(),
+            counters: Counters::default(),
             took: Duration::ZERO,
             input,
             cause,

@@ -13,12 +13,12 @@ use super::Failure;
 use super::args::OnInvalid;
 use super::check::CheckError;
 use super::settings::Input;
-use crate::folder::{self, Birth, Contents, Folder, Tee, TeeState, Unnamed};
+use crate::domain::row::Columns;
 use crate::input::{self, Checked, InputError, Opened};
 use crate::journal::{About, InputSource};
-use crate::pipeline;
+use crate::launch;
 use crate::report::{Destination, Existing, Open, Placement, ReportError};
-use crate::row::Columns;
+use crate::store::{self, Contents, PendingRun, RunDir, Tee, TeeState, Unnamed};
 
 /// Where rows come from, after a look at it.
 pub enum Source {
@@ -78,10 +78,10 @@ impl Source {
     }
 
     /// Whether the rows have an end that can be waited for.
-    pub const fn kind(&self) -> pipeline::Source {
+    pub const fn kind(&self) -> launch::Source {
         match self {
-            Self::File(_) => pipeline::Source::File,
-            Self::Stream => pipeline::Source::Stream,
+            Self::File(_) => launch::Source::File,
+            Self::Stream => launch::Source::Stream,
         }
     }
 }
@@ -103,14 +103,14 @@ pub struct InputRead {
 pub fn read(
     input: &Input,
     on_invalid: OnInvalid,
-    birth: Option<&Birth>,
+    birth: Option<&PendingRun>,
 ) -> Result<InputRead, Failure> {
     let Some(birth) = birth else { return read_unkept(input, on_invalid) };
     let to = birth.folder().input(&input.format().to_string());
     if let Input::File(path, format) = input
         && path.metadata().is_ok_and(|meta| meta.is_file())
     {
-        let copy = folder::copy_file(path, &to)?;
+        let copy = store::copy_file(path, &to)?;
         let name = path.display().to_string();
         // The copy is checked, and not the file: that may change in between.
         let from = judged(input::check(&to, &name, *format)?, path, on_invalid)?;
@@ -146,7 +146,7 @@ fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, Failur
 }
 
 /// Opens the copy of a run's input once more.
-pub fn reopen(folder: &Folder, about: &About) -> Result<Opened, Failure> {
+pub fn reopen(folder: &RunDir, about: &About) -> Result<Opened, Failure> {
     let path = folder.input(&about.input_format);
     let format: input::Format = about.input_format.parse()?;
     Ok(match about.source {

@@ -9,8 +9,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
 use super::args::Cli;
-use crate::folder::Kept;
-use crate::record::AlreadyStarted;
+use crate::domain::record::AlreadyStarted;
+use crate::store::SavedFlags;
 
 /// Flags that belong to one session, or to the one who looks at it.
 const OF_A_SESSION: [&str; 17] = [
@@ -69,8 +69,9 @@ fn resume() -> Command {
 
 /// What is kept of the flags of `run`; `target` is where the environment says that
 /// the server is, if no flag does.
-pub fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> Kept {
-    let mut kept = Kept { program: env!("CARGO_PKG_VERSION").into(), ..Kept::default() };
+pub fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
+    let mut kept =
+        SavedFlags { program: env!("CARGO_PKG_VERSION").into(), ..SavedFlags::default() };
     for arg in flags(&resume()) {
         let (Some(long), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
         if matches.value_source(id).is_none() {
@@ -105,7 +106,7 @@ fn absolute(id: &str, value: &str) -> String {
 
 /// The words of a `resume` that was typed as `words`, with the flags of the run put
 /// before those that `typed` has.
-pub fn with_kept(kept: &Kept, typed: &ArgMatches, words: &[OsString]) -> Vec<OsString> {
+pub fn with_kept(kept: &SavedFlags, typed: &ArgMatches, words: &[OsString]) -> Vec<OsString> {
     let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
     let other_target = TARGET.into_iter().any(is_typed);
     let other_window = INSTEAD_OF_A_WINDOW.into_iter().any(is_typed);
@@ -132,7 +133,7 @@ pub fn with_kept(kept: &Kept, typed: &ArgMatches, words: &[OsString]) -> Vec<OsS
 }
 
 /// The server of the run is another one from now on.
-pub fn change_target(kept: &mut Kept, present: &Kept) {
+pub fn change_target(kept: &mut SavedFlags, present: &SavedFlags) {
     for flag in TARGET.into_iter().chain(["gateway-stage"]) {
         match present.flags.get(flag) {
             Some(values) => kept.flags.insert(flag.to_owned(), values.clone()),
@@ -142,7 +143,7 @@ pub fn change_target(kept: &mut Kept, present: &Kept) {
 }
 
 /// How "already started" counts in a run.
-pub fn already(kept: &Kept) -> AlreadyStarted {
+pub fn already(kept: &SavedFlags) -> AlreadyStarted {
     match kept.flags.get("already-started").map(Vec::as_slice) {
         Some([word]) if word == "fail" => AlreadyStarted::Fail,
         _ => AlreadyStarted::Ok,

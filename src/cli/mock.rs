@@ -8,10 +8,10 @@ use jiff::SignedDuration;
 
 use super::Failure;
 use super::exit::Exit;
+use crate::domain::rate::Rate;
 use crate::mock::{
     Behaviour, Business, EsbKind, Fault, Gone, Latency, Memory, Mock, Span, ThrottleRule, View,
 };
-use crate::rate::Rate;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -46,10 +46,10 @@ use clap::{CommandFactory, FromArgMatches};
 use args::{Cli, Command};
 use exit::Exit;
 
-use crate::console::{self, Kind, Release};
-use crate::folder::{FolderError, Taken};
 use crate::journal::JournalError;
+use crate::monitor::console::{self, Kind, Release};
 use crate::report::ReportError;
+use crate::store::{StoreError, Taken};
 use session::Alive;
 
 /// Reads the command line and does what it says.
@@ -92,7 +92,7 @@ fn failed(error: &Failure) -> Exit {
 fn exit_of(error: &Failure) -> Exit {
     let is_output = error.downcast_ref::<io::Error>().is_some_and(stdout::is_of_stdout)
         || error.downcast_ref().is_some_and(ReportError::is_output)
-        || matches!(error.downcast_ref(), Some(FolderError::Write { .. }))
+        || matches!(error.downcast_ref(), Some(StoreError::Write { .. }))
         || matches!(
             error.downcast_ref(),
             Some(JournalError::Write { .. } | JournalError::Gone { .. })

@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use super::Failure;
 use super::resume::Run;
-use crate::file_state::FileState;
+use crate::domain::file_state::FileState;
+use crate::domain::report_note::ReportNote;
 use crate::report::{self, Existing};
-use crate::report_note::ReportNote;
 
 /// Returns what to do with a file that is at `output`; an error if the run wrote it and
 /// somebody changed it since.

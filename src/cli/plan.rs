@@ -15,13 +15,13 @@ use thiserror::Error;
 use super::config::Profile;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
-use crate::budget::{Base, Budget, Ledger};
+use crate::domain::rate::Rate;
+use crate::domain::task::{Business, Scope};
 use crate::input::{Checked, NullWords};
-use crate::pipeline::Certainty;
-use crate::rate::Rate;
-use crate::sample::Sample;
-use crate::task::{Business, Scope};
-use crate::window::{Forecast, forecast};
+use crate::launch::Certainty;
+use crate::rules::budget::{Base, Budget, Ledger};
+use crate::rules::sample::Sample;
+use crate::rules::window::{Forecast, forecast};
 
 /// So many businesses are told one by one.
 const TOLD: usize = 20;
@@ -345,8 +345,8 @@ pub fn settings(matches: &ArgMatches, variables: &[&str], profile: Option<&Profi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::Lookup;
-    use crate::window::Window;
+    use crate::launch::Lookup;
+    use crate::rules::window::Window;
     use jiff::SignedDuration;
     use jiff::tz::TimeZone;
 

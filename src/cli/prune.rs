@@ -12,8 +12,8 @@ use serde_json::json;
 use super::exit::Exit;
 use super::stdout::stdout;
 use super::{Failure, runs, tell};
-use crate::folder::{Folder, FolderError, Lock, Runs};
 use crate::journal::{FINISHED, Journal};
+use crate::store::{Lock, RunDir, RunStore, StoreError};
 
 /// The flags of `runs prune`.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ struct Pruned {
 }
 
 /// Runs the command; with `as_json` the result is one JSON object.
-pub fn run(runs: &Runs, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
+pub fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
     let mut pruned = Pruned::default();
     if runs.path().is_dir() {
         // Nobody is about to lock a folder that was just made.
@@ -67,7 +67,7 @@ impl Pruned {
         path: PathBuf,
         args: &PruneArgs,
         is_removable: impl Fn(&Path) -> bool,
-    ) -> Result<(), FolderError> {
+    ) -> Result<(), StoreError> {
         // The lock is held while it is looked whether the run is finished.
         let Ok(Ok(_lock)) = Lock::take(&path) else { return Ok(()) };
         if !is_removable(&path) {
@@ -76,7 +76,7 @@ impl Pruned {
         }
         if !args.dry_run {
             let removed = fs::remove_dir_all(&path);
-            removed.map_err(|source| FolderError::Remove { path: path.clone(), source })?;
+            removed.map_err(|source| StoreError::Remove { path: path.clone(), source })?;
         }
         self.removed.push(path);
         Ok(())
@@ -108,7 +108,7 @@ impl Pruned {
 }
 
 /// Returns the runs that are neither among the latest nor too young.
-fn old_runs(runs: &Runs, args: &PruneArgs) -> Result<Vec<Folder>, FolderError> {
+fn old_runs(runs: &RunStore, args: &PruneArgs) -> Result<Vec<RunDir>, StoreError> {
     let mut all = runs.all()?;
     all.truncate(all.len().saturating_sub(args.keep.unwrap_or(0)));
     all.retain(|folder| {
@@ -123,7 +123,7 @@ fn old_runs(runs: &Runs, args: &PruneArgs) -> Result<Vec<Folder>, FolderError> {
 
 /// Whether nothing is left to do. A journal that cannot be read, say one of another version,
 /// does not say so.
-fn is_finished(folder: &Folder) -> bool {
+fn is_finished(folder: &RunDir) -> bool {
     let sessions = Journal::open(&folder.journal()).and_then(|journal| journal.sessions());
     let last = sessions.ok().and_then(|sessions| sessions.last()?.ending.clone());
     last.as_deref() == Some(FINISHED)

@@ -14,12 +14,12 @@ use super::files::{self, Beside};
 use super::resume::Run;
 use super::stdout::stdout;
 use super::{Failure, kept, runs, session, tell};
+use crate::domain::record::{Prior, Record};
 use crate::journal::{InputState, JournalError, Order};
-use crate::pipeline::{Resumable, left_open};
-use crate::record::{Prior, Record};
+use crate::launch::{Resumable, left_open};
 use crate::report::{Existing, Finished, Open, Placement, ReportError};
-use crate::resume::{self, Doubts, Planned};
-use crate::stats::Summary;
+use crate::rules::resume::{self, Doubts, Planned};
+use crate::rules::stats::Summary;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -19,18 +19,18 @@ use super::settings::{Look, Settings};
 use super::watch::{Monitors, Outcome, Watch};
 use super::{Failure, check, config, kept, logs, own_report, report, runs, tell};
 use crate::api::Client;
-use crate::clocks::Clocks;
-use crate::console;
-use crate::folder::{Folder, Growth, Kept, check_copy};
+use crate::domain::clocks::Clocks;
+use crate::domain::record::{AlreadyStarted, Doubt};
 use crate::journal::{About, Copied, FINISHED, InputState, Journal, Opening, Order};
-use crate::pipeline::{Keeping, PlannedRows, Source};
-use crate::record::{AlreadyStarted, Doubt};
+use crate::launch::{PlannedRows, RunJournal, Source};
+use crate::monitor::console;
+use crate::monitor::systemd;
 use crate::report::{Existing, Finished, Open, Placement};
-use crate::resume::{self, Doubts, Lines, Planned};
+use crate::rules::resume::{self, Doubts, Lines, Planned};
+use crate::rules::stats::Summary;
 use crate::shutdown::OUTAGE;
-use crate::stats::Summary;
+use crate::store::{Growth, RunDir, SavedFlags, check_copy};
 use crate::system_clocks::SystemClocks;
-use crate::systemd;
 
 /// Runs the command; `typed` is what stands on the command line.
 pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
@@ -96,7 +96,7 @@ fn launch(
 }
 
 /// The flags that were typed, with those of the run where nothing was typed.
-fn with_kept(kept: &Kept, typed: &ArgMatches) -> Result<(ResumeArgs, ArgMatches), Failure> {
+fn with_kept(kept: &SavedFlags, typed: &ArgMatches) -> Result<(ResumeArgs, ArgMatches), Failure> {
     let words: Vec<_> = std::env::args_os().collect();
     let words = kept::with_kept(kept, typed, &words);
     let matches = Cli::command().try_get_matches_from(words).map_err(|error| error.to_string())?;
@@ -110,23 +110,23 @@ fn with_kept(kept: &Kept, typed: &ArgMatches) -> Result<(ResumeArgs, ArgMatches)
 /// A run that is there.
 pub struct Run {
     /// Where.
-    pub folder: Folder,
+    pub folder: RunDir,
     /// Its journal.
     pub journal: Journal,
     /// What it is.
     pub about: About,
     /// Its flags.
-    pub kept: Kept,
+    pub kept: SavedFlags,
     /// What the copy of its input holds.
     copied: Copied,
 }
 
 impl Run {
     /// Opens the run in `folder`, unless its journal or its input are not what they were.
-    pub fn open(folder: &Folder) -> Result<Self, Failure> {
+    pub fn open(folder: &RunDir) -> Result<Self, Failure> {
         let journal = Journal::open(&folder.journal())?;
         let about = journal.about()?;
-        let kept = Kept::read(folder)?;
+        let kept = SavedFlags::read(folder)?;
         let path = folder.input(&about.input_format);
         // The first session may have read more than it could note; later ones read no more.
         let growth = match about.input {
@@ -228,7 +228,7 @@ fn finished(
 }
 
 /// The reports that a session writes: those that were named, or the run's own.
-fn named_reports(folder: &Folder, outputs: &[PathBuf]) -> Vec<PathBuf> {
+fn named_reports(folder: &RunDir, outputs: &[PathBuf]) -> Vec<PathBuf> {
     if outputs.is_empty() { vec![folder.report()] } else { outputs.to_vec() }
 }
 
@@ -335,7 +335,7 @@ impl Resume {
             settled: before.left.settled,
             agreed_to: run.about.agreed_to,
             planned,
-            keeping: Some(Keeping { journal: run.journal, copied: None }),
+            keeping: Some(RunJournal { journal: run.journal, copied: None }),
             reports,
             monitors,
             clocks,

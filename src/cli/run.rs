@@ -22,16 +22,16 @@ use super::watch::Monitors;
 use super::{Failure, check, config, kept, logs, runs, tell};
 use crate::api::Client;
 use crate::api::credentials::Credentials;
-use crate::clocks::Clocks;
-use crate::console;
-use crate::folder::{Birth, Folder, Kept, Lock, Name, Runs};
+use crate::domain::clocks::Clocks;
+use crate::domain::request_id::RunId;
+use crate::domain::row::Columns;
 use crate::input::{InputError, NullWords, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
-use crate::pipeline::{Ended, Keeping, PlannedRows};
+use crate::launch::{Ended, PlannedRows, RunJournal};
+use crate::monitor::console;
 use crate::report::{Open, Placement};
-use crate::request_id::RunId;
-use crate::resume::{self, Doubts, Lines};
-use crate::row::Columns;
+use crate::rules::resume::{self, Doubts, Lines};
+use crate::store::{Lock, Name, PendingRun, RunDir, RunStore, SavedFlags};
 use crate::system_clocks::SystemClocks;
 
 /// Runs the command; `matches` tell where each setting comes from.
@@ -104,7 +104,7 @@ const MANY: u64 = 100;
 /// Launches what `settings` say, from the check of the input to the last record.
 pub fn launch(
     settings: RunSettings,
-    kept: &Kept,
+    kept: &SavedFlags,
     state_dir: Option<OsString>,
     monitors: Monitors,
 ) -> Result<(Ended, Told), Failure> {
@@ -122,7 +122,7 @@ pub fn launch(
         None => None,
         Some(runs) => {
             files::is_there(&input)?;
-            Some(Birth::begin(runs, id.clone())?)
+            Some(PendingRun::begin(runs, id.clone())?)
         }
     };
     let read = files::read(&input, on_invalid, birth.as_ref())?;
@@ -164,7 +164,7 @@ pub fn launch(
     let keeping = begun.map(|(place, journal, lock)| {
         told.place = Some(Place { state_dir, ..place });
         tell(&told.place.as_ref().map(Place::where_it_is).unwrap_or_default());
-        (Keeping { journal, copied: read.tee }, lock)
+        (RunJournal { journal, copied: read.tee }, lock)
     });
     let (keeping, lock) = keeping.unzip();
     let work = Work {
@@ -188,7 +188,7 @@ pub fn launch(
 
 /// Says that the last run of the same name is not finished: its rows may stand in this list, too.
 fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>) {
-    let folder = Folder { id: last.id.clone(), path: last.folder.clone() };
+    let folder = RunDir { id: last.id.clone(), path: last.folder.clone() };
     let resume = Place { folder, state_dir }.resume();
     let (id, left) = (&last.id, last.left());
     let rows = if left == 1 { "row" } else { "rows" };
@@ -201,7 +201,7 @@ fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>) {
 fn about(
     input: &Input,
     read: &files::InputRead,
-    (id, name): (&RunId, Option<&(Name, Runs)>),
+    (id, name): (&RunId, Option<&(Name, RunStore)>),
     zone: &str,
 ) -> About {
     About {
@@ -234,7 +234,7 @@ fn first_plan(rows: InputRows, expected: Option<u64>) -> PlannedRows {
 fn open_reports(
     settings: &Settings,
     input: &Input,
-    birth: Option<&Birth>,
+    birth: Option<&PendingRun>,
     columns: &Columns,
     zone: &str,
 ) -> Result<Vec<Open>, Failure> {
@@ -259,7 +259,7 @@ type Begun = (Place, Journal, Option<Lock>);
 
 /// Gives the run its name, and begins its first session.
 fn begin(
-    birth: Option<Birth>,
+    birth: Option<PendingRun>,
     settings: &Settings,
     clocks: &SystemClocks,
 ) -> Result<Option<Begun>, Failure> {

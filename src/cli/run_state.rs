@@ -10,11 +10,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{files, kept};
-use crate::folder::{Folder, Holder, Kept, Lock};
+use crate::domain::record::{AlreadyStarted, Outcome, Standing};
+use crate::domain::request_id::RunId;
 use crate::journal::{About, FINISHED, InputState, Journal, JournalError, Session};
-use crate::record::{AlreadyStarted, Outcome, Standing};
-use crate::request_id::RunId;
-use crate::stats::OUTCOMES;
+use crate::rules::stats::OUTCOMES;
+use crate::store::{Holder, Lock, RunDir, SavedFlags};
 
 /// What has become of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum RunState {
 
 impl RunState {
     /// The state of the run in `folder`.
-    pub fn of(folder: &Folder) -> Self {
+    pub fn of(folder: &RunDir) -> Self {
         match Journal::open(&folder.journal()).and_then(|journal| journal.sessions()) {
             Ok(sessions) => Self::after(holder(folder).as_ref(), sessions.last(), Timestamp::now()),
             Err(_) => Self::Damaged,
@@ -95,7 +95,7 @@ impl RunState {
 }
 
 /// The process that works on the run in `folder`, if one does.
-fn holder(folder: &Folder) -> Option<Holder> {
+fn holder(folder: &RunDir) -> Option<Holder> {
     Lock::holder(&folder.path).ok().flatten()
 }
 
@@ -122,7 +122,7 @@ pub struct RunSummary {
 
 impl RunSummary {
     /// What can be read of the run in `folder`.
-    pub fn of(folder: &Folder) -> Self {
+    pub fn of(folder: &RunDir) -> Self {
         let empty = Self {
             id: folder.id.clone(),
             folder: folder.path.clone(),
@@ -137,7 +137,7 @@ impl RunSummary {
         Self::read(folder, &empty).unwrap_or(empty)
     }
 
-    fn read(folder: &Folder, empty: &Self) -> Result<Self, JournalError> {
+    fn read(folder: &RunDir, empty: &Self) -> Result<Self, JournalError> {
         // Whoever works on the run may settle rows between two looks at its journal.
         let alive = holder(folder);
         let journal = Journal::open(&folder.journal())?;
@@ -164,7 +164,8 @@ impl RunSummary {
             state: RunState::after(alive.as_ref(), sessions.last(), Timestamp::now()),
             about: Some(about),
             sessions,
-            already: Kept::read(folder).map_or(AlreadyStarted::Ok, |kept| kept::already(&kept)),
+            already: SavedFlags::read(folder)
+                .map_or(AlreadyStarted::Ok, |kept| kept::already(&kept)),
             counts,
             settled,
             left,
@@ -251,7 +252,7 @@ impl RunSummary {
 }
 
 /// All rows of a run, counted in the copy of its input if that did not come to its end.
-fn all_rows(folder: &Folder, about: &About) -> Option<u64> {
+fn all_rows(folder: &RunDir, about: &About) -> Option<u64> {
     about.rows.or_else(|| {
         let rows = files::reopen(folder, about).ok()?.rows;
         Some(rows.flatten().count() as u64)

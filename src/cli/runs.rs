@@ -16,9 +16,9 @@ use super::prune::{self, PruneArgs};
 use super::run_state::{RunState, RunSummary, shown};
 use super::stdout::stdout;
 use super::{Failure, tell};
-use crate::folder::{Folder, FolderError, Name, Runs};
+use crate::domain::request_id::RunId;
 use crate::journal::{InputState, Journal};
-use crate::request_id::RunId;
+use crate::store::{Name, RunDir, RunStore, StoreError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,7 +77,7 @@ enum Form {
 }
 
 /// Chooses a run as [`choose_quietly`] does, and tells which if none was named.
-pub fn choose(runs: &Runs, named: Option<&str>) -> Result<Folder, Failure> {
+pub fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, Failure> {
     let (folder, chosen) = choose_quietly(runs, named)?;
     if let Some(chosen) = chosen {
         tell(&chosen);
@@ -88,13 +88,13 @@ pub fn choose(runs: &Runs, named: Option<&str>) -> Result<Folder, Failure> {
 /// The run that is meant: the one that was named, else the latest that is not
 /// finished, else the latest; with a text that says which, if its id was not named.
 pub fn choose_quietly(
-    runs: &Runs,
+    runs: &RunStore,
     named: Option<&str>,
-) -> Result<(Folder, Option<String>), Failure> {
+) -> Result<(RunDir, Option<String>), Failure> {
     let mut all = runs.all()?;
     if let Some(named) = named {
         match runs.find(named) {
-            Err(FolderError::Unknown { .. }) if named.parse::<Name>().is_ok() => {}
+            Err(StoreError::Unknown { .. }) if named.parse::<Name>().is_ok() => {}
             found => return Ok((found?, None)),
         }
         all.retain(|folder| name_of(folder).as_deref() == Some(named));
@@ -109,7 +109,7 @@ pub fn choose_quietly(
 }
 
 /// The last run of a name, if it left rows to be done.
-pub fn left_behind(runs: &Runs, name: &Name) -> Option<RunSummary> {
+pub fn left_behind(runs: &RunStore, name: &Name) -> Option<RunSummary> {
     let name = name.to_string();
     let all = runs.all().ok()?;
     let last = all.iter().rev().find(|folder| name_of(folder).as_ref() == Some(&name))?;
@@ -117,7 +117,7 @@ pub fn left_behind(runs: &Runs, name: &Name) -> Option<RunSummary> {
 }
 
 /// What people call the run in `folder`.
-fn name_of(folder: &Folder) -> Option<String> {
+fn name_of(folder: &RunDir) -> Option<String> {
     Journal::open(&folder.journal()).and_then(|journal| journal.about()).ok()?.name
 }
 
@@ -127,7 +127,7 @@ struct NoRun {
     path: PathBuf,
 }
 
-fn list(runs: &Runs, form: Form) -> Result<Exit, Failure> {
+fn list(runs: &RunStore, form: Form) -> Result<Exit, Failure> {
     let all: Vec<_> = runs.all()?.iter().map(RunSummary::of).collect();
     let mut stdout = stdout();
     if let Form::Json = form {
@@ -153,7 +153,7 @@ fn list(runs: &Runs, form: Form) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-fn show(folder: &Folder, form: Form) -> Result<Exit, Failure> {
+fn show(folder: &RunDir, form: Form) -> Result<Exit, Failure> {
     let run = RunSummary::of(folder);
     if run.state == RunState::Damaged {
         // The journal says what is wrong with it.

@@ -1,7 +1,7 @@
 //! Progress of a launch on standard error.
 
-use crate::console::{self, Frame, Kind};
-use crate::progress::{Bar, Screen};
+use crate::monitor::console::{self, Frame, Kind};
+use crate::monitor::progress::{Bar, Screen};
 
 /// Standard error, as the console keeps it.
 pub struct Stderr;

@@ -25,22 +25,22 @@ use super::watch::{Monitors, Outcome};
 use super::{tell, terminal, warnings};
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Reread};
-use crate::budget::Base;
-use crate::console;
-use crate::folder::{Folder, Holder, Lock, Name, NameLock, Runs};
+use crate::domain::request_id::RunId;
 use crate::journal::FINISHED;
-use crate::notify::Urgency;
-use crate::outlook::Course;
-use crate::pipeline::{
-    Answering, Audience, Clock, Deadline, Ended, Go, Keeping, OutputFailure, Passage, Pipeline,
-    PlannedRows, Source, Staged, Systemd, Times,
+use crate::launch::{
+    Answering, Audience, Clock, Deadline, Ended, OutputFailure, Pipeline, PlannedRows, Proceed,
+    RunJournal, Source, StageChange, Staged, Systemd, Times,
 };
-use crate::progress::{Frame, Progress};
+use crate::monitor::console;
+use crate::monitor::notify::Urgency;
+use crate::monitor::progress::{Frame, Progress};
+use crate::monitor::systemd;
 use crate::report::Open;
-use crate::request_id::RunId;
+use crate::rules::budget::Base;
+use crate::rules::forecast::Course;
 use crate::shutdown::{Cause, Shutdown, Signal};
+use crate::store::{Holder, Lock, Name, NameLock, RunDir, RunStore};
 use crate::system_clocks::SystemClocks;
-use crate::systemd;
 
 /// What a session works on.
 pub struct Work {
@@ -61,7 +61,7 @@ pub struct Work {
     /// How long it will take, as far as that can be told before.
     pub planned: Option<Duration>,
     /// Where the run is kept, if it is.
-    pub keeping: Option<Keeping>,
+    pub keeping: Option<RunJournal>,
     /// Where records go.
     pub reports: Vec<Open>,
     /// Those who are told how the session goes and ends.
@@ -176,21 +176,21 @@ fn times(timing: &Timing, clock: Clock) -> Times {
 /// The stages of a launch, and who is told and asked between them.
 fn staged(staging: &Staging, rows: Option<u64>, agreed_to: Option<u64>) -> Result<Staged, Failure> {
     let pause = staging.pause;
-    let next = |passage: &Passage| match passage.to {
+    let next = |passage: &StageChange| match passage.to {
         u64::MAX => format!("next is all from row {} on", passage.from),
         to => format!("next are rows {} to {to} of the input", passage.from),
     };
-    let say = move |passage: &Passage| {
-        let Passage { done, all, .. } = passage;
+    let say = move |passage: &StageChange| {
+        let StageChange { done, all, .. } = passage;
         let wait = pause.map(|pause| format!(", in {}", roughly(pause))).unwrap_or_default();
         tell(&format_args!("stage {done} of {all} is settled; {}{wait}", next(passage)));
     };
-    let ask = move |passage: &Passage| {
+    let ask = move |passage: &StageChange| {
         let question = format!("{}: go on?", next(passage));
         let answer: Answering = Box::pin(async move {
             match terminal::ask(&question).await {
-                Ok(terminal::Answer::Yes) => Go::On,
-                Ok(terminal::Answer::No) | Err(_) => Go::No,
+                Ok(terminal::Answer::Yes) => Proceed::On,
+                Ok(terminal::Answer::No) | Err(_) => Proceed::No,
             }
         });
         answer
@@ -314,7 +314,7 @@ fn note(ended: &mut Ended, exit: &mut Exit) {
 }
 
 /// Locks the run in `folder`, unless it is alive.
-pub fn lock(folder: &Folder) -> Result<Lock, Failure> {
+pub fn lock(folder: &RunDir) -> Result<Lock, Failure> {
     let path = folder.path.clone();
     match Lock::take(&folder.path) {
         Ok(Ok(lock)) => Ok(lock),
@@ -324,7 +324,7 @@ pub fn lock(folder: &Folder) -> Result<Lock, Failure> {
 }
 
 /// Takes the lock of a name, unless a run of that name is alive.
-pub fn lock_name(runs: &Runs, name: &Name) -> Result<NameLock, Failure> {
+pub fn lock_name(runs: &RunStore, name: &Name) -> Result<NameLock, Failure> {
     match NameLock::take(runs, name, Timestamp::now()) {
         Ok(Ok(lock)) => Ok(lock),
         Ok(Err(taken)) => Err(taken.into()),

@@ -25,16 +25,16 @@ use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
-use crate::budget::Base;
-use crate::folder::{Name, Runs};
-use crate::gates::Limits;
+use crate::domain::record::AlreadyStarted;
 use crate::input;
-use crate::pipeline::{Certainty, Lookup};
-use crate::progress;
-use crate::record::AlreadyStarted;
+use crate::launch::{Certainty, Lookup};
+use crate::limiter::Limits;
+use crate::monitor::progress;
 use crate::report::Existing;
-use crate::retry::Policy;
-use crate::window::WindowError;
+use crate::rules::budget::Base;
+use crate::rules::retry::Policy;
+use crate::rules::window::WindowError;
+use crate::store::{Name, RunStore};
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
 const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
@@ -73,9 +73,9 @@ pub struct RunSettings {
     /// What to do with a file that holds rows that cannot be used.
     pub on_invalid: OnInvalid,
     /// Where the run is kept, if it is.
-    pub runs: Option<Runs>,
+    pub runs: Option<RunStore>,
     /// What people call it, and where the lock of that name is.
-    pub name: Option<(Name, Runs)>,
+    pub name: Option<(Name, RunStore)>,
     /// How many rows it must have.
     pub expect_rows: Option<RowsExpected>,
     /// The settings of its first session.
@@ -208,7 +208,7 @@ impl RunSettings {
             look,
             output,
             server,
-            gates,
+            limiter,
             again,
             certainty,
             window,
@@ -227,7 +227,7 @@ impl RunSettings {
             look,
             output,
             server,
-            gates,
+            limiter,
             again,
             certainty,
             window,
@@ -261,7 +261,7 @@ impl RunSettings {
 /// # Errors
 ///
 /// Where no place is known.
-pub fn runs(state: StateArgs, environment: Environment<'_>) -> Result<Runs, SettingsError> {
+pub fn runs(state: StateArgs, environment: Environment<'_>) -> Result<RunStore, SettingsError> {
     let StateArgs { state_dir } = state;
     let variable = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let of_user = || {
@@ -271,7 +271,7 @@ pub fn runs(state: StateArgs, environment: Environment<'_>) -> Result<Runs, Sett
     };
     let state = state_dir.or_else(|| variable(STATE_VARIABLE)).or_else(of_user);
     let state = state.ok_or(SettingsError::NoState)?;
-    Ok(Runs::of(&std::path::absolute(&state).unwrap_or(state)))
+    Ok(RunStore::of(&std::path::absolute(&state).unwrap_or(state)))
 }
 
 /// The flags that `run` and `resume` have in common.
@@ -280,7 +280,7 @@ struct Parts {
     look: LookArgs,
     output: OutputArgs,
     server: ServerArgs,
-    gates: GateArgs,
+    limiter: GateArgs,
     again: AgainArgs,
     certainty: CertaintyArgs,
     window: WindowArgs,
@@ -304,7 +304,7 @@ impl Settings {
             look,
             output,
             server,
-            gates,
+            limiter,
             again,
             certainty,
             window,
@@ -319,7 +319,7 @@ impl Settings {
             look,
             output,
             server,
-            gates,
+            limiter,
             again,
             certainty,
             window,
@@ -336,7 +336,7 @@ impl Settings {
             look,
             output,
             server,
-            gates,
+            limiter,
             again,
             certainty,
             window,
@@ -354,7 +354,7 @@ impl Settings {
         check_outputs(&outputs, summary)?;
         let Server { target, reach, credentials } = self::server(server, environment)?;
         let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
-            gates;
+            limiter;
         let AgainArgs {
             retries,
             backoff,

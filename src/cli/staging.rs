@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::args::StageArgs;
 use super::settings::SettingsError;
-use crate::console;
-use crate::stages::Stages;
+use crate::monitor::console;
+use crate::rules::stages::Stages;
 
 /// In which stages a launch goes.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use thiserror::Error;
 
-use crate::console;
+use crate::monitor::console;
 
 /// Standard output, whose errors are told from all others.
 pub struct Stdout(io::Stdout);

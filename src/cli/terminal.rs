@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::console;
+use crate::monitor::console;
 
 /// Text from the server or a file with nothing in it that a terminal would obey.
 pub fn harmless(text: &str) -> String {

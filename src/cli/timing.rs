@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::args::WindowArgs;
 use super::settings::SettingsError;
-use crate::window::{Asked, Window};
+use crate::rules::window::{Asked, Window};
 
 /// When requests may leave.
 #[derive(Clone, Debug)]

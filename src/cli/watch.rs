@@ -16,8 +16,8 @@ use super::args::WatchArgs;
 use super::credentials::{self, Environment};
 use super::exit::Exit;
 use super::{Failure, exit_of, tell};
-use crate::metrics::{Figures, State, Textfile, Writing};
-use crate::notify::{Address, Addresses, CameOut, News, Notices, PATIENCE, Urgency};
+use crate::monitor::metrics::{Figures, State, Textfile, Writing};
+use crate::monitor::notify::{Address, Addresses, CameOut, News, Notices, PATIENCE, Urgency};
 
 const PING_VARIABLE: &str = "BK_LAUNCH_PING_URL";
 const NOTIFY_VARIABLE: &str = "BK_LAUNCH_NOTIFY_URL";

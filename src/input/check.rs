@@ -9,9 +9,9 @@ use super::error::InputError;
 use super::jsonl::Keys;
 use super::reading::{Manner, Reading};
 use super::{Format, Opened};
-use crate::row::{Fault, Row};
-use crate::sample::Sample;
-use crate::task::Business;
+use crate::domain::row::{Fault, Row};
+use crate::domain::task::Business;
+use crate::rules::sample::Sample;
 
 /// So many bad rows are named one by one.
 const NAMED: usize = 10;

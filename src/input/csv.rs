@@ -14,8 +14,8 @@ use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{First, Layout, Origin, first_record};
 use super::null::NullWords;
 use super::tail::Tail;
-use crate::formula::unguard;
-use crate::row::{Columns, Row};
+use crate::domain::row::{Columns, Row};
+use crate::domain::spreadsheet::unguard;
 
 const OPEN_QUOTE: &str = "this record opens a quote that is never closed";
 

@@ -3,8 +3,8 @@
 //! Pure, and the same for every format.
 
 use super::null::NullWords;
-use crate::row::{BadRow, Fault};
-use crate::task::{Business, Id, Scope, Task};
+use crate::domain::row::{BadRow, Fault};
+use crate::domain::task::{Business, Id, Scope, Task};
 
 /// A record longer than this is no row: memory must not depend on the input.
 pub const LONGEST_RECORD: usize = 1024 * 1024;

@@ -11,8 +11,8 @@ use super::fields::{Fields, LONGEST_RECORD, whole};
 use super::layout::{Origin, carried_name};
 use super::null::NullWords;
 use super::tail::Tail;
-use crate::record::COLUMNS;
-use crate::row::{Columns, Fault, Row};
+use crate::domain::record::COLUMNS;
+use crate::domain::row::{Columns, Fault, Row};
 
 /// The further keys of an input, in the order in which they were first seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Pure: names in, a [`Layout`] or a fault out.
 
 use super::null::NullWords;
-use crate::record::COLUMNS;
+use crate::domain::record::COLUMNS;
 
 /// Which columns hold what.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::row::{Columns, Row};
+use crate::domain::row::{Columns, Row};
 pub use check::{Checked, Reopen, check, check_again, check_stream};
 pub use error::InputError;
 pub use null::NullWords;

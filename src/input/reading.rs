@@ -10,7 +10,7 @@ use super::jsonl::{Keys, NewKeys};
 use super::null::NullWords;
 use super::tail::Tail;
 use super::{Format, Opened, csv, jsonl};
-use crate::row::{Columns, Row};
+use crate::domain::row::{Columns, Row};
 
 /// An input that is being read.
 pub struct Reading {

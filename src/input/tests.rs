@@ -2,7 +2,7 @@
 
 use super::fields::LONGEST_RECORD;
 use super::*;
-use crate::record::COLUMNS;
+use crate::domain::record::COLUMNS;
 use proptest::prelude::*;
 use std::io::{self, Cursor};
 

@@ -7,9 +7,9 @@ use rusqlite::{Transaction, params};
 
 use super::rows::KnownAt;
 use super::{Copied, copied, reports, rows, signed};
-use crate::intents::{self, Intents};
-use crate::record::{Prior, Record};
-use crate::resume::Doubts;
+use crate::domain::record::{Prior, Record};
+use crate::rules::intents::{self, Intents};
+use crate::rules::resume::Doubts;
 
 /// A commit that is being written. What one of its acts fails at fails all of it.
 pub struct Commit<'a> {

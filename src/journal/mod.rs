@@ -20,11 +20,11 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use rows::KnownAt;
 
-use crate::clocks::Reading;
-use crate::record::AlreadyStarted;
-use crate::request_id::RunId;
-use crate::resume::Doubts;
-use crate::row::Columns;
+use crate::domain::clocks::Reading;
+use crate::domain::record::AlreadyStarted;
+use crate::domain::request_id::RunId;
+use crate::domain::row::Columns;
+use crate::rules::resume::Doubts;
 
 pub use commit::Commit;
 pub use error::JournalError;

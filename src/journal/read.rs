@@ -8,12 +8,12 @@ use rusqlite::{OptionalExtension, params};
 use super::rows::KnownAt;
 use super::{About, Copied, InputSource, InputState, Journal, JournalError, Order, Session};
 use super::{bad_words, rows};
-use crate::clocks::Boot;
-use crate::intents::{Intents, unpack};
-use crate::record::{AlreadyStarted, Record};
-use crate::request_id::RunId;
-use crate::resume::{Doubts, LastEnding, LastSession, Lines};
-use crate::server_time::Sighting;
+use crate::domain::clocks::Boot;
+use crate::domain::record::{AlreadyStarted, Record};
+use crate::domain::request_id::RunId;
+use crate::rules::intents::{Intents, unpack};
+use crate::rules::resume::{Doubts, LastEnding, LastSession, Lines};
+use crate::rules::server_time::Sighting;
 
 impl Journal {
     /// What the run is.
@@ -95,7 +95,7 @@ impl Journal {
         );
         let mut bad = Doubts::new();
         self.each(&sql, &mut |record| {
-            bad.insert(record.row.line, crate::resume::reopened(record));
+            bad.insert(record.row.line, crate::rules::resume::reopened(record));
             Ok::<_, JournalError>(())
         })?;
         Ok(bad)

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, named_params};
 
 use super::{Journal, JournalError, signed};
-use crate::file_state::FileState;
-use crate::report_note::{BegunReport, ReportNote};
+use crate::domain::file_state::FileState;
+use crate::domain::report_note::{BegunReport, ReportNote};
 
 impl Journal {
     /// Notes which reports `session` is about to write.

@@ -7,12 +7,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Row as Stored, Statement};
 
 use super::error::Foreign;
-use crate::answer::{FailureClass, Reply};
-use crate::clocks::{Boot, Reading};
-use crate::record::{Attempted, Doubt, Ending, FirstSent, Outcome, Prior, Reason, Record};
-use crate::request_id::RequestId;
-use crate::row::{BadRow, Fault, Row};
-use crate::task::{Business, Id, Scope, Task};
+use crate::domain::answer::{FailureClass, Reply};
+use crate::domain::clocks::{Boot, Reading};
+use crate::domain::record::{Attempted, Doubt, Ending, FirstSent, Outcome, Prior, Reason, Record};
+use crate::domain::request_id::RequestId;
+use crate::domain::row::{BadRow, Fault, Row};
+use crate::domain::task::{Business, Id, Scope, Task};
 
 /// Adds a record; the parameters are bound in this order.
 pub const ADD: &str = "INSERT INTO record (session, line, bk_biz_id, task_id, scope, outcome, \
@@ -87,7 +87,7 @@ pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite:
         }
     }
     add.raw_bind_parameter(6, outcome.as_str())?;
-    add.raw_bind_parameter(7, outcome.known_by().map(crate::record::KnownBy::as_str))?;
+    add.raw_bind_parameter(7, outcome.known_by().map(crate::domain::record::KnownBy::as_str))?;
     bind_last(add, last.as_deref())?;
     // A record has one text and one class: those that the reports show.
     if let Some(Reason { class, message }) = reason.as_deref() {

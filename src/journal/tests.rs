@@ -1,13 +1,13 @@
 //! What is written comes back, from a journal on disk.
 
 use super::*;
-use crate::answer::{FailureClass, Reply};
-use crate::clocks::Boot;
-use crate::intents::Intents;
-use crate::record::{Attempted, Doubt, FirstSent, Prior};
-use crate::request_id::RequestId;
-use crate::resume::LastEnding;
-use crate::server_time::Sighting;
+use crate::domain::answer::{FailureClass, Reply};
+use crate::domain::clocks::Boot;
+use crate::domain::record::{Attempted, Doubt, FirstSent, Prior};
+use crate::domain::request_id::RequestId;
+use crate::rules::intents::Intents;
+use crate::rules::resume::LastEnding;
+use crate::rules::server_time::Sighting;
 use jiff::SignedDuration;
 
 fn run() -> RunId {

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::gone::Gone;
 use super::span::{Span, duration};
-use crate::rate::Rate;
+use crate::domain::rate::Rate;
 
 /// All of it. The default does everything right, at once, for everybody.
 #[derive(Clone, Debug, Default)]

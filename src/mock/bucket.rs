@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::rate::Rate;
+use crate::domain::rate::Rate;
 
 /// bk-sops' token bucket: it starts full, refills continuously, and a refused
 /// request costs nothing (FACTS.md section 3a, throttle details).

@@ -286,7 +286,7 @@ impl Shared {
     /// One worker takes the requests in their order, and needs the same time for each:
     /// more than its capacity pile up.
     async fn wait_for_work(&self) {
-        let each = self.world().behaviour.capacity.and_then(crate::rate::Rate::interval);
+        let each = self.world().behaviour.capacity.and_then(crate::domain::rate::Rate::interval);
         let Some(each) = each else { return };
         let done = {
             let mut busy_until = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);

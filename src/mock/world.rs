@@ -12,7 +12,7 @@ use super::bucket::Bucket;
 use super::counts::{Arrival, Counts, TaskCounts};
 use super::gone::Front;
 use super::span::Span;
-use crate::rate::Rate;
+use crate::domain::rate::Rate;
 
 /// One task of one business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

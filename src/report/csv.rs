@@ -6,9 +6,9 @@ use csv::{Terminator, Writer, WriterBuilder};
 use jiff::tz::TimeZone;
 
 use super::{Report, Stamps};
-use crate::formula::guard;
-use crate::record::{COLUMNS, Record};
-use crate::row::Columns;
+use crate::domain::record::{COLUMNS, Record};
+use crate::domain::row::Columns;
+use crate::domain::spreadsheet::guard;
 
 /// A report of separated values.
 pub struct Csv<W: Write> {
@@ -101,7 +101,7 @@ impl<W: Write + Send> Report for Csv<W> {
         self.plain(Some(record.row.line))?;
         self.ids(record)?;
         self.plain(Some(record.outcome))?;
-        self.plain(record.outcome.known_by().map(crate::record::KnownBy::as_str))?;
+        self.plain(record.outcome.known_by().map(crate::domain::record::KnownBy::as_str))?;
         self.last(record)?;
         self.error(record)?;
         self.plain(Some(record.attempts))?;
@@ -124,11 +124,11 @@ impl<W: Write + Send> Report for Csv<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{FailureClass, Reply};
-    use crate::record::{Attempted, Ending, KnownBy, Outcome};
-    use crate::request_id::{RequestId, RunId};
-    use crate::row::{BadRow, Fault, Row};
-    use crate::task::{Business, Scope, Task};
+    use crate::domain::answer::{FailureClass, Reply};
+    use crate::domain::record::{Attempted, Ending, KnownBy, Outcome};
+    use crate::domain::request_id::{RequestId, RunId};
+    use crate::domain::row::{BadRow, Fault, Row};
+    use crate::domain::task::{Business, Scope, Task};
     use std::time::Duration;
 
     fn columns(names: &[&str]) -> Columns {

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::disk::{close, sync_folder_of};
 use super::part::Part;
 use super::{Existing, Name, ReportError};
-use crate::file_state::FileState;
-use crate::report_note::BegunReport;
-use crate::request_id::RunId;
+use crate::domain::file_state::FileState;
+use crate::domain::report_note::BegunReport;
+use crate::domain::request_id::RunId;
 
 /// Where a report is written.
 #[derive(Clone, Copy, Debug)]

@@ -11,8 +11,8 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::CompactFormatter;
 
 use super::{Report, Stamps};
-use crate::record::{KnownBy, Record};
-use crate::row::Columns;
+use crate::domain::record::{KnownBy, Record};
+use crate::domain::row::Columns;
 
 /// A report of JSON Lines.
 pub struct JsonLines<W: Write> {
@@ -94,8 +94,8 @@ impl<W: Write + Send> Report for JsonLines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{COLUMNS, Ending, Outcome};
-    use crate::row::{BadRow, Fault, Row};
+    use crate::domain::record::{COLUMNS, Ending, Outcome};
+    use crate::domain::row::{BadRow, Fault, Row};
 
     #[test]
     fn every_column_is_a_key_in_its_order() {

@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::file_state::FileState;
-use crate::record::Record;
-use crate::report_note::BegunReport;
-use crate::row::Columns;
+use crate::domain::file_state::FileState;
+use crate::domain::record::Record;
+use crate::domain::report_note::BegunReport;
+use crate::domain::row::Columns;
 use file::{OutputFile, SealedFile};
 
 pub use error::ReportError;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::disk::close;
 use super::{Existing, ReportError};
-use crate::file_state::FileState;
-use crate::request_id::RunId;
+use crate::domain::file_state::FileState;
+use crate::domain::request_id::RunId;
 
 /// A file that grows beside a report and replaces it at the end.
 ///

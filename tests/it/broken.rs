@@ -2,12 +2,12 @@
 
 use std::io;
 
+use bk_launch::domain::record::Record;
 use bk_launch::journal::Journal;
+use bk_launch::launch::{InputEnd, OutputFailure, Pipeline};
 use bk_launch::mock::{Behaviour, Mock};
-use bk_launch::pipeline::{InputEnd, OutputFailure, Pipeline};
-use bk_launch::record::Record;
 use bk_launch::report::{self, Name, Open};
-use bk_launch::resume::LastEnding;
+use bk_launch::rules::resume::LastEnding;
 use bk_launch::shutdown::Cause;
 
 use crate::harness::{Folder, Report};

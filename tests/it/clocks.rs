@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bk_launch::clocks::{Boot, Clocks, Reading};
+use bk_launch::domain::clocks::{Boot, Clocks, Reading};
 use bk_launch::journal::{Journal, Opening};
+use bk_launch::launch::{Clock, Deadline, Pipeline, RunJournal, Times};
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::pipeline::{Clock, Deadline, Keeping, Pipeline, Times};
-use bk_launch::resume::{self, doubts};
+use bk_launch::rules::resume::{self, doubts};
 use bk_launch::shutdown::{Cause, Signal};
 use bk_launch::system_clocks::SystemClocks;
 use jiff::SignedDuration;
@@ -106,7 +106,7 @@ fn second_session(
     let rows = rows.unwrap().rows;
     run(Pipeline {
         rows: Box::new(resume::plan(rows, None, settled, doubts)),
-        keeping: Some(Keeping { journal, copied: None }),
+        keeping: Some(RunJournal { journal, copied: None }),
         session,
         clocks: Arc::new(clocks),
         ..pipeline

@@ -6,8 +6,8 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
+use bk_launch::domain::rate::Rate;
 use bk_launch::mock::{Behaviour, Memory, Mock};
-use bk_launch::rate::Rate;
 use serde_json::Value;
 
 use crate::bench::{MILLISECOND, Share, bench, field, mock, result, within};

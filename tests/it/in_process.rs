@@ -10,23 +10,23 @@ use bk_launch::api::credentials::{Credentials, User};
 use bk_launch::api::esb::Esb;
 use bk_launch::api::target::Target;
 use bk_launch::api::{Client, Identity, Reach};
-use bk_launch::clocks::Clocks;
-use bk_launch::gates::Limits;
+use bk_launch::domain::clocks::Clocks;
+use bk_launch::domain::rate::Rate;
+use bk_launch::domain::record::AlreadyStarted;
+use bk_launch::domain::request_id::RunId;
+use bk_launch::domain::secret::Secret;
 use bk_launch::input::{Format, open_stream};
 use bk_launch::journal::{About, InputSource, InputState, Journal, Opening};
-use bk_launch::mock::Mock;
-use bk_launch::outlook::Course;
-use bk_launch::pipeline::{
-    Audience, Certainty, Clock, Ended, Keeping, Lookup, Pipeline, Source, Staged, Systemd, Times,
+use bk_launch::launch::{
+    Audience, Certainty, Clock, Ended, Lookup, Pipeline, RunJournal, Source, Staged, Systemd, Times,
 };
-use bk_launch::progress::{Frame, Look, Progress};
-use bk_launch::rate::Rate;
-use bk_launch::record::AlreadyStarted;
+use bk_launch::limiter::Limits;
+use bk_launch::mock::Mock;
+use bk_launch::monitor::progress::{Frame, Look, Progress};
 use bk_launch::report::{Destination, Existing, Placement};
-use bk_launch::request_id::RunId;
-use bk_launch::resume::{self, Doubts, Lines};
-use bk_launch::retry::Policy;
-use bk_launch::secret::Secret;
+use bk_launch::rules::forecast::Course;
+use bk_launch::rules::resume::{self, Doubts, Lines};
+use bk_launch::rules::retry::Policy;
 use bk_launch::shutdown::Shutdown;
 use bk_launch::system_clocks::SystemClocks;
 use jiff::Timestamp;
@@ -127,14 +127,14 @@ impl Launch<'_> {
     }
 }
 
-fn keeping(path: &Path, run: &RunId) -> Keeping {
+fn keeping(path: &Path, run: &RunId) -> RunJournal {
     let about = About {
         id: run.clone(),
         name: None,
         input_name: "list".into(),
         input_format: "csv".into(),
         source: InputSource::File,
-        columns: bk_launch::row::Columns::from([]),
+        columns: bk_launch::domain::row::Columns::from([]),
         zone: "UTC".into(),
         rows: None,
         copy: None,
@@ -150,5 +150,5 @@ fn keeping(path: &Path, run: &RunId) -> Keeping {
         waits_until: None,
     };
     journal.begin(&opening, &Doubts::new()).unwrap();
-    Keeping { journal, copied: None }
+    RunJournal { journal, copied: None }
 }

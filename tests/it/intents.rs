@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bk_launch::intents::unpack;
+use bk_launch::launch::{OutputFailure, Pipeline};
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::pipeline::{OutputFailure, Pipeline};
+use bk_launch::rules::intents::unpack;
 use bk_launch::shutdown::Cause;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;

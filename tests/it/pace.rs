@@ -1,5 +1,5 @@
 //! The pace as the server sees it. The exact form, under paused time, stands
-//! with the gates; these need real seconds and a quiet machine.
+//! with the limiter; these need real seconds and a quiet machine.
 
 use std::time::Duration;
 

@@ -27,7 +27,7 @@ fn folder_with_runs(mock: &Mock) -> Folder {
     folder
 }
 
-fn ending(run: &bk_launch::folder::Folder) -> Option<String> {
+fn ending(run: &bk_launch::store::RunDir) -> Option<String> {
     let journal = bk_launch::journal::Journal::open(&run.journal()).ok()?;
     journal.sessions().ok()?.pop()?.ending
 }

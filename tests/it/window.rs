@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bk_launch::clocks::{Clocks, Reading};
+use bk_launch::domain::clocks::{Clocks, Reading};
+use bk_launch::launch::{Deadline, Times};
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::pipeline::{Deadline, Times};
 use bk_launch::shutdown::Cause;
 use bk_launch::system_clocks::SystemClocks;
 use jiff::{SignedDuration, Timestamp};

@@ -1,7 +1,7 @@
 use super::*;
-use crate::answer::Reply;
 use crate::bench::OnMiss;
-use crate::schedule::Spread;
+use crate::bench::schedule::Spread;
+use crate::domain::answer::Reply;
 use std::num::NonZeroUsize;
 
 fn meter(began: Instant) -> Meter {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::super::args::{LooksArgs, ServerArgs, at_least_one, duration};
-use crate::rate::Rate;
-use crate::schedule::{LONGEST, Schedule};
-use crate::slo::Slo;
+use crate::bench::schedule::{LONGEST, Schedule};
+use crate::bench::slo::Slo;
+use crate::domain::rate::Rate;
 
 const EXAMPLES: &str = "\
 Examples:

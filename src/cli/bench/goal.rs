@@ -8,10 +8,10 @@ use thiserror::Error;
 use super::super::Failure;
 use super::args::{ArrivalsArg, LoadArgs};
 use crate::bench::find_max::Steps;
+use crate::bench::schedule::{Arrivals, Schedule, Spread};
+use crate::bench::search::Search;
+use crate::bench::slo::Slo;
 use crate::bench::{Load, OnMiss, Plan, Until};
-use crate::knee::Search;
-use crate::schedule::{Arrivals, Schedule, Spread};
-use crate::slo::Slo;
 
 /// How long a measurement lasts by default.
 const LASTS: Duration = Duration::from_secs(30);

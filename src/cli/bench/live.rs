@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::answer::Verdict;
 use crate::bench::{Glance, Onlooker, Second};
-use crate::console::{self, Frame, Kind};
-use crate::progress::Look;
+use crate::domain::answer::Verdict;
+use crate::monitor::console::{self, Frame, Kind};
+use crate::monitor::progress::Look;
 
 /// Shows how a measurement goes.
 pub struct Live {

@@ -8,10 +8,10 @@ use crate::bench::find_max::{Taken, Unfinished};
 use crate::bench::result::{
     self, Distribution, Generator, Outcome, ROWS_USED_UP, SCHEMA, StepOutcome,
 };
+use crate::bench::search::Decision;
+use crate::bench::slo::Judgement;
 use crate::bench::{Ended, Measured, Started};
-use crate::knee::Decision;
 use crate::shutdown::Cause;
-use crate::slo::Judgement;
 
 /// Why a measurement ended, beside that its load was over.
 pub struct Why {

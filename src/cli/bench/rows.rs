@@ -12,8 +12,8 @@ use thiserror::Error;
 use super::super::Failure;
 use super::super::terminal::harmless;
 use crate::bench::Tasks;
+use crate::domain::task::{Business, Scope, Task};
 use crate::input::{self, Format, InputError};
-use crate::task::{Business, Scope, Task};
 
 /// A file of rows, looked through as a whole. What is started is what was looked
 /// through: both read a copy, which goes away with this.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::console;
-use crate::task::Business;
+use crate::domain::task::Business;
+use crate::monitor::console;
 
 /// What a measurement would start.
 pub struct Intent<'a> {
@@ -94,7 +94,7 @@ pub enum NotPermitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::Scope;
+    use crate::domain::task::Scope;
 
     #[test]
     fn the_number_that_is_typed_must_be_the_number_of_tasks() {

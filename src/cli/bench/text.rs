@@ -6,9 +6,9 @@ use hdrhistogram::Histogram;
 
 use super::super::terminal::harmless;
 use crate::bench::Started;
+use crate::bench::compare::{Change, Compared, FEWEST, Finding, Pair, TEST};
 use crate::bench::result::{self, Distribution, Outcome};
-use crate::compare::{Change, Compared, FEWEST, Finding, Pair, TEST};
-use crate::knee::Limit;
+use crate::bench::search::Limit;
 
 /// The result, for people; `response` has all response times.
 pub fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
@@ -327,7 +327,7 @@ pub fn comparison(compared: &[Compared], pairs: &[Pair]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Better, compare};
+    use crate::bench::compare::{Better, compare};
 
     #[test]
     fn times_have_a_unit_that_keeps_them_short() {

@@ -1,0 +1,253 @@
+//! What a server is expected to hold, such as `p99<500ms`, and whether it did.
+//!
+//! Words and arithmetic only: what was measured is handed in.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use thiserror::Error;
+
+/// One expectation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slo {
+    figure: Figure,
+    relation: Relation,
+    bound: f64,
+}
+
+/// What an expectation is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Figure {
+    /// The response time that this percentage of the requests did not exceed, in
+    /// seconds.
+    Percentile(f64),
+    /// The mean response time, in seconds.
+    Mean,
+    /// The longest response time, in seconds.
+    Max,
+    /// The share of answers that were neither accepted nor already started, from 0
+    /// to 1.
+    Errors,
+    /// Answers per second.
+    Rate,
+}
+
+/// How the figure must stand to the bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    Below,
+    AtMost,
+    Above,
+    AtLeast,
+}
+
+impl Relation {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Below => "<",
+            Self::AtMost => "<=",
+            Self::Above => ">",
+            Self::AtLeast => ">=",
+        }
+    }
+
+    fn holds(self, measured: f64, bound: f64) -> bool {
+        match self {
+            Self::Below => measured < bound,
+            Self::AtMost => measured <= bound,
+            Self::Above => measured > bound,
+            Self::AtLeast => measured >= bound,
+        }
+    }
+}
+
+/// How an expectation came out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judgement {
+    /// What was expected.
+    pub slo: Slo,
+    /// What was measured, in the unit of the figure; `None` where nothing was.
+    pub measured: Option<f64>,
+}
+
+impl Slo {
+    /// What it is about.
+    #[must_use]
+    pub const fn figure(&self) -> Figure {
+        self.figure
+    }
+
+    /// Judges what was measured.
+    #[must_use]
+    pub const fn judge(self, measured: Option<f64>) -> Judgement {
+        Judgement { slo: self, measured }
+    }
+}
+
+impl Judgement {
+    /// Whether it holds. What was not measured does not.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.measured.is_some_and(|measured| self.slo.relation.holds(measured, self.slo.bound))
+    }
+}
+
+impl fmt::Display for Judgement {
+    /// `p99<500ms holds: 412.0 ms`, or `p99<500ms is missed by 120.0 ms: 620.0 ms`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slo, measured } = self;
+        match measured {
+            None => write!(f, "{slo} is missed: nothing was measured"),
+            Some(measured) if self.holds() => {
+                write!(f, "{slo} holds: {}", slo.figure.shown(*measured))
+            }
+            Some(measured) => {
+                let by = slo.figure.shown((measured - slo.bound).abs());
+                write!(f, "{slo} is missed by {by}: {}", slo.figure.shown(*measured))
+            }
+        }
+    }
+}
+
+impl Figure {
+    fn shown(self, value: f64) -> String {
+        match self {
+            Self::Percentile(_) | Self::Mean | Self::Max => format!("{:.1} ms", value * 1e3),
+            Self::Errors => format!("{:.2}%", value * 100.0),
+            Self::Rate => format!("{value:.1}/s"),
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percentile(percent) => write!(f, "p{percent}"),
+            Self::Mean => f.write_str("mean"),
+            Self::Max => f.write_str("max"),
+            Self::Errors => f.write_str("errors"),
+            Self::Rate => f.write_str("rate"),
+        }
+    }
+}
+
+impl fmt::Display for Slo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { figure, relation, bound } = self;
+        write!(f, "{figure}{}", relation.as_str())?;
+        match figure {
+            Figure::Errors => write!(f, "{}%", tidy(bound * 100.0)),
+            Figure::Rate => write!(f, "{bound}/s"),
+            Figure::Percentile(_) | Figure::Mean | Figure::Max => {
+                write!(f, "{:?}", Duration::try_from_secs_f64(*bound).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// A percentage without the digits that a binary fraction adds.
+fn tidy(percent: f64) -> f64 {
+    (percent * 1e6).round() / 1e6
+}
+
+impl FromStr for Slo {
+    type Err = SloError;
+
+    fn from_str(text: &str) -> Result<Self, SloError> {
+        let at = text.find(['<', '>']).ok_or(SloError)?;
+        let (name, rest) = text.split_at(at);
+        let (relation, value) = [
+            ("<=", Relation::AtMost),
+            (">=", Relation::AtLeast),
+            ("<", Relation::Below),
+            (">", Relation::Above),
+        ]
+        .into_iter()
+        .find_map(|(sign, relation)| Some((relation, rest.strip_prefix(sign)?.trim())))
+        .ok_or(SloError)?;
+        let figure = match name.trim() {
+            "mean" => Figure::Mean,
+            "max" => Figure::Max,
+            "errors" => Figure::Errors,
+            "rate" => Figure::Rate,
+            name => {
+                let percent = name.strip_prefix('p').and_then(|number| number.parse().ok());
+                Figure::Percentile(
+                    percent.filter(|percent| (0.0..=100.0).contains(percent)).ok_or(SloError)?,
+                )
+            }
+        };
+        let bound = match figure {
+            Figure::Percentile(_) | Figure::Mean | Figure::Max => time(value),
+            Figure::Errors => share(value),
+            Figure::Rate => value
+                .parse::<crate::domain::rate::Rate>()
+                .ok()
+                .and_then(crate::domain::rate::Rate::per_second),
+        };
+        Ok(Self { figure, relation, bound: bound.ok_or(SloError)? })
+    }
+}
+
+fn time(text: &str) -> Option<f64> {
+    let signed: SignedDuration = text.parse().ok()?;
+    Some(Duration::try_from(signed).ok()?.as_secs_f64())
+}
+
+fn share(text: &str) -> Option<f64> {
+    let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
+    (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
+}
+
+/// The text is no expectation.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error(
+    "write one as 'p99<500ms', 'mean<=80ms', 'max<5s', 'errors<1%' or 'rate>=195/s' (quoted, for the shell)"
+)]
+pub struct SloError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_measured_holds_or_is_missed_by_so_much() {
+        for (text, measured, holds, told) in [
+            ("p99<500ms", Some(0.412), true, "p99<500ms holds: 412.0 ms"),
+            ("p99<500ms", Some(0.62), false, "p99<500ms is missed by 120.0 ms: 620.0 ms"),
+            ("p99<500ms", Some(0.5), false, "p99<500ms is missed by 0.0 ms: 500.0 ms"),
+            ("p99.9<=1s", Some(1.0), true, "p99.9<=1s holds: 1000.0 ms"),
+            ("mean <= 80ms", Some(0.07), true, "mean<=80ms holds: 70.0 ms"),
+            ("max<5s", Some(6.0), false, "max<5s is missed by 1000.0 ms: 6000.0 ms"),
+            ("errors<1%", Some(0.0), true, "errors<1% holds: 0.00%"),
+            ("errors<1%", Some(0.034), false, "errors<1% is missed by 2.40%: 3.40%"),
+            ("rate>=195/s", Some(199.5), true, "rate>=195/s holds: 199.5/s"),
+            ("rate>6000/m", Some(99.0), false, "rate>100/s is missed by 1.0/s: 99.0/s"),
+            ("p50<1s", None, false, "p50<1s is missed: nothing was measured"),
+        ] {
+            let judgement = text.parse::<Slo>().unwrap().judge(measured);
+            assert_eq!((judgement.holds(), judgement.to_string().as_str()), (holds, told));
+        }
+    }
+
+    #[test]
+    fn what_is_no_expectation_says_how_one_is_written() {
+        for text in [
+            "",
+            "p99",
+            "p99<",
+            "p99<500",
+            "p101<1s",
+            "px<1s",
+            "errors<1",
+            "errors<200%",
+            "rate>=9",
+            "fast<1s",
+            "p99=1s",
+        ] {
+            assert_eq!(text.parse::<Slo>(), Err(SloError), "{text}");
+        }
+    }
+}

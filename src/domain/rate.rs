@@ -1,0 +1,172 @@
+//! How fast: a number of requests per second, minute or hour, or no limit.
+//!
+//! A value only; who waits for it is `limiter`' work.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A limit on requests per time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// At most so many per unit, evenly spaced.
+    Limited {
+        /// Requests per unit.
+        count: NonZeroU32,
+        /// The unit of time.
+        per: Unit,
+    },
+    /// As fast as the answers come.
+    Unlimited,
+}
+
+/// The units in which a rate can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// `/s`
+    Second,
+    /// `/m`
+    Minute,
+    /// `/h`
+    Hour,
+}
+
+impl Unit {
+    const fn duration(self) -> Duration {
+        match self {
+            Self::Second => Duration::from_secs(1),
+            Self::Minute => Duration::from_mins(1),
+            Self::Hour => Duration::from_hours(1),
+        }
+    }
+
+    const fn letter(self) -> char {
+        match self {
+            Self::Second => 's',
+            Self::Minute => 'm',
+            Self::Hour => 'h',
+        }
+    }
+}
+
+impl Rate {
+    /// The time from one request to the next; `None` where there is no limit.
+    #[must_use]
+    pub fn interval(self) -> Option<Duration> {
+        match self {
+            Self::Limited { count, per } => Some(per.duration() / count.get()),
+            Self::Unlimited => None,
+        }
+    }
+}
+
+impl Rate {
+    /// Requests per second; `None` where there is no limit.
+    #[must_use]
+    pub fn per_second(self) -> Option<f64> {
+        match self {
+            Self::Limited { count, per } => {
+                Some(f64::from(count.get()) / per.duration().as_secs_f64())
+            }
+            Self::Unlimited => None,
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limited { count, per } => write!(f, "{count}/{}", per.letter()),
+            Self::Unlimited => f.write_str("unlimited"),
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        if text == "unlimited" {
+            return Ok(Self::Unlimited);
+        }
+        let (count, unit) = text.split_once('/').ok_or(RateError::Form)?;
+        let per = match unit {
+            "s" => Unit::Second,
+            "m" => Unit::Minute,
+            "h" => Unit::Hour,
+            _ => return Err(RateError::Form),
+        };
+        if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(RateError::Form);
+        }
+        match count.parse::<u32>() {
+            Ok(count) if count > Self::MAX => Err(RateError::TooFast),
+            Ok(count) => NonZeroU32::new(count)
+                .map(|count| Self::Limited { count, per })
+                .ok_or(RateError::Zero),
+            Err(_) => Err(RateError::TooFast),
+        }
+    }
+}
+
+impl Rate {
+    /// A request a microsecond: past that, whole nanoseconds no longer space requests to 0.1 %.
+    const MAX: u32 = 1_000_000;
+}
+
+/// The text is no rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RateError {
+    /// Neither `N/s`, `N/m`, `N/h` nor `unlimited`.
+    #[error("write a rate as 20/s, 100/m, 5000/h or unlimited")]
+    Form,
+    /// A rate of nothing would never send.
+    #[error("a rate of 0 would never send anything; the least is 1/h")]
+    Zero,
+    /// More than can be spaced.
+    #[error("at most 1000000 per unit; write unlimited for no limit")]
+    TooFast,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_read_what_they_print() {
+        for (text, interval) in [
+            ("20/s", Some(Duration::from_millis(50))),
+            ("100/m", Some(Duration::from_millis(600))),
+            ("5000/h", Some(Duration::from_millis(720))),
+            ("1/h", Some(Duration::from_hours(1))),
+            ("1000000/s", Some(Duration::from_micros(1))),
+            ("unlimited", None),
+        ] {
+            let rate: Rate = text.parse().expect(text);
+            assert_eq!(rate.interval(), interval, "{text}");
+            assert_eq!(rate.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_rate_says_why() {
+        for (text, error) in [
+            ("0/s", RateError::Zero),
+            ("-1/s", RateError::Form),
+            ("+1/s", RateError::Form),
+            ("1.5/s", RateError::Form),
+            ("fast", RateError::Form),
+            ("20", RateError::Form),
+            ("20/d", RateError::Form),
+            ("/s", RateError::Form),
+            ("", RateError::Form),
+            ("1000001/s", RateError::TooFast),
+            ("99999999999/s", RateError::TooFast),
+        ] {
+            assert_eq!(text.parse::<Rate>(), Err(error), "{text}");
+        }
+    }
+}

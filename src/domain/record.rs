@@ -1,0 +1,324 @@
+//! What became of a row: a [`Record`], one line of every report.
+//!
+//! Words only: how a row is settled is `launch::row`'s work, and how a record
+//! is written is `report`'s.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::answer::{FailureClass, Reply, UnknownWord};
+use crate::domain::clocks::Reading;
+use crate::domain::request_id::RequestId;
+use crate::domain::row::Row;
+
+/// The report's own columns, in their order; the input's further ones follow.
+pub const COLUMNS: [&str; 19] = [
+    "line",
+    "bk_biz_id",
+    "task_id",
+    "scope",
+    "outcome",
+    "known_by",
+    "result",
+    "code",
+    "message",
+    "task_url",
+    "request_id",
+    "trace_id",
+    "client_request_id",
+    "http_status",
+    "error",
+    "attempts",
+    "started_at",
+    "latency_ms",
+    "elapsed_ms",
+];
+
+/// A row and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The row, as it was read.
+    pub row: Row,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Whether that is the last word.
+    pub ending: Ending,
+    /// How many `start_task` requests were sent for it.
+    pub attempts: u32,
+    /// When the first of them left that may have arrived, for a row that stays in doubt.
+    pub first_sent: Option<FirstSent>,
+    /// The last of them.
+    pub last: Option<Box<Attempted>>,
+    /// Why it ended so, if the answer to the last of them does not say it.
+    pub reason: Option<Box<Reason>>,
+    /// From opening the row to settling it, waits included; `None` for a row
+    /// that was never opened.
+    pub elapsed: Option<Duration>,
+}
+
+/// A reason for an outcome beside the answer to the last `start_task`: what a question
+/// was answered, or what others of the business were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The kind of failure.
+    pub class: FailureClass,
+    /// What the server said.
+    pub message: Box<str>,
+}
+
+impl Record {
+    /// The kind of failure that a report shows.
+    #[must_use]
+    pub fn class(&self) -> Option<FailureClass> {
+        match &self.reason {
+            Some(reason) => Some(reason.class),
+            None => self.last.as_ref().and_then(|last| last.class),
+        }
+    }
+
+    /// The server's text that a report shows.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match (&self.reason, &self.last) {
+            (Some(reason), _) => &reason.message,
+            (None, Some(last)) => &last.reply.message,
+            (None, None) => "",
+        }
+    }
+}
+
+/// Whether a row came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is settled.
+    Settled,
+    /// The run was stopped before; whether the task may have been started.
+    CutOff(Doubt),
+}
+
+/// Whether the requests that were sent for a row may have started its task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// Surely not.
+    #[default]
+    None,
+    /// One of them may have arrived.
+    MayHaveStarted,
+    /// The server accepted one, which only means that it queued the task (FACTS.md
+    /// section 4).
+    Accepted,
+}
+
+impl Doubt {
+    const ALL: [Self; 3] = [Self::None, Self::MayHaveStarted, Self::Accepted];
+
+    /// The word that stands in the journal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::MayHaveStarted => "may_have_started",
+            Self::Accepted => "accepted",
+        }
+    }
+}
+
+impl FromStr for Doubt {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|doubt| doubt.as_str() == text).ok_or(UnknownWord)
+    }
+}
+
+/// What earlier sessions of a run left behind of a row that they did not settle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prior {
+    /// Whether they may have started its task.
+    pub doubt: Doubt,
+    /// The `start_task` requests that they sent, as far as is known.
+    pub attempts: u32,
+    /// When the first of them left that may have arrived.
+    pub first_sent: Option<FirstSent>,
+    /// The last of them, if it is known.
+    pub last: Option<Box<Attempted>>,
+}
+
+/// When the first attempt of a row left that may have arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FirstSent {
+    /// The earliest that the server's clock can have shown, by what is known.
+    pub server: Option<Timestamp>,
+    /// This machine's clocks, if the next `Date` of the server may still tell more.
+    pub local: Option<Reading>,
+}
+
+/// One `start_task` request that was sent, and what it brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempted {
+    /// Its `X-Request-Id`.
+    pub id: RequestId,
+    /// When it left.
+    pub sent: Timestamp,
+    /// From sending it to its answer, or to giving it up.
+    pub latency: Duration,
+    /// What was answered.
+    pub reply: Reply,
+    /// The kind of failure, if it was one.
+    pub class: Option<FailureClass>,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The server took it.
+    Started(KnownBy),
+    /// It was started before, and not by this run.
+    AlreadyStarted,
+    /// Refused for a reason of its own.
+    Rejected,
+    /// Retries are used up, and it surely was not started.
+    Failed,
+    /// Retries are used up, and some attempt may have started it.
+    Unknown,
+    /// Accepted, but nobody has seen it running.
+    Unconfirmed,
+    /// The row cannot be used; it was never sent.
+    Invalid,
+    /// The same task as an earlier row; it was never sent.
+    Duplicate,
+    /// Not settled, because the run was stopped.
+    Pending,
+}
+
+/// How it is known that a task was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KnownBy {
+    /// The server said so.
+    Reply,
+    /// "Already started" came after an attempt of this session that may have arrived.
+    Retry,
+    /// The same, after an attempt of an earlier session.
+    Resume,
+    /// `get_task_status` shows that it runs, or ran.
+    Status,
+}
+
+impl KnownBy {
+    const ALL: [Self; 4] = [Self::Reply, Self::Retry, Self::Resume, Self::Status];
+
+    /// The word that stands in the report.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reply => "reply",
+            Self::Retry => "retry",
+            Self::Resume => "resume",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// How an outcome counts towards the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// As was asked for.
+    Good,
+    /// Somebody has to look at it.
+    Bad,
+    /// Neither.
+    Neutral,
+    /// Still to be done.
+    Resumable,
+}
+
+/// How `already_started` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AlreadyStarted {
+    /// As good: the task runs.
+    #[default]
+    Ok,
+    /// As bad: nobody else should have started it.
+    Fail,
+}
+
+impl Outcome {
+    /// The word that stands in the report.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started(_) => "started",
+            Self::AlreadyStarted => "already_started",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Invalid => "invalid",
+            Self::Duplicate => "duplicate",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// The outcome that these words of a report mean.
+    ///
+    /// # Errors
+    ///
+    /// Where a report never has them together.
+    pub fn of_words(outcome: &str, known_by: Option<&str>) -> Result<Self, UnknownWord> {
+        if let Some(known_by) = known_by {
+            let known_by = KnownBy::ALL.into_iter().find(|word| word.as_str() == known_by);
+            return match (outcome, known_by) {
+                ("started", Some(known_by)) => Ok(Self::Started(known_by)),
+                _ => Err(UnknownWord),
+            };
+        }
+        Self::UNKNOWN_HOW.into_iter().find(|word| word.as_str() == outcome).ok_or(UnknownWord)
+    }
+
+    /// All but `started`.
+    const UNKNOWN_HOW: [Self; 8] = [
+        Self::AlreadyStarted,
+        Self::Rejected,
+        Self::Failed,
+        Self::Unknown,
+        Self::Unconfirmed,
+        Self::Invalid,
+        Self::Duplicate,
+        Self::Pending,
+    ];
+
+    /// How it is known, where that is a question.
+    #[must_use]
+    pub const fn known_by(self) -> Option<KnownBy> {
+        match self {
+            Self::Started(known_by) => Some(known_by),
+            _ => None,
+        }
+    }
+
+    /// How it counts towards the exit code.
+    #[must_use]
+    pub const fn standing(self, already: AlreadyStarted) -> Standing {
+        match self {
+            Self::Started(_) => Standing::Good,
+            Self::AlreadyStarted => match already {
+                AlreadyStarted::Ok => Standing::Good,
+                AlreadyStarted::Fail => Standing::Bad,
+            },
+            Self::Rejected | Self::Failed | Self::Unknown | Self::Unconfirmed | Self::Invalid => {
+                Standing::Bad
+            }
+            Self::Duplicate => Standing::Neutral,
+            Self::Pending => Standing::Resumable,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

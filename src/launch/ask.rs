@@ -1,0 +1,215 @@
+//! Questions about a task: its state, and its link.
+//!
+//! They pass the limiter like every request, and whatever they are answered, they
+//! never stop the run; but for the first question of a run that is to confirm.
+
+use tracing::{info, warn};
+
+use super::context::{Asked, Parts, RunContext};
+use crate::api::{Manner, Renewal};
+use crate::domain::answer::{Answer, FailureClass, Verdict};
+use crate::domain::record::{Reason, Record};
+use crate::domain::request_id::RequestId;
+use crate::domain::task::Task;
+use crate::limiter::{Closed, NotAsked, Question};
+use crate::rules::confirm::{Judged, judge};
+use crate::rules::server_time::Departure;
+use crate::shutdown::Cause;
+
+/// What asking for a state came to.
+pub struct Found {
+    /// What the state says of the row.
+    pub judged: Judged,
+    /// Why there is no state, if there is none.
+    pub unanswered: Option<Reason>,
+    /// Whether the question was refused for where its credentials stood.
+    pub refused: Refused,
+}
+
+impl Found {
+    /// Nothing, since bk-sops works and failed each time that it was asked, the last time
+    /// with `answer`.
+    fn nothing(answer: Option<Answer>) -> Self {
+        let unanswered = answer.and_then(|answer| unanswered(Judged::Unseen, answer));
+        Self { judged: Judged::Unseen, unanswered, refused: Refused::No }
+    }
+}
+
+/// Whether a question was refused for where its credentials stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The ESB read none from the header, and the query is forbidden.
+    ToHeader,
+    /// It was not.
+    No,
+}
+
+/// Asks for the state of `task` on `line`, whose first attempt that may have arrived left at
+/// `first`.
+///
+/// # Errors
+///
+/// When the run stops before there is an answer.
+pub async fn state(
+    launch: &RunContext,
+    line: u64,
+    task: &Task,
+    id: &RequestId,
+    first: Option<&Departure>,
+) -> Result<Found, Closed> {
+    let Parts { client, .. } = &launch.parts;
+    let (mut manner, mut in_vain) = (client.manner(), None);
+    loop {
+        let permit = match launch.acquire_question(Question::State, line).await {
+            Ok(permit) => permit,
+            Err(NotAsked::Closed) => return Err(Closed),
+            Err(NotAsked::InVain) => return Ok(Found::nothing(in_vain)),
+        };
+        let caller = client.caller();
+        let seen = Box::pin(client.status(&caller, task, id, manner)).await;
+        let known = launch.parts.limiter.heard(permit, &seen.answer);
+        launch.asked(&seen.answer);
+        log(id, &seen.answer, &format_args!("{:?}", seen.state));
+        if launch.after_question(&seen.answer, &known)? == Asked::InVain {
+            in_vain = Some(seen.answer);
+            continue;
+        }
+        let Some(other) = client.other_manner(manner, &seen.answer) else {
+            let judged = judge(&seen, first.and_then(Departure::earliest));
+            let refused = refusal(launch, manner, &seen.answer);
+            return Ok(Found { judged, unanswered: unanswered(judged, seen.answer), refused });
+        };
+        manner = other;
+    }
+}
+
+/// Why a question told no state.
+fn unanswered(judged: Judged, answer: Answer) -> Option<Reason> {
+    match (judged, answer.verdict) {
+        (Judged::Unseen, Verdict::Failed(failure)) => {
+            Some(Reason { class: failure.class, message: answer.reply.message })
+        }
+        (Judged::Unseen, Verdict::Accepted | Verdict::AlreadyStarted) => {
+            let message = "get_task_status was answered without a state".into();
+            Some(Reason { class: FailureClass::Ambiguous, message })
+        }
+        (Judged::Ours | Judged::SomebodyElses | Judged::NotYet, _) => None,
+    }
+}
+
+/// Notes and tells that the server refuses a question for where its credentials stand.
+fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> Refused {
+    if !launch.parts.client.is_refused_to_header(manner, answer) {
+        return Refused::No;
+    }
+    launch.could_not_ask(|unasked| {
+        unasked.to_header += 1;
+        if unasked.to_header == 1 {
+            warn!(
+                "the ESB refuses questions: states and links cannot be asked for. If it is the \
+                 legacy ESB, say --esb-legacy-get (it puts the credentials into the URL)"
+            );
+        }
+    });
+    Refused::ToHeader
+}
+
+/// Asks for the state of the first task, before anything is started: where the
+/// user may not look, a run that is to confirm stops.
+pub async fn first(launch: &RunContext, line: u64, task: &Task) {
+    let Parts { client, run, session, shutdown, .. } = &launch.parts;
+    let id = RequestId::question(run, *session, line, 0);
+    let mut manner = client.manner();
+    loop {
+        let Ok(permit) = launch.acquire_question(Question::State, line).await else { return };
+        let caller = client.caller();
+        let answer = Box::pin(client.status(&caller, task, &id, manner)).await.answer;
+        let known = launch.parts.limiter.heard(permit, &answer);
+        launch.asked(&answer);
+        log(&id, &answer, &"first question");
+        let Verdict::Failed(failure) = &answer.verdict else { return };
+        if let Some(other) = client.other_manner(manner, &answer) {
+            manner = other;
+            continue;
+        }
+        let message = answer.reply.message.clone();
+        match failure.class {
+            FailureClass::Auth if client.renew(&caller) == Renewal::Newer => continue,
+            class @ (FailureClass::Auth | FailureClass::Config | FailureClass::Permission) => {
+                shutdown.drain(Cause::Question { class, message });
+            }
+            _ => match launch.after_question(&answer, &known) {
+                Ok(Asked::InVain) => continue,
+                Ok(Asked::Answered) | Err(Closed) => {}
+            },
+        }
+        return;
+    }
+}
+
+/// Asks for the link of a task that was found to be started; `None` where there is
+/// none to be had.
+pub async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
+    let Parts { client, limiter, run, session, .. } = &launch.parts;
+    let id = RequestId::lookup(run, *session, line);
+    let (mut manner, mut in_vain) = (client.manner(), None::<Answer>);
+    loop {
+        let permit = match launch.acquire_question(Question::Link, line).await {
+            Ok(permit) => permit,
+            Err(NotAsked::Closed) => return None,
+            Err(NotAsked::InVain) => {
+                count_lookup(launch, &in_vain?.verdict);
+                return None;
+            }
+        };
+        let caller = client.caller();
+        let (answer, found) = Box::pin(client.detail(&caller, task, &id, manner)).await;
+        let known = limiter.heard(permit, &answer);
+        launch.asked(&answer);
+        log(&id, &answer, &"lookup");
+        if launch.after_question(&answer, &known).ok()? == Asked::InVain {
+            in_vain = Some(answer);
+            continue;
+        }
+        let Some(other) = client.other_manner(manner, &answer) else {
+            refusal(launch, manner, &answer);
+            count_lookup(launch, &answer.verdict);
+            return found;
+        };
+        manner = other;
+    }
+}
+
+/// Counts a lookup that was answered so.
+fn count_lookup(launch: &RunContext, verdict: &Verdict) {
+    let is_refused = matches!(verdict, Verdict::Failed(failure) if matches!(
+        failure.class,
+        FailureClass::Auth
+            | FailureClass::Config
+            | FailureClass::Permission
+            | FailureClass::Transient
+    ));
+    launch.could_not_ask(|unasked| {
+        unasked.lookups += 1;
+        unasked.links += u64::from(is_refused);
+    });
+}
+
+/// Whether a row ended as started by words that have no link in them.
+pub fn lacks_link(record: &Record) -> bool {
+    use crate::domain::record::{Ending, Outcome};
+    record.ending == Ending::Settled
+        && matches!(record.outcome, Outcome::Started(_) | Outcome::AlreadyStarted)
+        && record.last.as_ref().is_some_and(|last| last.reply.task_url.is_empty())
+}
+
+fn log(id: &RequestId, answer: &Answer, found: &dyn std::fmt::Display) {
+    info!(
+        client_request_id = %id,
+        verdict = answer.verdict.name(),
+        http_status = answer.reply.http_status,
+        said = ?answer.reply.message,
+        %found,
+        "question"
+    );
+}

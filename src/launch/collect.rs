@@ -1,0 +1,304 @@
+//! Writes everything that happened, in its order, on a thread of its own: first to
+//! the journal, then to the views of it.
+//!
+//! With each commit it also notes which rows go next, and says back what is committed:
+//! a row is sent only once the journal knows that it may be. It owns all output of
+//! records. A journal or report that fails stops the run, and the collector goes on
+//! receiving, or the rows would block on the full channel.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use super::batch::{Event, EventBatcher};
+use super::context::RunContext;
+use super::output_failure::OutputFailure;
+use super::views::{Beside, LiveCounts, Shown, Views};
+use crate::domain::record::{Doubt, Ending, Prior, Record};
+use crate::journal::{Copied, Journal, JournalError};
+use crate::report::Open;
+use crate::rules::intents::Intents;
+use crate::rules::resume::Doubts;
+use crate::rules::stats::Summary;
+use crate::shutdown::Cause;
+use crate::store::TeeState;
+
+/// What was written lies in a buffer no longer than this.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Where a run is kept.
+pub struct RunJournal {
+    /// Its journal, in which the session has begun.
+    pub journal: Journal,
+    /// The copy of a stream that is being read.
+    pub copied: Option<Arc<TeeState>>,
+}
+
+/// What the collector has to say at the end.
+#[derive(Default)]
+pub struct Collected {
+    /// What became of the rows.
+    pub summary: Summary,
+    /// The first failure of an output.
+    pub failure: Option<OutputFailure>,
+    /// The journal, if there is one and it did not fail.
+    pub journal: Option<Journal>,
+}
+
+impl Collected {
+    /// The end of a collector that panicked: what it knew is lost.
+    pub fn failed(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let failure = OutputFailure::Collector(text.unwrap_or_default());
+        Self { failure: Some(failure), ..Self::default() }
+    }
+}
+
+/// Writes what happens, until no more can come.
+pub fn collect(
+    mut events: mpsc::Receiver<Vec<Event>>,
+    mut collector: Collector,
+    written: &LiveCounts,
+) -> Collected {
+    let mut flushed = Instant::now();
+    while let Some(mut batch) = events.blocking_recv() {
+        // One commit for everything that is waiting.
+        while let Ok(more) = events.try_recv() {
+            batch.extend(more);
+        }
+        collector.keep(&batch);
+        // Only now may the permits of the batch come back: draining has begun where the
+        // commit failed.
+        collector.show(batch);
+        if (events.is_empty() || flushed.elapsed() >= FLUSH)
+            && let Some(views) = collector.shown.now()
+        {
+            views.flush();
+            flushed = Instant::now();
+        }
+        collector.tell(written);
+    }
+    collector.close()
+}
+
+/// Writes records: first to the journal, then to the views of it.
+pub struct Collector {
+    keeping: Option<RunJournal>,
+    shown: Shown,
+    /// What happened while earlier sessions are being replayed. The permits of these rows
+    /// are kept back, so that there are never many.
+    deferred: Vec<Event>,
+    /// Rows that were read, as the dispatcher says at its end.
+    rows: Option<u64>,
+    /// Rows that were sent and not settled.
+    open: Doubts,
+    failure: Option<OutputFailure>,
+    draining: Draining,
+    launch: Arc<RunContext>,
+}
+
+/// Whether the journal was told that the session drains.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    NotNoted,
+    Noted,
+}
+
+/// What is committed beside what happened.
+struct Notes {
+    /// The rows that go next.
+    intents: Intents,
+    /// Why nothing new is sent any more, if that is news.
+    draining: Option<String>,
+}
+
+impl Collector {
+    /// Begins to replay what earlier sessions settled; nothing else is written yet.
+    pub fn new(
+        keeping: Option<RunJournal>,
+        reports: Vec<Open>,
+        launch: Arc<RunContext>,
+        batcher: Arc<EventBatcher>,
+    ) -> Self {
+        let summary = Summary::new(launch.parts.already_started);
+        let beside = if keeping.is_some() { Beside::Journal } else { Beside::Nothing };
+        let views = Views::new(beside, reports, summary);
+        let journal = keeping.as_ref().map(|keeping| &keeping.journal);
+        let reader = journal.filter(|journal| journal.has_earlier_sessions()).map(Journal::reader);
+        let (shown, failed) = match reader {
+            None => (Shown::at_once(views), None),
+            Some(Ok(reader)) => (Shown::replaying(views, reader, batcher), None),
+            Some(Err(error)) => (Shown::at_once(views), Some(OutputFailure::Journal(error))),
+        };
+        let (deferred, open) = (Vec::new(), Doubts::new());
+        let (rows, failure, draining) = (None, None, Draining::NotNoted);
+        let mut collector =
+            Self { keeping, shown, deferred, rows, open, failure, draining, launch };
+        if let Some(failure) = failed {
+            collector.failed(failure);
+        }
+        collector
+    }
+
+    /// Writes a batch to the journal, with the rows that go next, and lets these go: in
+    /// one commit, before anything of it is shown.
+    fn keep(&mut self, batch: &[Event]) {
+        let limiter = &self.launch.parts.limiter;
+        let Some(keeping) = &mut self.keeping else { return };
+        // The clocks are read before any of these rows can leave.
+        let (at, sighting) = (self.launch.parts.clocks.read(), self.launch.server_clock.last());
+        let intents = Intents { lines: limiter.name_intents(), at, sighting };
+        let shutdown = &self.launch.parts.shutdown;
+        let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
+        let draining = shutdown.cause().filter(|_| is_news).map(|cause| cause.word());
+        match write(keeping, batch, &Notes { intents, draining }) {
+            Ok(()) => {
+                limiter.intents_committed();
+                if is_news {
+                    self.draining = Draining::Noted;
+                }
+            }
+            Err(error) => {
+                // From here on rows are in doubt on resume.
+                self.keeping = None;
+                self.failed(OutputFailure::Journal(error));
+                self.shown.wait().journal_is_lost();
+            }
+        }
+    }
+
+    /// Shows a batch in the views, or puts it off until they are there. The permits come
+    /// back with what is shown.
+    fn show(&mut self, batch: Vec<Event>) {
+        self.deferred.extend(batch);
+        let Some(views) = self.shown.now() else { return };
+        let mut permits = Vec::with_capacity(self.deferred.len());
+        for event in self.deferred.drain(..) {
+            match event {
+                Event::Settled(record, permit) => {
+                    leave_open(&mut self.open, &record);
+                    views.record(&record);
+                    permits.push(permit);
+                }
+                Event::SettledWithoutLink(record) => views.record_without_link(record),
+                Event::Link(line, url, permit) => {
+                    views.link(line, url);
+                    permits.push(permit);
+                }
+                Event::StageAgreed(_, permit) => permits.push(permit),
+                Event::InputEnded(_) | Event::Accepted(..) => {}
+                Event::AllRead(rows) => self.rows = Some(rows),
+            }
+        }
+        if let Some(failure) = views.take_failure() {
+            self.failed(failure);
+        }
+        drop(permits);
+    }
+
+    /// Tells those who look on how things stand.
+    fn tell(&mut self, written: &LiveCounts) {
+        if let Some(views) = self.shown.now() {
+            views.tell(written);
+        }
+    }
+
+    /// Nothing new is sent once an output has failed.
+    fn failed(&mut self, failure: OutputFailure) {
+        debug!(%failure, "an output failed");
+        self.failure.get_or_insert(failure);
+        self.launch.parts.shutdown.drain(Cause::Output);
+    }
+
+    fn close(mut self) -> Collected {
+        self.shown.wait();
+        self.show(Vec::new());
+        let views = self.shown.wait();
+        let (reports, states) = views.finish();
+        let lines = views.records();
+        if let Some(failure) = views.take_failure() {
+            self.failed(failure);
+        }
+        let mut journal = self.keeping.take().map(|keeping| keeping.journal);
+        if self.rows != Some(lines) {
+            // Without an orderly end the next session holds in doubt what may have been sent.
+            journal = None;
+            self.failed(OutputFailure::Lost { rows: self.rows, lines });
+        } else if let Some(kept) = &mut journal
+            && let Err(error) = kept.end(&self.open).and_then(|()| kept.complete_reports(&states))
+        {
+            self.failed(OutputFailure::Journal(error));
+            journal = None;
+        }
+        // After a crash here, it is known of the old report and of the new one that both
+        // are this run's.
+        if let Err(failure) = reports.put_in_place() {
+            self.failed(OutputFailure::Report(failure));
+        }
+        let summary = self.shown.into_views().into_summary();
+        Collected { summary, failure: self.failure, journal }
+    }
+}
+
+/// Remembers what is to be known of a row that was cut off.
+fn leave_open(open: &mut Doubts, record: &Record) {
+    if let Ending::CutOff(doubt) = record.ending
+        && (record.attempts > 0 || doubt != Doubt::None)
+    {
+        let Record { attempts, first_sent, ref last, .. } = *record;
+        let prior = Prior { doubt, attempts, first_sent, last: last.clone() };
+        open.insert(record.row.line, prior);
+    }
+}
+
+/// Writes to the journal what a batch says, which rows may go, and that the session drains.
+fn write(keeping: &mut RunJournal, batch: &[Event], notes: &Notes) -> Result<(), JournalError> {
+    let RunJournal { journal, copied } = keeping;
+    let Notes { intents, draining } = notes;
+    let is_kept = |event: &&Event| match event {
+        Event::Settled(record, _) => record.ending == Ending::Settled,
+        Event::SettledWithoutLink(_)
+        | Event::Accepted(..)
+        | Event::Link(_, Some(_), _)
+        | Event::InputEnded(_)
+        | Event::StageAgreed(..) => true,
+        Event::Link(_, None, _) | Event::AllRead(_) => false,
+    };
+    let mut events = batch.iter().filter(is_kept).peekable();
+    if events.peek().is_none() && intents.lines.is_empty() && draining.is_none() {
+        return Ok(());
+    }
+    journal.commit(|commit| {
+        // It covers every row that may go from now on: they were read before.
+        if let Some((bytes, sha256)) = copied.as_ref().and_then(|copied| copied.news()) {
+            commit.note_copy(&Copied { bytes, sha256 })?;
+        }
+        for event in events {
+            match event {
+                Event::Settled(record, _) | Event::SettledWithoutLink(record) => {
+                    commit.settle(record)?;
+                }
+                Event::Link(line, url, _) => {
+                    commit.add_link(*line, url.as_deref().unwrap_or_default())?;
+                }
+                Event::InputEnded(rows) => {
+                    if let Some(copied) = copied {
+                        let (bytes, sha256) = copied.contents();
+                        commit.input_ended(*rows, &Copied { bytes, sha256 })?;
+                    }
+                }
+                Event::Accepted(line, prior) => commit.accepted(*line, prior)?,
+                Event::StageAgreed(position, _) => commit.agree(*position)?,
+                Event::AllRead(_) => {}
+            }
+        }
+        if let Some(why) = draining {
+            commit.drains(why)?;
+        }
+        if intents.lines.is_empty() { Ok(()) } else { commit.intend(intents) }
+    })
+}

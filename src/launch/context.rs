@@ -1,0 +1,274 @@
+//! What all rows of a run share: who sends, when, how often, and the counts of it.
+//!
+//! Values and their small acts; the life of a row is in `row`.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::batch::{Event, EventBatcher};
+use super::row_state::Resumable;
+use super::times::Times;
+use crate::api::Client;
+use crate::domain::answer::{Answer, FailureClass, Verdict};
+use crate::domain::clocks::Clocks;
+use crate::domain::record::{AlreadyStarted, Prior};
+use crate::domain::request_id::RunId;
+use crate::domain::task::Task;
+use crate::limiter::{
+    Admitted, Closed, Feedback, Lasting, Limiter, NotAsked, Permit, Question, Try,
+};
+use crate::rules::retry::{Backoff, Next, Patience, Policy, RetryContext, Server};
+use crate::rules::server_time::{ServerClock, Sighting};
+use crate::rules::stats::{Requests, Unasked};
+use crate::shutdown::{Cause, Shutdown};
+
+/// What all rows of a run share.
+pub struct RunContext {
+    /// What it is made of.
+    pub parts: Parts,
+    /// What the server's clock showed.
+    pub server_clock: ServerClock,
+    begun: OnceLock<Instant>,
+    jitter: Mutex<fastrand::Rng>,
+    requests: Mutex<Requests>,
+}
+
+/// What a [`RunContext`] is made of.
+pub struct Parts {
+    /// Who sends.
+    pub client: Client,
+    /// Who may send.
+    pub limiter: Arc<Limiter>,
+    /// When a row is sent again.
+    pub policy: Policy,
+    /// How long it waits before.
+    pub backoff: Backoff,
+    /// How long the server may be gone.
+    pub outage_patience: Duration,
+    /// For how long an accepted row is asked for, if it is to be confirmed.
+    pub confirm: Option<Duration>,
+    /// How "already started" counts.
+    pub already_started: AlreadyStarted,
+    /// Whether a row that is cut off can be taken up again.
+    pub resumable: Resumable,
+    /// When requests may leave.
+    pub times: Times,
+    /// Where events of rows go.
+    pub batcher: Arc<EventBatcher>,
+    /// What stops the run.
+    pub shutdown: Shutdown,
+    /// The name of the run.
+    pub run: RunId,
+    /// Which of its sessions this is, from 1.
+    pub session: u32,
+    /// The wall clock, for the stamps of records.
+    pub clock: Clock,
+    /// This machine's clocks.
+    pub clocks: Arc<dyn Clocks>,
+}
+
+/// Whether a question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It was, one way or another.
+    Answered,
+    /// It was not, since the server is gone: it is asked once more.
+    InVain,
+}
+
+/// The wall clock, read once: stamps of a run never run backwards.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// What the wall clock showed...
+    pub wall: Timestamp,
+    /// ...at this moment.
+    pub at: Instant,
+}
+
+impl Clock {
+    /// What it showed at `instant`.
+    #[must_use]
+    pub fn read(&self, instant: Instant) -> Timestamp {
+        let since = instant.saturating_duration_since(self.at);
+        self.wall.checked_add(since).unwrap_or(self.wall)
+    }
+
+    /// When it will show `moment`, if it does not step; at once if it is over.
+    #[must_use]
+    pub fn ahead(&self, moment: Timestamp) -> Instant {
+        self.at + Duration::try_from(self.wall.duration_until(moment)).unwrap_or_default()
+    }
+}
+
+impl RunContext {
+    /// Shares `parts` among rows; `seed` seeds the jitter.
+    #[must_use]
+    pub fn new(parts: Parts, seed: u64) -> Self {
+        let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
+        let (server_clock, begun) = (ServerClock::default(), OnceLock::new());
+        Self { parts, server_clock, begun, jitter, requests: Mutex::default() }
+    }
+
+    /// Waits until the window begins, or the run stops.
+    pub async fn begin(&self) {
+        let Parts { times, clocks, shutdown, .. } = &self.parts;
+        times.begin(&**clocks, shutdown).await;
+        self.begun.get_or_init(Instant::now);
+    }
+
+    /// When the window began, or the run stopped while it waited for it.
+    #[must_use]
+    pub fn begun(&self) -> Instant {
+        *self.begun.get_or_init(Instant::now)
+    }
+
+    /// The requests that were sent so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A question came back with this answer.
+    pub fn asked(&self, answer: &Answer) {
+        self.saw(answer);
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
+    }
+
+    /// Counts something that could not be asked.
+    pub fn could_not_ask(&self, count: impl FnOnce(&mut Unasked)) {
+        count(&mut self.requests.lock().unwrap_or_else(PoisonError::into_inner).unasked);
+    }
+
+    /// The server accepted the row on `line`, which is yet to be confirmed: a crash must
+    /// not lose that.
+    pub fn note_accepted(&self, line: u64, prior: Prior) {
+        self.parts.batcher.put(Event::Accepted(line, Box::new(prior)));
+    }
+
+    /// Notes what the server's clock showed.
+    pub fn saw(&self, answer: &Answer) {
+        if let Some(date) = answer.date {
+            self.server_clock.saw(Sighting { date, at: self.parts.clocks.read() });
+        }
+    }
+
+    /// A start came back, or was given up.
+    pub fn count(&self, turn: Try, verdict: &Verdict, latency: Duration) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        match turn {
+            Try::First => requests.first(verdict, latency),
+            Try::Retry => requests.again(verdict, latency),
+        }
+    }
+
+    /// Waits until `task` on `line`, that was sent so many times, may be sent.
+    ///
+    /// # Errors
+    ///
+    /// When the run stops before.
+    pub async fn acquire_start(
+        &self,
+        task: &Task,
+        turn: Try,
+        line: u64,
+        attempts: u32,
+    ) -> Result<Admitted, Closed> {
+        match self.parts.limiter.acquire_start(task.business, turn, line, attempts).await? {
+            Admitted::Go(permit) => self.look_again(permit, turn == Try::First).map(Admitted::Go),
+            given_up @ Admitted::GiveUp(..) => Ok(given_up),
+        }
+    }
+
+    /// Waits until a question about the row on `line` may leave.
+    ///
+    /// # Errors
+    ///
+    /// When the run stops before, or there will be no answer.
+    pub async fn acquire_question(
+        &self,
+        question: Question,
+        line: u64,
+    ) -> Result<Permit, NotAsked> {
+        let permit = self.parts.limiter.acquire_question(question, line).await?;
+        Ok(self.look_again(permit, false)?)
+    }
+
+    /// Takes a permit back after whose end the window is over: a timer may be late, and
+    /// nothing leaves after the end.
+    fn look_again(&self, permit: Permit, is_new: bool) -> Result<Permit, Closed> {
+        let Parts { shutdown, times, clocks, .. } = &self.parts;
+        times.close(permit.sent(), clocks.read().wall, shutdown);
+        if shutdown.is_draining() || (is_new && !shutdown.takes_new_rows()) {
+            return Err(Closed);
+        }
+        Ok(permit)
+    }
+
+    /// Stops the run when the server has been gone for too long.
+    ///
+    /// # Errors
+    ///
+    /// When it has.
+    pub fn stop_after_outage(&self, known: &Feedback) -> Result<(), Closed> {
+        let patience = self.parts.outage_patience;
+        match known.outage.as_ref().filter(|outage| outage.lasted >= patience) {
+            None => Ok(()),
+            Some(Lasting { lasted, says }) => {
+                let (lasted, message) = (*lasted, (&**says).into());
+                self.parts.shutdown.drain(Cause::Outage { lasted, message });
+                Err(Closed)
+            }
+        }
+    }
+
+    /// What the answer to a question means for the session; before its first answer that
+    /// is as much as that of a start.
+    ///
+    /// # Errors
+    ///
+    /// When the session stops.
+    pub fn after_question(&self, answer: &Answer, known: &Feedback) -> Result<Asked, Closed> {
+        self.stop_after_outage(known)?;
+        let Verdict::Failed(failure) = &answer.verdict else { return Ok(Asked::Answered) };
+        if known.in_outage {
+            return Ok(Asked::InVain);
+        }
+        let is_throttled = failure.class == FailureClass::ThrottledApp;
+        if known.server >= Server::Front && !(is_throttled && known.patience == Patience::Over) {
+            return Ok(Asked::Answered);
+        }
+        let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
+        let now = RetryContext { counted: 1, in_outage, server, unconnected, patience };
+        match self.parts.policy.next(failure, now) {
+            Next::Stop(stop) => {
+                let message = answer.reply.message.clone();
+                self.parts.shutdown.drain(Cause::Answer { stop, message });
+                Err(Closed)
+            }
+            Next::AfterPause => Ok(Asked::InVain),
+            Next::After { .. } | Next::GiveUp => Ok(Asked::Answered),
+        }
+    }
+
+    /// Waits.
+    ///
+    /// # Errors
+    ///
+    /// When the run stops before.
+    pub async fn wait(&self, time: Duration) -> Result<(), Closed> {
+        tokio::select! {
+            biased;
+            () = self.parts.shutdown.draining() => Err(Closed),
+            () = sleep(time) => Ok(()),
+        }
+    }
+
+    /// How long to wait before a retry, with jitter.
+    pub fn backoff(&self, step: u32) -> Duration {
+        let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        self.parts.backoff.jittered(step, share)
+    }
+}

@@ -1,0 +1,328 @@
+//! Opens rows, as many at a time as there are permits, and stage by stage.
+//!
+//! It knows which row comes next and when it may be opened; what becomes of it is
+//! `row`'s work.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::batch::{Event, EventBatcher};
+use super::context::RunContext;
+use super::feed::{self, FeedItem};
+use super::row;
+use super::{InputEnd, Lookup, Permits, Source, ask, left_open, never_sent};
+use crate::domain::record::{Prior, Record};
+use crate::domain::row::Row;
+use crate::rules::budget::Base;
+use crate::rules::resume::{self, Planned};
+use crate::rules::stages;
+use crate::shutdown::{Cause, Shutdown};
+
+/// How a launch is cut into stages.
+pub struct Staged {
+    /// The positions of the input at which stages end, in order; none: all is one.
+    pub ends: Vec<u64>,
+    /// How long to wait between two of them.
+    pub pause: Option<Duration>,
+    /// Is told that one is done.
+    pub tell: Arc<dyn Fn(&StageChange) + Send + Sync>,
+    /// Decides after the pause whether the next one begins, if anybody wants to.
+    pub ask: Option<StageApproval>,
+    /// The last position of the input whose stage was agreed to in an earlier session.
+    pub agreed_to: Option<u64>,
+}
+
+/// Decides whether the next stage begins. It may take its time, and is given up when
+/// the run stops.
+pub type StageApproval = Arc<dyn Fn(&StageChange) -> Answering + Send + Sync>;
+
+/// A decision that is waited for.
+pub type Answering = Pin<Box<dyn Future<Output = Proceed> + Send>>;
+
+/// From one stage to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StageChange {
+    /// The stage that is done, from 1.
+    pub done: usize,
+    /// All stages.
+    pub all: usize,
+    /// The first position of the next one...
+    pub from: u64,
+    /// ...and its last.
+    pub to: u64,
+}
+
+/// Whether the next stage begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proceed {
+    /// It does.
+    On,
+    /// The run stops.
+    No,
+}
+
+/// The stage that a launch is in.
+struct Stage {
+    staged: Staged,
+    at: usize,
+    /// Whether this session opened any row of it.
+    opened: Opened,
+}
+
+#[derive(PartialEq, Eq)]
+enum Opened {
+    None,
+    Some,
+}
+
+impl Stage {
+    const fn new(staged: Staged) -> Self {
+        Self { staged, at: 0, opened: Opened::None }
+    }
+
+    /// The stage after this one in which `position` lies, if it is not this one.
+    fn passage(&self, position: u64) -> Option<usize> {
+        let ends = &self.staged.ends;
+        let is_beyond = ends.get(self.at).is_some_and(|end| position > *end);
+        is_beyond.then(|| ends.iter().position(|end| position <= *end)).flatten()
+    }
+}
+
+/// Opens rows, as many at a time as there are permits.
+pub struct Dispatcher {
+    /// What rows share.
+    pub launch: Arc<RunContext>,
+    /// Where their records go.
+    pub batcher: Arc<EventBatcher>,
+    /// How many may be open.
+    pub permits: Permits,
+    /// Whether there is an end that can be waited for.
+    pub source: Source,
+    /// How many are launched at most.
+    pub limit: Option<u64>,
+    /// Whether links are looked up.
+    pub lookup: Lookup,
+}
+
+impl Dispatcher {
+    /// Opens all rows that come, waits until each of them came to its end, and says how
+    /// the input ended.
+    pub async fn open_all(
+        &self,
+        fed: mpsc::Receiver<FeedItem>,
+        staged: Staged,
+        shutdown: &Shutdown,
+    ) -> InputEnd {
+        let mut tasks = JoinSet::new();
+        let (end, rows) = self.open_each(fed, staged, shutdown, &mut tasks).await;
+        // The guard of a task that panicked has told it already.
+        while tasks.join_next().await.is_some() {}
+        self.batcher.put(Event::AllRead(rows));
+        end
+    }
+
+    /// Opens all rows that come; how the input ended, and how many rows came.
+    async fn open_each(
+        &self,
+        mut fed: mpsc::Receiver<FeedItem>,
+        staged: Staged,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> (InputEnd, u64) {
+        let mut stage = Stage::new(staged);
+        let mut batch = Vec::with_capacity(feed::BATCH);
+        let mut end = None;
+        let (mut left, mut rows) = (self.limit.unwrap_or(u64::MAX), 0);
+        let mut question = self.launch.parts.confirm;
+        loop {
+            if left == 0 && self.source == Source::Stream && !fed.is_closed() {
+                // Nothing more is to be launched, so nothing more is read.
+                fed.close();
+                end = Some(InputEnd::NotReached);
+            }
+            let count = match self.source {
+                Source::File | Source::PartOfStream => fed.recv_many(&mut batch, feed::BATCH).await,
+                Source::Stream => tokio::select! {
+                    biased;
+                    () = shutdown.no_new_rows(), if !fed.is_closed() => {
+                        // What was read is still in the channel, and is taken.
+                        fed.close();
+                        end = Some(InputEnd::NotReached);
+                        continue;
+                    }
+                    count = fed.recv_many(&mut batch, feed::BATCH) => count,
+                },
+            };
+            if count == 0 {
+                return (end.unwrap_or_else(|| lost(shutdown)), rows);
+            }
+            for fed in batch.drain(..) {
+                match fed {
+                    FeedItem::Failed(error) => {
+                        end = Some(InputEnd::Failed(error));
+                        continue;
+                    }
+                    FeedItem::End => {
+                        end = Some(self.end());
+                        self.batcher.put(Event::InputEnded(rows));
+                        continue;
+                    }
+                    FeedItem::Row(Planned::Launch(launch)) if left == 0 => {
+                        let record = self.cut_off(launch.row, launch.prior);
+                        self.put(record, self.permits.one().await);
+                    }
+                    FeedItem::Row(Planned::Launch(launch)) => {
+                        if question.take().is_some() {
+                            ask::first(&self.launch, launch.row.line, &launch.task).await;
+                        }
+                        self.enter(&mut stage, launch.position, shutdown).await;
+                        left -= 1;
+                        self.open(launch, shutdown, tasks).await;
+                    }
+                    FeedItem::Row(Planned::Unsent(row, outcome)) => {
+                        self.put(never_sent(row, outcome), self.permits.one().await);
+                    }
+                }
+                rows += 1;
+            }
+        }
+    }
+
+    /// How the input has ended, once all of it was read.
+    const fn end(&self) -> InputEnd {
+        match self.source {
+            Source::File | Source::Stream => InputEnd::Reached,
+            Source::PartOfStream => InputEnd::Incomplete,
+        }
+    }
+
+    /// Sees to it that the stage of `position` has begun: the one before is settled, its
+    /// pause is over, and whoever wanted to be asked agrees.
+    async fn enter(&self, stage: &mut Stage, position: u64, shutdown: &Shutdown) {
+        let limiter = &self.launch.parts.limiter;
+        if let Some(next) = stage.passage(position) {
+            let ends = &stage.staged.ends;
+            let (from, to) = (ends[next - 1] + 1, ends[next]);
+            let passage = StageChange { done: stage.at + 1, all: ends.len(), from, to };
+            if shutdown.takes_new_rows() {
+                tokio::select! {
+                    biased;
+                    () = shutdown.no_new_rows() => return,
+                    go = self.pass_over(stage, passage) => if go == Proceed::No {
+                        shutdown.drain(Cause::Declined);
+                        return;
+                    }
+                }
+            }
+            stage.at = next;
+            stage.opened = Opened::None;
+        }
+        if stage.opened == Opened::None {
+            stage.opened = Opened::Some;
+            if let (Some(end), Source::File) = (stage.staged.ends.get(stage.at), self.source) {
+                limiter.rebase(Base::Rows(*end));
+            }
+        }
+    }
+
+    async fn pass_over(&self, stage: &Stage, passage: StageChange) -> Proceed {
+        let Staged { tell, pause, ask, agreed_to, .. } = &stage.staged;
+        if stage.opened == Opened::Some {
+            self.permits.all_back().await;
+            tell(&passage);
+            if let Some(pause) = pause {
+                sleep(*pause).await;
+            }
+        }
+        match ask.clone() {
+            Some(ask) if stages::must_be_agreed(passage.from - 1, *agreed_to) => {
+                let go = ask(&passage).await;
+                if go == Proceed::On {
+                    self.note_agreement(passage.to).await;
+                }
+                go
+            }
+            _ => Proceed::On,
+        }
+    }
+
+    /// Returns once the journal holds that the stages up to `position` were agreed to, or draining
+    /// has begun since it cannot.
+    async fn note_agreement(&self, position: u64) {
+        let permit = self.permits.of_no_row().await;
+        self.batcher.put(Event::StageAgreed(position, permit));
+        self.permits.all_back().await;
+    }
+
+    async fn open(
+        &self,
+        planned: resume::LaunchableRow,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let resume::LaunchableRow { row, task, prior, position: _ } = planned;
+        let permit = self.permits.one().await;
+        while tasks.try_join_next().is_some() {}
+        if !shutdown.takes_new_rows() {
+            self.put(self.cut_off(row, prior), permit);
+            return;
+        }
+        let (launch, batcher) = (Arc::clone(&self.launch), Arc::clone(&self.batcher));
+        let lookup = self.lookup;
+        let guard = Guard { line: row.line, shutdown: Some(shutdown.clone()) };
+        tasks.spawn(async move {
+            let record = row::settle(&launch, row, task, prior, Instant::now()).await;
+            if lookup == Lookup::Links && ask::lacks_link(&record) {
+                let line = record.row.line;
+                batcher.put(Event::SettledWithoutLink(record));
+                let url = ask::link(&launch, line, &task).await;
+                batcher.put(Event::Link(line, url, permit));
+            } else {
+                batcher.put(Event::Settled(record, permit));
+            }
+            guard.disarm();
+        });
+    }
+
+    /// A row that this session does not open.
+    fn cut_off(&self, row: Row, prior: Prior) -> Record {
+        left_open(row, prior, self.launch.parts.resumable)
+    }
+
+    fn put(&self, record: Record, permit: OwnedSemaphorePermit) {
+        self.batcher.put(Event::Settled(record, permit));
+    }
+}
+
+/// Stops the run if the task of a row ends before its record was handed on, which only
+/// a panic does.
+struct Guard {
+    line: u64,
+    shutdown: Option<Shutdown>,
+}
+
+impl Guard {
+    fn disarm(mut self) {
+        self.shutdown = None;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(shutdown) = &self.shutdown {
+            let what = format!("the task of the row on line {}", self.line);
+            shutdown.drain(Cause::Broken(what.into()));
+        }
+    }
+}
+
+/// Stops the run, since the feed died without a word: nobody knows what would have come.
+fn lost(shutdown: &Shutdown) -> InputEnd {
+    shutdown.drain(Cause::Broken("the thread that reads the input".into()));
+    InputEnd::NotReached
+}

@@ -1,0 +1,213 @@
+//! Those who look on while a launch goes on: a person, a file of metrics, systemd.
+//!
+//! It gathers how things stand, and tells it; nothing here changes anything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::debug;
+
+use super::Permits;
+use super::context::RunContext;
+use super::views::LiveCounts;
+use crate::limiter::{self, Counters, LimiterSnapshot};
+use crate::monitor::metrics::{self, Figures, State, Textfile};
+use crate::monitor::progress::{Frame, Held, Pause, Progress, Room, Standing};
+use crate::monitor::systemd;
+use crate::rules::forecast::{Course, Outlook, Reached};
+use crate::rules::stats::Summary;
+
+/// Who is told how a launch goes.
+pub struct Audience {
+    /// Whoever sits at the terminal.
+    pub progress: Progress,
+    /// How its lines begin.
+    pub frame: Frame,
+    /// What is foreseen.
+    pub course: Course,
+    /// The file of metrics, if one is wanted.
+    pub metrics: Option<Textfile>,
+    /// Whether systemd wants to be told.
+    pub systemd: Systemd,
+}
+
+/// Whether systemd wants to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Systemd {
+    /// It does.
+    Listens,
+    /// It did not start us.
+    Absent,
+}
+
+/// Tells an [`Audience`] how things stand while the work goes on.
+pub(super) struct Observer {
+    pub audience: Audience,
+    pub written: Arc<LiveCounts>,
+    pub launch: Arc<RunContext>,
+    pub permits: Permits,
+    /// The file of metrics is being written.
+    pub writing: Option<JoinHandle<()>>,
+}
+
+/// The last file of metrics is waited for no longer than that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Observer {
+    /// Waits a while for the file that is being written, so that no later one is
+    /// overwritten by it.
+    pub async fn written(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            drop(tokio::time::timeout(PATIENCE, writing).await);
+        }
+    }
+
+    pub async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let Audience { progress, metrics, systemd, .. } = &self.audience;
+        let mut drawing = Ticks::every(progress.every());
+        let mut measuring = Ticks::every(metrics.as_ref().map(|_| metrics::EVERY));
+        let mut telling = Ticks::every((*systemd == Systemd::Listens).then_some(systemd::EVERY));
+        self.measure(Instant::now());
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                now = drawing.next() => {
+                    let (standing, outlook) = self.look(now);
+                    self.audience.progress.show(&standing, &outlook);
+                }
+                now = measuring.next() => self.measure(now),
+                now = telling.next() => {
+                    let (standing, outlook) = self.look(now);
+                    systemd::status(&self.audience.frame.told(&standing, &outlook));
+                }
+            }
+        }
+    }
+
+    /// Writes the file of metrics, if there is one.
+    fn measure(&mut self, now: Instant) {
+        let (standing, outlook) = self.look(now);
+        let Some(file) = &self.audience.metrics else { return };
+        // A disk that hangs must not keep requests waiting.
+        if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+            return;
+        }
+        let (file, figures) = (file.clone(), self.figures(&standing, outlook));
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            if let Err(error) = file.write(Some(&figures), State::Running, Timestamp::now()) {
+                debug!(%error, "the metrics could not be written");
+            }
+        }));
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
+    /// What was measured in all, once nothing is open any more.
+    pub fn at_the_end(&mut self, summary: &Summary, took: Duration) -> Figures {
+        let (standing, _) = self.look(Instant::now());
+        let requests = standing.requests as f64;
+        let achieved = requests / took.as_secs_f64().max(1e-6);
+        let outlook = Outlook { achieved, left: None, fit: None };
+        Figures { by_outcome: summary.by_outcome(), ..self.figures(&standing, outlook) }
+    }
+
+    fn figures(&self, standing: &Standing, outlook: Outlook) -> Figures {
+        let Counters { throttled, holds, .. } = self.launch.parts.limiter.counters();
+        Figures {
+            began: self.launch.parts.clock.wall,
+            rows: self.audience.frame.rows,
+            by_outcome: self.written.by_outcome.each_ref().map(read),
+            requests: self.launch.requests(),
+            throttled,
+            holds,
+            open_rows: standing.waiting + standing.in_flight,
+            in_flight: standing.in_flight,
+            wanted: self.audience.frame.wanted,
+            outlook,
+        }
+    }
+
+    fn look(&mut self, now: Instant) -> (Standing, Outlook) {
+        let standing = self.standing(now);
+        let Standing { done, replayed, requests, .. } = standing;
+        let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
+        if self.launch.parts.shutdown.takes_new_rows() {
+            return (standing, outlook);
+        }
+        // What is pending will not be done in this session, however long it lasts.
+        (standing, Outlook { left: None, fit: None, ..outlook })
+    }
+
+    fn standing(&self, now: Instant) -> Standing {
+        let LimiterSnapshot { in_flight, requests, held } = self.launch.parts.limiter.snapshot();
+        let this_session = read(&self.written.now);
+        // In the order of `stats::OUTCOMES`.
+        let [started, already_started, ..] = self.written.by_outcome.each_ref().map(read);
+        let all: u64 = self.written.by_outcome.iter().map(read).sum();
+        let pending = read(&self.written.cut_off);
+        // The counts are written one by one, so one may be ahead of another.
+        let done = all.saturating_sub(pending);
+        let open = self.permits.taken(this_session);
+        let is_full = open >= u64::from(self.permits.all);
+        let is_held = matches!(held, Some(limiter::Held::Businesses(..)));
+        let room = if is_full && is_held && in_flight == 0 {
+            debug!("all rows of --lookahead wait for businesses that are held");
+            Room::AllWait
+        } else {
+            Room::Free
+        };
+        Standing {
+            done,
+            replayed: all.saturating_sub(this_session).min(done),
+            started,
+            already_started,
+            bad: read(&self.written.bad),
+            already: self.launch.parts.already_started,
+            pending,
+            waiting: open.saturating_sub(in_flight),
+            in_flight,
+            requests,
+            pause: held.map(|held| pause(held, now)),
+            room,
+        }
+    }
+}
+
+fn read(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
+}
+
+fn pause(held: limiter::Held, now: Instant) -> Pause {
+    let (who, until) = match held {
+        limiter::Held::Outage(until, says) => (Held::Outage(says), until),
+        limiter::Held::Everyone(until) => (Held::Everyone, until),
+        limiter::Held::Businesses(count, business, until) => {
+            (Held::Businesses(count, business), until)
+        }
+    };
+    Pause { who, left: until.saturating_duration_since(now) }
+}
+
+/// Moments that come again and again, or never.
+struct Ticks(Option<tokio::time::Interval>);
+
+impl Ticks {
+    fn every(period: Option<Duration>) -> Self {
+        Self(period.map(|period| {
+            let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            ticks
+        }))
+    }
+
+    async fn next(&mut self) -> Instant {
+        match &mut self.0 {
+            Some(ticks) => ticks.tick().await,
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The whole life of a row: [`settle`] sends it as often as it takes, asks where
+//! that tells more, and says what became of it.
+//!
+//! Facts come from `api`, limits from `limiter`, decisions from `retry` and
+//! `confirm`. This module only follows them; what it remembers is in `row_state`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::ask::{self, Found, Refused};
+use super::context::{Parts, RunContext};
+use super::row_state::RowState;
+use crate::api::{Caller, Renewal};
+use crate::domain::answer::{Answer, Contact, Failure, FailureClass, Taken, Verdict};
+use crate::domain::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Reason, Record};
+use crate::domain::request_id::RequestId;
+use crate::domain::row::Row;
+use crate::domain::task::Task;
+use crate::limiter::{Admitted, Closed, Feedback, GivenUp, Risk, Try};
+use crate::rules::budget;
+use crate::rules::confirm::{self, Judged};
+use crate::rules::retry::{Next, Stop};
+use crate::shutdown::Cause;
+
+/// Settles one row that was opened at `opened`, of which earlier sessions left
+/// `prior` behind.
+pub async fn settle(
+    launch: &RunContext,
+    row: Row,
+    task: Task,
+    prior: Prior,
+    opened: Instant,
+) -> Record {
+    let state = RowState::new(prior, &launch.server_clock);
+    let mut life = Settling { launch, line: row.line, task, state, risk: None };
+    let (outcome, ending) = match life.until_settled().await {
+        Ok(outcome) => {
+            life.account(outcome);
+            (outcome, Ending::Settled)
+        }
+        Err(Closed) => life.state.cut_off(launch.parts.resumable),
+    };
+    let reason = life.state.reason(outcome);
+    let first_sent = life.state.first_sent().filter(|_| stays_in_doubt(outcome, ending));
+    let RowState { attempts, last, .. } = life.state;
+    let elapsed = Some(opened.elapsed());
+    Record { row, outcome, ending, attempts, first_sent, last, reason, elapsed }
+}
+
+/// A row that is open. What is [`Closed`] was cut off by a stop.
+struct Settling<'a> {
+    launch: &'a RunContext,
+    line: u64,
+    task: Task,
+    state: RowState,
+    /// Held while the row may fail: a request of it is out, or it is being confirmed.
+    risk: Option<Risk>,
+}
+
+/// What one try to send a row came to.
+enum Once {
+    /// It was sent, or was to be.
+    Came(Came),
+    /// It is given up instead.
+    GiveUp(GivenUp),
+}
+
+/// What one request of a row brought.
+struct Came {
+    caller: Arc<Caller>,
+    verdict: Verdict,
+    /// What the server said, or what happened.
+    message: Box<str>,
+    known: Feedback,
+}
+
+/// How the sending of a row ended.
+enum Sent {
+    /// The server took it, as far as that can be known by sending.
+    Taken(KnownBy),
+    /// There is nothing more to be done.
+    Settled(Outcome),
+}
+
+impl Settling<'_> {
+    async fn until_settled(&mut self) -> Result<Outcome, Closed> {
+        // What an earlier session knew to be accepted is not sent again unseen.
+        if self.state.doubt() == Doubt::Accepted
+            && let Some(outcome) = begun(Doubt::Accepted, self.ask().await?)
+        {
+            return Ok(outcome);
+        }
+        let mut turn = Try::First;
+        loop {
+            let known_by = match self.send(turn).await? {
+                Sent::Settled(outcome) => return Ok(outcome),
+                Sent::Taken(known_by) => known_by,
+            };
+            let Some(timeout) = self.launch.parts.confirm else {
+                return Ok(Outcome::Started(known_by));
+            };
+            self.state.accepted();
+            self.launch.note_accepted(self.line, self.state.prior());
+            if let Some(outcome) = self.confirm(known_by, timeout).await? {
+                return Ok(outcome);
+            }
+            // It waits for its turn again, and cannot fail meanwhile.
+            self.risk = None;
+            turn = Try::Retry;
+        }
+    }
+
+    /// Tells the budget how the row came out.
+    fn account(&mut self, outcome: Outcome) {
+        let Parts { already_started, shutdown, .. } = &self.launch.parts;
+        let Some(risk) = self.risk.take() else { return };
+        if !budget::counts(outcome, *already_started) {
+            risk.good();
+        } else if let Some(used_up) = risk.failed() {
+            shutdown.drain(Cause::Budget(used_up));
+        }
+    }
+
+    /// Sends the row until the server takes it, or it is given up.
+    async fn send(&mut self, mut turn: Try) -> Result<Sent, Closed> {
+        let Parts { policy, shutdown, client, .. } = &self.launch.parts;
+        loop {
+            let Came { caller, verdict, message, known } = match self.send_once(turn).await? {
+                Once::Came(came) => came,
+                Once::GiveUp(why) => return self.give_up_unsent(&why).await.map(Sent::Settled),
+            };
+            turn = Try::Retry;
+            let failure = match verdict {
+                Verdict::Accepted => return Ok(Sent::Taken(KnownBy::Reply)),
+                Verdict::AlreadyStarted => return self.already_started().await,
+                Verdict::Failed(failure) => failure,
+            };
+            self.launch.stop_after_outage(&known)?;
+            let situation = self.state.situation(&failure, &known);
+            let next = policy.next(&failure, situation);
+            let (line, attempt) = (self.line, self.state.attempts);
+            debug!(line, attempt, class = %failure.class, ?next, ?situation, "decided");
+            match next {
+                Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
+                    debug!(line, "sent again, with credentials that were not refused yet");
+                }
+                Next::GiveUp => return self.give_up(failure.class).await.map(Sent::Settled),
+                Next::Stop(stop) => {
+                    shutdown.drain(Cause::Answer { stop, message });
+                    return Err(Closed);
+                }
+                Next::AfterPause => {}
+                Next::After { step } => {
+                    self.risk = None;
+                    self.launch.wait(self.launch.backoff(step)).await?;
+                }
+            }
+            self.risk = None;
+        }
+    }
+
+    /// Sends one request, as soon as it may leave.
+    async fn send_once(&mut self, turn: Try) -> Result<Once, Closed> {
+        let Self { launch, line, task, state, risk } = self;
+        let Parts { client, limiter, run, session, clock, clocks, .. } = &launch.parts;
+        let mut permit = match launch.acquire_start(task, turn, *line, state.attempts).await? {
+            Admitted::Go(permit) => permit,
+            Admitted::GiveUp(why, at_risk) => {
+                *risk = Some(at_risk);
+                return Ok(Once::GiveUp(why));
+            }
+        };
+        *risk = permit.risk();
+        let sent = permit.sent();
+        let departure = launch.server_clock.departure(clocks.read());
+        let id = state.next_id(run, *session, *line);
+        let caller = client.caller();
+        // The request's future is large, so it exists only while the request is out.
+        let answer = Box::pin(client.start(&caller, task, &id)).await;
+        let latency = sent.elapsed();
+        launch.count(turn, &answer.verdict, latency);
+        let known = limiter.heard(permit, &answer);
+        launch.saw(&answer);
+        log_attempt(*line, state.attempts, &id, latency, &answer);
+        let Answer { verdict, reply, .. } = answer;
+        let message = reply.message.clone();
+        let class = match &verdict {
+            Verdict::Failed(failure) => Some(failure.class),
+            Verdict::Accepted | Verdict::AlreadyStarted => None,
+        };
+        if is_sent(&verdict) {
+            let attempted = Attempted { id, sent: clock.read(sent), latency, reply, class };
+            state.sent(attempted, left_in_doubt(&verdict), departure);
+        } else {
+            state.not_sent();
+        }
+        Ok(Once::Came(Came { caller, verdict, message, known }))
+    }
+
+    /// Ends the row without another request.
+    async fn give_up_unsent(&mut self, why: &GivenUp) -> Result<Outcome, Closed> {
+        debug!(line = self.line, ?why, "given up");
+        let class = match why {
+            GivenUp::Throttled(said) => {
+                let class = FailureClass::ThrottledBiz;
+                self.state.give_up_for(Reason { class, message: (&**said).into() });
+                class
+            }
+            GivenUp::BadRow => {
+                let last = self.state.last.as_ref().and_then(|last| last.class);
+                last.unwrap_or(FailureClass::Transient)
+            }
+        };
+        self.give_up(class).await
+    }
+
+    /// "Already started": by somebody else, unless an attempt of ours may have
+    /// arrived; then the state of the task tells more.
+    async fn already_started(&mut self) -> Result<Sent, Closed> {
+        let Some(known_by) = self.state.ours() else {
+            return Ok(Sent::Settled(Outcome::AlreadyStarted));
+        };
+        Ok(match (self.ask().await?, self.launch.parts.confirm) {
+            (Judged::SomebodyElses, _) if self.state.doubt() != Doubt::Accepted => {
+                Sent::Settled(Outcome::AlreadyStarted)
+            }
+            (Judged::Ours | Judged::SomebodyElses, Some(_)) => {
+                Sent::Settled(Outcome::Started(KnownBy::Status))
+            }
+            (Judged::Ours | Judged::SomebodyElses, None) | (Judged::NotYet | Judged::Unseen, _) => {
+                Sent::Taken(known_by)
+            }
+        })
+    }
+
+    /// Nothing more is sent. Before a row in doubt is called unknown, its task is
+    /// looked at once.
+    async fn give_up(&mut self, class: FailureClass) -> Result<Outcome, Closed> {
+        let seen = match self.state.doubt() {
+            Doubt::None => None,
+            doubt @ (Doubt::MayHaveStarted | Doubt::Accepted) => begun(doubt, self.ask().await?),
+        };
+        Ok(seen.unwrap_or_else(|| self.state.given_up(class)))
+    }
+
+    /// Asks for an accepted row until it runs or `timeout` is over. `None`: it is to
+    /// be sent again, since the server may have failed to start it silently.
+    async fn confirm(
+        &mut self,
+        known_by: KnownBy,
+        timeout: Duration,
+    ) -> Result<Option<Outcome>, Closed> {
+        let limiter = &self.launch.parts.limiter;
+        let (accepted, outages) = (Instant::now(), limiter.time_in_outages());
+        let (mut asked, mut was_created) = (0, false);
+        // While the server is gone, nobody can be asked.
+        let since =
+            || accepted.elapsed().saturating_sub(limiter.time_in_outages().saturating_sub(outages));
+        while let Some(wait) = confirm::wait(asked, since(), timeout) {
+            self.launch.wait(wait).await?;
+            asked += 1;
+            match self.ask().await? {
+                // A start that was accepted just now cannot be older than that.
+                Judged::SomebodyElses if known_by != KnownBy::Reply => {
+                    return Ok(Some(Outcome::AlreadyStarted));
+                }
+                Judged::Ours | Judged::SomebodyElses => {
+                    return Ok(Some(Outcome::Started(KnownBy::Status)));
+                }
+                Judged::NotYet => was_created = true,
+                Judged::Unseen => {}
+            }
+        }
+        let again = was_created && self.state.may_go_again(self.launch.parts.policy.retries);
+        debug!(line = self.line, asked, was_created, again, "not confirmed in time");
+        Ok((!again).then_some(Outcome::Unconfirmed))
+    }
+
+    async fn ask(&mut self) -> Result<Judged, Closed> {
+        let Parts { run, session, .. } = &self.launch.parts;
+        let id = self.state.next_question(run, *session, self.line);
+        let first = self.state.first.as_ref();
+        let found = ask::state(self.launch, self.line, &self.task, &id, first).await?;
+        let Found { judged, unanswered, refused } = found;
+        self.state.asked(unanswered);
+        if refused == Refused::ToHeader && self.state.is_first_refusal() {
+            self.launch.could_not_ask(|unasked| unasked.states += 1);
+        }
+        Ok(judged)
+    }
+}
+
+/// What an attempt that was answered so leaves in doubt. "Already started" is judged by
+/// what was in doubt before it.
+const fn left_in_doubt(verdict: &Verdict) -> Doubt {
+    match verdict {
+        Verdict::Accepted => Doubt::Accepted,
+        Verdict::Failed(failure) if matches!(failure.taken, Taken::Maybe) => Doubt::MayHaveStarted,
+        Verdict::AlreadyStarted | Verdict::Failed(_) => Doubt::None,
+    }
+}
+
+/// Whether a byte of the request may have left this machine.
+const fn is_sent(verdict: &Verdict) -> bool {
+    !matches!(verdict, Verdict::Failed(Failure { contact: Contact::NotSent(_), .. }))
+}
+
+/// Whether a later session may have to ask whose start it was.
+const fn stays_in_doubt(outcome: Outcome, ending: Ending) -> bool {
+    match ending {
+        Ending::CutOff(doubt) => !matches!(doubt, Doubt::None),
+        Ending::Settled => matches!(outcome, Outcome::Unknown | Outcome::Unconfirmed),
+    }
+}
+
+/// How a row in doubt ends whose task is seen to have begun. What the server accepted
+/// from this run is never somebody else's, whatever the clocks say.
+const fn begun(doubt: Doubt, judged: Judged) -> Option<Outcome> {
+    match (judged, doubt) {
+        (Judged::SomebodyElses, Doubt::None | Doubt::MayHaveStarted) => {
+            Some(Outcome::AlreadyStarted)
+        }
+        (Judged::Ours | Judged::SomebodyElses, _) => Some(Outcome::Started(KnownBy::Status)),
+        (Judged::NotYet | Judged::Unseen, _) => None,
+    }
+}
+
+/// One line an attempt. Texts of the server are written as literals, in which a
+/// terminal finds nothing to obey.
+fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answer: &Answer) {
+    let reply = &answer.reply;
+    info!(
+        line,
+        attempt,
+        client_request_id = %id,
+        verdict = answer.verdict.name(),
+        http_status = reply.http_status,
+        latency_ms = latency.as_millis(),
+        code = ?reply.code,
+        said = ?reply.message,
+        request_id = ?reply.request_id,
+        "attempt"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_accepted_is_never_somebody_elses() {
+        let started = Some(Outcome::Started(KnownBy::Status));
+        for (doubt, judged, outcome) in [
+            (Doubt::MayHaveStarted, Judged::Ours, started),
+            (Doubt::MayHaveStarted, Judged::SomebodyElses, Some(Outcome::AlreadyStarted)),
+            (Doubt::Accepted, Judged::Ours, started),
+            (Doubt::Accepted, Judged::SomebodyElses, started),
+            (Doubt::Accepted, Judged::NotYet, None),
+            (Doubt::MayHaveStarted, Judged::Unseen, None),
+        ] {
+            assert_eq!(begun(doubt, judged), outcome, "{doubt:?} {judged:?}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What is remembered of a row while it is open, and what follows from that.
+//!
+//! Pure: it neither sends nor waits.
+
+use crate::domain::answer::{Contact, Failure, FailureClass};
+use crate::domain::record::{Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Reason};
+use crate::domain::request_id::{RequestId, RunId};
+use crate::limiter::Feedback;
+use crate::rules::retry::RetryContext;
+use crate::rules::server_time::{Departure, ServerClock};
+
+/// Where a row that a stop cuts off can be taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumable {
+    /// By the journal.
+    FromJournal,
+    /// Nowhere.
+    Never,
+}
+
+/// What is remembered of a row while it is open.
+pub struct RowState {
+    /// Requests that were sent, in all sessions.
+    pub attempts: u32,
+    /// When the first of them left that may have arrived.
+    pub first: Option<Departure>,
+    /// The last of them.
+    pub last: Option<Box<Attempted>>,
+    /// Requests of this session that count against the retries.
+    counted: u32,
+    /// What earlier sessions may have started.
+    earlier: Doubt,
+    /// What this session may have started.
+    now: Doubt,
+    questions: u32,
+    /// Why the state was not told, if the last question was not answered.
+    unanswered: Option<Box<Reason>>,
+    /// Whether a question was refused that the legacy ESB would take with other credentials.
+    refusal: Refusal,
+    /// Why it was given up without another request.
+    given_up: Option<Box<Reason>>,
+}
+
+/// Whether the server refuses questions about a row to its face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Feedback,
+    None,
+}
+
+impl RowState {
+    /// Goes on from what earlier sessions left behind.
+    pub fn new(prior: Prior, server_clock: &ServerClock) -> Self {
+        let Prior { doubt, attempts, first_sent, last } = prior;
+        let first = first_sent.map(|first| server_clock.earlier(&first));
+        Self {
+            attempts,
+            first,
+            last,
+            counted: 0,
+            earlier: doubt,
+            now: Doubt::None,
+            questions: 0,
+            unanswered: None,
+            refusal: Refusal::None,
+            given_up: None,
+        }
+    }
+
+    /// Whether any attempt may have started the task.
+    pub fn doubt(&self) -> Doubt {
+        self.earlier.max(self.now)
+    }
+
+    /// The id of the next request.
+    pub fn next_id(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
+        self.attempts += 1;
+        RequestId::new(run, session, line, self.attempts)
+    }
+
+    /// The id of the next question.
+    pub fn next_question(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
+        self.questions += 1;
+        RequestId::question(run, session, line, self.questions)
+    }
+
+    /// A question came back; why it tells no state, if it does not.
+    pub fn asked(&mut self, unanswered: Option<Reason>) {
+        self.unanswered = unanswered.map(Box::new);
+    }
+
+    /// Whether this is the first question about the row that was refused so.
+    pub fn is_first_refusal(&mut self) -> bool {
+        std::mem::replace(&mut self.refusal, Refusal::Feedback) == Refusal::None
+    }
+
+    /// The row is not sent again, for this reason.
+    pub fn give_up_for(&mut self, reason: Reason) {
+        self.given_up = Some(Box::new(reason));
+    }
+
+    /// Why the row ends with `outcome`, if its last request does not say it.
+    pub fn reason(&mut self, outcome: Outcome) -> Option<Box<Reason>> {
+        match outcome {
+            Outcome::Failed | Outcome::Unknown => self.given_up.take(),
+            Outcome::Unconfirmed => self.unanswered.take(),
+            _ => None,
+        }
+    }
+
+    /// What a later session has to know of the row, should this one end without a word.
+    pub fn prior(&self) -> Prior {
+        let (doubt, attempts, first_sent) = (self.doubt(), self.attempts, self.first_sent());
+        Prior { doubt, attempts, first_sent, last: self.last.clone() }
+    }
+
+    /// The request that was to leave never left.
+    pub fn not_sent(&mut self) {
+        self.attempts -= 1;
+    }
+
+    /// A request that left at `departure` came back: what it leaves in doubt.
+    pub fn sent(&mut self, attempted: Attempted, left: Doubt, departure: Departure) {
+        self.last = Some(Box::new(attempted));
+        if left != Doubt::None {
+            self.now = self.now.max(left);
+            self.first.get_or_insert(departure);
+        }
+    }
+
+    /// The server took the row, as far as that can be known by sending.
+    pub fn accepted(&mut self) {
+        self.now = Doubt::Accepted;
+    }
+
+    /// When the first attempt left that may have arrived, as a later session needs it:
+    /// `None` for a row that is in no doubt.
+    pub fn first_sent(&self) -> Option<FirstSent> {
+        self.first.as_ref().filter(|_| self.doubt() != Doubt::None).map(Departure::kept)
+    }
+
+    /// Counts a request that failed so, unless it is one that does not count: what was
+    /// never sent, a throttled answer, or an idle attempt that began an outage or ended
+    /// during one.
+    pub fn situation(&mut self, failure: &Failure, known: &Feedback) -> RetryContext {
+        let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
+        let is_throttled =
+            matches!(failure.class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
+        let is_sent = !matches!(failure.contact, Contact::NotSent(_));
+        if is_sent && !is_throttled && !in_outage {
+            self.counted += 1;
+        }
+        RetryContext { counted: self.counted, in_outage, server, unconnected, patience }
+    }
+
+    /// Counts an accepted request that came to nothing; whether one of `retries`
+    /// is left to send it again.
+    pub fn may_go_again(&mut self, retries: u32) -> bool {
+        self.counted += 1;
+        self.counted <= retries
+    }
+
+    /// How it is known that "already started" means an attempt of ours, as far as
+    /// anybody can tell (FACTS.md section 5, no. 9); `None` where none may have
+    /// arrived.
+    pub fn ours(&self) -> Option<KnownBy> {
+        match (self.now, self.earlier) {
+            (Doubt::MayHaveStarted | Doubt::Accepted, _) => Some(KnownBy::Retry),
+            (Doubt::None, Doubt::MayHaveStarted | Doubt::Accepted) => Some(KnownBy::Resume),
+            (Doubt::None, Doubt::None) => None,
+        }
+    }
+
+    /// The end of a row that is not sent again. In doubt it is never called
+    /// failed or rejected: an earlier attempt may have started it.
+    pub fn given_up(&self, class: FailureClass) -> Outcome {
+        match (self.doubt(), class) {
+            (Doubt::Accepted, _) => Outcome::Unconfirmed,
+            (Doubt::MayHaveStarted, _) => Outcome::Unknown,
+            (
+                Doubt::None,
+                FailureClass::BadRequest | FailureClass::NotFound | FailureClass::Permission,
+            ) => Outcome::Rejected,
+            (Doubt::None, _) => Outcome::Failed,
+        }
+    }
+
+    /// The end of the row when the run stops.
+    pub fn cut_off(&self, resumable: Resumable) -> (Outcome, Ending) {
+        cut_off(self.doubt(), resumable)
+    }
+}
+
+/// The end of a row in this doubt when the run stops. Where nothing can be resumed, one
+/// that is in doubt is unknown, and not pending.
+pub const fn cut_off(doubt: Doubt, resumable: Resumable) -> (Outcome, Ending) {
+    let outcome = match (doubt, resumable) {
+        (Doubt::Accepted, _) => Outcome::Unconfirmed,
+        (Doubt::MayHaveStarted, Resumable::Never) => Outcome::Unknown,
+        (Doubt::MayHaveStarted, Resumable::FromJournal) | (Doubt::None, _) => Outcome::Pending,
+    };
+    (outcome, Ending::CutOff(doubt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::answer::Reply;
+    use jiff::Timestamp;
+    use std::time::Duration;
+
+    fn tries(earlier: Doubt, now: Doubt) -> RowState {
+        let prior = Prior { doubt: earlier, ..Prior::default() };
+        RowState { now, ..RowState::new(prior, &ServerClock::default()) }
+    }
+
+    #[test]
+    fn a_row_in_doubt_is_never_called_failed_rejected_or_somebody_elses() {
+        use Doubt::{Accepted, MayHaveStarted, None as Sure};
+        use Outcome::{Failed, Pending, Rejected, Unconfirmed, Unknown};
+        let (retry, resume) = (Some(KnownBy::Retry), Some(KnownBy::Resume));
+        for (earlier, now, ours, transient, not_found, cut_off, never) in [
+            (Sure, Sure, None, Failed, Rejected, Pending, Pending),
+            (Sure, MayHaveStarted, retry, Unknown, Unknown, Pending, Unknown),
+            (Sure, Accepted, retry, Unconfirmed, Unconfirmed, Unconfirmed, Unconfirmed),
+            (MayHaveStarted, Sure, resume, Unknown, Unknown, Pending, Unknown),
+            (MayHaveStarted, MayHaveStarted, retry, Unknown, Unknown, Pending, Unknown),
+            (Accepted, Sure, resume, Unconfirmed, Unconfirmed, Unconfirmed, Unconfirmed),
+            (Accepted, MayHaveStarted, retry, Unconfirmed, Unconfirmed, Unconfirmed, Unconfirmed),
+        ] {
+            let tries = tries(earlier, now);
+            let why = format!("{earlier:?}, then {now:?}");
+            assert_eq!(tries.ours(), ours, "{why}");
+            assert_eq!(tries.given_up(FailureClass::Transient), transient, "{why}");
+            assert_eq!(tries.given_up(FailureClass::NotFound), not_found, "{why}");
+            assert_eq!(tries.cut_off(Resumable::FromJournal).0, cut_off, "{why}");
+            assert_eq!(tries.cut_off(Resumable::Never).0, never, "{why}");
+        }
+    }
+
+    fn attempted() -> Attempted {
+        let run = RunId::new(Timestamp::UNIX_EPOCH, 1);
+        Attempted {
+            id: RequestId::new(&run, 1, 1, 1),
+            sent: Timestamp::UNIX_EPOCH,
+            latency: Duration::ZERO,
+            reply: Reply::default(),
+            class: None,
+        }
+    }
+
+    /// The departure of an attempt at `second` by the server's clock.
+    fn departure(second: i64) -> Departure {
+        let server = Timestamp::from_second(second).ok();
+        ServerClock::default().earlier(&FirstSent { server, local: None })
+    }
+
+    #[test]
+    fn the_first_attempt_that_may_have_arrived_gives_the_time() {
+        let mut tries = tries(Doubt::None, Doubt::None);
+        tries.sent(attempted(), Doubt::None, departure(1));
+        assert_eq!(tries.first_sent(), None, "a throttled or refused one keeps no time");
+        tries.sent(attempted(), Doubt::MayHaveStarted, departure(2));
+        tries.sent(attempted(), Doubt::MayHaveStarted, departure(3));
+        let server = Timestamp::from_second(2).ok();
+        assert_eq!(tries.first_sent(), Some(FirstSent { server, local: None }));
+    }
+
+    #[test]
+    fn an_accepted_row_stays_accepted_whatever_comes_after() {
+        let mut tries = tries(Doubt::None, Doubt::None);
+        tries.sent(attempted(), Doubt::Accepted, departure(1));
+        tries.sent(attempted(), Doubt::MayHaveStarted, departure(2));
+        assert_eq!(tries.doubt(), Doubt::Accepted);
+        assert!(tries.may_go_again(2) && tries.may_go_again(2) && !tries.may_go_again(2));
+    }
+}

@@ -1,0 +1,160 @@
+//! The tasks and the thread that serve all rows: they are started together, watched
+//! while the work goes on, and joined at its end.
+//!
+//! It knows that they may fail, and what then becomes of the work; not what they do.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::InputEnd;
+use super::batch::{Event, EventBatcher};
+use super::collect::{self, Collected, Collector};
+use super::context::{Parts, RunContext};
+use super::views::LiveCounts;
+use crate::limiter::Limiter;
+use crate::shutdown::{Cause, Shutdown};
+
+/// Those who serve all rows.
+pub struct Workers {
+    limiter: Arc<Limiter>,
+    shutdown: Shutdown,
+    batcher: Arc<EventBatcher>,
+    to_collector: mpsc::Sender<Vec<Event>>,
+    collector: thread::JoinHandle<Collected>,
+    /// Resolves once the collector is gone.
+    collecting: oneshot::Receiver<Infallible>,
+    forwarding: JoinHandle<()>,
+    turns: JoinHandle<()>,
+    closing: JoinHandle<()>,
+    noting: JoinHandle<()>,
+    timing: JoinHandle<()>,
+    /// Ends `timing` when dropped.
+    going_on: oneshot::Sender<Infallible>,
+}
+
+impl Workers {
+    /// Starts all of them.
+    pub fn start(
+        launch: &Arc<RunContext>,
+        batcher: &Arc<EventBatcher>,
+        collector: Collector,
+        written: &Arc<LiveCounts>,
+    ) -> Self {
+        let (limiter, shutdown) =
+            (Arc::clone(&launch.parts.limiter), launch.parts.shutdown.clone());
+        let (to_collector, received) = mpsc::channel(1);
+        let (alive, collecting) = oneshot::channel();
+        let (going_on, over) = oneshot::channel();
+        let collector = {
+            let written = Arc::clone(written);
+            thread::spawn(move || {
+                let _alive = alive;
+                collect::collect(received, collector, &written)
+            })
+        };
+        Self {
+            forwarding: tokio::spawn(Arc::clone(batcher).forward(to_collector.clone())),
+            turns: tokio::spawn(Arc::clone(&limiter).run()),
+            closing: tokio::spawn(close_when_draining(
+                Arc::clone(&limiter),
+                Arc::clone(batcher),
+                shutdown.clone(),
+            )),
+            noting: tokio::spawn(note_in_time(Arc::clone(&limiter), Arc::clone(batcher))),
+            timing: tokio::spawn(keep_time(Arc::clone(launch), over)),
+            going_on,
+            limiter,
+            shutdown,
+            batcher: Arc::clone(batcher),
+            to_collector,
+            collector,
+            collecting,
+        }
+    }
+
+    /// Does the work while they serve it.
+    ///
+    /// If the loop that hands out turns fails, the rows that wait are turned away, and
+    /// the work comes to its end. If records cannot be handed on any more, no permit
+    /// comes back, and there is nothing left to wait for.
+    pub async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {
+        let Self { limiter, shutdown, collecting, forwarding, turns, .. } = self;
+        let broken = |what: &str| {
+            shutdown.drain(Cause::Broken(what.into()));
+            limiter.close();
+        };
+        let turns = async {
+            if turns.await.is_err() {
+                broken("the loop that hands out turns");
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            input = work => input,
+            input = turns => input,
+            _ = collecting => {
+                broken("the thread that writes records");
+                InputEnd::NotReached
+            }
+            handed_on = forwarding => {
+                // It ends by itself where nobody takes records any more.
+                broken(match handed_on {
+                    Ok(()) => "the thread that writes records",
+                    Err(_) => "the task that hands records on",
+                });
+                InputEnd::NotReached
+            }
+        }
+    }
+
+    /// Ends them, once the work is done.
+    pub async fn end(self) -> Collected {
+        let Self { limiter, batcher, to_collector, collector, forwarding, turns, .. } = self;
+        let Self { closing, noting, timing, going_on, .. } = self;
+        drop(going_on);
+        // It looks at the clocks once more; nobody waits for it if it failed.
+        drop(timing.await);
+        noting.abort();
+        closing.abort();
+        limiter.close();
+        drop(turns);
+        forwarding.abort();
+        // The last sender goes with it, which ends the collector.
+        batcher.flush(to_collector).await;
+        match tokio::task::spawn_blocking(move || collector.join()).await {
+            Ok(Ok(collected)) => collected,
+            Ok(Err(panic)) => Collected::failed(&*panic),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+/// Has rows noted that go next and could otherwise not go in time.
+async fn note_in_time(limiter: Arc<Limiter>, batcher: Arc<EventBatcher>) {
+    loop {
+        limiter.intents_wanted().await;
+        batcher.nudge();
+    }
+}
+
+async fn keep_time(launch: Arc<RunContext>, over: oneshot::Receiver<Infallible>) {
+    let Parts { times, clocks, shutdown, .. } = &launch.parts;
+    times.keep(&**clocks, shutdown, async { drop(over.await) }).await;
+}
+
+async fn close_when_draining(
+    limiter: Arc<Limiter>,
+    batcher: Arc<EventBatcher>,
+    shutdown: Shutdown,
+) {
+    shutdown.no_new_rows().await;
+    limiter.close_to_new();
+    shutdown.draining().await;
+    limiter.close();
+    // The collector notes that, though nothing else may happen for a while.
+    batcher.nudge();
+}

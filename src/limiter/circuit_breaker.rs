@@ -1,0 +1,338 @@
+//! When the server is gone: who may look whether it is back, and how long that
+//! may take.
+//!
+//! In front of bk-sops there is nearly always something that answers, so what counts is
+//! whether an answer shows that bk-sops works. A rule with the time handed in: it neither
+//! waits nor sends.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::answer::{Answer, Contact, FailureClass, Speaker, Verdict};
+use crate::rules::retry::{Backoff, Role, Server};
+
+/// Number of attempts in a row without an HTTP answer that are an outage.
+const SILENT_THRESHOLD: u32 = 4;
+
+/// Number of idle attempts in a row that are an outage...
+const IDLE_THRESHOLD: u32 = 8;
+
+/// ...if they are of so many different rows: a few bad rows are no outage.
+const ROWS_THRESHOLD: usize = 4;
+
+/// Maximum time between two probes where bk-sops itself answers: it may be that nothing
+/// is wrong but the rows.
+const MAX_OWN_WAIT: Duration = Duration::from_secs(5);
+
+/// Maximum number of characters that are quoted of what the server said.
+const MAX_QUOTED: usize = 120;
+
+/// What one attempt says about whether bk-sops works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Only bk-sops can have answered so: it works.
+    Works,
+    /// There was no HTTP answer.
+    Silence,
+    /// bk-sops answered that it failed: its own HTTP 500.
+    OwnError,
+    /// Something else answered in its place.
+    Covered,
+    /// The answer says nothing of bk-sops.
+    Nothing,
+}
+
+impl Sign {
+    /// What `verdict` says, by what is known of the server.
+    #[must_use]
+    pub const fn of(verdict: &Verdict, server: Server) -> Self {
+        let Verdict::Failed(failure) = verdict else { return Self::Works };
+        match (failure.contact, failure.class) {
+            // Before the first answer nothing says that there is a server that could be gone.
+            (Contact::NotSent(_) | Contact::Lost | Contact::NotHttp, _) => match server {
+                Server::NeverReached => Self::Nothing,
+                Server::Reached | Server::Front | Server::BkSops => Self::Silence,
+            },
+            (Contact::Answered(Speaker::BkSops), FailureClass::Transient) => Self::OwnError,
+            (Contact::Answered(Speaker::BkSops), _) => Self::Works,
+            (Contact::Answered(_), FailureClass::Transient | FailureClass::Ambiguous) => {
+                Self::Covered
+            }
+            (Contact::Answered(Speaker::Stranger), _) => match server {
+                Server::BkSops => Self::Covered,
+                Server::NeverReached | Server::Reached | Server::Front => Self::Nothing,
+            },
+            (Contact::Answered(Speaker::Front | Speaker::Proxy), _) => Self::Nothing,
+        }
+    }
+
+    /// Whether nothing shows that bk-sops works.
+    #[must_use]
+    pub const fn is_idle(self) -> bool {
+        matches!(self, Self::Silence | Self::OwnError | Self::Covered)
+    }
+}
+
+/// What the latest attempts say about the server.
+#[derive(Clone, Debug, Default)]
+pub struct CircuitBreaker {
+    streak: Streak,
+    now: Option<Gone>,
+    /// How long the outages lasted that are over.
+    past: Duration,
+}
+
+/// Idle attempts since bk-sops last showed itself.
+#[derive(Clone, Debug, Default)]
+struct Streak {
+    /// Those without an HTTP answer since the last one.
+    silent: u32,
+    idle: u32,
+    /// Lines of different rows among them, no more than matter.
+    rows: Vec<u64>,
+}
+
+/// An outage that goes on.
+#[derive(Clone, Debug)]
+struct Gone {
+    since: Instant,
+    /// When the next probe may leave.
+    next: Instant,
+    /// The backoff's next step.
+    step: u32,
+    probe: Probe,
+    /// Lines of the rows that were probed in this round.
+    probed: BTreeSet<u64>,
+    /// Whether bk-sops itself answered each probe of this round.
+    answers_itself: bool,
+    says: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    Out,
+    None,
+}
+
+/// Whether a request may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// It may, as what.
+    Go(Role),
+    /// Not before this time.
+    Wait(Instant),
+    /// Not before the probe that is out has ended.
+    WaitForProbe,
+}
+
+/// One attempt that came to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// The row that it was for.
+    pub line: u64,
+    /// What it was sent for.
+    pub attempt: Role,
+    /// What it says.
+    pub sign: Sign,
+    /// When it ended.
+    pub at: Instant,
+}
+
+/// What an attempt means for its row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Whether it began an outage or ended during one, and so counts as no retry.
+    pub in_outage: bool,
+    /// How long the outage has lasted, if the attempt was its probe.
+    pub lasted: Option<Duration>,
+    /// Whether an outage began or ended with it.
+    pub change: Change,
+}
+
+/// Whether an outage began or ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change {
+    /// Neither.
+    #[default]
+    None,
+    /// It began.
+    Began,
+    /// It ended, after so long.
+    Over(Duration),
+}
+
+/// What to do once every row that may go was probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Begin a new one.
+    Again,
+    /// The outage is over, after so long: bk-sops answers, and it is these rows that are
+    /// bad.
+    BadRows(BTreeSet<u64>, Duration),
+}
+
+impl CircuitBreaker {
+    /// Learns from an attempt that has ended; `says` describes it if it is idle.
+    pub fn heard(
+        &mut self,
+        ended: Ended,
+        backoff: &Backoff,
+        says: impl FnOnce() -> Arc<str>,
+    ) -> Learned {
+        let Ended { line, attempt, sign, at } = ended;
+        if sign == Sign::Works {
+            let change = match self.now {
+                Some(Gone { since, .. }) => Change::Over(at.saturating_duration_since(since)),
+                None => Change::None,
+            };
+            self.end(at);
+            return Learned { change, ..Learned::default() };
+        }
+        self.streak.add(sign, line);
+        match &mut self.now {
+            Some(gone) => {
+                if sign.is_idle() {
+                    gone.says = says();
+                }
+                let lasted = (attempt == Role::Probe).then(|| gone.probed(ended, backoff));
+                Learned { in_outage: sign.is_idle(), lasted, change: Change::None }
+            }
+            None if sign.is_idle() && self.streak.is_outage() => {
+                self.now = Some(Gone::new(at, backoff, says()));
+                Learned { in_outage: true, lasted: None, change: Change::Began }
+            }
+            None => Learned::default(),
+        }
+    }
+
+    /// A probe was given up without having been sent.
+    pub fn withdrawn(&mut self) {
+        if let Some(gone) = &mut self.now {
+            gone.probe = Probe::None;
+        }
+    }
+
+    /// Whether a request may leave at `now`.
+    #[must_use]
+    pub fn may_go(&self, now: Instant) -> May {
+        match &self.now {
+            None => May::Go(Role::Normal),
+            Some(gone) if gone.probe == Probe::Out => May::WaitForProbe,
+            Some(gone) if gone.next > now => May::Wait(gone.next),
+            Some(_) => May::Go(Role::Probe),
+        }
+    }
+
+    /// A request leaves.
+    pub fn sent(&mut self, attempt: Role) {
+        if let (Some(gone), Role::Probe) = (&mut self.now, attempt) {
+            gone.probe = Probe::Out;
+        }
+    }
+
+    /// Whether the row on `line` was probed in this round.
+    #[must_use]
+    pub fn was_probed(&self, line: u64) -> bool {
+        self.now.as_ref().is_some_and(|gone| gone.probed.contains(&line))
+    }
+
+    /// Every row that may go was probed, or every question if none may.
+    pub fn round_is_over(&mut self, now: Instant) -> Round {
+        let Some(gone) = &mut self.now else { return Round::Again };
+        let probed = std::mem::take(&mut gone.probed);
+        if gone.answers_itself && !probed.is_empty() {
+            let lasted = now.saturating_duration_since(gone.since);
+            self.end(now);
+            return Round::BadRows(probed, lasted);
+        }
+        gone.answers_itself = true;
+        Round::Again
+    }
+
+    /// What the last idle attempt of the present outage said.
+    #[must_use]
+    pub fn says(&self) -> Option<Arc<str>> {
+        self.now.as_ref().map(|gone| Arc::clone(&gone.says))
+    }
+
+    /// How long all outages lasted, the present one included.
+    #[must_use]
+    pub fn total(&self, now: Instant) -> Duration {
+        let present = self.now.as_ref().map(|gone| now.saturating_duration_since(gone.since));
+        self.past + present.unwrap_or_default()
+    }
+
+    fn end(&mut self, now: Instant) {
+        self.past = self.total(now);
+        (self.streak, self.now) = (Streak::default(), None);
+    }
+}
+
+impl Streak {
+    fn add(&mut self, sign: Sign, line: u64) {
+        self.silent = match sign {
+            Sign::Silence => self.silent.saturating_add(1),
+            Sign::Works | Sign::OwnError | Sign::Covered | Sign::Nothing => 0,
+        };
+        if sign.is_idle() {
+            self.idle = self.idle.saturating_add(1);
+            if self.rows.len() < ROWS_THRESHOLD && !self.rows.contains(&line) {
+                self.rows.push(line);
+            }
+        }
+    }
+
+    const fn is_outage(&self) -> bool {
+        self.silent >= SILENT_THRESHOLD
+            || (self.idle >= IDLE_THRESHOLD && self.rows.len() >= ROWS_THRESHOLD)
+    }
+}
+
+impl Gone {
+    fn new(since: Instant, backoff: &Backoff, says: Arc<str>) -> Self {
+        let next = since + backoff.wait(0);
+        let probed = BTreeSet::new();
+        Self { since, next, step: 1, probe: Probe::None, probed, answers_itself: true, says }
+    }
+
+    /// A probe failed, or said nothing; how long the outage has lasted.
+    fn probed(&mut self, ended: Ended, backoff: &Backoff) -> Duration {
+        self.probe = Probe::None;
+        self.probed.insert(ended.line);
+        self.answers_itself &= ended.sign == Sign::OwnError;
+        let longest = if ended.sign == Sign::OwnError { MAX_OWN_WAIT } else { Duration::MAX };
+        self.next = ended.at + backoff.wait(self.step).min(longest);
+        self.step = self.step.saturating_add(1);
+        ended.at.saturating_duration_since(self.since)
+    }
+}
+
+/// Describes what answers in place of bk-sops, or that nothing does, in one line.
+#[must_use]
+pub fn description(answer: &Answer) -> String {
+    let said: String =
+        answer.reply.message.chars().filter(|c| !c.is_control()).take(MAX_QUOTED).collect();
+    let status = answer.reply.http_status.unwrap_or_default();
+    let Verdict::Failed(failure) = &answer.verdict else { return said };
+    match failure.contact {
+        Contact::NotSent(_) | Contact::Lost | Contact::NotHttp => {
+            format!("no answer from bk-sops ({said})")
+        }
+        Contact::Answered(Speaker::BkSops) => format!("bk-sops answers that it failed ({said})"),
+        Contact::Answered(Speaker::Front) => {
+            let code = &answer.reply.code;
+            let front = if code.starts_with("13") { "the ESB" } else { "the API gateway" };
+            format!("{front} answers {code} for bk-sops ({said})")
+        }
+        Contact::Answered(Speaker::Proxy | Speaker::Stranger) => {
+            let server = if failure.server.is_empty() { "a proxy" } else { &*failure.server };
+            format!("{server} answers {status} for bk-sops")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! The rows that wait, and whose turn it is.
+//!
+//! The rule of fairness, and nothing else: rows that were sent before go first;
+//! then business by business in turn, each in the order of joining. What keeps
+//! a business from going is decided by the caller; time is handed in.
+//!
+//! Where rows must be noted before they are sent for the first time, they are
+//! [named](FairQueue::name) in the order in which they would go, and go once that
+//! is [committed](FairQueue::committed).
+//!
+//! A business's queue is the one place that holds its state. The rings and the
+//! sleepers are an index of it: only `FairQueue::index` writes them, so no entry
+//! can outlive its rows, and no row can wait without an entry.
+
+mod probe;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use crate::domain::task::Business;
+
+pub use probe::{Place, Search};
+
+/// Whether a row was sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// It was never sent.
+    First,
+    /// It is sent again.
+    Retry,
+}
+
+/// What keeps a business from going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// It may go from this time on.
+    Until(Instant),
+    /// It may go once [`FairQueue::wake`] is called for it.
+    UntilWoken,
+}
+
+/// Whether rows must be noted before they are sent for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notes {
+    /// They must, so that a crash leaves no doubt about the others.
+    Needed,
+    /// Nothing is kept of them.
+    NotNeeded,
+}
+
+/// The waiting rows, each of them a `T`.
+#[derive(Debug)]
+pub struct FairQueue<T> {
+    notes: Notes,
+    queues: HashMap<Business, Queue<T>>,
+    rings: Rings,
+    asleep: BTreeSet<(Instant, Business)>,
+    /// Businesses with rows that were named and are not committed.
+    naming: Vec<Business>,
+    /// Rows that were never sent and may go now: noted, and of businesses that nothing
+    /// blocks.
+    ready: usize,
+}
+
+/// The waiting rows of one business, and what keeps them.
+#[derive(Debug)]
+struct Queue<T> {
+    again: VecDeque<T>,
+    /// Of these the first `noted` may go, and the next `named` once that is committed.
+    first: VecDeque<T>,
+    noted: usize,
+    named: usize,
+    blocked: Option<Blocked>,
+    /// Where the index has it.
+    indexed: Indexed,
+}
+
+/// The entries that the index has of a business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Indexed {
+    again: Option<Ticket>,
+    first: Option<Ticket>,
+    unnamed: Option<Ticket>,
+    asleep: Option<Instant>,
+    ready: usize,
+}
+
+/// The place of a business in a ring: lower ones go first.
+type Ticket = u64;
+
+/// Businesses that may go, in turn: one ring for each [`Try`], and one for rows that
+/// are to be named.
+#[derive(Debug, Default)]
+struct Rings {
+    again: BTreeMap<Ticket, Business>,
+    first: BTreeMap<Ticket, Business>,
+    unnamed: BTreeMap<Ticket, Business>,
+    last_ticket: Ticket,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self {
+            again: VecDeque::new(),
+            first: VecDeque::new(),
+            noted: 0,
+            named: 0,
+            blocked: None,
+            indexed: Indexed::default(),
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.first.is_empty()
+    }
+}
+
+impl<T> FairQueue<T> {
+    /// A queue in which nobody waits.
+    #[must_use]
+    pub fn new(notes: Notes) -> Self {
+        Self {
+            notes,
+            queues: HashMap::new(),
+            rings: Rings::default(),
+            asleep: BTreeSet::new(),
+            naming: Vec::new(),
+            ready: 0,
+        }
+    }
+
+    /// Adds a row of `business` to those that wait.
+    pub fn join(&mut self, business: Business, turn: Try, row: T) {
+        let queue = self.queues.entry(business).or_default();
+        match turn {
+            Try::Retry => queue.again.push_back(row),
+            Try::First => {
+                queue.first.push_back(row);
+                if self.notes == Notes::NotNeeded {
+                    queue.noted += 1;
+                }
+            }
+        }
+        self.index(business);
+    }
+
+    /// The business whose row goes next, if any may, and which of its rows;
+    /// `blocked` says what keeps one from going. The business stays first in turn
+    /// until its row is [taken](Self::take).
+    pub fn next(
+        &mut self,
+        now: Instant,
+        mut blocked: impl FnMut(Business) -> Option<Blocked>,
+    ) -> Option<(Business, Try)> {
+        self.wake_sleepers(now);
+        loop {
+            let (business, turn) = self.rings.front()?;
+            let Some(why) = blocked(business) else {
+                return Some((business, turn));
+            };
+            self.set_blocked(business, Some(why));
+        }
+    }
+
+    /// Takes the row of the business that [`next`](Self::next) named.
+    pub fn take(&mut self, business: Business, turn: Try) -> Option<T> {
+        let queue = self.queues.get_mut(&business)?;
+        let (row, place, ring) = match turn {
+            Try::Retry => {
+                (queue.again.pop_front(), &mut queue.indexed.again, &mut self.rings.again)
+            }
+            Try::First => {
+                let row = if queue.noted > 0 { queue.first.pop_front() } else { None };
+                queue.noted -= usize::from(row.is_some());
+                (row, &mut queue.indexed.first, &mut self.rings.first)
+            }
+        };
+        // Its next row stands behind those of all others.
+        if let Some(ticket) = place.take() {
+            ring.remove(&ticket);
+        }
+        self.index(business);
+        row
+    }
+
+    /// Names up to `count` rows that were never sent, in the order in which they would
+    /// go; they go once that is [committed](Self::committed).
+    pub fn name<L>(
+        &mut self,
+        count: usize,
+        now: Instant,
+        mut blocked: impl FnMut(Business) -> Option<Blocked>,
+        line: impl Fn(&T) -> L,
+    ) -> Vec<L> {
+        self.wake_sleepers(now);
+        let mut lines = Vec::new();
+        while lines.len() < count
+            && let Some(business) = self.rings.unnamed.first_key_value().map(|(_, b)| *b)
+        {
+            if let Some(why) = blocked(business) {
+                self.set_blocked(business, Some(why));
+                continue;
+            }
+            let Some(queue) = self.queues.get_mut(&business) else { break };
+            lines.extend(queue.first.get(queue.noted + queue.named).map(&line));
+            if queue.named == 0 {
+                self.naming.push(business);
+            }
+            queue.named += 1;
+            if let Some(ticket) = queue.indexed.unnamed.take() {
+                self.rings.unnamed.remove(&ticket);
+            }
+            self.index(business);
+        }
+        lines
+    }
+
+    /// Lets the rows go that were named.
+    pub fn committed(&mut self) {
+        for business in std::mem::take(&mut self.naming) {
+            if let Some(queue) = self.queues.get_mut(&business) {
+                queue.noted += std::mem::take(&mut queue.named);
+                self.index(business);
+            }
+        }
+    }
+
+    /// Whether a row waits to be named, as far as is known of what blocks it.
+    #[must_use]
+    pub fn has_unnamed(&self) -> bool {
+        !self.rings.unnamed.is_empty()
+    }
+
+    /// Whether rows were named and are not committed yet.
+    #[must_use]
+    pub fn is_naming(&self) -> bool {
+        !self.naming.is_empty()
+    }
+
+    /// Number of rows that were never sent and may go now.
+    #[must_use]
+    pub const fn ready(&self) -> usize {
+        self.ready
+    }
+
+    /// Unblocks `business` if it is blocked [until woken](Blocked::UntilWoken).
+    pub fn wake(&mut self, business: Business) {
+        let blocked = self.queues.get(&business).and_then(|queue| queue.blocked);
+        if blocked == Some(Blocked::UntilWoken) {
+            self.set_blocked(business, None);
+        }
+    }
+
+    /// Unblocks every business whose time has come.
+    pub fn wake_sleepers(&mut self, now: Instant) {
+        while self.next_wake().is_some_and(|until| until <= now) {
+            // Taken out here, and not only by the index: so this ends in any case.
+            if let Some((_, business)) = self.asleep.pop_first() {
+                self.set_blocked(business, None);
+            }
+        }
+    }
+
+    /// The time at which the next blocked business may go.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.asleep.first().map(|(until, _)| *until)
+    }
+
+    /// Removes and returns all rows that were never sent.
+    pub fn drain_first(&mut self) -> Vec<T> {
+        let mut drained = Vec::new();
+        let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
+        businesses.sort_unstable();
+        for business in businesses {
+            if let Some(queue) = self.queues.get_mut(&business) {
+                drained.extend(queue.first.drain(..));
+                (queue.noted, queue.named) = (0, 0);
+            }
+            self.index(business);
+        }
+        self.naming.clear();
+        drained
+    }
+
+    /// Removes and returns all rows.
+    pub fn drain(&mut self) -> impl Iterator<Item = T> {
+        let notes = self.notes;
+        let mut queues: Vec<_> =
+            std::mem::replace(self, Self::new(notes)).queues.into_iter().collect();
+        queues.sort_unstable_by_key(|(business, _)| *business);
+        queues.into_iter().flat_map(|(_, queue)| queue.again.into_iter().chain(queue.first))
+    }
+
+    fn set_blocked(&mut self, business: Business, blocked: Option<Blocked>) {
+        if let Some(queue) = self.queues.get_mut(&business) {
+            queue.blocked = blocked;
+            self.index(business);
+        }
+    }
+
+    /// Makes the index say of `business` what its queue says. It is called after
+    /// every change of a queue.
+    fn index(&mut self, business: Business) {
+        let Self { queues, rings, asleep, ready, .. } = self;
+        let Some(queue) = queues.get_mut(&business) else { return };
+        let may_go = queue.blocked.is_none();
+        let Indexed { again, first, unnamed, .. } = &mut queue.indexed;
+        let Rings { again: again_ring, first: first_ring, unnamed: unnamed_ring, last_ticket } =
+            rings;
+        let mut place =
+            |ring: &mut BTreeMap<Ticket, Business>, place: &mut Option<Ticket>, has| match (
+                *place,
+                may_go && has,
+            ) {
+                (None, true) => {
+                    *last_ticket += 1;
+                    ring.insert(*last_ticket, business);
+                    *place = Some(*last_ticket);
+                }
+                (Some(ticket), false) => {
+                    ring.remove(&ticket);
+                    *place = None;
+                }
+                (None, false) | (Some(_), true) => {}
+            };
+        place(again_ring, again, !queue.again.is_empty());
+        place(first_ring, first, queue.noted > 0);
+        place(unnamed_ring, unnamed, queue.first.len() > queue.noted + queue.named);
+        let goes = if may_go { queue.noted } else { 0 };
+        *ready = *ready + goes - std::mem::replace(&mut queue.indexed.ready, goes);
+        let is_empty = queue.is_empty();
+        let until = match queue.blocked {
+            Some(Blocked::Until(until)) if !is_empty => Some(until),
+            _ => None,
+        };
+        let sleeps = &mut queue.indexed.asleep;
+        if *sleeps != until {
+            if let Some(until) = sleeps.take() {
+                asleep.remove(&(until, business));
+            }
+            if let Some(until) = until {
+                asleep.insert((until, business));
+            }
+            *sleeps = until;
+        }
+        if is_empty {
+            queues.remove(&business);
+        }
+    }
+}
+
+impl Rings {
+    fn front(&self) -> Option<(Business, Try)> {
+        let front = |ring: &BTreeMap<Ticket, Business>| ring.first_key_value().map(|(_, b)| *b);
+        let again = front(&self.again).map(|business| (business, Try::Retry));
+        again.or_else(|| front(&self.first).map(|business| (business, Try::First)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

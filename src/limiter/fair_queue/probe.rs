@@ -1,0 +1,123 @@
+//! Rows that go, or leave, out of their turn: a probe's, and those that are given up.
+
+use tokio::time::Instant;
+
+use super::{Blocked, FairQueue, Try};
+use crate::domain::task::Business;
+
+/// Where a row stands that a probe goes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its business.
+    pub business: Business,
+    /// Whether it was sent before.
+    pub turn: Try,
+    /// How many rows of that kind stand before it.
+    index: usize,
+}
+
+/// What a search for a probe's row came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// This row.
+    Found(Place),
+    /// Rows may go, but none that is wanted.
+    NoneWanted,
+    /// No row may go.
+    Nobody,
+}
+
+impl<T> FairQueue<T> {
+    /// Looks for the row that a probe goes with: business by business after `last`, in
+    /// each the row with the lowest rank. Rows without a rank are not wanted.
+    pub fn search<K: Ord>(
+        &mut self,
+        now: Instant,
+        last: Option<Business>,
+        mut blocked: impl FnMut(Business) -> Option<Blocked>,
+        rank: impl Fn(&T) -> Option<K>,
+    ) -> Search {
+        self.wake_sleepers(now);
+        let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
+        businesses.sort_unstable();
+        let after = businesses.partition_point(|business| Some(*business) <= last);
+        businesses.rotate_left(after);
+        let mut search = Search::Nobody;
+        for business in businesses {
+            let Some(queue) = self.queues.get(&business).filter(|queue| queue.blocked.is_none())
+            else {
+                continue;
+            };
+            if queue.again.is_empty() && queue.noted == 0 {
+                continue;
+            }
+            if let Some(why) = blocked(business) {
+                self.set_blocked(business, Some(why));
+                continue;
+            }
+            search = Search::NoneWanted;
+            let again = queue.again.iter().enumerate().map(|(index, row)| (Try::Retry, index, row));
+            let first = queue.first.iter().take(queue.noted.min(1));
+            let first = first.enumerate().map(|(index, row)| (Try::First, index, row));
+            let ranked = again.chain(first).filter_map(|(turn, index, row)| {
+                rank(row).map(|rank| (rank, Place { business, turn, index }))
+            });
+            if let Some((_, place)) = ranked.min_by(|(a, _), (b, _)| a.cmp(b)) {
+                return Search::Found(place);
+            }
+        }
+        search
+    }
+
+    /// Takes the row that stands at `place`, which a [search](Self::search) has just found.
+    pub fn take_at(&mut self, place: Place) -> Option<T> {
+        let Place { business, turn, index } = place;
+        if turn == Try::First {
+            return self.take(business, turn);
+        }
+        let queue = self.queues.get_mut(&business)?;
+        let row = queue.again.remove(index);
+        if let Some(ticket) = queue.indexed.again.take() {
+            self.rings.again.remove(&ticket);
+        }
+        self.index(business);
+        row
+    }
+
+    /// Removes and returns the rows that are `chosen`, in the order of their businesses.
+    pub fn remove(&mut self, chosen: impl Fn(Business, &T) -> bool) -> Vec<(Business, Try, T)> {
+        let mut removed = Vec::new();
+        let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
+        businesses.sort_unstable();
+        for business in businesses {
+            let Some(queue) = self.queues.get_mut(&business) else { continue };
+            let mut at = 0;
+            while at < queue.again.len() {
+                if !chosen(business, &queue.again[at]) {
+                    at += 1;
+                } else if let Some(row) = queue.again.remove(at) {
+                    removed.push((business, Try::Retry, row));
+                }
+            }
+            at = 0;
+            while at < queue.first.len() {
+                if !chosen(business, &queue.first[at]) {
+                    at += 1;
+                } else if let Some(row) = queue.first.remove(at) {
+                    if at < queue.noted {
+                        queue.noted -= 1;
+                    } else if at < queue.noted + queue.named {
+                        queue.named -= 1;
+                    }
+                    removed.push((business, Try::First, row));
+                }
+            }
+            // What is no longer there is not waited for by a commit.
+            if queue.named == 0 {
+                self.naming.retain(|named| *named != business);
+            }
+            self.index(business);
+        }
+        removed
+    }
+}

@@ -1,0 +1,235 @@
+//! When the next request may leave.
+//!
+//! A [`Pace`] spaces requests evenly. The time is handed in with every call; it
+//! must never look at a clock of its own.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use tokio::time::Instant;
+
+use crate::domain::rate::Rate;
+
+/// What a late timer lost is made up within this time.
+const MADE_UP: Duration = Duration::from_millis(10);
+
+/// An even pace: governor's token bucket, with the time handed in.
+#[derive(Debug)]
+pub struct Pace {
+    limiter: RateLimiter<NotKeyed, InMemoryState, HandedIn, NoOpMiddleware<Nanos>>,
+    time: Arc<AtomicU64>,
+    origin: Instant,
+    cells: NonZeroU32,
+    in_hand: bool,
+}
+
+impl Pace {
+    /// A pace of `rate` from `now` on, which allows `burst` requests at once;
+    /// `None` where there is no limit.
+    #[must_use]
+    pub fn new(rate: Rate, burst: Option<NonZeroU32>, now: Instant) -> Option<Self> {
+        let interval = rate.interval()?;
+        let grain = Grain::of(interval, burst);
+        let quota = Quota::with_period(interval / grain.cells.get())?.allow_burst(grain.burst);
+        let time = Arc::new(AtomicU64::new(0));
+        Some(Self {
+            limiter: RateLimiter::direct_with_clock(quota, HandedIn(Arc::clone(&time))),
+            time,
+            origin: now,
+            cells: grain.cells,
+            in_hand: false,
+        })
+    }
+
+    /// Takes the next turn, if it is due at `now`. It stays in hand until it is
+    /// [`used`](Self::used).
+    ///
+    /// # Errors
+    ///
+    /// When it will be due.
+    pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
+        if self.in_hand {
+            return Ok(());
+        }
+        let since = now.saturating_duration_since(self.origin);
+        self.time.store(since.as_nanos().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        match self.limiter.check_n(self.cells) {
+            Ok(Ok(())) => {
+                self.in_hand = true;
+                Ok(())
+            }
+            Ok(Err(not_until)) => {
+                Err(self.origin + Duration::from_nanos(not_until.earliest_possible().as_u64()))
+            }
+            // The bucket always holds one request: `Grain` makes it so.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The turn in hand was used.
+    pub fn used(&mut self) {
+        self.in_hand = false;
+    }
+}
+
+/// How a request and a burst are cut into the limiter's cells.
+struct Grain {
+    cells: NonZeroU32,
+    burst: NonZeroU32,
+}
+
+impl Grain {
+    /// Below 200 requests a second, a request is cut into 100 cells, so that the
+    /// burst can be a part of one: the bucket then holds one request and what
+    /// arrives within 10 ms, but less than a second request. So a late timer
+    /// costs nothing, and still no second holds more than the rate and one.
+    ///
+    /// From 200 a second on, the burst is what arrives within 10 ms, in whole
+    /// requests: 1 % of a second's.
+    fn of(interval: Duration, burst: Option<NonZeroU32>) -> Self {
+        let within = MADE_UP.as_nanos() / interval.as_nanos().max(1);
+        let within = u32::try_from(within).unwrap_or(u32::MAX);
+        let (cells, own) = if within >= 2 {
+            (1, within)
+        } else {
+            let cell = (interval / 100).as_nanos().max(1);
+            let more = u32::try_from(MADE_UP.as_nanos() / cell).unwrap_or(u32::MAX);
+            (100, 100 + more.min(99))
+        };
+        let asked = burst.map_or(1, NonZeroU32::get).saturating_mul(cells);
+        let cells = NonZeroU32::new(cells).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(own.max(asked)).unwrap_or(cells);
+        Self { cells, burst }
+    }
+}
+
+/// A clock that shows what it was told.
+#[derive(Clone, Debug)]
+struct HandedIn(Arc<AtomicU64>);
+
+impl Clock for HandedIn {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::from(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// When requests leave if they are asked for as soon as they are due, by a
+    /// timer that is late by what `late` says.
+    fn stamps(rate: &str, count: usize, mut late: impl FnMut(usize) -> Duration) -> Vec<Duration> {
+        let origin = Instant::now();
+        let mut pace = Pace::new(rate.parse().unwrap(), None, origin).unwrap();
+        let mut now = origin;
+        let mut stamps = Vec::new();
+        while stamps.len() < count {
+            match pace.take(now) {
+                Ok(()) => {
+                    pace.used();
+                    stamps.push(now - origin);
+                }
+                Err(due) => now = due.max(now) + late(stamps.len()),
+            }
+        }
+        stamps
+    }
+
+    /// The most stamps that lie within any closed second.
+    fn busiest_second(stamps: &[Duration]) -> usize {
+        let mut first = 0;
+        let mut most = 0;
+        for (index, stamp) in stamps.iter().enumerate() {
+            while *stamp > stamps[first] + Duration::from_secs(1) {
+                first += 1;
+            }
+            most = most.max(index - first + 1);
+        }
+        most
+    }
+
+    #[test]
+    fn requests_are_evenly_spaced() {
+        let at = |rate| {
+            stamps(rate, 4, |_| Duration::ZERO).iter().map(Duration::as_micros).collect::<Vec<_>>()
+        };
+        assert_eq!(at("1/s"), [0, 990_000, 1_990_000, 2_990_000]);
+        assert_eq!(at("100/m")[3] - at("100/m")[2], 600_000);
+        assert_eq!(at("200/s"), [0, 0, 5_000, 10_000]);
+    }
+
+    #[test]
+    fn a_stall_does_not_turn_into_a_burst() {
+        for (rate, most) in
+            [("1/s", 2), ("20/s", 21), ("199/s", 200), ("200/s", 202), ("5000/s", 5050)]
+        {
+            let stall = |sent| {
+                if sent == 7 { Duration::from_secs(2) } else { Duration::ZERO }
+            };
+            let stamps = stamps(rate, 12_000.min(most * 3), stall);
+            assert!(busiest_second(&stamps) <= most, "{rate}: {}", busiest_second(&stamps));
+        }
+    }
+
+    #[test]
+    fn a_late_timer_costs_nothing() {
+        for (rate, count) in [("20/s", 201), ("100/s", 1001), ("150/s", 1501), ("1000/s", 10_001)] {
+            let mut random = fastrand::Rng::with_seed(7);
+            let stamps = stamps(rate, count, |_| Duration::from_micros(random.u64(0..2500)));
+            let took = stamps.last().unwrap().as_secs_f64();
+            assert!((took - 10.0).abs() < 0.02, "{rate}: {took} s");
+        }
+    }
+
+    #[test]
+    fn a_turn_that_was_not_used_stays_in_hand() {
+        let now = Instant::now();
+        let mut pace = Pace::new("1/s".parse().unwrap(), None, now).unwrap();
+        assert_eq!(pace.take(now), Ok(()));
+        assert_eq!(pace.take(now), Ok(()));
+        pace.used();
+        assert!(pace.take(now).is_err());
+    }
+
+    #[test]
+    fn a_burst_that_was_asked_for_leaves_at_once() {
+        let now = Instant::now();
+        let mut pace = Pace::new("1/s".parse().unwrap(), NonZeroU32::new(5), now).unwrap();
+        let mut at_once = 0;
+        while pace.take(now).is_ok() {
+            pace.used();
+            at_once += 1;
+        }
+        assert_eq!(at_once, 5);
+    }
+
+    proptest! {
+        #[test]
+        fn no_second_holds_more_than_rate_and_one_percent(
+            rate in 1_u32..3000,
+            seed: u64,
+            longest in 1_u64..3_000_000,
+        ) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let stamps = stamps(&format!("{rate}/s"), 3 * rate as usize + 10, |_| {
+                if random.u8(..) < 4 {
+                    Duration::from_micros(random.u64(..longest))
+                } else {
+                    Duration::from_micros(random.u64(..2000))
+                }
+            });
+            prop_assert!(busiest_second(&stamps) <= (rate + (rate / 100).max(1)) as usize);
+        }
+    }
+}

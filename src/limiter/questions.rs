@@ -1,0 +1,99 @@
+//! The questions that wait: for states of tasks, and for links.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::{Question, request_kind};
+
+/// The waiting questions, each of them a `T`, in the order in which they came.
+#[derive(Debug)]
+pub struct Questions<T> {
+    states: VecDeque<(u64, T)>,
+    links: VecDeque<(u64, T)>,
+    /// Number of questions for links that are out.
+    links_out: usize,
+}
+
+/// What a search for a question that a probe goes with came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// The one that stands here among its kind.
+    Found(Question, usize),
+    /// Questions wait, but none that is wanted.
+    NoneWanted,
+    /// No question waits.
+    Nobody,
+}
+
+impl<T> Questions<T> {
+    /// Nobody waits.
+    pub const fn new() -> Self {
+        Self { states: VecDeque::new(), links: VecDeque::new(), links_out: 0 }
+    }
+
+    /// Adds a question about the row on `line`.
+    pub fn join(&mut self, question: Question, line: u64, row: T) {
+        self.queue(question).push_back((line, row));
+    }
+
+    /// Whether a question for a state may go.
+    pub fn state(&self) -> Option<()> {
+        self.states.front().map(|_| ())
+    }
+
+    /// Whether a question for a link may go.
+    pub fn link(&self) -> Option<()> {
+        self.links.front().filter(|_| self.links_out < request_kind::LOOKUPS).map(|_| ())
+    }
+
+    /// Looks for the first question about a row that is wanted, those for states before
+    /// those for links.
+    pub fn search(&self, is_wanted: impl Fn(u64) -> bool) -> Sought {
+        for (question, queue) in [(Question::State, &self.states), (Question::Link, &self.links)] {
+            if let Some(index) = queue.iter().position(|(line, _)| is_wanted(*line)) {
+                return Sought::Found(question, index);
+            }
+        }
+        if self.states.is_empty() && self.links.is_empty() {
+            Sought::Nobody
+        } else {
+            Sought::NoneWanted
+        }
+    }
+
+    /// Takes the question that stands at `index` among its kind.
+    pub fn take(&mut self, question: Question, index: usize) -> Option<T> {
+        let (_, row) = self.queue(question).remove(index)?;
+        self.links_out += usize::from(question == Question::Link);
+        Some(row)
+    }
+
+    /// A question for a link is no longer out.
+    pub const fn link_is_back(&mut self) {
+        self.links_out -= 1;
+    }
+
+    /// Removes and returns the questions about these `lines`.
+    pub fn remove(&mut self, lines: &BTreeSet<u64>) -> Vec<T> {
+        let mut removed = Vec::new();
+        for queue in [&mut self.states, &mut self.links] {
+            let (chosen, others): (Vec<_>, Vec<_>) =
+                std::mem::take(queue).into_iter().partition(|(line, _)| lines.contains(line));
+            queue.extend(others);
+            removed.extend(chosen.into_iter().map(|(_, row)| row));
+        }
+        removed
+    }
+
+    /// Drops all that wait, which tells them.
+    pub fn clear(&mut self) {
+        self.states.clear();
+        self.links.clear();
+    }
+
+    const fn queue(&mut self, question: Question) -> &mut VecDeque<(u64, T)> {
+        match question {
+            Question::State => &mut self.states,
+            Question::Link => &mut self.links,
+        }
+    }
+}

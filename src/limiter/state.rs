@@ -1,0 +1,538 @@
+//! What the limiter's loop looks at, as one value: who waits, who is held, what is
+//! in flight. It decides who goes next; time is handed in.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::circuit_breaker::{CircuitBreaker, May, Round};
+use super::fair_queue::{Blocked, FairQueue, Notes, Place, Search, Try};
+use super::first_answer::FirstAnswer;
+use super::intents::Ahead;
+use super::pace::Pace;
+use super::questions::{Questions, Sought};
+use super::request_kind::{self, Kind, RequestKind};
+use super::throttle::Throttle;
+use super::{Closed, Counters, GivenUp, Held, LimiterSnapshot, Limits, Question};
+use crate::domain::rate::Rate;
+use crate::domain::task::Business;
+use crate::rules::budget::Ledger;
+use crate::rules::retry::Role;
+
+/// Everything that decides who goes next; a waiting row is a `T`.
+#[derive(Debug)]
+pub struct State<T> {
+    queue: FairQueue<Waiting<T>>,
+    ahead: Ahead,
+    /// Starts of rows that were never sent, as many as left since the last commit.
+    left: u64,
+    questions: Questions<T>,
+    /// Questions that are given up: bk-sops works, and fails each time that it is asked.
+    unanswerable: VecDeque<T>,
+    /// The kind that went last.
+    last: Kind,
+    pub ledger: Ledger,
+    businesses: HashMap<Business, Share>,
+    pub everyone: Throttle,
+    pub first_answer: FirstAnswer,
+    pub outage: CircuitBreaker,
+    /// The business that was probed last.
+    probed: Option<Business>,
+    /// Rows that are given up, as soon as the budget lets them fail.
+    failing: VecDeque<Failing<T>>,
+    pub counters: Counters,
+    pace: Option<Pace>,
+    in_flight: usize,
+    slots: NonZeroUsize,
+    slots_per_biz: usize,
+    rate_per_biz: Rate,
+    patience: Duration,
+    gate: Gate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// For rows that were never sent.
+    ClosedToNew,
+    Closed,
+}
+
+/// A row that waits to be started.
+#[derive(Debug)]
+struct Waiting<T> {
+    line: u64,
+    /// How often it was sent.
+    attempts: u32,
+    row: T,
+}
+
+/// A row that is given up.
+#[derive(Debug)]
+struct Failing<T> {
+    business: Business,
+    turn: Try,
+    waiting: Waiting<T>,
+    why: GivenUp,
+}
+
+/// A row that asks to be let through.
+#[derive(Debug)]
+pub struct Asking<T> {
+    pub request_kind: RequestKind,
+    pub line: u64,
+    /// How often it was sent.
+    pub attempts: u32,
+    pub row: T,
+}
+
+/// What is known of one business.
+#[derive(Debug)]
+pub struct Share {
+    pub throttle: Throttle,
+    in_flight: usize,
+    pace: Option<Pace>,
+}
+
+/// The row that goes.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    /// The one whose turn it is for this kind of request.
+    InTurn(RequestKind),
+    /// The start that an outage is probed with.
+    Probe(Place),
+    /// The question that it is probed with: which of its kind.
+    ProbeByQuestion(Question, usize),
+}
+
+impl Choice {
+    const fn request_kind(self) -> RequestKind {
+        match self {
+            Self::InTurn(request_kind) => request_kind,
+            Self::Probe(Place { business, turn, .. }) => RequestKind::Start(business, turn),
+            Self::ProbeByQuestion(Question::State, _) => RequestKind::Poll,
+            Self::ProbeByQuestion(Question::Link, _) => RequestKind::Lookup,
+        }
+    }
+
+    /// Where a question stands among its kind.
+    const fn index(self) -> usize {
+        match self {
+            Self::ProbeByQuestion(_, index) => index,
+            Self::InTurn(_) | Self::Probe(_) => 0,
+        }
+    }
+}
+
+/// Every row that may go was probed.
+#[derive(Debug)]
+struct RoundIsOver;
+
+/// Who goes next.
+#[derive(Debug)]
+pub enum Pick<T> {
+    /// This row, for this kind of request, now.
+    Go(RequestKind, Role, T),
+    /// This row is given up without being sent.
+    GiveUp(GivenUp, T),
+    /// This question is not asked again.
+    InVain(T),
+    /// Nobody before this time, or before something changes.
+    Wait(Option<Instant>),
+}
+
+impl<T> State<T> {
+    pub fn new(limits: &Limits, notes: Notes, now: Instant) -> Self {
+        Self {
+            queue: FairQueue::new(notes),
+            ahead: Ahead::new(limits.rate, limits.burst.map_or(0, |burst| burst.get().into())),
+            left: 0,
+            questions: Questions::new(),
+            unanswerable: VecDeque::new(),
+            last: Kind::Start(Try::First),
+            ledger: Ledger::new(limits.budget),
+            businesses: HashMap::new(),
+            everyone: Throttle::default(),
+            first_answer: FirstAnswer::default(),
+            outage: CircuitBreaker::default(),
+            probed: None,
+            failing: VecDeque::new(),
+            counters: Counters::default(),
+            pace: Pace::new(limits.rate, limits.burst, now),
+            in_flight: 0,
+            slots: limits.slots,
+            slots_per_biz: limits.slots_per_biz.map_or(usize::MAX, NonZeroUsize::get),
+            rate_per_biz: limits.rate_per_biz,
+            patience: limits.throttle_patience,
+            gate: Gate::Open,
+        }
+    }
+
+    pub fn join(&mut self, asking: Asking<T>) -> Result<(), Closed> {
+        let Asking { request_kind, line, attempts, row } = asking;
+        let is_new = matches!(request_kind, RequestKind::Start(_, Try::First));
+        if self.gate == Gate::Closed || (self.gate == Gate::ClosedToNew && is_new) {
+            return Err(Closed);
+        }
+        match request_kind {
+            RequestKind::Start(business, turn) => {
+                self.queue.join(business, turn, Waiting { line, attempts, row });
+            }
+            RequestKind::Poll => self.questions.join(Question::State, line, row),
+            RequestKind::Lookup => self.questions.join(Question::Link, line, row),
+        }
+        Ok(())
+    }
+
+    /// Whose request leaves at `now`, if any may.
+    pub fn pick(&mut self, now: Instant) -> Result<Pick<T>, Closed> {
+        if self.gate == Gate::Closed {
+            return Err(Closed);
+        }
+        if let Some(row) = self.unanswerable.pop_front() {
+            return Ok(Pick::InVain(row));
+        }
+        if self.ledger.has_room()
+            && let Some(failing) = self.failing.pop_front()
+        {
+            self.ledger.risk();
+            return Ok(Pick::GiveUp(failing.why, failing.waiting.row));
+        }
+        let attempt = match self.may_go(now) {
+            Ok(attempt) => attempt,
+            Err(wake) => return Ok(Pick::Wait(wake)),
+        };
+        let choice = match attempt {
+            Role::Normal => self.next_errand(now).map(Choice::InTurn),
+            Role::Probe => match self.next_probe(now) {
+                Ok(choice) => choice,
+                // The outage is over, or a new round begins.
+                Err(RoundIsOver) => return self.pick(now),
+            },
+        };
+        let Some(choice) = choice else {
+            return Ok(Pick::Wait(self.queue.next_wake()));
+        };
+        if let Some(pace) = &mut self.pace {
+            if let Err(due) = pace.take(now) {
+                return Ok(Pick::Wait(Some(due)));
+            }
+            pace.used();
+        }
+        let Some(row) = self.take(choice, now) else {
+            return Ok(Pick::Wait(None));
+        };
+        self.first_answer.sent(self.in_flight, now);
+        self.in_flight += 1;
+        self.counters.requests += 1;
+        self.outage.sent(attempt);
+        Ok(Pick::Go(choice.request_kind(), attempt, row))
+    }
+
+    /// As what a request may leave at `now`, whosever it is; else when to look again.
+    fn may_go(&self, now: Instant) -> Result<Role, Option<Instant>> {
+        if self.in_flight >= self.slots.get() {
+            return Err(None);
+        }
+        if let Some(until) = self.everyone.held(now) {
+            return Err(Some(until));
+        }
+        self.first_answer.may_go(self.in_flight, now).map_err(Some)?;
+        match self.outage.may_go(now) {
+            May::Go(attempt) => Ok(attempt),
+            May::Wait(until) => Err(Some(until)),
+            May::WaitForProbe => Err(None),
+        }
+    }
+
+    fn next_errand(&mut self, now: Instant) -> Option<RequestKind> {
+        self.queue.wake_sleepers(now);
+        // As many rows are at risk as may fail yet: starts wait, questions do not.
+        let start = if self.ledger.has_room() { self.next_business(now) } else { None };
+        let turn = start.map(|(_, turn)| turn);
+        Some(
+            match request_kind::next(
+                turn,
+                self.questions.state(),
+                self.questions.link(),
+                self.last,
+            )? {
+                Kind::Start(turn) => RequestKind::Start(start?.0, turn),
+                Kind::Poll => RequestKind::Poll,
+                Kind::Lookup => RequestKind::Lookup,
+            },
+        )
+    }
+
+    /// Who goes with the next probe of an outage: rows before questions.
+    ///
+    /// # Errors
+    ///
+    /// When every row that may go was probed; the outage then knows what that means.
+    fn next_probe(&mut self, now: Instant) -> Result<Option<Choice>, RoundIsOver> {
+        self.queue.wake_sleepers(now);
+        match if self.ledger.has_room() { self.search(now) } else { Search::Nobody } {
+            Search::Found(place) => return Ok(Some(Choice::Probe(place))),
+            // A row that was never sent is noted first.
+            Search::NoneWanted if self.queue.has_unnamed() || self.queue.is_naming() => {
+                return Ok(None);
+            }
+            Search::NoneWanted => {}
+            Search::Nobody => match self.questions.search(|line| !self.outage.was_probed(line)) {
+                Sought::Found(question, at) => {
+                    return Ok(Some(Choice::ProbeByQuestion(question, at)));
+                }
+                Sought::NoneWanted => {}
+                Sought::Nobody => return Ok(None),
+            },
+        }
+        if let Round::BadRows(lines, lasted) = self.outage.round_is_over(now) {
+            self.outage_is_over(lasted, now);
+            self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
+            self.unanswerable.extend(self.questions.remove(&lines));
+            warn!("bk-sops works, and fails what was sent for {}: that ends", rows(lines.len()));
+        }
+        Err(RoundIsOver)
+    }
+
+    fn search(&mut self, now: Instant) -> Search {
+        let Self { queue, businesses, outage, probed, .. } = self;
+        let Self { slots_per_biz, rate_per_biz, patience, .. } = self;
+        let blocked = |business| {
+            let share =
+                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
+            share.blocked(now, *slots_per_biz, *patience)
+        };
+        queue.search(now, *probed, blocked, |waiting| {
+            (!outage.was_probed(waiting.line)).then_some(waiting.attempts)
+        })
+    }
+
+    /// Gives up the rows that are `chosen`, in turn, as far as the budget lets them fail.
+    pub fn give_up(&mut self, why: &GivenUp, chosen: impl Fn(Business, u64) -> bool) {
+        let chosen = |business, waiting: &Waiting<T>| chosen(business, waiting.line);
+        let removed = self.queue.remove(chosen);
+        self.failing.extend(removed.into_iter().map(|(business, turn, waiting)| Failing {
+            business,
+            turn,
+            waiting,
+            why: why.clone(),
+        }));
+    }
+
+    /// Something of `business` was granted: its rows are not given up after all.
+    pub fn granted(&mut self, business: Business, now: Instant) {
+        self.business(business, now).throttle.granted();
+        if self.failing.is_empty() {
+            return;
+        }
+        let is_spared = |failing: &Failing<T>| {
+            failing.business == business && matches!(failing.why, GivenUp::Throttled(_))
+        };
+        let (spared, failing) = std::mem::take(&mut self.failing).into_iter().partition(is_spared);
+        self.failing = failing;
+        let spared: VecDeque<Failing<T>> = spared;
+        for Failing { business, turn, waiting, .. } in spared {
+            self.queue.join(business, turn, waiting);
+        }
+    }
+
+    /// An outage is over that lasted for so long: no patience was lost meanwhile.
+    pub fn outage_is_over(&mut self, lasted: Duration, now: Instant) {
+        self.everyone.excuse(now - lasted, now);
+        self.excuse_businesses(now - lasted, now);
+    }
+
+    /// Between these moments no business can be granted anything.
+    pub fn excuse_businesses(&mut self, from: Instant, until: Instant) {
+        for share in self.businesses.values_mut() {
+            share.throttle.excuse(from, until);
+        }
+    }
+
+    /// Takes the row that was chosen.
+    fn take(&mut self, choice: Choice, now: Instant) -> Option<T> {
+        match choice.request_kind() {
+            RequestKind::Start(business, turn) => {
+                self.last = Kind::Start(turn);
+                let Waiting { row, .. } = match choice {
+                    Choice::Probe(place) => {
+                        self.probed = Some(business);
+                        self.queue.take_at(place)?
+                    }
+                    Choice::InTurn(_) | Choice::ProbeByQuestion(..) => {
+                        self.queue.take(business, turn)?
+                    }
+                };
+                self.left += u64::from(turn == Try::First);
+                self.ledger.risk();
+                let share = self.business(business, now);
+                share.in_flight += 1;
+                if let Some(pace) = &mut share.pace {
+                    pace.used();
+                }
+                Some(row)
+            }
+            RequestKind::Poll => {
+                self.last = Kind::Poll;
+                self.questions.take(Question::State, choice.index())
+            }
+            RequestKind::Lookup => {
+                self.last = Kind::Lookup;
+                self.questions.take(Question::Link, choice.index())
+            }
+        }
+    }
+
+    /// Names the rows that go next and are to be noted before, if any are.
+    ///
+    /// While everyone is held none are; but a probe of an outage needs one to go with.
+    pub fn name_intents(&mut self, now: Instant) -> Vec<u64> {
+        if self.gate != Gate::Open || self.everyone.held(now).is_some() {
+            return Vec::new();
+        }
+        let wanted = match self.outage.may_go(now) {
+            May::Go(Role::Normal) => self.ahead.wanted(self.ledger.room()),
+            May::Go(Role::Probe) => 1,
+            May::Wait(_) | May::WaitForProbe => 0,
+        };
+        let count = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let count = count.saturating_sub(self.queue.ready());
+        let Self { queue, businesses, slots_per_biz, rate_per_biz, patience, .. } = self;
+        let blocked = |business| {
+            let share =
+                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
+            share.blocked(now, *slots_per_biz, *patience)
+        };
+        queue.name(count, now, blocked, |waiting| waiting.line)
+    }
+
+    /// What was named is noted: those rows may go.
+    pub fn intents_committed(&mut self) {
+        self.queue.committed();
+        self.ahead.committed(std::mem::take(&mut self.left));
+    }
+
+    /// Whether a commit is wanted for intents alone: fewer rows are ahead than half of
+    /// what may be, and others wait to be noted.
+    pub fn wants_intents(&self, now: Instant) -> bool {
+        if self.gate != Gate::Open
+            || self.everyone.held(now).is_some()
+            || self.queue.is_naming()
+            || !self.queue.has_unnamed()
+        {
+            return false;
+        }
+        let ready = self.queue.ready() as u64;
+        match self.outage.may_go(now) {
+            May::Go(Role::Normal) => ready * 2 < self.ahead.wanted(self.ledger.room()),
+            May::Go(Role::Probe) => ready == 0,
+            May::Wait(_) | May::WaitForProbe => false,
+        }
+    }
+
+    fn next_business(&mut self, now: Instant) -> Option<(Business, Try)> {
+        let Self { queue, businesses, slots_per_biz, rate_per_biz, patience, .. } = self;
+        queue.next(now, |business| {
+            let share =
+                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
+            share.blocked(now, *slots_per_biz, *patience)
+        })
+    }
+
+    /// How things stand at `now`.
+    pub fn snapshot(&self, now: Instant) -> LimiterSnapshot {
+        let businesses = || {
+            let held = self.businesses.iter().filter_map(|(business, share)| {
+                share.throttle.held(now).map(|until| (until, *business))
+            });
+            let (count, longest) =
+                held.fold((0, None), |(count, longest), held| (count + 1, longest.max(Some(held))));
+            longest.map(|(until, business)| Held::Businesses(count, business, until))
+        };
+        let outage = self.outage.says().map(|says| {
+            let until = match self.outage.may_go(now) {
+                May::Wait(until) => until,
+                May::WaitForProbe | May::Go(_) => now,
+            };
+            Held::Outage(until, says)
+        });
+        let everyone = || self.everyone.held(now).map(Held::Everyone);
+        LimiterSnapshot {
+            in_flight: self.in_flight as u64,
+            requests: self.counters.requests,
+            held: outage.or_else(everyone).or_else(businesses),
+        }
+    }
+
+    /// The slot of a request on `request_kind` is free again.
+    pub fn release(&mut self, request_kind: RequestKind, kind: Role, now: Instant) {
+        self.in_flight -= 1;
+        if kind == Role::Probe {
+            self.outage.withdrawn();
+        }
+        let business = match request_kind {
+            RequestKind::Start(business, _) => business,
+            RequestKind::Poll => return,
+            RequestKind::Lookup => {
+                self.questions.link_is_back();
+                return;
+            }
+        };
+        if let Some(share) = self.businesses.get_mut(&business) {
+            share.in_flight -= 1;
+            // Memory must not grow with the number of businesses that came by.
+            if share.in_flight == 0 && share.pace.is_none() && share.throttle.is_forgotten(now) {
+                self.businesses.remove(&business);
+            }
+        }
+        self.queue.wake(business);
+    }
+
+    pub fn business(&mut self, business: Business, now: Instant) -> &mut Share {
+        let rate = self.rate_per_biz;
+        self.businesses.entry(business).or_insert_with(|| Share::new(rate, now))
+    }
+
+    /// No row that was never sent goes any more; dropping those who wait tells them.
+    pub fn close_to_new(&mut self) {
+        if self.gate == Gate::Open {
+            self.gate = Gate::ClosedToNew;
+            drop(self.queue.drain_first());
+            self.failing.retain(|failing| failing.turn == Try::Retry);
+        }
+    }
+
+    /// Nobody goes any more; dropping those who wait tells them.
+    pub fn close(&mut self) {
+        self.gate = Gate::Closed;
+        self.queue.drain().for_each(drop);
+        self.failing.clear();
+        self.questions.clear();
+        self.unanswerable.clear();
+    }
+}
+
+/// So many rows, in words.
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+impl Share {
+    fn new(rate: Rate, now: Instant) -> Self {
+        Self { throttle: Throttle::default(), in_flight: 0, pace: Pace::new(rate, None, now) }
+    }
+
+    fn blocked(&mut self, now: Instant, slots: usize, patience: Duration) -> Option<Blocked> {
+        if let Some(until) = self.throttle.held(now) {
+            return Some(Blocked::Until(until));
+        }
+        if self.in_flight >= self.throttle.slots(now, slots, patience) {
+            return Some(Blocked::UntilWoken);
+        }
+        self.pace.as_mut().and_then(|pace| pace.take(now).err()).map(Blocked::Until)
+    }
+}

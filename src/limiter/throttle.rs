@@ -1,0 +1,158 @@
+//! How long those who share a throttle are held.
+//!
+//! One [`Throttle`] for each business, and one for everyone. A rule with the
+//! time handed in: it neither waits nor sends.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::rules::retry::{Backoff, Patience};
+
+/// A hold that an answer states is believed up to this.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// How long after its last refusal a business is sent little at a time.
+const CAREFUL: Duration = Duration::from_mins(5);
+
+/// Number of requests that must have been refused before patience can end: one slow
+/// refusal says little.
+const MIN_REFUSALS: u32 = 4;
+
+/// What is known of a server's limit on a business, or on everyone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Throttle {
+    until: Option<Instant>,
+    /// When the present hold began.
+    began: Option<Instant>,
+    /// The backoff's next step.
+    step: u32,
+    /// Refusals since anything was granted: how many, the first of them, and for how much
+    /// of the time since then nobody could be asked.
+    refusals: u32,
+    refused_since: Option<Instant>,
+    excused: Duration,
+    last_refusal: Option<Instant>,
+}
+
+/// How a throttle is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How long holds last that state no time.
+    pub backoff: Backoff,
+    /// How long everything may be refused.
+    pub patience: Duration,
+}
+
+/// One request that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// When it left.
+    pub sent: Instant,
+    /// The pause that its answer states.
+    pub stated: Option<Duration>,
+}
+
+/// Whether a refusal began a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Began {
+    /// It did.
+    Hold,
+    /// There was one, or it says nothing new.
+    Not,
+}
+
+impl Throttle {
+    /// A request was refused.
+    ///
+    /// A hold lasts as long as the answer stated, or the backoff's next wait.
+    /// A refusal of a request that left before the present hold began says
+    /// nothing new, so it takes no step of the backoff. Whether a hold began.
+    pub fn refused(&mut self, refused: Refused, now: Instant, backoff: &Backoff) -> Began {
+        let Refused { sent, stated } = refused;
+        self.last_refusal = Some(now);
+        self.refused_since.get_or_insert(now);
+        self.refusals = self.refusals.saturating_add(1);
+        let known = self.began.is_some_and(|began| sent <= began);
+        let stated = stated.filter(|pause| !pause.is_zero()).map(|pause| pause.min(LONGEST));
+        let pause = match stated {
+            Some(pause) => pause,
+            None if known => return Began::Not,
+            None => {
+                let wait = backoff.wait(self.step);
+                self.step = self.step.saturating_add(1);
+                wait
+            }
+        };
+        if !known {
+            self.began = Some(now);
+        }
+        let held = self.held(now).unwrap_or(now);
+        if stated.is_some() {
+            self.excused += (now + pause).saturating_duration_since(held);
+        }
+        self.until = self.until.max(Some(now + pause));
+        if known { Began::Not } else { Began::Hold }
+    }
+
+    /// Something was granted: accepted, or "already started", which costs the
+    /// server a token too (FACTS.md section 1, no. 12). The backoff starts anew.
+    pub fn granted(&mut self) {
+        self.step = 0;
+        (self.refusals, self.refused_since, self.excused) = (0, None, Duration::ZERO);
+    }
+
+    /// Between these moments nothing can be granted: in an outage, or while everyone is
+    /// held.
+    pub fn excuse(&mut self, from: Instant, until: Instant) {
+        if let Some(since) = self.refused_since {
+            self.excused += until.saturating_duration_since(from.max(since));
+        }
+    }
+
+    /// When the present hold ends, if there is one.
+    #[must_use]
+    pub fn held(&self, now: Instant) -> Option<Instant> {
+        self.until.filter(|until| *until > now)
+    }
+
+    /// Whether everything was refused for longer than `patience`. Holds that answers
+    /// stated do not count, since their end is known, and what is [excused](Self::excuse)
+    /// does not either.
+    #[must_use]
+    pub fn patience(&self, now: Instant, patience: Duration) -> Patience {
+        let refused = self.refused_since.map(|since| now.saturating_duration_since(since));
+        let starved = refused.unwrap_or_default().saturating_sub(self.excused);
+        if self.refusals >= MIN_REFUSALS && starved >= patience {
+            Patience::Over
+        } else {
+            Patience::Left
+        }
+    }
+
+    /// How many requests may be out at once, of `limit`: after a refusal two,
+    /// until five minutes have passed without one. Many at a time make the
+    /// server's own lock refuse them (FACTS.md section 3a, throttle details).
+    /// Once `patience` is over, one.
+    #[must_use]
+    pub fn slots(&self, now: Instant, limit: usize, patience: Duration) -> usize {
+        match (self.patience(now, patience), self.is_careful(now)) {
+            (Patience::Over, _) => limit.min(1),
+            (Patience::Left, true) => limit.min(2),
+            (Patience::Left, false) => limit,
+        }
+    }
+
+    fn is_careful(&self, now: Instant) -> bool {
+        self.last_refusal.is_some_and(|last| now.saturating_duration_since(last) < CAREFUL)
+    }
+
+    /// Whether it says nothing that a new one would not say.
+    #[must_use]
+    pub fn is_forgotten(&self, now: Instant) -> bool {
+        self.held(now).is_none() && !self.is_careful(now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

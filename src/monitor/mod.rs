@@ -1,0 +1,10 @@
+//! Those who are told how a session goes: standard error with its bar, a metrics file,
+//! systemd, and the URLs of monitors.
+//!
+//! [`console`] owns standard error: nothing else writes to it. Nothing here holds up a launch.
+
+pub mod console;
+pub mod metrics;
+pub mod notify;
+pub mod progress;
+pub mod systemd;

@@ -1,0 +1,349 @@
+//! Tells monitoring that a session begins and ends: pings in the convention of
+//! healthchecks.io, and a summary to whoever wants one.
+//!
+//! It works on a thread of its own, and whatever happens there is no more than a
+//! warning: a session's outcome never depends on it, and its end waits for it no
+//! longer than [`PATIENCE`]. The addresses are secrets, so no error names one.
+
+use std::error::Error;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Request, StatusCode, Url};
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::domain::secret::Secret;
+
+/// The end of a session waits no longer than this, whatever hangs.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is sent at the start is given up after so long, and what is sent at the end
+/// too: together that is less than [`PATIENCE`].
+const EACH: Duration = Duration::from_millis(4500);
+
+/// What failed for the moment is tried again so often...
+const TRIES: u32 = 3;
+
+/// ...after so long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whom to tell.
+#[derive(Clone, Default)]
+pub struct Addresses {
+    /// A check in the convention of healthchecks.io.
+    pub ping: Option<Address>,
+    /// Whoever takes the summary as JSON.
+    pub notify: Option<Address>,
+}
+
+/// An address, which is a secret.
+#[derive(Clone)]
+pub struct Address(Secret);
+
+impl Address {
+    /// Reads an address.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none.
+    pub fn new(text: &str) -> Result<Self, NoAddress> {
+        let url = Url::parse(text.trim()).map_err(|_| NoAddress)?;
+        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if is_web { Ok(Self(Secret::new(url.as_str()))) } else { Err(NoAddress) }
+    }
+
+    fn url(&self) -> Url {
+        Url::parse(self.0.expose()).expect("it was a URL before")
+    }
+
+    /// The address of one ping: `event` is appended to the path, and `rid` to the query.
+    fn ping(&self, event: Option<&str>, rid: &str) -> Url {
+        let mut url = self.url();
+        if let (Some(event), Ok(mut path)) = (event, url.path_segments_mut()) {
+            path.pop_if_empty().push(event);
+        }
+        url.query_pairs_mut().append_pair("rid", rid);
+        url
+    }
+}
+
+/// It is no address.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("no URL that begins with http:// or https://")]
+pub struct NoAddress;
+
+/// How a session ended, for those who are told.
+pub struct News {
+    /// Whether that was a success.
+    pub came_out: CameOut,
+    /// The summary for people.
+    pub text: String,
+    /// The summary for programs, a JSON object.
+    pub json: String,
+    /// Whether it may wait for what was sent before.
+    pub urgency: Urgency,
+}
+
+/// Whether news may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// It is sent after the ping at the start.
+    InOrder,
+    /// It is sent now: the program ends in a moment.
+    Now,
+}
+
+/// Whether a session was a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CameOut {
+    /// It was.
+    Well,
+    /// It was not.
+    Badly,
+}
+
+/// Something that was not delivered, in words that name no address.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{what} was not delivered: {why}")]
+pub struct Undelivered {
+    what: &'static str,
+    why: String,
+}
+
+/// Those who are told, from the beginning of a session to its end.
+pub struct Notices {
+    news: Mutex<Option<oneshot::Sender<News>>>,
+    outcome: Arc<Delivery>,
+}
+
+/// What could not be delivered, once that is known.
+#[derive(Default)]
+struct Delivery {
+    undelivered: Mutex<Option<Vec<Undelivered>>>,
+    known: Condvar,
+}
+
+impl Notices {
+    /// Tells that a session begins; `random` names it among others of the same check.
+    /// `None` where nobody is to be told.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no thread to be had.
+    pub fn begin(addresses: Addresses, random: u128) -> std::io::Result<Option<Self>> {
+        if addresses.ping.is_none() && addresses.notify.is_none() {
+            return Ok(None);
+        }
+        let (news, ends) = oneshot::channel();
+        let outcome = Arc::new(Delivery::default());
+        let delivery = Arc::clone(&outcome);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new().name("notify".into()).spawn(move || {
+            let undelivered = runtime.block_on(session(&addresses, &rid(random), ends));
+            let mut slot = delivery.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+            *slot = Some(undelivered);
+            drop(slot);
+            delivery.known.notify_all();
+            // A look-up of a name may hang for longer than anybody waits.
+            runtime.shutdown_background();
+        })?;
+        Ok(Some(Self { news: Mutex::new(Some(news)), outcome }))
+    }
+
+    /// Tells that the session ended; only the first news of it is sent.
+    pub fn tell(&self, news: News) {
+        let teller = self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(teller) = teller {
+            // Without a thread that takes it, it is undelivered.
+            drop(teller.send(news));
+        }
+    }
+
+    /// Waits for the delivery of what was told, up to `patience`, and returns what could
+    /// not be delivered.
+    #[must_use]
+    pub fn undelivered(&self, patience: Duration) -> Vec<Undelivered> {
+        let Delivery { undelivered, known } = &*self.outcome;
+        let slot = undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = known.wait_timeout_while(slot, patience, |slot| slot.is_none());
+        let (mut slot, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if let Some(undelivered) = slot.as_mut() {
+            return std::mem::take(undelivered);
+        }
+        let why = format!("gave up after {:.1} s", patience.as_secs_f64());
+        vec![Undelivered { what: "a notice", why }]
+    }
+}
+
+/// What is sent in a session.
+async fn session(
+    addresses: &Addresses,
+    rid: &str,
+    mut ends: oneshot::Receiver<News>,
+) -> Vec<Undelivered> {
+    let Addresses { ping, notify } = addresses;
+    let post = |client: &Client, url: Url, kind: &'static str, body: String| {
+        client.post(url).header(CONTENT_TYPE, kind).body(body).build()
+    };
+    let mut undelivered = Vec::new();
+    let mut news = None;
+    if let Some(ping) = ping {
+        let url = ping.ping(Some("start"), rid);
+        let started = deliver(url, |client, url| post(client, url, "text/plain", String::new()));
+        tokio::pin!(started);
+        loop {
+            tokio::select! {
+                sent = &mut started => {
+                    let what = "the ping at the start";
+                    undelivered.extend(sent.err().map(|why| Undelivered { what, why }));
+                    break;
+                }
+                heard = &mut ends, if news.is_none() => {
+                    let Ok(heard) = heard else { return undelivered };
+                    let urgency = heard.urgency;
+                    news = Some(heard);
+                    if urgency == Urgency::Now {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    let news = match news {
+        Some(news) => Ok(news),
+        None => ends.await,
+    };
+    let Ok(News { came_out, text, json, .. }) = news else { return undelivered };
+    let event = match came_out {
+        CameOut::Well => None,
+        CameOut::Badly => Some("fail"),
+    };
+    let pinged = async {
+        let url = ping.as_ref()?.ping(event, rid);
+        let send =
+            |client: &Client, url| post(client, url, "text/plain; charset=utf-8", text.clone());
+        let why = deliver(url, send).await.err()?;
+        Some(Undelivered { what: "the ping at the end", why })
+    };
+    let notified = async {
+        let url = notify.as_ref()?.url();
+        let send = |client: &Client, url| post(client, url, "application/json", json.clone());
+        let why = deliver(url, send).await.err()?;
+        Some(Undelivered { what: "the notice", why })
+    };
+    let (pinged, notified) = tokio::join!(pinged, notified);
+    undelivered.extend(pinged.into_iter().chain(notified));
+    undelivered
+}
+
+/// Sends a request until it is answered well, for as long as [`EACH`] allows.
+async fn deliver(
+    url: Url,
+    request: impl Fn(&Client, Url) -> reqwest::Result<Request>,
+) -> Result<(), String> {
+    let client = client(&url).map_err(|error| root(&error))?;
+    let end = Instant::now() + EACH;
+    let mut last = String::new();
+    let tries = async {
+        for again in 0..TRIES {
+            if again > 0 {
+                sleep(PAUSE).await;
+            }
+            let request = request(&client, url.clone()).map_err(|error| root(&error))?;
+            last = match client.execute(request).await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) if !may_pass(answer.status()) => return Err(answered(answer.status())),
+                Ok(answer) => answered(answer.status()),
+                Err(error) => root(&error),
+            };
+        }
+        Err(last.clone())
+    };
+    timeout_at(end, tries).await.unwrap_or_else(|_| Err(format!("no answer within {EACH:?}")))
+}
+
+fn client(url: &Url) -> reqwest::Result<Client> {
+    let builder = Client::builder()
+        .user_agent(concat!("bk-launch/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only();
+    if is_loopback(url) { builder.no_proxy() } else { builder }.build()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether the same request may be answered better a little later.
+fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+fn answered(status: StatusCode) -> String {
+    format!("answered {status}")
+}
+
+/// The innermost cause, which names no URL.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if std::ptr::eq(cause, std::ptr::from_ref::<dyn Error>(error)) {
+        return "the request could not be sent".into();
+    }
+    cause.to_string()
+}
+
+/// A random number in the form of a UUID of version 4, as healthchecks.io wants it.
+fn rid(random: u128) -> String {
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_is_an_event_below_the_address_of_its_check() {
+        for (address, event, expected) in [
+            ("https://hc.example.com/u-1", Some("start"), "https://hc.example.com/u-1/start?rid=r"),
+            ("https://hc.example.com/u-1/", Some("fail"), "https://hc.example.com/u-1/fail?rid=r"),
+            ("https://hc.example.com/u-1", None, "https://hc.example.com/u-1?rid=r"),
+            ("http://h/ping/k/s?create=1", Some("fail"), "http://h/ping/k/s/fail?create=1&rid=r"),
+        ] {
+            let address = Address::new(&format!(" {address}\n")).unwrap();
+            assert_eq!(address.ping(event, "r").as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_not_repeated() {
+        for text in ["", "s3cret", "ftp://h/s3cret", "http://", "file:///s3cret"] {
+            let Err(error) = Address::new(text) else { panic!("{text} is no address") };
+            assert!(!error.to_string().contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn a_random_number_becomes_a_uuid() {
+        assert_eq!(rid(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(rid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn where_nobody_is_to_be_told_nothing_is_begun() {
+        assert!(Notices::begin(Addresses::default(), 1).unwrap().is_none());
+    }
+}

@@ -1,0 +1,348 @@
+//! What a running launch shows: a bar on a terminal, else a line now and then.
+//!
+//! It is told how things stand, and says what a [`Screen`] shows of it; it counts
+//! nothing itself.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::rate::Rate;
+use crate::domain::record::AlreadyStarted;
+use crate::domain::task::Business;
+use crate::rules::forecast::{Fit, Outlook};
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// A bar that is drawn anew all the time.
+    Bar,
+    /// A line every ten seconds.
+    Plain,
+    /// Nothing.
+    None,
+}
+
+impl Look {
+    /// How often it wants to be told.
+    #[must_use]
+    pub const fn every(self) -> Option<Duration> {
+        match self {
+            Self::Bar => Some(Duration::from_millis(100)),
+            Self::Plain => Some(Duration::from_secs(10)),
+            Self::None => None,
+        }
+    }
+}
+
+/// How things stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Rows that have their last word.
+    pub done: u64,
+    /// Those of them that earlier sessions settled.
+    pub replayed: u64,
+    /// Those of them that were started by this run.
+    pub started: u64,
+    /// Those of them that somebody else had started before.
+    pub already_started: u64,
+    /// Those of them that ended bad.
+    pub bad: u64,
+    /// How "already started" counts.
+    pub already: AlreadyStarted,
+    /// Rows that were passed over or cut off: they are still to be done.
+    pub pending: u64,
+    /// Rows that are open and not in flight.
+    pub waiting: u64,
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// The pause that is kept, if one is.
+    pub pause: Option<Pause>,
+    /// Whether more rows could be opened.
+    pub room: Room,
+}
+
+/// Whether more rows could be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// They could.
+    Free,
+    /// As many as `--lookahead` allows are open, and all of them wait.
+    AllWait,
+}
+
+/// A pause that somebody is held for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Who, and why.
+    pub who: Held,
+    /// For how long yet.
+    pub left: Duration,
+}
+
+/// Who is held, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// So many businesses, of which this one is held longest: their starts are used up.
+    Businesses(u64, Business),
+    /// Everyone: the app's requests are used up.
+    Everyone,
+    /// Everyone: bk-sops is gone, and this answers in its place.
+    Outage(Arc<str>),
+}
+
+impl Pause {
+    fn text(&self) -> String {
+        let left = seconds(self.left);
+        match &self.who {
+            Held::Businesses(1, business) => format!("{business} throttled, {left} s"),
+            Held::Businesses(count, business) => {
+                format!("{count} businesses throttled, {business} for {left} s")
+            }
+            Held::Everyone => format!("all throttled, {left} s"),
+            Held::Outage(says) => format!("{says}, next probe in {left} s"),
+        }
+    }
+}
+
+impl Standing {
+    /// `20 started, 580 already started, 0 bad`: what another run has started is not taken for
+    /// the work of this one.
+    fn counts(&self) -> String {
+        let Self { started, already_started, bad, pending, .. } = self;
+        let ended = match (already_started, self.already) {
+            (0, _) => format!("{started} started, {bad} bad"),
+            (_, AlreadyStarted::Ok) => {
+                format!("{started} started, {already_started} already started, {bad} bad")
+            }
+            (_, AlreadyStarted::Fail) => {
+                format!("{started} started, {bad} bad, {already_started} of them already started")
+            }
+        };
+        if *pending > 0 { format!("{ended}, {pending} pending") } else { ended }
+    }
+}
+
+/// What a line says that is not counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// All rows, where their number is known.
+    pub rows: Option<u64>,
+    /// The rate that is wanted.
+    pub wanted: Rate,
+}
+
+impl Frame {
+    /// One line on how things stand, for whoever shows no bar.
+    #[must_use]
+    pub fn told(&self, standing: &Standing, outlook: &Outlook) -> String {
+        let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
+        format!("{}{of} rows: {}", standing.done, self.line(standing, outlook))
+    }
+
+    /// The most important first: a narrow terminal cuts off the rest.
+    fn line(&self, standing: &Standing, outlook: &Outlook) -> String {
+        let Standing { waiting, in_flight, .. } = standing;
+        let mut line = standing.counts();
+        if let Some(pause) = &standing.pause {
+            let _ = write!(line, "; {}", pause.text());
+        }
+        if standing.room == Room::AllWait {
+            line.push_str("; all rows of --lookahead wait, a larger one may go on");
+        }
+        let _ = write!(line, "; {:.1}/s of {}", outlook.achieved, self.wanted);
+        if let Some(left) = outlook.left {
+            let _ = write!(line, ", {} left", roughly(left));
+        }
+        match outlook.fit {
+            None => {}
+            Some(Fit::Fits) => line.push_str(", fits"),
+            Some(Fit::Leaves(rows)) => {
+                let _ = write!(line, ", does not fit: about {rows} rows will be left");
+            }
+        }
+        let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
+        line
+    }
+}
+
+/// Screen on which progress is shown. It never keeps its caller waiting.
+pub trait Screen: Send {
+    /// Draws the bar over the one that was drawn before.
+    fn draw(&self, bar: Bar);
+    /// Writes a line.
+    fn line(&self, text: &str);
+    /// Removes the bar.
+    fn clear(&self);
+}
+
+/// No screen: nobody looks.
+impl Screen for () {
+    fn draw(&self, _: Bar) {}
+    fn line(&self, _: &str) {}
+    fn clear(&self) {}
+}
+
+/// What a bar shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bar {
+    /// The form, as indicatif reads it.
+    pub template: &'static str,
+    /// All rows, where their number is known.
+    pub rows: Option<u64>,
+    /// Rows that are done.
+    pub done: u64,
+    /// The line below.
+    pub message: String,
+}
+
+/// Shows how a launch goes.
+pub struct Progress {
+    look: Look,
+    frame: Frame,
+    screen: Box<dyn Screen>,
+}
+
+impl Progress {
+    /// Begins to show a launch.
+    #[must_use]
+    pub fn begin(look: Look, frame: Frame, screen: Box<dyn Screen>) -> Self {
+        Self { look, frame, screen }
+    }
+
+    /// Shows how things stand.
+    pub fn show(&self, standing: &Standing, outlook: &Outlook) {
+        match self.look {
+            Look::Bar => self.screen.draw(Bar {
+                template: match self.frame.rows {
+                    Some(_) => "{wide_bar} {pos}/{len}\n{wide_msg}",
+                    None => "{spinner} {pos} rows\n{wide_msg}",
+                },
+                rows: self.frame.rows,
+                done: standing.done,
+                message: self.frame.line(standing, outlook),
+            }),
+            Look::Plain => self.screen.line(&self.frame.told(standing, outlook)),
+            Look::None => {}
+        }
+    }
+
+    /// How often it wants to be told.
+    #[must_use]
+    pub const fn every(&self) -> Option<Duration> {
+        self.look.every()
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        self.screen.clear();
+    }
+}
+
+fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+fn roughly(time: Duration) -> String {
+    match seconds(time) {
+        seconds @ 0..100 => format!("{seconds} s"),
+        seconds @ 100..6000 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::task::Scope;
+
+    fn standing(done: u64, requests: u64) -> Standing {
+        Standing {
+            done,
+            replayed: 0,
+            started: done,
+            already_started: 0,
+            bad: 0,
+            already: AlreadyStarted::Ok,
+            pending: 0,
+            waiting: 4,
+            in_flight: 2,
+            requests,
+            pause: None,
+            room: Room::Free,
+        }
+    }
+
+    fn told(rows: Option<u64>, standing: &Standing, outlook: &Outlook) -> String {
+        Frame { rows, wanted: "20/s".parse().unwrap() }.told(standing, outlook)
+    }
+
+    #[test]
+    fn a_line_tells_rates_what_is_left_and_whether_it_fits() {
+        let outlook = Outlook { achieved: 19.53, left: Some(Duration::from_secs(12)), fit: None };
+        for (fit, told_fit) in [
+            (None, ""),
+            (Some(Fit::Fits), ", fits"),
+            (Some(Fit::Leaves(100)), ", does not fit: about 100 rows will be left"),
+        ] {
+            assert_eq!(
+                told(Some(400), &standing(190, 195), &Outlook { fit, ..outlook }),
+                format!(
+                    "190 of 400 rows: 190 started, 0 bad; 19.5/s of 20/s, 12 s left{told_fit}; \
+                     2 in flight, 4 waiting"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_started_and_what_is_still_to_be_done_stand_apart() {
+        use AlreadyStarted::{Fail, Ok};
+        for (already_started, bad, already, pending, counts) in [
+            (0, 0, Ok, 0, "20 started, 0 bad"),
+            (0, 3, Fail, 0, "20 started, 3 bad"),
+            (580, 3, Ok, 0, "20 started, 580 already started, 3 bad"),
+            (580, 583, Fail, 0, "20 started, 583 bad, 580 of them already started"),
+            (0, 0, Ok, 580, "20 started, 0 bad, 580 pending"),
+            (7, 1, Ok, 2, "20 started, 7 already started, 1 bad, 2 pending"),
+        ] {
+            let done = Standing { already_started, bad, already, pending, ..standing(20, 20) };
+            assert_eq!(done.counts(), counts);
+        }
+    }
+
+    #[test]
+    fn a_pause_says_whose_and_how_long() {
+        let business = Business { scope: Scope::CmdbBiz, id: "3".parse().unwrap() };
+        for (who, text) in [
+            (Held::Businesses(1, business), "business 3 throttled, 12 s"),
+            (Held::Businesses(4, business), "4 businesses throttled, business 3 for 12 s"),
+            (Held::Everyone, "all throttled, 12 s"),
+            (
+                Held::Outage("nginx answers 502 for bk-sops".into()),
+                "nginx answers 502 for bk-sops, next probe in 12 s",
+            ),
+        ] {
+            assert_eq!(Pause { who, left: Duration::from_millis(11_200) }.text(), text);
+        }
+    }
+
+    #[test]
+    fn when_all_of_the_lookahead_waits_the_flag_is_named() {
+        let full = Standing { room: Room::AllWait, ..standing(5, 5) };
+        assert!(
+            told(None, &full, &Outlook::default())
+                .contains("all rows of --lookahead wait, a larger")
+        );
+    }
+
+    #[test]
+    fn a_stream_has_no_end_to_be_waited_for() {
+        assert_eq!(
+            told(None, &standing(5, 5), &Outlook::default()),
+            "5 rows: 5 started, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
+        );
+    }
+}

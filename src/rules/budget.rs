@@ -1,0 +1,253 @@
+//! How many rows may fail before a run stops.
+//!
+//! Pure rules. A row whose request is out may yet fail, so no more rows are out at
+//! a time than may fail yet: then there is never one failure more than was asked
+//! for.
+
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::domain::record::{AlreadyStarted, Outcome, Standing};
+
+/// How many failures are tolerated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// So many.
+    Rows(u64),
+    /// So many of a million rows, rounded down.
+    Share(u64),
+}
+
+/// What a share is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// So many rows of the input.
+    Rows(u64),
+    /// The rows that are settled, and at least twenty: nobody knows how many will come.
+    Settled,
+}
+
+/// Of a stream, a share is of so many rows at least.
+const FEWEST: u64 = 20;
+
+const MILLION: u64 = 1_000_000;
+
+impl FromStr for Budget {
+    type Err = BudgetError;
+
+    /// `10`, `5%` or `0.5%`.
+    fn from_str(text: &str) -> Result<Self, BudgetError> {
+        let Some(percent) = text.strip_suffix('%') else {
+            return text.parse().map(Self::Rows).map_err(|_| BudgetError);
+        };
+        let (whole, part) = percent.split_once('.').unwrap_or((percent, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(part) || part.len() > 4 {
+            return Err(BudgetError);
+        }
+        let number = |text: &str| text.parse::<u64>().map_err(|_| BudgetError);
+        let share = number(whole)?
+            .checked_mul(10_000)
+            .and_then(|whole| Some(whole + number(&format!("{part:0<4}")).ok()?))
+            .ok_or(BudgetError)?;
+        if share > MILLION { Err(BudgetError) } else { Ok(Self::Share(share)) }
+    }
+}
+
+/// The text is no budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("write a number of rows, such as 10, or a share of them from 0% to 100%, such as 5%")]
+pub struct BudgetError;
+
+/// Whether a row that ended so counts against the budget.
+///
+/// | counts | does not |
+/// |---|---|
+/// | `rejected`, `failed`, `unknown`, `unconfirmed` | `started`, `invalid`, `duplicate`, `pending` |
+/// | `already_started`, where that counts as bad | `already_started`, where that counts as good |
+#[must_use]
+pub fn counts(outcome: Outcome, already: AlreadyStarted) -> bool {
+    outcome.standing(already) == Standing::Bad && outcome != Outcome::Invalid
+}
+
+/// What a session has used of its budget.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ledger {
+    budget: Option<(Budget, Base)>,
+    failures: u64,
+    settled: u64,
+    /// Rows that may yet fail: a request of theirs is out, or they are being confirmed.
+    at_risk: u64,
+}
+
+/// A budget that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// So many rows failed.
+    pub failures: u64,
+    /// So many were tolerated.
+    pub tolerated: u64,
+}
+
+impl Ledger {
+    /// Nothing is used yet; without a budget nothing ever is.
+    #[must_use]
+    pub fn new(budget: Option<(Budget, Base)>) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
+    /// A share is of this from now on.
+    pub fn rebase(&mut self, base: Base) {
+        if let Some((_, present)) = &mut self.budget {
+            *present = base;
+        }
+    }
+
+    /// How many failures are tolerated at present.
+    #[must_use]
+    pub fn tolerated(&self) -> Option<u64> {
+        Some(match self.budget? {
+            (Budget::Rows(rows), _) => rows,
+            (Budget::Share(share), base) => {
+                let rows = match base {
+                    Base::Rows(rows) => rows,
+                    Base::Settled => self.settled.max(FEWEST),
+                };
+                rows.saturating_mul(share) / MILLION
+            }
+        })
+    }
+
+    /// Whether one more row may be put at risk.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.room() != Some(0)
+    }
+
+    /// How many more rows may be put at risk; `None` if nothing limits them.
+    #[must_use]
+    pub fn room(&self) -> Option<u64> {
+        let tolerated = self.tolerated()?;
+        Some((tolerated + 1).saturating_sub(self.failures + self.at_risk))
+    }
+
+    /// A request of a row leaves.
+    pub fn risk(&mut self) {
+        self.at_risk += 1;
+    }
+
+    /// A row waits, or is cut off: it cannot fail now.
+    pub fn withdraw(&mut self) {
+        self.at_risk = self.at_risk.saturating_sub(1);
+    }
+
+    /// A row that was at risk is settled, and did not fail.
+    pub fn good(&mut self) {
+        self.withdraw();
+        self.settled += 1;
+    }
+
+    /// A row that was at risk has failed. Whether that was one too many.
+    pub fn failed(&mut self) -> Option<UsedUp> {
+        self.withdraw();
+        self.settled += 1;
+        self.failures += 1;
+        let tolerated = self.tolerated()?;
+        let failures = self.failures;
+        (failures > tolerated).then_some(UsedUp { failures, tolerated })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::record::KnownBy;
+    use proptest::prelude::*;
+
+    #[test]
+    fn budgets_are_rows_or_shares() {
+        for (text, budget) in [
+            ("0", Ok(Budget::Rows(0))),
+            ("10", Ok(Budget::Rows(10))),
+            ("5%", Ok(Budget::Share(50_000))),
+            ("0.5%", Ok(Budget::Share(5_000))),
+            ("100%", Ok(Budget::Share(MILLION))),
+            ("0.0001%", Ok(Budget::Share(1))),
+            ("101%", Err(BudgetError)),
+            ("-1", Err(BudgetError)),
+            ("5 %", Err(BudgetError)),
+            ("1.23456%", Err(BudgetError)),
+            ("%", Err(BudgetError)),
+            ("", Err(BudgetError)),
+        ] {
+            assert_eq!(text.parse(), budget, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_rounded_down() {
+        for (budget, base, settled, tolerated) in [
+            ("7", Base::Rows(3), 0, 7),
+            ("5%", Base::Rows(0), 0, 0),
+            ("5%", Base::Rows(1), 0, 0),
+            ("5%", Base::Rows(19), 0, 0),
+            ("5%", Base::Rows(20), 0, 1),
+            ("5%", Base::Rows(1000), 0, 50),
+            ("0.5%", Base::Rows(399), 0, 1),
+            ("100%", Base::Rows(7), 0, 7),
+            ("10%", Base::Settled, 0, 2),
+            ("10%", Base::Settled, 25, 2),
+            ("10%", Base::Settled, 30, 3),
+        ] {
+            let budget = budget.parse().unwrap();
+            let ledger = Ledger { settled, ..Ledger::new(Some((budget, base))) };
+            assert_eq!(ledger.tolerated(), Some(tolerated), "{budget:?} of {base:?}");
+        }
+        assert!(Ledger::new(None).has_room());
+    }
+
+    #[test]
+    fn what_counts_is_what_somebody_has_to_look_at_after_it_was_sent() {
+        let (ok, fail) = (AlreadyStarted::Ok, AlreadyStarted::Fail);
+        for (outcome, already, expected) in [
+            (Outcome::Started(KnownBy::Reply), ok, false),
+            (Outcome::AlreadyStarted, ok, false),
+            (Outcome::AlreadyStarted, fail, true),
+            (Outcome::Rejected, ok, true),
+            (Outcome::Failed, ok, true),
+            (Outcome::Unknown, ok, true),
+            (Outcome::Unconfirmed, ok, true),
+            (Outcome::Invalid, ok, false),
+            (Outcome::Duplicate, ok, false),
+            (Outcome::Pending, fail, false),
+        ] {
+            assert_eq!(counts(outcome, already), expected, "{outcome} {already:?}");
+        }
+    }
+
+    proptest! {
+        /// Rows are put at risk whenever there is room, and end as they like.
+        #[test]
+        fn never_more_than_one_failure_too_many(
+            tolerated in 0_u64..6,
+            ends in prop::collection::vec(0_u8..4, 0..200),
+        ) {
+            let mut ledger = Ledger::new(Some((Budget::Rows(tolerated), Base::Settled)));
+            let mut stopped = false;
+            for end in ends {
+                if !stopped && ledger.has_room() {
+                    ledger.risk();
+                }
+                match end {
+                    0 if ledger.at_risk > 0 => stopped |= ledger.failed().is_some(),
+                    1 if ledger.at_risk > 0 => ledger.good(),
+                    2 if ledger.at_risk > 0 => ledger.withdraw(),
+                    _ => {}
+                }
+                prop_assert!(ledger.failures + ledger.at_risk <= tolerated + 1);
+                prop_assert_eq!(stopped, ledger.failures > tolerated);
+            }
+        }
+    }
+}

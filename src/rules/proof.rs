@@ -1,0 +1,125 @@
+//! What the answers to `get_task_status` prove of a server: that the URL leads to it, that it
+//! takes the credentials, and that the user may view tasks.
+//!
+//! Pure. bk-sops looks at a request in this order: caller, business, then the task, which it
+//! needs to look up the right to view it, and last the task once more for its state (FACTS.md
+//! sections 3a and 4). How far it came says what is proved.
+
+use crate::domain::answer::{FailureClass, Seen, Verdict};
+
+/// What the answer to one question shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The task's state. URL, credentials and the right to view are proved.
+    State,
+    /// No state, but the right to view was granted before that was found out: the task is
+    /// deleted or of another business, or its state cannot be read.
+    NoState,
+    /// No such task or business, which was found out before the right was looked at. URL and
+    /// credentials are proved.
+    NotFound,
+    /// The user may not view the task.
+    Denied,
+    /// A refusal that every row would get: wrong credentials, or no way to the API.
+    Refused,
+    /// No HTTP answer.
+    Unanswered,
+    /// An answer that proves nothing: the server is overloaded, broken, or another one.
+    Unclear,
+}
+
+impl Finding {
+    /// What `seen` shows.
+    #[must_use]
+    pub fn of(seen: &Seen) -> Self {
+        let reply = &seen.answer.reply;
+        let class = match &seen.answer.verdict {
+            Verdict::Accepted if seen.state.is_some() => return Self::State,
+            Verdict::Accepted | Verdict::AlreadyStarted => return Self::Unclear,
+            Verdict::Failed(failure) => failure.class,
+        };
+        match class {
+            FailureClass::Auth | FailureClass::Config => Self::Refused,
+            FailureClass::Permission => Self::Denied,
+            _ if reply.http_status.is_none() => Self::Unanswered,
+            _ if is_of_view(&reply.message) => Self::NoState,
+            FailureClass::NotFound => Self::NotFound,
+            _ => Self::Unclear,
+        }
+    }
+
+    /// Whether every further question would be answered like this one.
+    #[must_use]
+    pub const fn holds_for_all(self) -> bool {
+        matches!(self, Self::Refused | Self::Unanswered)
+    }
+}
+
+/// Whether bk-sops' view itself says this, which runs after the right was looked at.
+fn is_of_view(message: &str) -> bool {
+    message.starts_with("task[id=") && message.contains("] get status error")
+}
+
+/// What the answers to all questions come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// URL, credentials and the right to view are proved.
+    Proved,
+    /// URL and credentials are proved, but the right to view is not: no task was found.
+    NothingFound,
+    /// The answer at this position speaks against it, or keeps it from being proved.
+    Failed(usize),
+}
+
+/// Draws the conclusion from the findings, which stand in the order of the questions.
+///
+/// A right that is missing in one business counts more than that it is there in others.
+/// A row that is at fault, or whose answer is unclear, does not matter if another one proves
+/// everything.
+#[must_use]
+pub fn conclude(findings: &[Finding]) -> Conclusion {
+    let position = |is_wanted: fn(Finding) -> bool| findings.iter().position(|f| is_wanted(*f));
+    let has_right = |finding| matches!(finding, Finding::State | Finding::NoState);
+    let fault = position(Finding::holds_for_all).or_else(|| position(|f| f == Finding::Denied));
+    if let Some(at) = fault {
+        Conclusion::Failed(at)
+    } else if findings.iter().copied().any(has_right) {
+        Conclusion::Proved
+    } else if let Some(at) = position(|f| f == Finding::Unclear) {
+        Conclusion::Failed(at)
+    } else {
+        Conclusion::NothingFound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Conclusion::{Failed, NothingFound, Proved};
+    use super::Finding::{Denied, NoState, NotFound, Refused, State, Unanswered, Unclear};
+    use super::*;
+
+    #[test]
+    fn one_state_proves_all_unless_something_speaks_against_it() {
+        for (findings, conclusion) in [
+            (&[State][..], Proved),
+            (&[NotFound, NotFound, NotFound, NotFound, State], Proved),
+            (&[NoState], Proved),
+            (&[NotFound, NoState], Proved),
+            (&[Unclear, State], Proved),
+            (&[NotFound], NothingFound),
+            (&[NotFound, NotFound], NothingFound),
+            (&[NotFound, Unclear], Failed(1)),
+            (&[Unclear, Unclear], Failed(0)),
+            (&[Denied], Failed(0)),
+            (&[State, State, Denied, State], Failed(2)),
+            (&[NotFound, Unclear, Denied], Failed(2)),
+            (&[Refused], Failed(0)),
+            (&[State, Refused], Failed(1)),
+            (&[Denied, Refused], Failed(1)),
+            (&[State, Unanswered], Failed(1)),
+            (&[Unanswered], Failed(0)),
+        ] {
+            assert_eq!(conclude(findings), conclusion, "{findings:?}");
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! What a run has come to: counts, groups of failures and latencies, folded from
+//! records and attempts one by one.
+//!
+//! Counting only; telling it to people and programs is `cli`'s work.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::domain::answer::Verdict;
+use crate::domain::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record, Standing};
+
+/// The outcomes in the order in which they are told.
+pub const OUTCOMES: [&str; 9] = [
+    "started",
+    "already_started",
+    "rejected",
+    "failed",
+    "unknown",
+    "unconfirmed",
+    "invalid",
+    "duplicate",
+    "pending",
+];
+
+/// So many groups of failures are kept apart; the others are one.
+const GROUPS: usize = 50;
+
+/// Counts over all records of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    by_outcome: [u64; OUTCOMES.len()],
+    /// Started rows of which only the server's reply tells: it queued their tasks.
+    pub started_by_reply: u64,
+    /// Rows that were cut off by a stop, or not reached.
+    pub cut_off: u64,
+    /// Rows of these that may have been started.
+    pub cut_off_in_doubt: u64,
+    /// Rows of these that count as bad until a resume settles them.
+    cut_off_bad: u64,
+    already: AlreadyStarted,
+    bad: u64,
+    groups: BTreeMap<(Outcome, String, String), Group>,
+}
+
+/// Failures of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// How their rows ended.
+    pub outcome: Outcome,
+    /// The `error` of the report: a class, or what is wrong with a row.
+    pub error: String,
+    /// What the server said to the first of them.
+    pub message: String,
+    /// The line of the first of them.
+    pub example: u64,
+    /// How many there are.
+    pub rows: u64,
+}
+
+impl Summary {
+    /// Nothing yet; `already` says how `already_started` counts.
+    #[must_use]
+    pub fn new(already: AlreadyStarted) -> Self {
+        Self { already, ..Self::default() }
+    }
+
+    /// Adds one record.
+    pub fn add(&mut self, record: &Record) {
+        self.by_outcome[position(record.outcome)] += 1;
+        let by_reply = record.outcome == Outcome::Started(KnownBy::Reply);
+        self.started_by_reply += u64::from(by_reply);
+        if let Ending::CutOff(doubt) = record.ending {
+            self.cut_off += 1;
+            self.cut_off_in_doubt += u64::from(doubt != Doubt::None);
+        }
+        match record.outcome.standing(self.already) {
+            Standing::Bad => {
+                self.bad += 1;
+                self.cut_off_bad += u64::from(record.ending != Ending::Settled);
+                // One that was cut off is no failure, unless nothing can finish it.
+                if record.ending == Ending::Settled || record.outcome == Outcome::Unknown {
+                    self.group(record);
+                }
+            }
+            Standing::Good | Standing::Neutral | Standing::Resumable => {}
+        }
+    }
+
+    /// Failures are alike if their messages differ in nothing but digits.
+    fn group(&mut self, record: &Record) {
+        let (error, message) = match &record.row.task {
+            Err(bad) => (bad.fault.to_string(), ""),
+            Ok(_) => (
+                record.class().map(|class| class.to_string()).unwrap_or_default(),
+                record.message(),
+            ),
+        };
+        let mut key = (record.outcome, without_digits(&error), without_digits(message));
+        if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
+            key = (record.outcome, "others".into(), String::new());
+        }
+        let group = self.groups.entry(key).or_insert_with(|| Group {
+            outcome: record.outcome,
+            error,
+            message: message.to_owned(),
+            example: record.row.line,
+            rows: 0,
+        });
+        group.rows += 1;
+    }
+
+    /// The counts, in the order of [`OUTCOMES`].
+    #[must_use]
+    pub const fn by_outcome(&self) -> [u64; OUTCOMES.len()] {
+        self.by_outcome
+    }
+
+    /// The outcomes that occurred, each with its count.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.all_counts().filter(|(_, count)| *count > 0)
+    }
+
+    /// All outcomes, each with its count.
+    pub fn all_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        OUTCOMES.into_iter().zip(self.by_outcome)
+    }
+
+    /// The failures, the largest group first.
+    #[must_use]
+    pub fn failures(&self) -> Vec<&Group> {
+        let mut groups: Vec<_> = self.groups.values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.rows));
+        groups
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.by_outcome.iter().sum()
+    }
+
+    /// The rows that ended `started`.
+    #[must_use]
+    pub const fn started(&self) -> u64 {
+        self.by_outcome[position(Outcome::Started(KnownBy::Reply))]
+    }
+
+    /// The rows that ended bad.
+    #[must_use]
+    pub const fn bad(&self) -> u64 {
+        self.bad
+    }
+
+    /// The rows that ended bad, and are not to be done any more.
+    #[must_use]
+    pub const fn settled_bad(&self) -> u64 {
+        self.bad - self.cut_off_bad
+    }
+
+    /// The rows that are still to be done.
+    #[must_use]
+    pub const fn pending(&self) -> u64 {
+        self.by_outcome[position(Outcome::Pending)]
+    }
+}
+
+const fn position(outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Started(_) => 0,
+        Outcome::AlreadyStarted => 1,
+        Outcome::Rejected => 2,
+        Outcome::Failed => 3,
+        Outcome::Unknown => 4,
+        Outcome::Unconfirmed => 5,
+        Outcome::Invalid => 6,
+        Outcome::Duplicate => 7,
+        Outcome::Pending => 8,
+    }
+}
+
+/// A text with each run of digits as one `#`.
+fn without_digits(text: &str) -> String {
+    let mut shape = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !c.is_ascii_digit() {
+            shape.push(c);
+        } else if !shape.ends_with('#') {
+            shape.push('#');
+        }
+    }
+    shape
+}
+
+/// The requests of one session.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// `start_task` requests that came back, or were given up.
+    pub starts: u64,
+    /// Those of them that were not the session's first for their row.
+    pub retries: u64,
+    /// Questions for states and links.
+    pub questions: u64,
+    /// What could not be asked.
+    pub unasked: Unasked,
+    /// The starts by what their answers meant, in the order of [`Verdict::NAMES`].
+    pub by_class: [u64; Verdict::NAMES.len()],
+    /// How long the starts took.
+    pub latencies: Latencies,
+}
+
+/// Rows of which something could not be asked, since the server refused the question, or
+/// failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unasked {
+    /// Rows whose state was to be asked for.
+    pub states: u64,
+    /// Rows whose link was to be looked up, and could not be...
+    pub links: u64,
+    /// ...and all rows whose link was looked up.
+    pub lookups: u64,
+    /// Refusals to an ESB's GET with the credentials in the header alone, as the legacy ESB
+    /// has them (FACTS.md section 2).
+    pub to_header: u64,
+}
+
+impl Unasked {
+    /// Whether links were looked up, and none could be asked for.
+    #[must_use]
+    pub const fn has_no_link(&self) -> bool {
+        self.lookups > 0 && self.links == self.lookups
+    }
+}
+
+impl Requests {
+    /// Adds a row's first start, and what its answer meant.
+    pub fn first(&mut self, verdict: &Verdict, latency: Duration) {
+        self.starts += 1;
+        if let Some(at) = Verdict::NAMES.iter().position(|name| *name == verdict.name()) {
+            self.by_class[at] += 1;
+        }
+        self.latencies.add(latency);
+    }
+
+    /// Adds a start of a row that was sent before.
+    pub fn again(&mut self, verdict: &Verdict, latency: Duration) {
+        self.retries += 1;
+        self.first(verdict, latency);
+    }
+}
+
+/// How long requests took, in a histogram of three digits from 1 µs to 10 min.
+#[derive(Clone, Debug)]
+pub struct Latencies {
+    histogram: Histogram<u64>,
+    total: Duration,
+}
+
+/// The longest latency that is told apart, in µs.
+const LONGEST: u64 = 600_000_000;
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST, 3);
+        let histogram = histogram.expect("the bounds are in order");
+        Self { histogram, total: Duration::ZERO }
+    }
+}
+
+impl Latencies {
+    /// Adds one request.
+    pub fn add(&mut self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
+        self.histogram.saturating_record(micros.max(1));
+        self.total += latency;
+    }
+
+    /// The latency that `percent` of the requests did not exceed; `None` where
+    /// there were none.
+    #[must_use]
+    pub fn percentile(&self, percent: f64) -> Option<Duration> {
+        let found = || Duration::from_micros(self.histogram.value_at_percentile(percent));
+        (!self.histogram.is_empty()).then(found)
+    }
+
+    /// The longest; `None` where there were none.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        (!self.histogram.is_empty()).then(|| Duration::from_micros(self.histogram.max()))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// How many took no longer than `bound`, within the three digits.
+    #[must_use]
+    pub fn within(&self, bound: Duration) -> u64 {
+        let micros = u64::try_from(bound.as_micros()).unwrap_or(LONGEST);
+        self.histogram.count_between(0, micros)
+    }
+
+    /// How long they took together.
+    #[must_use]
+    pub const fn total(&self) -> Duration {
+        self.total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::answer::{FailureClass, Reply};
+    use crate::domain::record::Attempted;
+    use crate::domain::request_id::{RequestId, RunId};
+    use crate::domain::row::Row;
+    use crate::domain::task::{Business, Scope, Task};
+
+    fn rejected(line: u64, message: &str) -> Record {
+        let id = "1".parse().unwrap();
+        let sent = "2026-12-01T14:00:00Z".parse().unwrap();
+        Record {
+            row: Row {
+                line,
+                task: Ok(Task { business: Business { scope: Scope::CmdbBiz, id }, id }),
+                carried: Box::new([]),
+            },
+            outcome: Outcome::Rejected,
+            ending: Ending::Settled,
+            attempts: 3,
+            first_sent: None,
+            last: Some(Box::new(Attempted {
+                id: RequestId::new(&RunId::new(sent, 1), 1, line, 3),
+                sent,
+                latency: Duration::ZERO,
+                reply: Reply { message: message.into(), ..Reply::default() },
+                class: Some(FailureClass::NotFound),
+            })),
+            reason: None,
+            elapsed: None,
+        }
+    }
+
+    #[test]
+    fn failures_that_differ_in_digits_alone_are_one_group() {
+        let mut summary = Summary::new(AlreadyStarted::Ok);
+        for (line, message) in
+            [(2, "Task(id=17) does not exist"), (3, "Task(id=4) does not exist"), (4, "no")]
+        {
+            summary.add(&rejected(line, message));
+        }
+        let groups: Vec<_> =
+            summary.failures().iter().map(|g| (g.rows, g.example, g.message.clone())).collect();
+        assert_eq!(groups, [(2, 2, "Task(id=17) does not exist".into()), (1, 4, "no".into())]);
+        assert_eq!(summary.bad(), 3);
+    }
+
+    #[test]
+    fn groups_do_not_grow_without_end() {
+        let mut summary = Summary::new(AlreadyStarted::Ok);
+        for line in 0..200 {
+            let message: String = std::iter::repeat_n('x', line).collect();
+            summary.add(&rejected(line as u64, &message));
+        }
+        assert_eq!(summary.failures().len(), GROUPS + 1);
+        assert_eq!(summary.failures().iter().map(|group| group.rows).sum::<u64>(), 200);
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_requests() {
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.percentile(50.0), None);
+        for millis in 1..=100 {
+            latencies.add(Duration::from_millis(millis));
+        }
+        for (percent, millis) in [(50.0, 50.0), (99.0, 99.0), (100.0, 100.0)] {
+            let found = latencies.percentile(percent).unwrap().as_secs_f64() * 1000.0;
+            assert!((found / millis - 1.0).abs() < 0.001, "p{percent}: {found} ms");
+        }
+        latencies.add(Duration::from_hours(2));
+        assert!(latencies.longest().unwrap() >= Duration::from_mins(9));
+    }
+}

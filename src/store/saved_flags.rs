@@ -1,0 +1,55 @@
+//! The settings of a run, as they are kept for its next session: what was typed
+//! and what stood in the environment, but nothing secret.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RunDir, StoreError};
+
+const NAME: &str = "settings.json";
+
+/// The settings of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFlags {
+    /// The version of bk-launch that wrote them.
+    pub program: String,
+    /// Flags by their long names without `--`, each with its values; a flag
+    /// without a value has none.
+    pub flags: BTreeMap<String, Vec<String>>,
+}
+
+impl SavedFlags {
+    /// Writes them into `folder`: they are there whole, or as they were before.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be written.
+    pub fn write(&self, folder: &RunDir) -> Result<(), StoreError> {
+        let path = folder.path.join(NAME);
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&folder.path)?;
+            serde_json::to_writer_pretty(&mut file, self)?;
+            file.write_all(b"\n")?;
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|source| StoreError::Write { path: path.clone(), source })
+    }
+
+    /// Reads those of the run in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be read, or are something else.
+    pub fn read(folder: &RunDir) -> Result<Self, StoreError> {
+        let path = folder.path.join(NAME);
+        let text =
+            fs::read(&path).map_err(|source| StoreError::Read { path: path.clone(), source })?;
+        serde_json::from_slice(&text)
+            .map_err(|error| StoreError::Settings { path, what: error.to_string() })
+    }
+}
