@@ -16,6 +16,7 @@ mod probe;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use crate::domain::task::Business;
@@ -53,7 +54,7 @@ pub enum Notes {
 #[derive(Debug)]
 pub struct FairQueue<T> {
     notes: Notes,
-    queues: HashMap<Business, Queue<T>>,
+    queues: HashMap<Business, Queue<T>, RandomState>,
     rings: Rings,
     asleep: BTreeSet<(Instant, Business)>,
     /// Businesses with rows that were named and are not committed.
@@ -88,6 +89,15 @@ struct Indexed {
 
 /// The place of a business in a ring: lower ones go first.
 type Ticket = u64;
+
+/// Where a business stands in its ring once its row was named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RingPlace {
+    /// Where it stood.
+    Kept,
+    /// Behind all others.
+    Last,
+}
 
 /// Businesses that may go, in turn: one ring for each [`Try`], and one for rows that
 /// are to be named.
@@ -124,7 +134,7 @@ impl<T> FairQueue<T> {
     pub fn new(notes: Notes) -> Self {
         Self {
             notes,
-            queues: HashMap::new(),
+            queues: HashMap::default(),
             rings: Rings::default(),
             asleep: BTreeSet::new(),
             naming: Vec::new(),
@@ -197,25 +207,42 @@ impl<T> FairQueue<T> {
     ) -> Vec<L> {
         self.wake_sleepers(now);
         let mut lines = Vec::new();
-        while lines.len() < count
-            && let Some(business) = self.rings.unnamed.first_key_value().map(|(_, b)| *b)
-        {
-            if let Some(why) = blocked(business) {
-                self.set_blocked(business, Some(why));
-                continue;
+        while lines.len() < count && !self.rings.unnamed.is_empty() {
+            let wanted = count - lines.len();
+            // After a whole round all stand where they stood, which saves moving them.
+            let place =
+                if wanted < self.rings.unnamed.len() { RingPlace::Last } else { RingPlace::Kept };
+            let round: Vec<_> = self.rings.unnamed.values().copied().take(wanted).collect();
+            for business in round {
+                match blocked(business) {
+                    Some(why) => self.set_blocked(business, Some(why)),
+                    None => lines.extend(self.name_next(business, place, &line)),
+                }
             }
-            let Some(queue) = self.queues.get_mut(&business) else { break };
-            lines.extend(queue.first.get(queue.noted + queue.named).map(&line));
-            if queue.named == 0 {
-                self.naming.push(business);
-            }
-            queue.named += 1;
-            if let Some(ticket) = queue.indexed.unnamed.take() {
-                self.rings.unnamed.remove(&ticket);
-            }
-            self.index(business);
         }
         lines
+    }
+
+    /// Names the next row of `business`, which has one.
+    fn name_next<L>(
+        &mut self,
+        business: Business,
+        place: RingPlace,
+        line: impl Fn(&T) -> L,
+    ) -> Option<L> {
+        let queue = self.queues.get_mut(&business)?;
+        let named = queue.first.get(queue.noted + queue.named).map(line);
+        if queue.named == 0 {
+            self.naming.push(business);
+        }
+        queue.named += 1;
+        if place == RingPlace::Last
+            && let Some(ticket) = queue.indexed.unnamed.take()
+        {
+            self.rings.unnamed.remove(&ticket);
+        }
+        self.index(business);
+        named
     }
 
     /// Lets the rows go that were named.

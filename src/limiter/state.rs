@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -35,7 +36,7 @@ pub struct State<T> {
     /// The kind that went last.
     last: Kind,
     pub ledger: Ledger,
-    businesses: HashMap<Business, Share>,
+    businesses: HashMap<Business, Share, RandomState>,
     pub everyone: Throttle,
     pub first_answer: FirstAnswer,
     pub outage: CircuitBreaker,
@@ -154,7 +155,7 @@ impl<T> State<T> {
             unanswerable: VecDeque::new(),
             last: Kind::Start(Try::First),
             ledger: Ledger::new(limits.budget),
-            businesses: HashMap::new(),
+            businesses: HashMap::default(),
             everyone: Throttle::default(),
             first_answer: FirstAnswer::default(),
             outage: CircuitBreaker::default(),

@@ -427,3 +427,28 @@ fn rows_are_named_in_the_order_in_which_they_would_go() {
     assert_eq!(order(&mut queue, until, |_| None), ["1c", "3a", "3b"]);
     assert!(queue.queues.is_empty() && !queue.is_naming());
 }
+
+proptest! {
+    #[test]
+    fn many_rows_are_named_in_the_order_in_which_they_are_named_one_by_one(
+        joined in prop::collection::vec(1_u64..6, 0..40),
+        counts in prop::collection::vec(0_usize..12, 1..8),
+        held in 1_u64..6,
+    ) {
+        let (mut at_once, mut one_by_one) =
+            (FairQueue::new(Notes::Needed), FairQueue::new(Notes::Needed));
+        for (row, id) in joined.iter().enumerate() {
+            at_once.join(business(*id), Try::First, row);
+            one_by_one.join(business(*id), Try::First, row);
+        }
+        let now = Instant::now();
+        for count in counts {
+            let blocked = |business: Business| {
+                (business.id.get() == held).then_some(Blocked::UntilWoken)
+            };
+            let rows: Vec<_> =
+                (0..count).flat_map(|_| one_by_one.name(1, now, blocked, |row| *row)).collect();
+            prop_assert_eq!(at_once.name(count, now, blocked, |row| *row), rows);
+        }
+    }
+}
