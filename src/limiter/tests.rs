@@ -419,6 +419,9 @@ async fn intents_are_wanted_in_time_and_topped_up_with_each_commit() {
     let _rows = waiting(&limiter, 1, 1..100);
     limiter.intents_wanted().await;
     assert_eq!(limiter.name_intents().len(), 20);
+    let _one_more = waiting(&limiter, 2, 100..101);
+    let other = tokio::time::timeout(Duration::from_secs(1), limiter.intents_wanted());
+    assert!(other.await.is_err(), "a commit with intents is under way");
     limiter.intents_committed();
     let begin = Instant::now();
     tokio::time::sleep(Duration::from_millis(120)).await;
