@@ -1,6 +1,6 @@
 //! The result of a measurement as a file: its schema, and how one is read again.
 //!
-//! The keys are a contract, told in the README. What is written here is what was
+//! The keys are a contract, told in `docs/measuring.md`. What is written here is what was
 //! measured; nothing is decided.
 
 use std::collections::BTreeMap;

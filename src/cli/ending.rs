@@ -391,7 +391,7 @@ fn next(ended: &Ended, told: &Told) -> Option<String> {
     ))
 }
 
-/// How a run ended, for programs. The README has the schema.
+/// How a run ended, for programs. `docs/input-and-report.md` has the schema.
 pub fn json(ended: &Ended, told: &Told) -> Value {
     let summary = &ended.summary;
     let failures: Vec<_> = summary

@@ -12,6 +12,8 @@ mod docs;
 mod ending;
 mod exit;
 mod files;
+#[cfg(test)]
+mod flags_page;
 mod kept;
 mod logs;
 mod mock;

@@ -1,42 +1,39 @@
-//! The README's queries, each run as it stands there against a real journal.
+//! README.md: short, with the two commands for a new clone, and the way to every page.
 
-use bk_launch::mock::{Behaviour, Mock};
-use rusqlite::Connection;
+use std::fs;
 
-use crate::harness::Folder;
+use crate::docs::{manual, root};
+
+const MAX_LINES: usize = 150;
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
 
 #[test]
-fn every_query_of_the_readme_works() {
-    let path = format!("{}/README.md", env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(path).unwrap();
-    let queries: Vec<_> =
-        readme.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(queries.len(), 2);
-    let behaviour = Behaviour { denied: [2002, 2003].into(), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", "2,2001\n2,2002\n2,2003\n");
-    folder.run(&["run", "tasks.csv", "--esb", &mock.url()]).exits(1);
-    let journal = Connection::open(folder.only_run().journal()).unwrap();
-    let rows = |query: &str| -> Vec<Vec<String>> {
-        let mut select = journal.prepare(query).unwrap();
-        let columns = select.column_count();
-        let mut found = select.query([]).unwrap();
-        let mut rows = Vec::new();
-        while let Some(row) = found.next().unwrap() {
-            let value = |at| match row.get_ref(at).unwrap() {
-                rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-                rusqlite::types::ValueRef::Integer(number) => number.to_string(),
-                _ => String::new(),
-            };
-            rows.push((0..columns).map(value).collect());
-        }
-        rows
-    };
-    let groups = rows(queries[0]);
-    assert_eq!(groups[0][..4], ["rejected", "permission", "2", "2"]);
-    assert_eq!(groups[1][..4], ["started", "", "1", "1"]);
-    let of_a_task = rows(queries[1]);
-    assert_eq!(of_a_task.len(), 1);
-    assert_eq!(of_a_task[0][..5], ["1", "1", "started", "reply", "1"]);
-    assert!(of_a_task[0][6].starts_with("20"), "a time: {of_a_task:?}");
+fn the_readme_is_short() {
+    let lines = readme().lines().count();
+    assert!(lines <= MAX_LINES, "{lines} lines");
+}
+
+#[test]
+fn the_readme_begins_with_the_demo_and_the_tests() {
+    let readme = readme();
+    let first = readme.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let commands: Vec<_> =
+        first.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
+    let is_demo = |command: &&str| command.starts_with("cargo run") && command.ends_with("-- demo");
+    assert!(commands.iter().any(is_demo), "{first}");
+    assert!(commands.contains(&"cargo test"), "{first}");
+}
+
+#[test]
+fn every_page_of_the_docs_is_linked_from_the_readme() {
+    let (readme, root) = (readme(), root().join("docs"));
+    let pages: Vec<_> = manual().into_keys().filter(|page| page.starts_with(&root)).collect();
+    assert!(pages.len() > 5, "the pages are found: {pages:?}");
+    for page in pages {
+        let name = page.file_name().unwrap().to_str().unwrap();
+        assert!(readme.contains(&format!("](docs/{name})")), "README.md does not link docs/{name}");
+    }
 }

@@ -1,10 +1,14 @@
-//! The README's recipes, each run as it stands there, but for the server's URL.
+//! The manual's recipes, each run as it stands there, but for the server's URL, the port of its mock
+//! and the hours of its window.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
+use jiff::{SignedDuration, Timestamp};
 
+use crate::docs::blocks;
 use crate::harness::{Finished, Folder};
 
 /// Programs that recipes use and a test machine may lack, in the shape in which
@@ -19,13 +23,10 @@ const SHIMS: [(&str, &str); 4] = [
     ("cargo", ":"),
 ];
 
-/// The blocks of the section "Recipes".
+/// The commands of the manual, each once.
 pub fn recipes() -> Vec<String> {
-    let path = format!("{}/README.md", env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(path).unwrap();
-    let section = readme.split("\n## Recipes").nth(1).unwrap().split("\n## ").next().unwrap();
-    let blocks = section.split("```sh\n").skip(1);
-    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+    let recipes: BTreeSet<_> = blocks("sh").into_iter().collect();
+    recipes.into_iter().collect()
 }
 
 /// A folder in which a recipe finds what it names.
@@ -48,6 +49,15 @@ pub fn kitchen() -> Folder {
     folder
 }
 
+/// A window that is open now, where recipes have one that is open at night.
+fn open_window() -> String {
+    let hour = |hours| {
+        let moment = Timestamp::now() + SignedDuration::from_hours(hours);
+        moment.to_string()[11..16].to_owned()
+    };
+    format!("{}-{} --tz UTC", hour(-2), hour(2))
+}
+
 pub fn cook(folder: &Folder, mock: &Mock, recipe: &str) -> Finished {
     // The recipe's own mock gets a port that is free.
     let spare = Mock::start(Behaviour::default(), 0).unwrap();
@@ -57,6 +67,8 @@ pub fn cook(folder: &Folder, mock: &Mock, recipe: &str) -> Finished {
         .replace("https://paas.example.com", &mock.url())
         .replace("https://bkapi.example.com", &mock.url())
         .replace("8080", &port)
+        .replace("22:00-04:00 --tz Asia/Shanghai", &open_window())
+        .replace("22:00-04:00", &open_window())
         .replace("&\n", "& sleep 0.5\n");
     let script = format!("{recipe}\nstatus=$?\n[ -z \"$!\" ] || kill $!\nexit $status\n");
     let program = folder.program(&[]);
@@ -68,29 +80,35 @@ pub fn cook(folder: &Folder, mock: &Mock, recipe: &str) -> Finished {
     folder.start(&mut shell).wait()
 }
 
+/// Leaves in `folder` what a recipe takes up: a report with a failed row, or a run that stopped.
+fn prepare(folder: &Folder, mock: &Mock, recipe: &str) {
+    let words = ["run", "tasks.csv", "-o", "report.csv", "--esb", &mock.url()];
+    if recipe.contains("awk") {
+        let first = vec![FirstFault { task: 2, kind: FaultKind::Crash, times: 1 }];
+        mock.site().change(|behaviour| behaviour.first = first);
+        folder.run(&[&words[..], &["--retries", "0"]].concat()).exits(1);
+    } else if recipe.contains("bk-launch resume") {
+        folder.run(&[&words[..], &["--limit", "1"]].concat()).exits(0);
+    }
+}
+
 #[test]
-fn every_recipe_of_the_readme_works() {
+fn every_recipe_of_the_manual_works() {
     let recipes = recipes();
-    assert!(recipes.len() >= 10, "{} recipes", recipes.len());
+    assert!(recipes.len() >= 20, "{} recipes", recipes.len());
     for recipe in recipes {
         let mock = Mock::start(Behaviour::default(), 0).unwrap();
         let folder = kitchen();
-        let needs_report = recipe.contains("awk");
-        if needs_report {
-            let first = vec![FirstFault { task: 2, kind: FaultKind::Crash, times: 1 }];
-            mock.site().change(|behaviour| behaviour.first = first);
-            let words = ["run", "tasks.csv", "-o", "report.csv", "--retries", "0"];
-            folder.run(&[&words[..], &["--esb", &mock.url()]].concat()).exits(1);
-        }
+        prepare(&folder, &mock, &recipe);
         let before = mock.counts().started;
         let cooked = cook(&folder, &mock, &recipe);
         let told = cooked.stderr();
         assert!(!told.contains("error:") && !told.contains("not found"), "{recipe}\n{cooked}");
         let cooked = cooked.exits(0);
         let started = mock.counts().started - before;
-        let by_its_own_mock = recipe.contains("8080");
-        assert!(started > 0 || by_its_own_mock, "{recipe}\n{cooked}");
-        if needs_report {
+        let launches = recipe.contains("bk-launch ") && !recipe.contains("8080");
+        assert!(started > 0 || !launches, "{recipe}\n{cooked}");
+        if recipe.contains("awk") {
             assert_eq!(started, 1, "only the failed row was launched again");
         }
     }
