@@ -11,19 +11,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bk_launch::answer::Reply;
-use bk_launch::clocks::Clocks;
-use bk_launch::gates::{Errand, Gates, Limits, Notes, Turn};
-use bk_launch::intents::{Intents, pack};
+use bk_launch::domain::answer::Reply;
+use bk_launch::domain::clocks::Clocks;
+use bk_launch::domain::rate::Rate;
+use bk_launch::domain::record::{Attempted, Ending, KnownBy, Outcome, Record};
+use bk_launch::domain::request_id::{RequestId, RunId};
+use bk_launch::domain::row::Row;
+use bk_launch::domain::task::{Business, Scope, Task};
 use bk_launch::journal::{About, InputSource, InputState, Journal, Opening};
-use bk_launch::rate::Rate;
-use bk_launch::record::{Attempted, Ending, KnownBy, Outcome, Record};
-use bk_launch::request_id::{RequestId, RunId};
-use bk_launch::resume::Doubts;
-use bk_launch::row::Row;
-use bk_launch::server_time::Sighting;
+use bk_launch::limiter::{Limiter, Limits, Notes, Try};
+use bk_launch::rules::intents::{Intents, pack};
+use bk_launch::rules::resume::Doubts;
+use bk_launch::rules::server_time::Sighting;
 use bk_launch::system_clocks::SystemClocks;
-use bk_launch::task::{Business, Scope, Task};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 
@@ -46,39 +46,41 @@ fn let_through(runtime: &tokio::runtime::Runtime, notes: Notes) {
         slots: NonZeroUsize::new(16).unwrap(),
         slots_per_biz: None,
         backoff: "500ms..30s".parse().unwrap(),
+        throttle_patience: Duration::from_mins(15),
         budget: None,
     };
     let local = tokio::task::LocalSet::new();
     local.block_on(runtime, async {
-        let gates = Gates::new(&limits, notes);
-        let turns = tokio::task::spawn_local(Arc::clone(&gates).run());
+        let limiter = Limiter::new(&limits, notes);
+        let turns = tokio::task::spawn_local(Arc::clone(&limiter).run());
         let (joined, left) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
         let mut rows = tokio::task::JoinSet::new();
         for line in 1..=ROWS {
-            let (gates, joined, left) = (Arc::clone(&gates), Rc::clone(&joined), Rc::clone(&left));
+            let (limiter, joined, left) =
+                (Arc::clone(&limiter), Rc::clone(&joined), Rc::clone(&left));
             rows.spawn_local(async move {
                 joined.set(joined.get() + 1);
-                drop(gates.pass(Errand::Start(business(line), Turn::First), line).await.unwrap());
+                drop(limiter.acquire_start(business(line), Try::First, line, 0).await.unwrap());
                 left.set(left.get() + 1);
                 if left.get() % BATCH == 0 {
-                    note(&gates, notes);
+                    note(&limiter, notes);
                 }
             });
         }
         while joined.get() < ROWS {
             tokio::task::yield_now().await;
         }
-        note(&gates, notes);
+        note(&limiter, notes);
         while rows.join_next().await.is_some() {}
-        gates.close();
+        limiter.close();
         turns.await.unwrap();
     });
 }
 
-fn note(gates: &Gates, notes: Notes) {
+fn note(limiter: &Limiter, notes: Notes) {
     if notes == Notes::Needed {
-        black_box(pack(&gates.name_intents()));
-        gates.intents_committed();
+        black_box(pack(&limiter.name_intents()));
+        limiter.intents_committed();
     }
 }
 
@@ -124,6 +126,7 @@ fn record(line: u64) -> Record {
             },
             class: None,
         })),
+        reason: None,
         elapsed: Some(Duration::from_millis(13)),
     }
 }
