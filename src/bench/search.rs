@@ -1,6 +1,6 @@
 //! Finds the highest rate that holds: by steps that grow and then close in.
 //!
-//! Rules only. [`judge`] says what the measurement of a step shows; [`Search`] decides what comes
+//! Rules only. [`judge()`] says what the measurement of a step shows; [`Search`] decides what comes
 //! of it, and which step is next:
 //!
 //! | a step shows | the first time at its rate | again |
