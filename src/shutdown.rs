@@ -2,7 +2,7 @@
 //!
 //! Whoever has a cause calls [`Shutdown::drain`]; whoever sends or waits asks
 //! whether the run is draining. The first cause is kept. What draining means is
-//! `pipeline`'s business.
+//! `launch`'s business.
 
 use std::sync::Arc;
 use std::thread;

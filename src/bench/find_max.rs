@@ -1,6 +1,6 @@
 //! Finds the highest rate that the server holds, by steps of a steady rate.
 //!
-//! What a step shows, and which one is next, are `knee`'s rules. The beginning of each step is
+//! What a step shows, and which one is next, are the rules of `search`. The beginning of each step is
 //! left out.
 
 use std::num::NonZeroUsize;
