@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use bk_launch::input::{self, Format};
+use bk_launch::internals::input::{self, Format};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const ROWS: u64 = 10_000;

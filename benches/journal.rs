@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use bk_launch::domain::answer::Reply;
-use bk_launch::domain::clocks::Clocks;
-use bk_launch::domain::record::{Attempted, Ending, KnownBy, Outcome, Record};
-use bk_launch::domain::request_id::{RequestId, RunId};
-use bk_launch::domain::row::Row;
-use bk_launch::domain::task::{Business, Scope, Task};
-use bk_launch::journal::{About, InputSource, InputState, Journal, Opening};
-use bk_launch::rules::resume::Doubts;
-use bk_launch::system_clocks::SystemClocks;
+use bk_launch::internals::domain::answer::Reply;
+use bk_launch::internals::domain::clocks::Clocks;
+use bk_launch::internals::domain::record::{Attempted, Ending, KnownBy, Outcome, Record};
+use bk_launch::internals::domain::request_id::{RequestId, RunId};
+use bk_launch::internals::domain::row::Row;
+use bk_launch::internals::domain::task::{Business, Scope, Task};
+use bk_launch::internals::journal::{About, InputSource, InputState, Journal, Opening};
+use bk_launch::internals::rules::resume::Doubts;
+use bk_launch::internals::system_clocks::SystemClocks;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 

@@ -8,27 +8,27 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bk_launch::api::credentials::{Credentials, User};
-use bk_launch::api::esb::Esb;
-use bk_launch::api::target::Target;
-use bk_launch::api::{Client, Identity, Reach};
-use bk_launch::domain::rate::Rate;
-use bk_launch::domain::record::AlreadyStarted;
-use bk_launch::domain::request_id::RunId;
-use bk_launch::domain::secret::Secret;
-use bk_launch::input::{Format, open_stream};
-use bk_launch::launch::{
+use bk_launch::internals::api::credentials::{Credentials, User};
+use bk_launch::internals::api::esb::Esb;
+use bk_launch::internals::api::target::Target;
+use bk_launch::internals::api::{Client, Identity, Reach};
+use bk_launch::internals::domain::rate::Rate;
+use bk_launch::internals::domain::record::AlreadyStarted;
+use bk_launch::internals::domain::request_id::RunId;
+use bk_launch::internals::domain::secret::Secret;
+use bk_launch::internals::input::{Format, open_stream};
+use bk_launch::internals::launch::{
     Audience, Certainty, Clock, Lookup, Pipeline, Source, Staged, Systemd, Times,
 };
-use bk_launch::limiter::Limits;
+use bk_launch::internals::limiter::Limits;
+use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
+use bk_launch::internals::report::{Destination, Existing, Placement};
+use bk_launch::internals::rules::forecast::Course;
+use bk_launch::internals::rules::resume::{self, Doubts, Lines};
+use bk_launch::internals::rules::retry::Policy;
+use bk_launch::internals::shutdown::Shutdown;
+use bk_launch::internals::system_clocks::SystemClocks;
 use bk_launch::mock::{Behaviour, Memory, Mock};
-use bk_launch::monitor::progress::{Frame, Look, Progress};
-use bk_launch::report::{Destination, Existing, Placement};
-use bk_launch::rules::forecast::Course;
-use bk_launch::rules::resume::{self, Doubts, Lines};
-use bk_launch::rules::retry::Policy;
-use bk_launch::shutdown::Shutdown;
-use bk_launch::system_clocks::SystemClocks;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -4,9 +4,9 @@
 
 use std::hint::black_box;
 
-use bk_launch::api::heard::{Extent, Heard, HttpAnswer};
-use bk_launch::api::verdict::verdict;
-use bk_launch::domain::secret::{Mask, Secret};
+use bk_launch::internals::api::heard::{Extent, Heard, HttpAnswer};
+use bk_launch::internals::api::verdict::verdict;
+use bk_launch::internals::domain::secret::{Mask, Secret};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The program: see [`bk_launch::cli`].
+//! The program: see [`bk_launch`].
 
 use std::process::ExitCode;
 
@@ -8,5 +8,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    bk_launch::cli::main()
+    bk_launch::main()
 }

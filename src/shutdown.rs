@@ -56,7 +56,7 @@ pub enum Cause {
 }
 
 /// What the journal says of a session that an outage stopped.
-pub const OUTAGE: &str = "outage";
+pub(crate) const OUTAGE: &str = "outage";
 
 impl Cause {
     /// The cause in a word or a few, for the journal.
@@ -246,7 +246,7 @@ impl Shutdown {
 /// # Errors
 ///
 /// Where the system does not let the signal be caught.
-pub fn catch_file_size_limit() -> Result<(), std::io::Error> {
+pub(crate) fn catch_file_size_limit() -> Result<(), std::io::Error> {
     const SIGXFSZ: i32 = 25;
     let mut caught = signal(SignalKind::from_raw(SIGXFSZ))?;
     tokio::spawn(async move { while caught.recv().await.is_some() {} });

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The fields of an answer that anything depends on.
 #[derive(Debug, Default, PartialEq)]
-pub struct Body<'a> {
+pub(crate) struct Body<'a> {
     /// `result`, if it is a boolean.
     pub result: Option<bool>,
     /// `code`, a number or a text, as text.
@@ -30,13 +30,13 @@ pub struct Body<'a> {
 impl<'a> Body<'a> {
     /// Reads a body; `None` where it is no JSON object.
     #[must_use]
-    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 
     /// The code as a number, where it is one.
     #[must_use]
-    pub fn code_number(&self) -> Option<i64> {
+    pub(crate) fn code_number(&self) -> Option<i64> {
         self.code.as_ref()?.parse().ok()
     }
 }

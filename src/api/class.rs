@@ -10,7 +10,7 @@ use crate::domain::answer::FailureClass::{
 
 /// The rules by text hold for every route: the legacy ESB gives every failure
 /// of bk-sops the same code, and bk-sops gives one code two meanings.
-pub fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
+pub(super) fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
     let message = &*body.message;
     if message.ends_with("reach the limit of starting tasks") {
         Some(ThrottledBiz)
@@ -33,7 +33,7 @@ pub fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
 }
 
 /// The class that a code means, alone or with its text.
-pub fn by_code(body: &Body<'_>) -> Option<FailureClass> {
+pub(super) fn by_code(body: &Body<'_>) -> Option<FailureClass> {
     let message = &*body.message;
     Some(match body.code_number()? {
         3_540_400 => NotFound,

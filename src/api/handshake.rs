@@ -12,7 +12,7 @@ const MAX_NAMES: usize = 5;
 
 /// Says why the handshake failed.
 #[must_use]
-pub fn why(error: &Error) -> String {
+pub(super) fn why(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(_) if is_authority(error) => {
             "the server's certificate has an unknown issuer, itself perhaps: it may issue others \
@@ -34,7 +34,7 @@ pub fn why(error: &Error) -> String {
 
 /// Whether the certificate is refused because it is one for issuing others (CA:TRUE).
 #[must_use]
-pub fn is_authority(error: &Error) -> bool {
+pub(super) fn is_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }

@@ -12,7 +12,7 @@ use crate::domain::answer::FailureClass::{self, ThrottledApp, ThrottledBiz};
 use crate::domain::answer::{Hold, Whom};
 
 /// The pause that a failure asks for.
-pub fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) -> Option<Hold> {
+pub(super) fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) -> Option<Hold> {
     match class {
         ThrottledBiz => Some(Hold { whom: Whom::Business, stated: None }),
         ThrottledApp => {

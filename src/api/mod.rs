@@ -3,16 +3,16 @@
 //! A [`Client`] sends one request and judges one answer. It must not retry, wait
 //! for a limit, or follow a redirect: those are decisions of others.
 
-pub mod base_url;
-pub mod body;
-pub mod credentials;
-pub mod esb;
-pub mod gateway;
-pub mod heard;
-pub mod speaker;
-pub mod status;
-pub mod target;
-pub mod verdict;
+pub(crate) mod base_url;
+pub(crate) mod body;
+pub(crate) mod credentials;
+pub(crate) mod esb;
+pub(crate) mod gateway;
+pub(crate) mod heard;
+pub(crate) mod speaker;
+pub(crate) mod status;
+pub(crate) mod target;
+pub(crate) mod verdict;
 
 mod class;
 mod handshake;
@@ -160,7 +160,7 @@ pub enum Manner {
 }
 
 /// Reads the credentials once more, where they come from files.
-pub type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
+pub(crate) type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
 
 /// Who calls, prepared once: the credentials as JSON members, as a header, and as what
 /// is taken out of answers.

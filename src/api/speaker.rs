@@ -11,7 +11,11 @@ use crate::domain::answer::{FailureClass, Speaker};
 /// Tells who can have given an answer of this class that is neither accepted nor
 /// already started.
 #[must_use]
-pub fn speaker(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, class: FailureClass) -> Speaker {
+pub(crate) fn speaker(
+    http: &HttpAnswer<'_>,
+    body: Option<&Body<'_>>,
+    class: FailureClass,
+) -> Speaker {
     if http.extent != Extent::Whole || (300..400).contains(&http.status) {
         return Speaker::Proxy;
     }

@@ -24,7 +24,7 @@ struct StatusData {
 
 /// The state and the start time in the body of a `get_task_status`.
 #[must_use]
-pub fn state(body: &[u8]) -> (Option<TaskState>, Option<Timestamp>) {
+pub(crate) fn state(body: &[u8]) -> (Option<TaskState>, Option<Timestamp>) {
     let Ok(StatusBody { data }) = serde_json::from_slice(body) else { return (None, None) };
     let state = match data.state.as_ref().and_then(Value::as_str) {
         None | Some("") => None,
@@ -42,7 +42,7 @@ fn time(text: &str) -> Option<Timestamp> {
 /// The link in the body of a `get_task_detail`, whose `pipeline_tree` may be
 /// large and is passed over.
 #[must_use]
-pub fn task_url(body: &[u8]) -> Option<Box<str>> {
+pub(crate) fn task_url(body: &[u8]) -> Option<Box<str>> {
     let body = Body::read(body).filter(|body| body.result == Some(true))?;
     (!body.task_url.is_empty()).then(|| body.task_url.into())
 }

@@ -36,7 +36,7 @@ pub enum Identity {
 /// # Errors
 ///
 /// Returns an error if the file cannot be read, or holds no certificate.
-pub fn config(cacert: Option<&Path>, identity: Identity) -> Result<ClientConfig, TlsError> {
+pub(super) fn config(cacert: Option<&Path>, identity: Identity) -> Result<ClientConfig, TlsError> {
     let given = cacert.map(certificates).transpose()?.unwrap_or_default();
     let provider = Arc::new(crypto::aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match identity {

@@ -13,7 +13,7 @@ use crate::domain::answer::Reply;
 use crate::domain::secret::Mask;
 
 /// The words of an answer, uncut, without what `mask` hides.
-pub fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {
+pub(super) fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {
     let header = |name| header(http.headers, name);
     let without = Body::default();
     let json = body.unwrap_or(&without);
@@ -35,7 +35,7 @@ pub fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Rep
 }
 
 /// Takes out of `reply` what `mask` hides.
-pub fn hide(reply: &mut Reply, mask: &Mask) {
+pub(super) fn hide(reply: &mut Reply, mask: &Mask) {
     for text in reply.texts() {
         if let Cow::Owned(hidden) = mask.hide(text) {
             *text = hidden.into();

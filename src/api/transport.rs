@@ -11,7 +11,7 @@ use crate::domain::answer::{Contact, NotSent};
 
 /// How far the request came that ended in `error`.
 #[must_use]
-pub fn contact(error: &reqwest::Error) -> Contact {
+pub(super) fn contact(error: &reqwest::Error) -> Contact {
     if error.is_dns() {
         Contact::NotSent(NotSent::HostName)
     } else if error.is_connect() {
@@ -34,7 +34,7 @@ pub fn contact(error: &reqwest::Error) -> Contact {
 
 /// What happened, for people; it names no URL.
 #[must_use]
-pub fn describe(error: &reqwest::Error, timeout: Duration) -> String {
+pub(super) fn describe(error: &reqwest::Error, timeout: Duration) -> String {
     let cause = root(error);
     match contact(error) {
         Contact::NotSent(NotSent::HostName) => format!("the host name has no address: {cause}"),

@@ -10,7 +10,7 @@
 use std::cmp::Ordering;
 
 /// The test, for people.
-pub const TEST: &str =
+pub(crate) const TEST: &str =
     "exact Wilcoxon rank-sum test over blocks of seconds, Holm-adjusted, 5 % level";
 
 /// Where a probability is below this, two measurements differ.
@@ -23,11 +23,11 @@ const BLOCKS: usize = 10;
 const OF_A_SHARE: f64 = 0.1;
 
 /// With fewer blocks nothing can be told.
-pub const FEWEST: usize = 5;
+pub(crate) const FEWEST: usize = 5;
 
 /// Which way a figure should go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Better {
+pub(crate) enum Better {
     /// Times and errors.
     Lower,
     /// Rates.
@@ -36,7 +36,7 @@ pub enum Better {
 
 /// How the change of a figure is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// As a share of what it was.
     Relative,
     /// As a difference: the figure is a share itself.
@@ -56,7 +56,7 @@ impl Change {
 
 /// A figure in two measurements, as a whole and second by second.
 #[derive(Clone, Debug)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// What it is called.
     pub name: &'static str,
     /// Which way it should go.
@@ -73,7 +73,7 @@ pub struct Pair {
 
 /// What the comparison of a figure says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub(crate) enum Finding {
     /// It went the right way.
     Better,
     /// It went the wrong way.
@@ -87,7 +87,7 @@ pub enum Finding {
 impl Finding {
     /// The words.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Better => "better",
             Self::Worse => "worse",
@@ -99,7 +99,7 @@ impl Finding {
 
 /// A figure, compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// What it is called.
     pub name: &'static str,
     /// The figure of all requests before...
@@ -122,7 +122,7 @@ pub struct Compared {
 /// Compares all figures; a change of less than half of `tolerance` does not matter,
 /// and one for the worse of more than that is a regression.
 #[must_use]
-pub fn compare(pairs: &[Pair], tolerance: f64) -> Vec<Compared> {
+pub(crate) fn compare(pairs: &[Pair], tolerance: f64) -> Vec<Compared> {
     let blocked: Vec<_> =
         pairs.iter().map(|pair| (blocks(&pair.base), blocks(&pair.now))).collect();
     let probabilities: Vec<_> = blocked.iter().map(|(base, now)| rank_sum(base, now)).collect();

@@ -13,7 +13,7 @@ use crate::domain::answer::Verdict;
 /// # Errors
 ///
 /// Where it cannot be written.
-pub fn csv(outcome: &Outcome, to: impl Write) -> io::Result<()> {
+pub(crate) fn csv(outcome: &Outcome, to: impl Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let figures =
         ["second", "wanted", "sent", "answered", "errors", "late", "dropped", "in_flight"];
@@ -44,7 +44,7 @@ const STEPS: u32 = 5;
 /// # Errors
 ///
 /// Where it cannot be written.
-pub fn hgrm(times: &Histogram<u64>, mut to: impl Write) -> io::Result<()> {
+pub(crate) fn hgrm(times: &Histogram<u64>, mut to: impl Write) -> io::Result<()> {
     writeln!(
         to,
         "{:>12} {:>14} {:>10} {:>14}\n",

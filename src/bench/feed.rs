@@ -12,7 +12,7 @@ use crate::input::InputError;
 const BATCH: usize = 512;
 
 /// A row that is to be started.
-pub struct Next {
+pub(super) struct Next {
     /// Its line.
     pub line: u64,
     /// Its task.
@@ -22,7 +22,7 @@ pub struct Next {
 }
 
 /// Rows that were read.
-pub struct Feed {
+pub(super) struct Feed {
     last_line: u64,
     lap: u32,
     batches: mpsc::Receiver<Result<Vec<(u64, Task)>, InputError>>,
@@ -32,14 +32,14 @@ pub struct Feed {
 
 impl Feed {
     /// Starts the thread.
-    pub fn start(tasks: Tasks) -> Self {
+    pub(super) fn start(tasks: Tasks) -> Self {
         let (sender, batches) = mpsc::channel(4);
         thread::spawn(move || read(tasks, &sender));
         Self { last_line: 0, lap: 1, batches, batch: Vec::new().into_iter(), error: None }
     }
 
     /// The next row; `None` when there are no more.
-    pub async fn next(&mut self) -> Option<Next> {
+    pub(super) async fn next(&mut self) -> Option<Next> {
         loop {
             if let Some((line, task)) = self.batch.next() {
                 self.lap += u32::from(line <= self.last_line);
@@ -54,7 +54,7 @@ impl Feed {
     }
 
     /// Waits until the first rows were read.
-    pub async fn ready(&mut self) {
+    pub(super) async fn ready(&mut self) {
         if self.batch.as_slice().is_empty()
             && let Some(batch) = self.batches.recv().await
         {
@@ -66,7 +66,7 @@ impl Feed {
     }
 
     /// Why they ended before their end, if they did.
-    pub fn error(&self) -> Option<String> {
+    pub(super) fn error(&self) -> Option<String> {
         self.error.as_ref().map(ToString::to_string)
     }
 }

@@ -17,7 +17,7 @@ use crate::bench::slo::Slo;
 
 /// How each step is taken.
 #[derive(Clone, Debug)]
-pub struct Steps {
+pub(crate) struct Steps {
     /// How long one lasts, its beginning included.
     pub lasts: Duration,
     /// How requests are spread.
@@ -29,7 +29,7 @@ pub struct Steps {
 }
 
 /// A step that was taken.
-pub struct Taken {
+pub(crate) struct Taken {
     /// What was tried.
     pub attempt: Role,
     /// What was measured.
@@ -43,7 +43,7 @@ pub struct Taken {
 }
 
 /// What was found.
-pub struct Found {
+pub(crate) struct Found {
     /// The highest rate that held.
     pub highest: Option<f64>,
     /// What kept the search from a higher rate; `None` if nothing did, or it was not finished.
@@ -56,7 +56,7 @@ pub struct Found {
 
 /// Why a search ended before its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unfinished {
+pub(crate) enum Unfinished {
     /// It was told to stop.
     Stopped,
     /// The rows were used up.
@@ -76,7 +76,7 @@ const FEWEST: f64 = 30.0;
 /// # Errors
 ///
 /// Where the system has no timer for it.
-pub async fn find_max(
+pub(crate) async fn find_max(
     ground: &Arc<Ground>,
     mut search: Search,
     steps: &Steps,

@@ -6,10 +6,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// The CPU time of this thread.
-pub struct Cpu(Duration);
+pub(super) struct Cpu(Duration);
 
 impl Cpu {
-    pub fn now() -> Self {
+    pub(super) fn now() -> Self {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
         let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
@@ -17,7 +17,7 @@ impl Cpu {
     }
 
     /// The share of one core that was used since then; 1 is all of it.
-    pub fn share_since(self, began: Instant) -> f64 {
+    pub(super) fn share_since(self, began: Instant) -> f64 {
         let used = Self::now().0.saturating_sub(self.0);
         used.as_secs_f64() / began.elapsed().as_secs_f64().max(1e-9)
     }
@@ -25,7 +25,7 @@ impl Cpu {
 
 /// How the generator itself fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Health {
+pub(crate) struct Health {
     /// Sends that were more than 10 ms after their due time.
     pub late: u64,
     /// Of so many sends.
@@ -45,7 +45,7 @@ pub struct Health {
 }
 
 /// A send is late if it is so long after its due time.
-pub const LATE: Duration = Duration::from_millis(10);
+pub(super) const LATE: Duration = Duration::from_millis(10);
 
 /// Share of late sends above which the generator is the bottleneck...
 const MAX_LATE_SHARE: f64 = 0.01;
@@ -58,13 +58,13 @@ impl Health {
     /// The share of sends that were late.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share is told with few digits")]
-    pub fn late_share(&self) -> f64 {
+    pub(crate) fn late_share(&self) -> f64 {
         if self.sent == 0 { 0.0 } else { self.late as f64 / self.sent as f64 }
     }
 
     /// Why the figures are those of the generator and not of the server, if they are.
     #[must_use]
-    pub fn bottleneck(&self) -> Option<String> {
+    pub(crate) fn bottleneck(&self) -> Option<String> {
         if self.own_failures > 0 {
             return Some(format!(
                 "this machine ran out of files or ports: {} requests were never sent",
@@ -82,22 +82,22 @@ impl Health {
 }
 
 /// Whether a request failed since this machine had no file (24) or port (99) for it.
-pub fn is_own_failure(message: &str) -> bool {
+pub(super) fn is_own_failure(message: &str) -> bool {
     message.ends_with("(os error 24)") || message.ends_with("(os error 99)")
 }
 
 /// Files that are open now.
-pub fn open_files() -> u64 {
+pub(super) fn open_files() -> u64 {
     std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
 }
 
 /// Files that may be open.
-pub fn file_limit() -> Option<u64> {
+pub(super) fn file_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
 /// Lets as many files be open as the system allows.
-pub fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // What is left as it was shows in the figures.
@@ -105,7 +105,7 @@ pub fn raise_file_limit() {
 }
 
 /// Local ports that there are for connections to one address.
-pub fn ports() -> Option<u64> {
+pub(super) fn ports() -> Option<u64> {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut bounds = range.split_whitespace().map(str::parse::<u64>);
     let (first, last) = (bounds.next()?.ok()?, bounds.next()?.ok()?);

@@ -14,27 +14,27 @@ use crate::bench::trend::Trend;
 use crate::domain::answer::Verdict;
 
 /// The number of classes: the names of verdicts.
-pub const CLASSES: usize = Verdict::NAMES.len();
+pub(super) const CLASSES: usize = Verdict::NAMES.len();
 
 /// Classes from here on are errors; those before are "accepted" and "already started".
-pub const FIRST_ERROR: usize = 2;
+pub(super) const FIRST_ERROR: usize = 2;
 
 /// The longest time that is told apart, in microseconds.
 const LONGEST: u64 = 600_000_000;
 
 /// A histogram of microseconds, of three digits from 1 µs to 10 min.
 #[must_use]
-pub fn histogram() -> Histogram<u64> {
+pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order")
 }
 
-pub fn micros(time: Duration) -> u64 {
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(LONGEST).clamp(1, LONGEST)
 }
 
 /// The times of the requests of one class.
 #[derive(Clone, Debug)]
-pub struct Times {
+pub(crate) struct Times {
     /// From the due time to the end of the answer.
     pub response: Histogram<u64>,
     /// From the send to the end of the answer.
@@ -43,14 +43,14 @@ pub struct Times {
 
 impl Times {
     /// No times yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { response: histogram(), service: histogram() }
     }
 }
 
 /// What happened in one second.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Second {
+pub(crate) struct Second {
     /// Which one, from 0 on.
     pub at: u64,
     /// How many requests were due.
@@ -73,20 +73,20 @@ pub struct Second {
 impl Second {
     /// How many were answered, or given up.
     #[must_use]
-    pub fn answered(&self) -> u64 {
+    pub(crate) fn answered(&self) -> u64 {
         self.by_class.iter().sum()
     }
 
     /// How many of them were errors.
     #[must_use]
-    pub fn errors(&self) -> u64 {
+    pub(crate) fn errors(&self) -> u64 {
         self.by_class[FIRST_ERROR..].iter().sum()
     }
 }
 
 /// What was measured.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Why it ended.
     pub ended: Ended,
     /// For how long requests were sent.
@@ -122,44 +122,44 @@ pub struct Measured {
 impl Measured {
     /// Answers, and requests that were given up.
     #[must_use]
-    pub fn answered(&self) -> u64 {
+    pub(crate) fn answered(&self) -> u64 {
         self.all.response.len()
     }
 
     /// Answers of a class.
     #[must_use]
-    pub fn of_class(&self, class: usize) -> u64 {
+    pub(crate) fn of_class(&self, class: usize) -> u64 {
         self.classes[class].as_ref().map_or(0, |times| times.response.len())
     }
 
     /// Answers that were neither accepted nor already started.
     #[must_use]
-    pub fn errors(&self) -> u64 {
+    pub(crate) fn errors(&self) -> u64 {
         (FIRST_ERROR..CLASSES).map(|class| self.of_class(class)).sum()
     }
 
     /// Their share of all.
     #[must_use]
-    pub fn error_share(&self) -> Option<f64> {
+    pub(crate) fn error_share(&self) -> Option<f64> {
         (self.answered() > 0).then(|| as_f64(self.errors()) / as_f64(self.answered()))
     }
 
     /// Requests that were sent per second.
     #[must_use]
-    pub fn sent_per_second(&self) -> f64 {
+    pub(crate) fn sent_per_second(&self) -> f64 {
         as_f64(self.sent) / self.window.as_secs_f64().max(1e-6)
     }
 
     /// Judges what was expected.
     #[must_use]
-    pub fn judge(&self, slos: &[Slo]) -> Vec<Judgement> {
+    pub(crate) fn judge(&self, slos: &[Slo]) -> Vec<Judgement> {
         let rate = Some(self.answered_per_second);
         judge(slos, &self.all.response, self.error_share(), rate)
     }
 }
 
 /// Judges what was expected by times, a share of errors, and a rate.
-pub fn judge(
+pub(super) fn judge(
     slos: &[Slo],
     response: &Histogram<u64>,
     errors: Option<f64>,
@@ -183,7 +183,7 @@ const IN_TIME: f64 = 0.99;
 /// The rate of answers: so many of them as came in time, by the time from the first
 /// answer until they had come, or by their share of the window if that is longer. The
 /// last of `seconds` is over at `end`.
-pub fn answer_rate(
+pub(super) fn answer_rate(
     seconds: &[Second],
     (first, end): (Duration, Duration),
     window: Duration,
@@ -205,7 +205,7 @@ pub fn answer_rate(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds of minutes are far from the bounds")]
-pub const fn as_f64(number: u64) -> f64 {
+pub(super) const fn as_f64(number: u64) -> f64 {
     number as f64
 }
 

@@ -26,7 +26,7 @@ use crate::domain::answer::{Answer, Verdict};
 
 /// Times of one request.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample {
+pub(super) struct Sample {
     /// When it was due; in a closed loop, when it was sent.
     pub due: Instant,
     /// When it was sent.
@@ -36,7 +36,7 @@ pub struct Sample {
 }
 
 /// Measures.
-pub struct Meter {
+pub(super) struct Meter {
     /// When what is measured begins: the warm-up is over.
     begins: Instant,
     schedule: Option<Schedule>,
@@ -64,7 +64,7 @@ pub struct Meter {
 
 impl Meter {
     /// Nothing is measured yet; the first request may be due at `began`.
-    pub fn new(began: Instant, plan: &Plan) -> Self {
+    pub(super) fn new(began: Instant, plan: &Plan) -> Self {
         let schedule = match &plan.load {
             Load::Open { schedule, .. } => Some(schedule.clone()),
             Load::Closed { .. } => None,
@@ -95,17 +95,17 @@ impl Meter {
     }
 
     /// The most files that were open at a time.
-    pub fn files(&self) -> Arc<AtomicU64> {
+    pub(super) fn files(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.files)
     }
 
     /// When the first request may be due.
-    pub fn began(&self) -> Instant {
+    pub(super) fn began(&self) -> Instant {
         self.begins.checked_sub(self.warmup).unwrap_or(self.begins)
     }
 
     /// A request that was due at `due` is sent.
-    pub fn sends(&mut self, due: Instant, sent: Instant) {
+    pub(super) fn sends(&mut self, due: Instant, sent: Instant) {
         if due < self.begins {
             self.in_flight += 1;
             return;
@@ -127,7 +127,7 @@ impl Meter {
     }
 
     /// A request that is due now is not sent, since too many are out.
-    pub fn drops(&mut self, due: Instant) {
+    pub(super) fn drops(&mut self, due: Instant) {
         if due >= self.begins {
             self.reach(Instant::now());
             self.dropped += 1;
@@ -136,7 +136,7 @@ impl Meter {
     }
 
     /// A request that was due at `due` was not sent after all.
-    pub fn withdraws(&mut self, due: Instant) {
+    pub(super) fn withdraws(&mut self, due: Instant) {
         self.in_flight -= 1;
         if due >= self.begins {
             self.sent -= 1;
@@ -145,7 +145,7 @@ impl Meter {
     }
 
     /// A request was answered, or given up.
-    pub fn answered(&mut self, sample: Sample, answer: &Answer) {
+    pub(super) fn answered(&mut self, sample: Sample, answer: &Answer) {
         let Sample { due, sent, ended } = sample;
         if matches!(answer.verdict, Verdict::Failed(_))
             && generator::is_own_failure(&answer.reply.message)
@@ -215,7 +215,7 @@ impl Meter {
     }
 
     /// How it goes.
-    pub fn glance(&mut self, now: Instant) -> Glance {
+    pub(super) fn glance(&mut self, now: Instant) -> Glance {
         self.reach(now);
         let elapsed = now.saturating_duration_since(self.begins);
         let response = self.all(|times| &times.response);
@@ -237,7 +237,7 @@ impl Meter {
 
 /// How a measurement goes.
 #[derive(Clone, Debug)]
-pub struct Glance {
+pub(crate) struct Glance {
     /// How long the warm-up lasts yet.
     pub left: Duration,
     /// For how long it was measured.
@@ -265,7 +265,7 @@ const ENOUGH: u64 = 100;
 
 impl Meter {
     /// The first expectation that is missed so far. A rate is only judged at the end.
-    pub fn missed_so_far(&self, slos: &[Slo]) -> Option<String> {
+    pub(super) fn missed_so_far(&self, slos: &[Slo]) -> Option<String> {
         let by_class = self.by_class();
         let answered: u64 = by_class.iter().sum();
         if answered < ENOUGH {
@@ -282,7 +282,7 @@ impl Meter {
 
 impl SharedMeter {
     /// What was measured, once nothing is out any more.
-    pub fn into_measured(
+    pub(super) fn into_measured(
         self,
         ended: Ended,
         sent_until: Instant,

@@ -14,23 +14,23 @@
 //! Failures and timeouts are in both. Nothing here retries, holds, or decides what a
 //! figure means for the exit code.
 
-pub mod compare;
+pub(crate) mod compare;
 mod feed;
 mod generator;
 mod measured;
 mod meter;
-pub mod schedule;
-pub mod search;
+pub(crate) mod schedule;
+pub(crate) mod search;
 mod send;
-pub mod slo;
+pub(crate) mod slo;
 mod started;
 mod timer;
-pub mod trend;
+pub(crate) mod trend;
 mod watching;
 
-pub mod export;
-pub mod find_max;
-pub mod result;
+pub(crate) mod export;
+pub(crate) mod find_max;
+pub(crate) mod result;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,16 +46,16 @@ use crate::shutdown::Shutdown;
 use feed::Feed;
 use meter::Meter;
 
-pub use generator::{Health, raise_file_limit};
-pub use measured::{Measured, Second};
-pub use meter::Glance;
-pub use started::Started;
+pub(crate) use generator::raise_file_limit;
+pub(crate) use measured::{Measured, Second};
+pub(crate) use meter::Glance;
+pub(crate) use started::Started;
 
 /// Tasks to be started, each with its line; after an error there are no more.
-pub type Tasks = Box<dyn Iterator<Item = Result<(u64, Task), InputError>> + Send>;
+pub(crate) type Tasks = Box<dyn Iterator<Item = Result<(u64, Task), InputError>> + Send>;
 
 /// A server, and the rows that it is measured with: each is used once, in order.
-pub struct Ground {
+pub(crate) struct Ground {
     client: Arc<Client>,
     rows: tokio::sync::Mutex<Feed>,
     shutdown: Shutdown,
@@ -66,32 +66,32 @@ pub struct Ground {
 impl Ground {
     /// Nothing is sent yet.
     #[must_use]
-    pub fn new(client: Client, tasks: Tasks, shutdown: Shutdown, run: RunId) -> Arc<Self> {
+    pub(crate) fn new(client: Client, tasks: Tasks, shutdown: Shutdown, run: RunId) -> Arc<Self> {
         let rows = tokio::sync::Mutex::new(Feed::start(tasks));
         let (client, started) = (Arc::new(client), Mutex::default());
         Arc::new(Self { client, rows, shutdown, run, started })
     }
 
     /// Which rows were started so far.
-    pub fn started(&self) -> MutexGuard<'_, Started> {
+    pub(crate) fn started(&self) -> MutexGuard<'_, Started> {
         self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What stops the measurement.
     #[must_use]
-    pub const fn shutdown(&self) -> &Shutdown {
+    pub(crate) const fn shutdown(&self) -> &Shutdown {
         &self.shutdown
     }
 
     /// Why the rows ended before their end, if they did.
-    pub async fn input_error(&self) -> Option<String> {
+    pub(crate) async fn input_error(&self) -> Option<String> {
         self.rows.lock().await.error()
     }
 }
 
 /// What is sent, and when.
 #[derive(Clone, Debug)]
-pub enum Load {
+pub(crate) enum Load {
     /// An open loop: requests are due, whatever becomes of those before.
     Open {
         /// When, the warm-up included.
@@ -112,7 +112,7 @@ pub enum Load {
 
 /// When a closed loop ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
+pub(crate) enum Until {
     /// After so long.
     Over(Duration),
     /// After so many requests.
@@ -121,7 +121,7 @@ pub enum Until {
 
 /// What is measured, and what ends it early.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What is sent.
     pub load: Load,
     /// Requests that are due before this are left out.
@@ -134,7 +134,7 @@ pub struct Plan {
 
 /// What is done when an expectation is missed before the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnMiss {
+pub(crate) enum OnMiss {
     /// It goes on.
     GoOn,
     /// It ends.
@@ -143,7 +143,7 @@ pub enum OnMiss {
 
 /// Who looks on.
 #[derive(Clone)]
-pub struct Onlooker {
+pub(crate) struct Onlooker {
     /// How often.
     pub every: Duration,
     /// What is done then.
@@ -152,7 +152,7 @@ pub struct Onlooker {
 
 /// Why a measurement ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The load was over.
     LoadOver,
     /// The rows were used up.
@@ -169,7 +169,7 @@ const PREPARES: Duration = Duration::from_millis(20);
 /// # Errors
 ///
 /// Where the system has no timer for it.
-pub async fn measure(
+pub(crate) async fn measure(
     ground: &Arc<Ground>,
     plan: &Plan,
     onlooker: Option<&Onlooker>,

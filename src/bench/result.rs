@@ -21,14 +21,14 @@ use crate::domain::answer::Verdict;
 use crate::rules::resume::Lines;
 
 /// The version of the schema.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// What is told of a measurement that ended since the rows did.
-pub const ROWS_USED_UP: &str = "the rows were used up";
+pub(crate) const ROWS_USED_UP: &str = "the rows were used up";
 
 /// A whole result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// [`SCHEMA`]
     pub schema: u32,
     /// The version of the program.
@@ -97,7 +97,7 @@ pub struct Outcome {
 
 /// Times in microseconds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Distribution {
+pub(crate) struct Distribution {
     /// Half of them took no longer.
     pub p50: u64,
     /// 90 %
@@ -120,7 +120,7 @@ pub struct Distribution {
 
 /// The requests of one class.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Class {
+pub(crate) struct Class {
     /// How many there are.
     pub requests: u64,
     /// What the server said to the first of them, or what happened.
@@ -133,7 +133,7 @@ pub struct Class {
 
 /// How the generator itself fared.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Generator {
+pub(crate) struct Generator {
     /// Why the figures are its own and not the server's; `null` if they are not.
     pub bottleneck: Option<String>,
     /// Sends that were more than 10 ms late.
@@ -154,7 +154,7 @@ pub struct Generator {
 
 /// How an expectation came out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SloOutcome {
+pub(crate) struct SloOutcome {
     /// The expectation.
     pub slo: String,
     /// Whether it holds.
@@ -167,7 +167,7 @@ pub struct SloOutcome {
 
 /// The rows that were started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Rows {
+pub(crate) struct Rows {
     /// The input; `null` if the tasks are the mock's.
     pub input: Option<String>,
     /// How many rows the server accepted.
@@ -182,7 +182,7 @@ pub struct Rows {
 
 /// One second.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Tick {
+pub(crate) struct Tick {
     /// Which, from 0 on.
     pub second: u64,
     /// Requests that were due.
@@ -222,7 +222,7 @@ impl Tick {
 
 /// One step of `--find-max`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StepOutcome {
+pub(crate) struct StepOutcome {
     /// The rate that was wanted.
     pub wanted_per_second: f64,
     /// The answers that came.
@@ -247,7 +247,7 @@ pub struct StepOutcome {
 impl Distribution {
     /// The figures of a histogram of microseconds.
     #[must_use]
-    pub fn of(times: &Histogram<u64>) -> Self {
+    pub(crate) fn of(times: &Histogram<u64>) -> Self {
         let at = |percent| if times.is_empty() { 0 } else { times.value_at_percentile(percent) };
         Self {
             p50: at(50.0),
@@ -282,7 +282,7 @@ impl Class {
 
 /// The classes of what was measured, by name.
 #[must_use]
-pub fn classes(measured: &Measured) -> BTreeMap<String, Class> {
+pub(crate) fn classes(measured: &Measured) -> BTreeMap<String, Class> {
     let named = Verdict::NAMES.into_iter().enumerate().filter_map(|(class, name)| {
         let (times, said) = (measured.classes[class].as_ref()?, measured.said[class].as_deref());
         Some((name.into(), Class::of(times, said)))
@@ -293,7 +293,7 @@ pub fn classes(measured: &Measured) -> BTreeMap<String, Class> {
 impl Generator {
     /// What is told of the generator.
     #[must_use]
-    pub fn of(measured: &Measured) -> Self {
+    pub(crate) fn of(measured: &Measured) -> Self {
         let health = &measured.health;
         Self {
             bottleneck: health.bottleneck(),
@@ -346,7 +346,7 @@ impl From<&Second> for Tick {
 
 /// `2-501,503`
 #[must_use]
-pub fn ranges(lines: &Lines) -> String {
+pub(crate) fn ranges(lines: &Lines) -> String {
     let one = |(first, last): (u64, u64)| {
         if first == last { first.to_string() } else { format!("{first}-{last}") }
     };
@@ -355,7 +355,7 @@ pub fn ranges(lines: &Lines) -> String {
 
 /// A result cannot be read.
 #[derive(Debug, Error)]
-pub enum ResultError {
+pub(crate) enum ResultError {
     /// The file itself.
     #[error("cannot read the result {}: {source}", path.display())]
     Read {
@@ -388,7 +388,7 @@ impl Outcome {
     /// # Errors
     ///
     /// Where the file is not there, or is something else.
-    pub fn read(path: &Path) -> Result<Self, ResultError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, ResultError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ResultError::Read { path: path.to_owned(), source })?;
         let outcome: Self = serde_json::from_str(&text)
@@ -401,7 +401,7 @@ impl Outcome {
 
     /// Why its figures are not those of the server under that load, if it says so itself.
     #[must_use]
-    pub fn invalid(&self) -> Option<String> {
+    pub(crate) fn invalid(&self) -> Option<String> {
         let early = || self.stopped.as_ref().filter(|why| *why != ROWS_USED_UP);
         if let Some(why) = &self.generator.bottleneck {
             Some(format!("not the server but the machine that sent was measured: {why}"))
@@ -444,7 +444,7 @@ type OfSecond = fn(&Tick) -> Option<f64>;
 /// The figures in which two results are compared, as a whole and second by second.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "requests and microseconds are few")]
-pub fn pairs(base: &Outcome, now: &Outcome) -> Vec<Pair> {
+pub(crate) fn pairs(base: &Outcome, now: &Outcome) -> Vec<Pair> {
     let pair = |name, (better, change), whole: Whole, of: OfSecond| Pair {
         name,
         better,

@@ -15,14 +15,14 @@ use crate::domain::rate::Rate;
 
 /// When requests are due.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     pace: Vec<Part>,
     stop: Stop,
 }
 
 /// When a schedule ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// When its parts are over.
     WithThePace,
     /// After so many requests.
@@ -62,14 +62,14 @@ impl Part {
 impl Schedule {
     /// So many requests per second, for so long.
     #[must_use]
-    pub fn steady(per_second: f64, lasts: Duration) -> Self {
+    pub(crate) fn steady(per_second: f64, lasts: Duration) -> Self {
         let part = Part { from: per_second, to: per_second, lasts: lasts.as_secs_f64() };
         Self { pace: vec![part], stop: Stop::WithThePace }
     }
 
     /// So many requests per second, until so many were due.
     #[must_use]
-    pub fn requests(per_second: f64, requests: u64) -> Self {
+    pub(crate) fn requests(per_second: f64, requests: u64) -> Self {
         // The last one is due before the part is over.
         let part = Part { from: per_second, to: per_second, lasts: count(requests) / per_second };
         Self { pace: vec![part], stop: Stop::After(requests) }
@@ -77,7 +77,7 @@ impl Schedule {
 
     /// The same, after its first rate was kept for `warmup`.
     #[must_use]
-    pub fn after(mut self, warmup: Duration) -> Self {
+    pub(crate) fn after(mut self, warmup: Duration) -> Self {
         let first = self.pace[0].from;
         if !warmup.is_zero() {
             let part = Part { from: first, to: first, lasts: warmup.as_secs_f64() };
@@ -93,7 +93,7 @@ impl Schedule {
     /// arrivals the n-th request, from 0 on, is at position n. `None` once the pace is
     /// over; one that stops after a number of requests goes on until then.
     #[must_use]
-    pub fn due(&self, position: f64) -> Option<Duration> {
+    pub(crate) fn due(&self, position: f64) -> Option<Duration> {
         let (mut begins, mut before) = (0.0, 0.0);
         for (at, part) in self.pace.iter().enumerate() {
             let within = position - before;
@@ -109,7 +109,7 @@ impl Schedule {
 
     /// The rate that is wanted at a moment, in requests per second.
     #[must_use]
-    pub fn rate(&self, at: Duration) -> f64 {
+    pub(crate) fn rate(&self, at: Duration) -> f64 {
         let (at, mut begins) = (at.as_secs_f64(), 0.0);
         for part in &self.pace {
             if at < begins + part.lasts {
@@ -122,7 +122,7 @@ impl Schedule {
 
     /// How many requests are due between two moments, with even arrivals.
     #[must_use]
-    pub fn between(&self, from: Duration, to: Duration) -> f64 {
+    pub(crate) fn between(&self, from: Duration, to: Duration) -> f64 {
         self.before(to.as_secs_f64()) - self.before(from.as_secs_f64())
     }
 
@@ -138,7 +138,7 @@ impl Schedule {
 
     /// How many requests are due in all, with even arrivals.
     #[must_use]
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         let all = whole(self.pace.iter().map(Part::all).sum());
         match self.stop {
             Stop::WithThePace => all,
@@ -148,14 +148,14 @@ impl Schedule {
 
     /// How long it lasts.
     #[must_use]
-    pub fn lasts(&self) -> Duration {
+    pub(crate) fn lasts(&self) -> Duration {
         let seconds = self.pace.iter().map(|part| part.lasts).sum();
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 }
 
 /// No part of a load lasts longer.
-pub const LONGEST: Duration = Duration::from_hours(1000);
+pub(crate) const LONGEST: Duration = Duration::from_hours(1000);
 
 /// A position this near to the end of a part is at its end.
 const ROUNDING: f64 = 1e-6;
@@ -235,11 +235,11 @@ fn part(text: &str) -> Result<Part, LoadError> {
 /// The text is no load.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("write a load as 50/s:30s,50..500/s:2m,500/s:30s")]
-pub struct LoadError;
+pub(crate) struct LoadError;
 
 /// How the requests of a schedule are spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
+pub(crate) enum Spread {
     /// Evenly.
     Even,
     /// As a Poisson process: as many people would send them who do not know each other.
@@ -251,7 +251,7 @@ pub enum Spread {
 
 /// The due times of a schedule, one after the other.
 #[derive(Clone, Debug)]
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     schedule: Schedule,
     position: f64,
     left: Option<u64>,
@@ -261,7 +261,7 @@ pub struct Arrivals {
 impl Arrivals {
     /// The arrivals of `schedule`.
     #[must_use]
-    pub fn new(schedule: Schedule, spread: Spread) -> Self {
+    pub(crate) fn new(schedule: Schedule, spread: Spread) -> Self {
         let random = match spread {
             Spread::Even => None,
             Spread::Poisson { seed } => Some(fastrand::Rng::with_seed(seed)),

@@ -13,11 +13,11 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-pub use judge::{Judged, Machine, Observed, Step, judge};
+pub(crate) use judge::{Judged, Machine, Observed, Step, judge};
 
 /// The search for the highest rate that holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Search {
+pub(crate) struct Search {
     next: Role,
     /// How often the next step was spoiled already.
     spoiled_before: u32,
@@ -34,7 +34,7 @@ pub struct Search {
 
 /// A step that is to be taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Role {
+pub(crate) struct Role {
     /// Requests per second.
     pub rate: f64,
     /// How long it is to be.
@@ -43,7 +43,7 @@ pub struct Role {
 
 /// How long a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Length {
+pub(crate) enum Length {
     /// As long as was asked for.
     Normal,
     /// Twice as long, to see more in the noise.
@@ -52,7 +52,7 @@ pub enum Length {
 
 /// What the search makes of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// The rate holds.
     Held,
     /// It does not.
@@ -68,7 +68,7 @@ pub enum Decision {
 impl Decision {
     /// The word for what the step was worth.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Failed => "failed",
@@ -80,7 +80,7 @@ impl Decision {
 
 /// What kept a search from a higher rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
+pub(crate) enum Limit {
     /// The server.
     Server,
     /// This machine.
@@ -90,7 +90,7 @@ pub enum Limit {
 impl Limit {
     /// The word for it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
             Self::Machine => "machine",
@@ -122,7 +122,7 @@ const MAX_SPOILED_WITHOUT_ANY: u32 = 5;
 impl Search {
     /// A search that begins at `rate` and goes no higher than `most`.
     #[must_use]
-    pub const fn from(rate: f64, most: f64) -> Self {
+    pub(crate) const fn from(rate: f64, most: f64) -> Self {
         Self {
             next: Role { rate: rate.min(most), length: Length::Normal },
             spoiled_before: 0,
@@ -136,7 +136,7 @@ impl Search {
 
     /// The next step; `None` once the search is over.
     #[must_use]
-    pub fn attempt(&self) -> Option<Role> {
+    pub(crate) fn attempt(&self) -> Option<Role> {
         let is_over = match (self.held, self.bound()) {
             (Some(held), Some(bound)) => bound <= held * (1.0 + NEAR),
             (Some(held), None) => held >= self.most,
@@ -150,7 +150,7 @@ impl Search {
 
     /// What is made of the step that was [next](Self::attempt).
     #[must_use]
-    pub const fn decide(&self, step: Step) -> Decision {
+    pub(crate) const fn decide(&self, step: Step) -> Decision {
         match (step, self.next.length) {
             (Step::Held, _) | (Step::SeemsHeld, Length::Double) => Decision::Held,
             (Step::Failed, _) | (Step::SeemsFailed, Length::Double) => Decision::Failed,
@@ -162,7 +162,7 @@ impl Search {
 
     /// Goes on after a step of which this was made.
     #[must_use]
-    pub fn after(self, decision: Decision) -> Self {
+    pub(crate) fn after(self, decision: Decision) -> Self {
         let rate = self.next.rate;
         match decision {
             Decision::Held => {
@@ -213,13 +213,13 @@ impl Search {
 
     /// The highest rate that held.
     #[must_use]
-    pub const fn highest(&self) -> Option<f64> {
+    pub(crate) const fn highest(&self) -> Option<f64> {
         self.held
     }
 
     /// What kept the search from a higher rate; `None` if nothing did.
     #[must_use]
-    pub fn limit(&self) -> Option<Limit> {
+    pub(crate) fn limit(&self) -> Option<Limit> {
         let is_near =
             |failed: &f64| self.held.is_some_and(|held| *failed <= held * (1.0 + AS_GOOD_AS_NEAR));
         match (self.failed, self.spoiled) {

@@ -24,7 +24,7 @@ const IN_ONE_GO: u32 = 16;
 
 /// Sends each request when it is due, whatever became of those before, and waits for
 /// all answers. Says why it stopped sending, and when.
-pub async fn open(
+pub(super) async fn open(
     ground: &Arc<Ground>,
     meter: &SharedMeter,
     schedule: Schedule,
@@ -149,7 +149,7 @@ fn stop_if_hopeless(ground: &Ground, answer: Answer) {
 }
 
 /// Lets `concurrency` requests go one after the other, side by side.
-pub async fn closed(
+pub(super) async fn closed(
     ground: &Arc<Ground>,
     meter: &SharedMeter,
     concurrency: NonZeroUsize,

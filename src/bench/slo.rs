@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// One expectation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Slo {
+pub(crate) struct Slo {
     figure: Figure,
     relation: Relation,
     bound: f64,
@@ -19,7 +19,7 @@ pub struct Slo {
 
 /// What an expectation is about.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Figure {
+pub(crate) enum Figure {
     /// The response time that this percentage of the requests did not exceed, in
     /// seconds.
     Percentile(f64),
@@ -65,7 +65,7 @@ impl Relation {
 
 /// How an expectation came out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judgement {
+pub(crate) struct Judgement {
     /// What was expected.
     pub slo: Slo,
     /// What was measured, in the unit of the figure; `None` where nothing was.
@@ -75,13 +75,13 @@ pub struct Judgement {
 impl Slo {
     /// What it is about.
     #[must_use]
-    pub const fn figure(&self) -> Figure {
+    pub(crate) const fn figure(&self) -> Figure {
         self.figure
     }
 
     /// Judges what was measured.
     #[must_use]
-    pub const fn judge(self, measured: Option<f64>) -> Judgement {
+    pub(crate) const fn judge(self, measured: Option<f64>) -> Judgement {
         Judgement { slo: self, measured }
     }
 }
@@ -89,7 +89,7 @@ impl Slo {
 impl Judgement {
     /// Whether it holds. What was not measured does not.
     #[must_use]
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         self.measured.is_some_and(|measured| self.slo.relation.holds(measured, self.slo.bound))
     }
 }
@@ -206,7 +206,7 @@ fn share(text: &str) -> Option<f64> {
 #[error(
     "write one as 'p99<500ms', 'mean<=80ms', 'max<5s', 'errors<1%' or 'rate>=195/s' (quoted, for the shell)"
 )]
-pub struct SloError;
+pub(crate) struct SloError;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use crate::rules::resume::Lines;
 
 /// The lines of rows whose requests left.
 #[derive(Clone, Debug, Default)]
-pub struct Started {
+pub(crate) struct Started {
     /// Rows that the server accepted.
     pub surely: Lines,
     /// Rows that it may have accepted: nobody can tell.
@@ -16,12 +16,12 @@ pub struct Started {
 
 impl Started {
     /// The request for the row on `line` leaves.
-    pub fn leaves(&mut self, line: u64) {
+    pub(crate) fn leaves(&mut self, line: u64) {
         self.out.insert(line);
     }
 
     /// It came back, or was given up.
-    pub fn returns(&mut self, line: u64, answer: &Answer) {
+    pub(crate) fn returns(&mut self, line: u64, answer: &Answer) {
         self.out.remove(line);
         let is_doubtful = matches!(&answer.verdict,
             Verdict::Failed(failure) if failure.class == FailureClass::Ambiguous);

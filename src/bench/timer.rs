@@ -14,18 +14,18 @@ use tokio::net::unix::pipe;
 
 /// A timer of the kernel. It is waited for and read like the end of a pipe, which is
 /// the safe way to bring such a file to tokio.
-pub struct Timer(pipe::Receiver);
+pub(super) struct Timer(pipe::Receiver);
 
 impl Timer {
     /// A timer that is not set.
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         Ok(Self(pipe::Receiver::from_owned_fd_unchecked(timer)?))
     }
 
     /// Returns once the clock shows `at`.
-    pub async fn until(&self, at: Instant) -> io::Result<()> {
+    pub(super) async fn until(&self, at: Instant) -> io::Result<()> {
         loop {
             let left = at.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -14,7 +14,7 @@ const QUANTILE: f64 = 2.326;
 
 /// Means of a figure over equal parts of a span of time.
 #[derive(Clone, Debug)]
-pub struct Blocks {
+pub(crate) struct Blocks {
     span: f64,
     sums: [Sum; BLOCKS],
 }
@@ -29,7 +29,7 @@ struct Sum {
 impl Blocks {
     /// Begins with no values, for a span of so many seconds.
     #[must_use]
-    pub fn new(span: f64) -> Self {
+    pub(crate) fn new(span: f64) -> Self {
         Self { span, sums: [Sum::default(); BLOCKS] }
     }
 
@@ -40,7 +40,7 @@ impl Blocks {
         clippy::cast_precision_loss,
         reason = "a share of a few blocks; a cast of a float saturates"
     )]
-    pub fn add(&mut self, at: f64, value: f64) {
+    pub(crate) fn add(&mut self, at: f64, value: f64) {
         let block = (at / self.span * BLOCKS as f64) as usize;
         let sum = &mut self.sums[block.min(BLOCKS - 1)];
         sum.count += 1.0;
@@ -50,7 +50,7 @@ impl Blocks {
 
     /// Returns the trend of the means; `None` if there are fewer than two.
     #[must_use]
-    pub fn trend(&self) -> Option<Trend> {
+    pub(crate) fn trend(&self) -> Option<Trend> {
         let filled = self.sums.iter().filter(|sum| sum.count > 0.0);
         let means = filled.map(|sum| (sum.at / sum.count, sum.value / sum.count));
         Trend::of(&means.collect::<Vec<_>>())
@@ -59,7 +59,7 @@ impl Blocks {
 
 /// Change of a figure per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trend {
+pub(crate) struct Trend {
     /// The likeliest.
     pub slope: f64,
     /// Lower bound of what the slope may be in truth; infinite if there are too few points.
@@ -71,7 +71,7 @@ pub struct Trend {
 impl Trend {
     /// Returns the trend of points (second, value); `None` if no two differ in time.
     #[must_use]
-    pub fn of(points: &[(f64, f64)]) -> Option<Self> {
+    pub(crate) fn of(points: &[(f64, f64)]) -> Option<Self> {
         let pairs = points.iter().enumerate().flat_map(|(at, point)| {
             points[at + 1..].iter().map(move |other| (other.1 - point.1, other.0 - point.0))
         });

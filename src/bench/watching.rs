@@ -11,7 +11,7 @@ use super::{OnMiss, Onlooker, Plan, SharedMeter, generator};
 use crate::shutdown::{Cause, Shutdown};
 
 /// Begins to look on.
-pub fn watch(
+pub(super) fn watch(
     meter: &SharedMeter,
     onlooker: Option<&Onlooker>,
     plan: &Plan,
@@ -45,10 +45,10 @@ pub fn watch(
 }
 
 /// Those who look on.
-pub struct Watching(Vec<JoinHandle<()>>);
+pub(super) struct Watching(Vec<JoinHandle<()>>);
 
 impl Watching {
-    pub fn abort(&self) {
+    pub(super) fn abort(&self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
 }

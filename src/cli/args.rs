@@ -28,7 +28,7 @@ use crate::store::Name;
 /// what became of every one.
 #[derive(Debug, Parser)]
 #[command(name = "bk-launch", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
-pub struct Cli {
+pub(super) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -46,7 +46,7 @@ Run 'bk-launch COMMAND --help' for the flags of a command, with examples.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Start the tasks of a list, and report on each.
     Run(Box<RunArgs>),
     /// Finish a run that was interrupted or stopped.
@@ -88,7 +88,7 @@ Exit codes:
 /// The flags of `run`.
 #[derive(Debug, Args)]
 #[command(after_long_help = RUN_EXAMPLES)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// What is to be started.
     #[command(flatten)]
     pub input: InputArgs,
@@ -152,7 +152,7 @@ once. Exit codes are those of run; 5 means that the run is still alive.";
 /// The flags of `resume`.
 #[derive(Debug, Args)]
 #[command(after_long_help = RESUME_EXAMPLES)]
-pub struct ResumeArgs {
+pub(super) struct ResumeArgs {
     /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
     #[arg(help_heading = "Arguments")]
     pub run: Option<String>,
@@ -206,7 +206,7 @@ pub struct ResumeArgs {
 /// How much of an input is launched.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
-pub struct MuchArgs {
+pub(super) struct MuchArgs {
     /// Launch the first N rows that can be launched; the others are pending.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -215,7 +215,7 @@ pub struct MuchArgs {
 /// What is asked beside the starts.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Certainty")]
-pub struct CertaintyArgs {
+pub(super) struct CertaintyArgs {
     /// Ask get_task_status until each started task runs, for up to TIMEOUT [default without a
     /// value: 60s].
     ///
@@ -237,7 +237,7 @@ pub struct CertaintyArgs {
 /// When requests may leave.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Window")]
-pub struct WindowArgs {
+pub(super) struct WindowArgs {
     /// Send nothing before: 22:00 (the next one), 2026-12-01T22:00+08:00, or +90m from now.
     #[arg(long, value_name = "WHEN", conflicts_with = "window")]
     pub start_at: Option<When>,
@@ -267,7 +267,7 @@ pub struct WindowArgs {
 /// In which stages a launch goes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stages")]
-pub struct StageArgs {
+pub(super) struct StageArgs {
     /// Where stages end, in rows of the input or shares of them; each is settled before the next
     /// begins.
     #[arg(long, value_name = "1,10%,100%")]
@@ -283,7 +283,7 @@ pub struct StageArgs {
 /// How a run is started by a timer.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cron")]
-pub struct CronArgs {
+pub(super) struct CronArgs {
     /// Call the run so; one run of a name goes on at a time, a second one ends with exit 5.
     #[arg(long, value_name = "NAME")]
     pub name: Option<Name>,
@@ -296,7 +296,7 @@ pub struct CronArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cron")]
 #[expect(clippy::struct_field_names, reason = "each flag names a file")]
-pub struct WatchArgs {
+pub(super) struct WatchArgs {
     /// Write metrics for the textfile collector of node_exporter: at the start, every 15 s, and at
     /// the end.
     #[arg(long, value_name = "FILE.prom")]
@@ -312,14 +312,14 @@ pub struct WatchArgs {
 
 /// How many rows a file must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowsExpected {
+pub(super) struct RowsExpected {
     from: u64,
     to: Option<u64>,
 }
 
 impl RowsExpected {
     /// Whether so many are right.
-    pub fn holds(self, rows: u64) -> bool {
+    pub(super) fn holds(self, rows: u64) -> bool {
         rows >= self.from && self.to.is_none_or(|to| rows <= to)
     }
 }
@@ -354,7 +354,7 @@ impl std::fmt::Display for RowsExpected {
 /// Whose settings are taken where a flag is not given.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
-pub struct ConfigArgs {
+pub(super) struct ConfigArgs {
     /// A file with profiles [default: bk-launch.toml here, if it is yours or root's and nobody else
     /// may write it, else $XDG_CONFIG_HOME/bk-launch/config.toml].
     #[arg(long, value_name = "FILE")]
@@ -370,7 +370,7 @@ pub struct ConfigArgs {
 /// Where runs are kept.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "State")]
-pub struct StateArgs {
+pub(super) struct StateArgs {
     /// Where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
     /// ~/.local/state/bk-launch].
     #[arg(long, value_name = "FOLDER")]
@@ -380,7 +380,7 @@ pub struct StateArgs {
 /// What is to be started.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
-pub struct InputArgs {
+pub(super) struct InputArgs {
     /// A file of rows, or - for standard input (also without INPUT, unless that is a terminal).
     ///
     /// CSV or TSV with a header (bk_biz_id or biz_id, task_id, scope, in any order; other
@@ -403,7 +403,7 @@ pub struct InputArgs {
 /// A look before anything is sent.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "First look")]
-pub struct LookArgs {
+pub(super) struct LookArgs {
     /// Print what would happen, and send nothing.
     #[arg(long, conflicts_with = "check")]
     pub dry_run: bool,
@@ -419,7 +419,7 @@ pub struct LookArgs {
 
 /// What to do if a file holds rows that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnInvalid {
+pub(super) enum OnInvalid {
     /// Start nothing.
     Stop,
     /// Start the others.
@@ -429,7 +429,7 @@ pub enum OnInvalid {
 /// Where the report goes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub struct OutputArgs {
+pub(super) struct OutputArgs {
     /// A report: one line a row, in the order in which they were settled; .csv, .tsv or .jsonl,
     /// or - for CSV on standard output; repeatable [default: report.csv in the run's folder].
     #[arg(short, long = "output", id = "output", value_name = "FILE")]
@@ -445,7 +445,7 @@ pub struct OutputArgs {
 /// Where the server is.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
-pub struct ServerArgs {
+pub(super) struct ServerArgs {
     /// The ESB [env: BK_COMPONENT_API_URL].
     #[arg(long, value_name = "URL", conflicts_with = "gateway")]
     pub esb: Option<String>,
@@ -480,7 +480,7 @@ pub struct ServerArgs {
 /// How fast.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct GateArgs {
+pub(super) struct GateArgs {
     /// Requests per time, retries included: 20/s, 100/m, 5000/h or unlimited.
     #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
     pub rate: Rate,
@@ -504,7 +504,7 @@ pub struct GateArgs {
 /// How often.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retries")]
-pub struct AgainArgs {
+pub(super) struct AgainArgs {
     /// Sends of a row after the first; throttled answers and those of an outage do not count.
     #[arg(long, value_name = "N", default_value = "4", allow_negative_numbers = true)]
     pub retries: u32,
@@ -531,7 +531,7 @@ pub struct AgainArgs {
 /// What is shown.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Looks")]
-pub struct LooksArgs {
+pub(super) struct LooksArgs {
     /// How progress is shown: auto is a bar on a terminal, else a line every ten seconds.
     #[arg(long, value_enum, default_value_t = ProgressArg::Auto)]
     pub progress: ProgressArg,
@@ -548,7 +548,7 @@ pub struct LooksArgs {
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ProgressArg {
+pub(super) enum ProgressArg {
     /// A bar on a terminal, else lines.
     Auto,
     /// A bar.

@@ -20,7 +20,7 @@ use crate::rules::sample::{Sample, SampledRow};
 use crate::shutdown::Cause;
 
 /// Asks for the states of a few rows of `list`.
-pub fn run(settings: Settings, list: &str, sample: &Sample) -> Result<Exit, Failure> {
+pub(super) fn run(settings: Settings, list: &str, sample: &Sample) -> Result<Exit, Failure> {
     let rows = sample.rows();
     if rows.is_empty() {
         return Err(CheckError::Empty.into());
@@ -237,7 +237,7 @@ const fn stop(answer: &Answer) -> Option<Stop> {
 
 /// There is no task to ask for.
 #[derive(Debug, Error)]
-pub enum CheckError {
+pub(super) enum CheckError {
     /// Standard input.
     #[error(
         "--check needs a file: standard input or a pipe cannot be looked through and then launched"

@@ -50,7 +50,7 @@ const CREDENTIALS: [(&str, &str); 4] = [
 ];
 
 /// What a profile says.
-pub struct Profile {
+pub(super) struct Profile {
     /// Its name.
     pub name: String,
     /// Its file.
@@ -117,7 +117,7 @@ impl Found {
 ///
 /// Returns an error if there is no profile of that name, or the file is not what it
 /// should be.
-pub fn load(
+pub(super) fn load(
     args: &ConfigArgs,
     environment: Environment<'_>,
 ) -> Result<Option<Profile>, ConfigError> {
@@ -308,7 +308,7 @@ impl fmt::Display for Profile {
 impl Profile {
     /// The words of a `run` that was typed as `words`, with the flags of the profile put
     /// before those that are `typed`. The environment beats it where it names the server.
-    pub fn with_words(
+    pub(super) fn with_words(
         &mut self,
         typed: &ArgMatches,
         words: &[OsString],
@@ -339,19 +339,19 @@ impl Profile {
     }
 
     /// A credential in place of the variable `name`.
-    pub fn credential(&self, name: &str) -> Option<String> {
+    pub(super) fn credential(&self, name: &str) -> Option<String> {
         self.credentials.get(name).map(|secret| secret.expose().to_owned())
     }
 
     /// Whether a flag has its value from the profile.
-    pub fn gave(&self, id: &str) -> bool {
+    pub(super) fn gave(&self, id: &str) -> bool {
         self.flags.contains_key(id)
     }
 }
 
 /// A config file that cannot be used.
 #[derive(Debug, Error)]
-pub enum ConfigError {
+pub(super) enum ConfigError {
     /// No file.
     #[error(
         "--profile {name}: there is no config file; make bk-launch.toml here, or name one with --config"

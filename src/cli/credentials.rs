@@ -15,7 +15,7 @@ use crate::api::credentials::{Credentials, User};
 use crate::domain::secret::Secret;
 
 /// The variables of the environment, by name.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The variables that are read, each with the older names of the SDK.
 const APP_CODE: [&str; 3] = ["BK_APP_CODE", "BKPAAS_APP_ID", "APP_CODE"];
@@ -27,7 +27,7 @@ const USERNAME: [&str; 1] = ["BK_USERNAME"];
 const LONGEST: u64 = 64 * 1024;
 
 /// Every variable that credentials may come from.
-pub fn variables() -> impl Iterator<Item = &'static str> {
+pub(super) fn variables() -> impl Iterator<Item = &'static str> {
     APP_CODE.into_iter().chain(APP_SECRET).chain(TOKEN).chain(USERNAME).chain([DIRECTORY])
 }
 
@@ -35,7 +35,7 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// The files that were named on the command line.
-pub struct Files {
+pub(super) struct Files {
     /// `--app-secret-file`
     pub app_secret: Option<PathBuf>,
     /// `--token-file`
@@ -44,7 +44,7 @@ pub struct Files {
 
 /// Where each credential comes from.
 #[derive(Clone)]
-pub struct Origin {
+pub(super) struct Origin {
     app_code: String,
     app_secret: Place,
     user: UserPlace,
@@ -65,7 +65,10 @@ enum UserPlace {
 impl Origin {
     /// Finds each credential: a file that was named, else a variable, else a file
     /// in `$CREDENTIALS_DIRECTORY`. A token beats a username.
-    pub fn find(files: Files, environment: Environment<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn find(
+        files: Files,
+        environment: Environment<'_>,
+    ) -> Result<Self, CredentialError> {
         let variable = |names: &[&str]| {
             names.iter().find_map(|name| environment(name).filter(|value| !value.is_empty()))
         };
@@ -89,7 +92,7 @@ impl Origin {
     }
 
     /// Reads them all, as they are now.
-    pub fn read(&self) -> Result<Credentials, CredentialError> {
+    pub(super) fn read(&self) -> Result<Credentials, CredentialError> {
         let user = match &self.user {
             UserPlace::Token(place) => User::Token(place.read()?),
             UserPlace::Name(name) => User::Name(name.clone()),
@@ -102,7 +105,7 @@ impl Origin {
     }
 
     /// Warns of files that others may read.
-    pub fn warn(&self) {
+    pub(super) fn warn(&self) {
         let token = match &self.user {
             UserPlace::Token(place) => Some(place),
             UserPlace::Name(_) => None,
@@ -115,7 +118,7 @@ impl Origin {
     }
 
     /// Whether any comes from a file, which may change while the program runs.
-    pub fn may_change(&self) -> bool {
+    pub(super) fn may_change(&self) -> bool {
         let token = matches!(&self.user, UserPlace::Token(Place::File(_)));
         token || matches!(self.app_secret, Place::File(_))
     }
@@ -143,7 +146,7 @@ impl Place {
 }
 
 /// Warns of a file that holds a secret and that others may read.
-pub fn warn_of_readers(path: &Path) {
+pub(super) fn warn_of_readers(path: &Path) {
     if others_may_read(path) {
         tell(&format_args!(
             "warning: others may read {path}; chmod 600 {path}",
@@ -158,7 +161,7 @@ fn others_may_read(path: &Path) -> bool {
 
 /// Credentials that cannot be had.
 #[derive(Debug, Error)]
-pub enum CredentialError {
+pub(super) enum CredentialError {
     /// One that is nowhere.
     #[error("no credentials: {0} is not set")]
     Missing(&'static str),

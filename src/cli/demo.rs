@@ -34,7 +34,7 @@ use crate::store::SavedFlags;
 const SAMPLE: &str = include_str!("../../samples/tasks.csv");
 
 /// Runs the command.
-pub fn run() -> Result<Exit, Failure> {
+pub(super) fn run() -> Result<Exit, Failure> {
     let folder = tempfile::Builder::new().prefix("bk-launch-demo-").tempdir()?.keep();
     let tasks = folder.join("tasks.csv");
     std::fs::write(&tasks, SAMPLE)?;

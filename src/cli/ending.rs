@@ -25,7 +25,7 @@ use crate::store::RunDir;
 const TOLD: usize = 10;
 
 /// What a summary needs to know beside how the run ended.
-pub struct Told {
+pub(super) struct Told {
     /// The server, as people know it.
     pub target: String,
     /// Where the reports are; `-` is standard output.
@@ -35,7 +35,7 @@ pub struct Told {
 }
 
 /// Where a run is kept.
-pub struct Place {
+pub(super) struct Place {
     /// Its folder.
     pub folder: RunDir,
     /// What was said by `--state-dir`.
@@ -44,12 +44,12 @@ pub struct Place {
 
 impl Place {
     /// One line that says where the run is.
-    pub fn where_it_is(&self) -> String {
+    pub(super) fn where_it_is(&self) -> String {
         format!("run {} in {}", self.folder.id, self.folder.path.display())
     }
 
     /// The command that goes on with the run.
-    pub fn resume(&self) -> String {
+    pub(super) fn resume(&self) -> String {
         let state = match &self.state_dir {
             Some(folder) => format!(" --state-dir {}", quoted(&folder.to_string_lossy())),
             None => String::new(),
@@ -69,7 +69,7 @@ fn quoted(word: &str) -> String {
 
 impl Told {
     /// One line that says where the run is, and how it is resumed.
-    pub fn how_to_go_on(&self) -> Option<String> {
+    pub(super) fn how_to_go_on(&self) -> Option<String> {
         let place = self.place.as_ref()?;
         Some(format!("{}; go on with: {}", place.where_it_is(), place.resume()))
     }
@@ -77,7 +77,7 @@ impl Told {
 
 /// Why a session left something undone, in a word or a few for the journal. A report that
 /// is missing is something, too: a resume writes it.
-pub fn word(ended: &Ended) -> Option<String> {
+pub(super) fn word(ended: &Ended) -> Option<String> {
     if !leaves_rows(ended) {
         return ended.failure.as_ref().map(|_| Cause::Output.word());
     }
@@ -95,7 +95,7 @@ fn leaves_rows(ended: &Ended) -> bool {
 }
 
 /// How a run ended, for people.
-pub fn text(ended: &Ended, told: &Told) -> String {
+pub(super) fn text(ended: &Ended, told: &Told) -> String {
     let mut text = counts(&ended.summary);
     if let Some(queued) = not_looked_at(&ended.summary) {
         let _ = write!(text, "\n{queued}");
@@ -174,7 +174,7 @@ fn unasked(unasked: &Unasked) -> Option<String> {
 }
 
 /// `12 rows: 10 started, 2 failed`
-pub fn counts(summary: &Summary) -> String {
+pub(super) fn counts(summary: &Summary) -> String {
     let counts: Vec<_> =
         summary.counts().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let rows = summary.rows();
@@ -292,7 +292,7 @@ fn stopped(ended: &Ended, target: &str) -> Option<String> {
 }
 
 /// Why it was stopped.
-pub fn why(cause: &Cause, target: &str) -> String {
+pub(super) fn why(cause: &Cause, target: &str) -> String {
     match cause {
         Cause::Signal(signal) => format!("by {}", signal.name()),
         Cause::Answer { stop: Stop::Auth, message } => format!(
@@ -392,7 +392,7 @@ fn next(ended: &Ended, told: &Told) -> Option<String> {
 }
 
 /// How a run ended, for programs. `docs/input-and-report.md` has the schema.
-pub fn json(ended: &Ended, told: &Told) -> Value {
+pub(super) fn json(ended: &Ended, told: &Told) -> Value {
     let summary = &ended.summary;
     let failures: Vec<_> = summary
         .failures()

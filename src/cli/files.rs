@@ -21,7 +21,7 @@ use crate::report::{Destination, Existing, Open, Placement, ReportError};
 use crate::store::{self, Contents, PendingRun, RunDir, Tee, TeeState, Unnamed};
 
 /// Where rows come from, after a look at it.
-pub enum Source {
+pub(super) enum Source {
     /// A file, looked through as a whole.
     File(Box<Checked>),
     /// A pipe or a terminal: it can be read only once.
@@ -31,7 +31,7 @@ pub enum Source {
 impl Source {
     /// Looks through a file. A stream is left alone; a pipe that is named like a
     /// file is one too.
-    pub fn look_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, Failure> {
+    pub(super) fn look_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, Failure> {
         let Input::File(path, format) = input else { return Ok(Self::Stream) };
         let meta = path.metadata();
         let meta = meta.map_err(|source| FileError::Input { path: path.clone(), source })?;
@@ -42,7 +42,7 @@ impl Source {
     }
 
     /// Looks through a file, and a stream too.
-    pub fn read_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, Failure> {
+    pub(super) fn read_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, Failure> {
         match Self::look_through(input, on_invalid)? {
             Self::Stream => {
                 let (reader, name, format) = stream(input)?;
@@ -54,7 +54,7 @@ impl Source {
     }
 
     /// The file that was looked through, if it is one.
-    pub fn file(&self) -> Result<&Checked, CheckError> {
+    pub(super) fn file(&self) -> Result<&Checked, CheckError> {
         match self {
             Self::File(checked) => Ok(checked),
             Self::Stream => Err(CheckError::Stdin),
@@ -62,7 +62,7 @@ impl Source {
     }
 
     /// All rows, where their number is known.
-    pub fn rows(&self) -> Option<u64> {
+    pub(super) fn rows(&self) -> Option<u64> {
         match self {
             Self::File(checked) => Some(checked.rows),
             Self::Stream => None,
@@ -70,7 +70,7 @@ impl Source {
     }
 
     /// The rows that can be launched, where their number is known.
-    pub fn expected(&self) -> Option<u64> {
+    pub(super) fn expected(&self) -> Option<u64> {
         match self {
             Self::File(checked) => Some(checked.launchable()),
             Self::Stream => None,
@@ -78,7 +78,7 @@ impl Source {
     }
 
     /// Whether the rows have an end that can be waited for.
-    pub const fn kind(&self) -> launch::Source {
+    pub(super) const fn kind(&self) -> launch::Source {
         match self {
             Self::File(_) => launch::Source::File,
             Self::Stream => launch::Source::Stream,
@@ -87,7 +87,7 @@ impl Source {
 }
 
 /// An input that is about to be launched.
-pub struct InputRead {
+pub(super) struct InputRead {
     /// Where its rows come from.
     pub from: Source,
     /// The rows.
@@ -100,7 +100,7 @@ pub struct InputRead {
 
 /// Reads an input: by way of its copy in the folder of a run that is about to `birth`, or
 /// of one that nobody else sees.
-pub fn read(
+pub(super) fn read(
     input: &Input,
     on_invalid: OnInvalid,
     birth: Option<&PendingRun>,
@@ -146,7 +146,7 @@ fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, Failur
 }
 
 /// Opens the copy of a run's input once more.
-pub fn reopen(folder: &RunDir, about: &About) -> Result<Opened, Failure> {
+pub(super) fn reopen(folder: &RunDir, about: &About) -> Result<Opened, Failure> {
     let path = folder.input(&about.input_format);
     let format: input::Format = about.input_format.parse()?;
     Ok(match about.source {
@@ -156,7 +156,7 @@ pub fn reopen(folder: &RunDir, about: &About) -> Result<Opened, Failure> {
 }
 
 /// Whether an input is there at all, before anything is made for it.
-pub fn is_there(input: &Input) -> Result<(), Failure> {
+pub(super) fn is_there(input: &Input) -> Result<(), Failure> {
     let Input::File(path, _) = input else { return Ok(()) };
     let meta = path.metadata();
     let meta = meta.map_err(|source| FileError::Input { path: path.clone(), source })?;
@@ -188,7 +188,7 @@ fn stream(input: &Input) -> Result<Stream, FileError> {
 }
 
 /// Opens all reports, or leaves none behind.
-pub fn destinations(
+pub(super) fn destinations(
     input: Option<&Input>,
     outputs: &[PathBuf],
     existing: impl Fn(&Path) -> Result<Existing, Failure>,
@@ -218,7 +218,7 @@ pub fn destinations(
 
 /// What records are written to beside the reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beside {
+pub(super) enum Beside {
     /// A journal.
     Journal,
     /// Nothing.
@@ -227,7 +227,7 @@ pub enum Beside {
 
 /// Writes the heads. Whoever closed standard output already has seen enough, as
 /// long as something else is written.
-pub fn begin(
+pub(super) fn begin(
     destinations: Vec<Destination>,
     columns: &Columns,
     zone: &TimeZone,

@@ -69,7 +69,7 @@ fn resume() -> Command {
 
 /// What is kept of the flags of `run`; `target` is where the environment says that
 /// the server is, if no flag does.
-pub fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
+pub(super) fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
     let mut kept =
         SavedFlags { program: env!("CARGO_PKG_VERSION").into(), ..SavedFlags::default() };
     for arg in flags(&resume()) {
@@ -106,7 +106,11 @@ fn absolute(id: &str, value: &str) -> String {
 
 /// The words of a `resume` that was typed as `words`, with the flags of the run put
 /// before those that `typed` has.
-pub fn with_kept(kept: &SavedFlags, typed: &ArgMatches, words: &[OsString]) -> Vec<OsString> {
+pub(super) fn with_kept(
+    kept: &SavedFlags,
+    typed: &ArgMatches,
+    words: &[OsString],
+) -> Vec<OsString> {
     let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
     let other_target = TARGET.into_iter().any(is_typed);
     let other_window = INSTEAD_OF_A_WINDOW.into_iter().any(is_typed);
@@ -133,7 +137,7 @@ pub fn with_kept(kept: &SavedFlags, typed: &ArgMatches, words: &[OsString]) -> V
 }
 
 /// The server of the run is another one from now on.
-pub fn change_target(kept: &mut SavedFlags, present: &SavedFlags) {
+pub(super) fn change_target(kept: &mut SavedFlags, present: &SavedFlags) {
     for flag in TARGET.into_iter().chain(["gateway-stage"]) {
         match present.flags.get(flag) {
             Some(values) => kept.flags.insert(flag.to_owned(), values.clone()),
@@ -143,7 +147,7 @@ pub fn change_target(kept: &mut SavedFlags, present: &SavedFlags) {
 }
 
 /// How "already started" counts in a run.
-pub fn already(kept: &SavedFlags) -> AlreadyStarted {
+pub(super) fn already(kept: &SavedFlags) -> AlreadyStarted {
     match kept.flags.get("already-started").map(Vec::as_slice) {
         Some([word]) if word == "fail" => AlreadyStarted::Fail,
         _ => AlreadyStarted::Ok,

@@ -15,7 +15,7 @@ use crate::monitor::console::{self, Kind};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
+pub(super) enum LogFormat {
     /// For people.
     Text,
     /// For programs: one JSON object a line.
@@ -24,7 +24,7 @@ pub enum LogFormat {
 
 /// Begins to write logs: `-v` an attempt a line, `-vv` decisions too; `RUST_LOG`
 /// beats both.
-pub fn begin(format: LogFormat, verbosity: u8) {
+pub(super) fn begin(format: LogFormat, verbosity: u8) {
     let level = match verbosity {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,

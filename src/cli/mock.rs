@@ -30,7 +30,7 @@ FROM counts from the first request.";
 /// The flags of `mock`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub struct MockArgs {
+pub(super) struct MockArgs {
     /// The port; 0 is a free one, and is printed.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
@@ -134,7 +134,7 @@ struct TaskArgs {
 }
 
 /// Runs the command: until it is killed.
-pub fn run(args: MockArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: MockArgs) -> Result<Exit, Failure> {
     let port = args.port;
     let mock = Mock::start(behaviour(args), port)?;
     let mut stdout = std::io::stdout();

@@ -14,7 +14,7 @@ use crate::report::{self, Existing};
 
 /// Returns what to do with a file that is at `output`; an error if the run wrote it and
 /// somebody changed it since.
-pub fn existing(run: &Run, output: &Path) -> Result<Existing, Failure> {
+pub(super) fn existing(run: &Run, output: &Path) -> Result<Existing, Failure> {
     let notes = run.journal.report_notes(output)?;
     let Some(meta) = output.metadata().ok().filter(std::fs::Metadata::is_file) else {
         return Ok(Existing::Refuse);
@@ -29,7 +29,7 @@ pub fn existing(run: &Run, output: &Path) -> Result<Existing, Failure> {
 
 /// Removes what crashes left beside reports of the run, except beside `outputs`, which are
 /// written anew.
-pub fn remove_leftovers(run: &Run, outputs: &[PathBuf]) -> Result<(), Failure> {
+pub(super) fn remove_leftovers(run: &Run, outputs: &[PathBuf]) -> Result<(), Failure> {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     for path in run.journal.report_paths()? {
         if !outputs.iter().any(|output| absolute(output) == path) {

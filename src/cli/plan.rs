@@ -27,7 +27,7 @@ use crate::rules::window::{Forecast, forecast};
 const TOLD: usize = 20;
 
 /// The rows of a launch, as far as they are known before.
-pub enum Rows<'a> {
+pub(super) enum Rows<'a> {
     /// A file that was looked through.
     Known(&'a Checked),
     /// What is left of a run.
@@ -38,7 +38,7 @@ pub enum Rows<'a> {
 
 /// What is left of a run.
 #[derive(Debug, Default)]
-pub struct Left {
+pub(super) struct Left {
     /// Rows that can be launched, by business.
     pub businesses: BTreeMap<Business, u64>,
     /// All rows of the input.
@@ -55,13 +55,13 @@ pub struct Left {
 
 impl Left {
     /// The rows that can be launched.
-    pub fn launchable(&self) -> u64 {
+    pub(super) fn launchable(&self) -> u64 {
         self.businesses.values().sum()
     }
 }
 
 /// What a launch is made of, for people.
-pub struct Plan<'a> {
+pub(super) struct Plan<'a> {
     /// What is to be started.
     pub rows: Rows<'a>,
     /// How many rows at most.
@@ -87,12 +87,12 @@ pub struct Plan<'a> {
 /// A launch does not fit into its window, and was to be started only if it does.
 #[derive(Debug, Error)]
 #[error("{told}; --require-fit, so nothing was started")]
-pub struct DoesNotFit {
+pub(super) struct DoesNotFit {
     told: String,
 }
 
 /// Who calls, without anything secret.
-pub fn user(credentials: &Credentials) -> String {
+pub(super) fn user(credentials: &Credentials) -> String {
     match &credentials.user {
         User::Token(_) => format!("the token's user, by app {}", credentials.app_code),
         User::Name(name) => format!("{name}, by app {}", credentials.app_code),
@@ -101,7 +101,7 @@ pub fn user(credentials: &Credentials) -> String {
 
 impl Plan<'_> {
     /// The rows that are launched, where their number is known.
-    pub fn launched(&self) -> Option<u64> {
+    pub(super) fn launched(&self) -> Option<u64> {
         let rows = match self.rows {
             Rows::Known(checked) => checked.launchable(),
             Rows::Left(left) => left.launchable(),
@@ -112,7 +112,7 @@ impl Plan<'_> {
 
     /// The time that the tightest limit alone needs; the answers may need more. A row
     /// that is confirmed takes at least one question beside its start.
-    pub fn expected(&self) -> Option<Duration> {
+    pub(super) fn expected(&self) -> Option<Duration> {
         let count = |rows: u64| u32::try_from(rows).unwrap_or(u32::MAX);
         let rows = self.launched()?;
         let requests = if self.certainty.confirm.is_some() { rows.saturating_mul(2) } else { rows };
@@ -123,7 +123,7 @@ impl Plan<'_> {
     }
 
     /// Whether the launch fits into its window, as far as that can be told before.
-    pub fn forecast(&self) -> Option<Forecast> {
+    pub(super) fn forecast(&self) -> Option<Forecast> {
         let rows = self.launched().filter(|rows| *rows > 0)?;
         let needed = self.expected().unwrap_or_default().as_nanos();
         let each = u64::try_from(needed / u128::from(rows)).map(Duration::from_nanos).ok()?;
@@ -132,7 +132,7 @@ impl Plan<'_> {
     }
 
     /// Refuses a launch that does not fit, where that was asked for.
-    pub fn check_fit(&self) -> Result<(), DoesNotFit> {
+    pub(super) fn check_fit(&self) -> Result<(), DoesNotFit> {
         let fits = matches!(self.forecast(), Some(Forecast::Fits(_)));
         if self.timing.misfit == Misfit::Told || fits || self.launched() == Some(0) {
             return Ok(());
@@ -221,7 +221,7 @@ impl Plan<'_> {
 
     /// The page of `--dry-run`; `settings` has a line for each setting, and
     /// `request` is the first one.
-    pub fn page(&self, settings: &str, request: Option<&str>) -> String {
+    pub(super) fn page(&self, settings: &str, request: Option<&str>) -> String {
         let mut page = self.to_string();
         let rows = match self.rows {
             Rows::Known(checked) => Some(format!(
@@ -306,7 +306,7 @@ fn many(count: u64, one: &str, more: &str) -> Option<String> {
 }
 
 /// A time as people say it.
-pub fn roughly(time: Duration) -> String {
+pub(super) fn roughly(time: Duration) -> String {
     match time.as_secs() {
         0..120 => format!("{} s", time.as_secs_f64().ceil()),
         seconds @ 120..7200 => format!("{} min", seconds.div_ceil(60)),
@@ -315,7 +315,11 @@ pub fn roughly(time: Duration) -> String {
 }
 
 /// Every setting that has a value, with where it comes from.
-pub fn settings(matches: &ArgMatches, variables: &[&str], profile: Option<&Profile>) -> String {
+pub(super) fn settings(
+    matches: &ArgMatches,
+    variables: &[&str],
+    profile: Option<&Profile>,
+) -> String {
     let mut text = String::new();
     // Groups of flags have ids too, named like their types.
     let is_flag = |id: &&str| id.starts_with(|c: char| c.is_ascii_lowercase());

@@ -17,7 +17,7 @@ use crate::store::{Lock, RunDir, RunStore, StoreError};
 
 /// The flags of `runs prune`.
 #[derive(Debug, Args)]
-pub struct PruneArgs {
+pub(super) struct PruneArgs {
     /// Spare the latest N.
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
@@ -41,7 +41,7 @@ struct Pruned {
 }
 
 /// Runs the command; with `as_json` the result is one JSON object.
-pub fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
+pub(super) fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
     let mut pruned = Pruned::default();
     if runs.path().is_dir() {
         // Nobody is about to lock a folder that was just made.

@@ -30,7 +30,7 @@ Examples:
 /// The flags of `report`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
     run: Option<String>,
     /// A report: .csv, .tsv or .jsonl, or - for CSV on standard output; repeatable.
@@ -47,7 +47,7 @@ pub struct ReportArgs {
 }
 
 /// Runs the command.
-pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: ReportArgs) -> Result<Exit, Failure> {
     let ReportArgs { run, outputs, force, json: as_json, state } = args;
     super::settings::check_outputs(&outputs, as_json.into())?;
     let runs = super::settings::runs(state, &|name| std::env::var(name).ok())?;
@@ -72,7 +72,7 @@ pub fn run(args: ReportArgs) -> Result<Exit, Failure> {
 
 /// Writes every row of a run. In the order of the input, those that are not settled
 /// stand where they belong; in the order of settling they are left out.
-pub fn replay(
+pub(super) fn replay(
     run: &Run,
     order: Order,
     reports: &mut Vec<Open>,
@@ -187,7 +187,7 @@ enum ReplayError {
 }
 
 /// The counts of a run, and where its reports are, for people.
-pub fn told(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> String {
+pub(super) fn told(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> String {
     let mut text = super::ending::counts(summary);
     if is_part {
         let rows = summary.rows();
@@ -200,7 +200,7 @@ pub fn told(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> String {
 }
 
 /// The same, for programs.
-pub fn json(run: &Run, summary: &Summary, reports: &[PathBuf], exit: Option<u8>) -> Value {
+pub(super) fn json(run: &Run, summary: &Summary, reports: &[PathBuf], exit: Option<u8>) -> Value {
     json!({
         "run": run.folder.id.as_str(),
         "folder": run.folder.path.display().to_string(),

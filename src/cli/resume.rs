@@ -33,7 +33,7 @@ use crate::store::{Growth, RunDir, SavedFlags, check_copy};
 use crate::system_clocks::SystemClocks;
 
 /// Runs the command; `typed` is what stands on the command line.
-pub fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
     if args.looks.quiet {
         super::hold_back();
@@ -108,7 +108,7 @@ fn with_kept(kept: &SavedFlags, typed: &ArgMatches) -> Result<(ResumeArgs, ArgMa
 }
 
 /// A run that is there.
-pub struct Run {
+pub(super) struct Run {
     /// Where.
     pub folder: RunDir,
     /// Its journal.
@@ -123,7 +123,7 @@ pub struct Run {
 
 impl Run {
     /// Opens the run in `folder`, unless its journal or its input are not what they were.
-    pub fn open(folder: &RunDir) -> Result<Self, Failure> {
+    pub(super) fn open(folder: &RunDir) -> Result<Self, Failure> {
         let journal = Journal::open(&folder.journal())?;
         let about = journal.about()?;
         let kept = SavedFlags::read(folder)?;

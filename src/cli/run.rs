@@ -35,7 +35,7 @@ use crate::store::{Lock, Name, PendingRun, RunDir, RunStore, SavedFlags};
 use crate::system_clocks::SystemClocks;
 
 /// Runs the command; `matches` tell where each setting comes from.
-pub fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
+pub(super) fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let variables = |name: &str| std::env::var(name).ok();
     let mut profile = config::load(&typed.config, &variables)?;
     let (args, matches) = match &mut profile {
@@ -102,7 +102,7 @@ const FIRST_SESSION: u32 = 1;
 const MANY: u64 = 100;
 
 /// Launches what `settings` say, from the check of the input to the last record.
-pub fn launch(
+pub(super) fn launch(
     settings: RunSettings,
     kept: &SavedFlags,
     state_dir: Option<OsString>,

@@ -18,7 +18,7 @@ use crate::store::{Holder, Lock, RunDir, SavedFlags};
 
 /// What has become of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunState {
+pub(super) enum RunState {
     /// A process works on it, and sends nothing before this moment.
     Waiting(Option<u32>, Timestamp),
     /// A process works on it.
@@ -37,7 +37,7 @@ pub enum RunState {
 
 impl RunState {
     /// The state of the run in `folder`.
-    pub fn of(folder: &RunDir) -> Self {
+    pub(super) fn of(folder: &RunDir) -> Self {
         match Journal::open(&folder.journal()).and_then(|journal| journal.sessions()) {
             Ok(sessions) => Self::after(holder(folder).as_ref(), sessions.last(), Timestamp::now()),
             Err(_) => Self::Damaged,
@@ -65,12 +65,12 @@ impl RunState {
     }
 
     /// Whether a resume would find nothing to do.
-    pub const fn is_over(&self) -> bool {
+    pub(super) const fn is_over(&self) -> bool {
         matches!(self, Self::Finished | Self::Damaged)
     }
 
     /// Whether a process works on the run.
-    pub const fn is_alive(&self) -> bool {
+    pub(super) const fn is_alive(&self) -> bool {
         matches!(self, Self::Waiting(..) | Self::Running(_) | Self::Draining(..))
     }
 
@@ -103,7 +103,7 @@ fn holder(folder: &RunDir) -> Option<Holder> {
 type Counts = [u64; OUTCOMES.len()];
 
 /// What is told of a run.
-pub struct RunSummary {
+pub(super) struct RunSummary {
     /// Its id.
     pub id: RunId,
     /// Where it is.
@@ -122,7 +122,7 @@ pub struct RunSummary {
 
 impl RunSummary {
     /// What can be read of the run in `folder`.
-    pub fn of(folder: &RunDir) -> Self {
+    pub(super) fn of(folder: &RunDir) -> Self {
         let empty = Self {
             id: folder.id.clone(),
             folder: folder.path.clone(),
@@ -173,29 +173,29 @@ impl RunSummary {
     }
 
     /// Rows that a resume would take up.
-    pub const fn left(&self) -> u64 {
+    pub(super) const fn left(&self) -> u64 {
         self.left
     }
 
     /// Time since the first session began.
-    pub fn age(&self) -> Option<Duration> {
+    pub(super) fn age(&self) -> Option<Duration> {
         let age = self.sessions.first()?.began.duration_until(Timestamp::now());
         Some(Duration::try_from(age).unwrap_or_default())
     }
 
     /// The exit code of the last session, once it has ended.
-    pub fn exit(&self) -> Option<u8> {
+    pub(super) fn exit(&self) -> Option<u8> {
         self.sessions.last().filter(|_| !self.state.is_alive())?.exit
     }
 
     /// `12 started, 2 failed, 6 pending`, as the summary of a session has it.
-    pub fn outcomes(&self) -> String {
+    pub(super) fn outcomes(&self) -> String {
         let counts = told(OUTCOMES.into_iter().zip(self.counts));
         if counts.is_empty() { "no rows".into() } else { counts }
     }
 
     /// `finished, 54 unknown` or `stopped: SIGINT`
-    pub fn state(&self, zone: &TimeZone) -> String {
+    pub(super) fn state(&self, zone: &TimeZone) -> String {
         let word = self.state.word();
         match &self.state {
             RunState::Waiting(_, begins) => format!("{word} until {}", shown(*begins, zone)),
@@ -218,12 +218,12 @@ impl RunSummary {
     }
 
     /// The process that works on it, if it is known.
-    pub const fn pid(&self) -> Option<u32> {
+    pub(super) const fn pid(&self) -> Option<u32> {
         self.state.pid()
     }
 
     /// The same, for programs.
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let about = self.about.as_ref();
         json!({
             "run": self.id.as_str(),
@@ -266,7 +266,7 @@ fn told<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
 }
 
 /// A moment in `zone`.
-pub fn shown(at: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn shown(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 

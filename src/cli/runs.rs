@@ -29,7 +29,7 @@ Examples:
 /// The flags of `runs`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES, args_conflicts_with_subcommands = false)]
-pub struct RunsArgs {
+pub(super) struct RunsArgs {
     #[command(subcommand)]
     what: Option<What>,
     /// As JSON on standard output.
@@ -58,7 +58,7 @@ enum What {
 }
 
 /// Runs the command.
-pub fn run(args: RunsArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: RunsArgs) -> Result<Exit, Failure> {
     let RunsArgs { what, json, state_dir } = args;
     let environment = |name: &str| std::env::var(name).ok();
     let runs = super::settings::runs(StateArgs { state_dir }, &environment)?;
@@ -77,7 +77,7 @@ enum Form {
 }
 
 /// Chooses a run as [`choose_quietly`] does, and tells which if none was named.
-pub fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, Failure> {
+pub(super) fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, Failure> {
     let (folder, chosen) = choose_quietly(runs, named)?;
     if let Some(chosen) = chosen {
         tell(&chosen);
@@ -87,7 +87,7 @@ pub fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, Failure> {
 
 /// The run that is meant: the one that was named, else the latest that is not
 /// finished, else the latest; with a text that says which, if its id was not named.
-pub fn choose_quietly(
+pub(super) fn choose_quietly(
     runs: &RunStore,
     named: Option<&str>,
 ) -> Result<(RunDir, Option<String>), Failure> {
@@ -109,7 +109,7 @@ pub fn choose_quietly(
 }
 
 /// The last run of a name, if it left rows to be done.
-pub fn left_behind(runs: &RunStore, name: &Name) -> Option<RunSummary> {
+pub(super) fn left_behind(runs: &RunStore, name: &Name) -> Option<RunSummary> {
     let name = name.to_string();
     let all = runs.all().ok()?;
     let last = all.iter().rev().find(|folder| name_of(folder).as_ref() == Some(&name))?;
@@ -202,7 +202,7 @@ fn show(folder: &RunDir, form: Form) -> Result<Exit, Failure> {
 }
 
 /// When a run began, by its id.
-pub fn began(id: &RunId) -> Option<Timestamp> {
+pub(super) fn began(id: &RunId) -> Option<Timestamp> {
     let (second, _) = id.as_str().rsplit_once('-')?;
     let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", second).ok()?;
     time.to_zoned_datetime(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())

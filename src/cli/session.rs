@@ -43,7 +43,7 @@ use crate::store::{Holder, Lock, Name, NameLock, RunDir, RunStore};
 use crate::system_clocks::SystemClocks;
 
 /// What a session works on.
-pub struct Work {
+pub(super) struct Work {
     /// The run.
     pub run: RunId,
     /// Which of its sessions this is.
@@ -71,7 +71,7 @@ pub struct Work {
 }
 
 /// Makes the client that the settings say.
-pub fn client(settings: &mut Settings, credentials: Credentials) -> Result<Client, Failure> {
+pub(super) fn client(settings: &mut Settings, credentials: Credentials) -> Result<Client, Failure> {
     let slots = settings.limits.slots.get();
     let origin = settings.credentials.clone();
     let client = Client::new(settings.target.clone(), credentials, &settings.reach, slots)?;
@@ -84,12 +84,12 @@ fn reread(origin: Origin) -> Reread {
 }
 
 /// Warns of what is dangerous in the settings.
-pub fn warn(settings: &Settings) {
+pub(super) fn warn(settings: &Settings) {
     warnings::warn(&settings.target, &settings.reach, &settings.credentials);
 }
 
 /// One thread: for this kind of work, two cost more than they bring.
-pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // A file may hit a limit before the first request.
     let guard = runtime.enter();
@@ -100,7 +100,7 @@ pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
 
 /// Runs a session to its end; `told` is said of it should a second signal end it at
 /// once.
-pub fn launch(
+pub(super) fn launch(
     runtime: tokio::runtime::Runtime,
     settings: &Settings,
     client: Client,
@@ -208,7 +208,7 @@ fn staged(staging: &Staging, rows: Option<u64>, agreed_to: Option<u64>) -> Resul
 }
 
 /// Where the window of a run has no room for any row, says so.
-pub fn missed(timing: &Timing) -> Option<Outcome> {
+pub(super) fn missed(timing: &Timing) -> Option<Outcome> {
     timing.is_over(Timestamp::now()).then(|| {
         let stop = timing.window.stop.map(|stop| timing.tell(stop)).unwrap_or_default();
         let cutoff = match timing.cutoff {
@@ -268,7 +268,7 @@ fn stop_at_once(signal: Signal, go_on: Option<&str>, monitors: &Monitors) -> ! {
 }
 
 /// Notes in the journal how the session came out, and tells it.
-pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Outcome {
+pub(super) fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Outcome {
     let mut exit = Exit::of(&ended);
     note(&mut ended, &mut exit);
     let (text, json) = (ending::text(&ended, told), ending::json(&ended, told));
@@ -283,7 +283,7 @@ pub fn finish(mut ended: Ended, told: &Told, summary: SummaryForm) -> Outcome {
 
 /// Writes a summary to standard output, and tells if that cannot be done. Whoever closed
 /// it has seen enough.
-pub fn print(summary: &Value) -> Printed {
+pub(super) fn print(summary: &Value) -> Printed {
     console::settle();
     match writeln!(io::stdout(), "{summary}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -296,7 +296,7 @@ pub fn print(summary: &Value) -> Printed {
 
 /// What became of a summary on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Printed {
+pub(super) enum Printed {
     /// It was written, or nobody wants it.
     Written,
     /// It could not be written.
@@ -314,7 +314,7 @@ fn note(ended: &mut Ended, exit: &mut Exit) {
 }
 
 /// Locks the run in `folder`, unless it is alive.
-pub fn lock(folder: &RunDir) -> Result<Lock, Failure> {
+pub(super) fn lock(folder: &RunDir) -> Result<Lock, Failure> {
     let path = folder.path.clone();
     match Lock::take(&folder.path) {
         Ok(Ok(lock)) => Ok(lock),
@@ -324,7 +324,7 @@ pub fn lock(folder: &RunDir) -> Result<Lock, Failure> {
 }
 
 /// Takes the lock of a name, unless a run of that name is alive.
-pub fn lock_name(runs: &RunStore, name: &Name) -> Result<NameLock, Failure> {
+pub(super) fn lock_name(runs: &RunStore, name: &Name) -> Result<NameLock, Failure> {
     match NameLock::take(runs, name, Timestamp::now()) {
         Ok(Ok(lock)) => Ok(lock),
         Ok(Err(taken)) => Err(taken.into()),
@@ -333,7 +333,7 @@ pub fn lock_name(runs: &RunStore, name: &Name) -> Result<NameLock, Failure> {
 }
 
 /// The name of the zone in which a new run writes its times.
-pub fn zone_name() -> String {
+pub(super) fn zone_name() -> String {
     let zone = TimeZone::system();
     match zone.iana_name() {
         Some(name) => name.to_owned(),
@@ -342,7 +342,7 @@ pub fn zone_name() -> String {
 }
 
 /// The zone of that name.
-pub fn zone(name: &str) -> TimeZone {
+pub(super) fn zone(name: &str) -> TimeZone {
     let offset = || {
         let (sign, rest) = name.split_at_checked(1)?;
         let mut parts = rest.split(':').map(|part| part.parse::<i32>().ok());
@@ -360,7 +360,7 @@ pub fn zone(name: &str) -> TimeZone {
     "run {id} is still alive: {} works on it",
     .holder.pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
 )]
-pub struct Alive {
+pub(super) struct Alive {
     id: RunId,
     holder: Holder,
 }

@@ -41,7 +41,7 @@ const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
 const STATE_VARIABLE: &str = "BK_LAUNCH_STATE";
 
 /// The variables that are read.
-pub fn variables() -> impl Iterator<Item = &'static str> {
+pub(super) fn variables() -> impl Iterator<Item = &'static str> {
     [ESB_VARIABLE, GATEWAY_VARIABLE, STATE_VARIABLE]
         .into_iter()
         .chain(super::credentials::variables())
@@ -49,13 +49,15 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 }
 
 /// Those of them that are set.
-pub fn set_variables() -> Vec<&'static str> {
+pub(super) fn set_variables() -> Vec<&'static str> {
     variables().filter(|name| std::env::var_os(name).is_some()).collect()
 }
 
 /// The flag, and its value, that the environment stands for where no flag names the
 /// server.
-pub fn target_of_environment(environment: Environment<'_>) -> Option<(&'static str, String)> {
+pub(super) fn target_of_environment(
+    environment: Environment<'_>,
+) -> Option<(&'static str, String)> {
     let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
     let esb = variable(ESB_VARIABLE).map(|url| ("esb", url));
     esb.or_else(|| variable(GATEWAY_VARIABLE).map(|template| ("gateway", template)))
@@ -67,7 +69,7 @@ const ESB_TIMEOUT: Duration = Duration::from_secs(35);
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);
 
 /// Everything that `run` needs to know.
-pub struct RunSettings {
+pub(super) struct RunSettings {
     /// Where rows come from.
     pub input: Input,
     /// What to do with a file that holds rows that cannot be used.
@@ -83,7 +85,7 @@ pub struct RunSettings {
 }
 
 /// Everything that a session needs to know.
-pub struct Settings {
+pub(super) struct Settings {
     /// How many rows are launched at most.
     pub limit: Option<u64>,
     /// What is done before, or in place of, a launch.
@@ -130,7 +132,7 @@ pub struct Settings {
 
 /// Whether people are told things at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
+pub(super) enum Voice {
     /// They are.
     Open,
     /// All is held back, and told at the end if the exit code is not 0.
@@ -139,7 +141,7 @@ pub enum Voice {
 
 /// What a run is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub(super) enum Look {
     /// Launch.
     None,
     /// Tell what would happen.
@@ -150,7 +152,7 @@ pub enum Look {
 
 /// How the summary is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SummaryForm {
+pub(super) enum SummaryForm {
     /// To people, on standard error.
     Text,
     /// To programs too, on standard output.
@@ -171,7 +173,7 @@ impl From<bool> for SummaryForm {
 
 /// Where rows come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
+pub(super) enum Input {
     /// A file.
     File(PathBuf, input::Format),
     /// Standard input.
@@ -180,7 +182,7 @@ pub enum Input {
 
 impl Input {
     /// What it is called.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
             Self::File(path, _) => path.display().to_string(),
             Self::Stdin(_) => "standard input".into(),
@@ -188,7 +190,7 @@ impl Input {
     }
 
     /// How it is written.
-    pub const fn format(&self) -> input::Format {
+    pub(super) const fn format(&self) -> input::Format {
         match self {
             Self::File(_, format) | Self::Stdin(format) => *format,
         }
@@ -201,7 +203,7 @@ impl RunSettings {
     /// # Errors
     ///
     /// Where something is missing, or contradicts something else.
-    pub fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
+    pub(super) fn new(args: RunArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
         let RunArgs {
             input,
             much,
@@ -261,7 +263,10 @@ impl RunSettings {
 /// # Errors
 ///
 /// Where no place is known.
-pub fn runs(state: StateArgs, environment: Environment<'_>) -> Result<RunStore, SettingsError> {
+pub(super) fn runs(
+    state: StateArgs,
+    environment: Environment<'_>,
+) -> Result<RunStore, SettingsError> {
     let StateArgs { state_dir } = state;
     let variable = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let of_user = || {
@@ -295,7 +300,10 @@ impl Settings {
     /// # Errors
     ///
     /// Where something is missing, or contradicts something else.
-    pub fn resumed(args: ResumeArgs, environment: Environment<'_>) -> Result<Self, SettingsError> {
+    pub(super) fn resumed(
+        args: ResumeArgs,
+        environment: Environment<'_>,
+    ) -> Result<Self, SettingsError> {
         let ResumeArgs {
             run: _,
             retry_failed: _,
@@ -415,7 +423,7 @@ impl From<AlreadyStartedArg> for AlreadyStarted {
 }
 
 /// A bar needs a terminal that can move its cursor.
-pub fn look(progress: ProgressArg, voice: Voice) -> progress::Look {
+pub(super) fn look(progress: ProgressArg, voice: Voice) -> progress::Look {
     if voice == Voice::HeldBack {
         return progress::Look::None;
     }
@@ -431,7 +439,10 @@ pub fn look(progress: ProgressArg, voice: Voice) -> progress::Look {
 
 /// Two reports in one file would destroy each other, and so would a report and
 /// the summary on standard output.
-pub fn check_outputs(outputs: &[PathBuf], summary: SummaryForm) -> Result<(), SettingsError> {
+pub(super) fn check_outputs(
+    outputs: &[PathBuf],
+    summary: SummaryForm,
+) -> Result<(), SettingsError> {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     for (at, output) in outputs.iter().enumerate() {
         if outputs[..at].iter().any(|other| absolute(other) == absolute(output)) {
@@ -462,7 +473,7 @@ fn input_settings(
 }
 
 /// A server, how it is reached, and who calls it.
-pub struct Server {
+pub(super) struct Server {
     /// The server.
     pub target: Target,
     /// How it is reached.
@@ -472,7 +483,10 @@ pub struct Server {
 }
 
 /// The server that flags or the environment name.
-pub fn server(server: ServerArgs, environment: Environment<'_>) -> Result<Server, SettingsError> {
+pub(super) fn server(
+    server: ServerArgs,
+    environment: Environment<'_>,
+) -> Result<Server, SettingsError> {
     let ServerArgs {
         esb,
         gateway,
@@ -523,7 +537,7 @@ pub fn server(server: ServerArgs, environment: Environment<'_>) -> Result<Server
 
 /// The settings do not hold together.
 #[derive(Debug, Error)]
-pub enum SettingsError {
+pub(super) enum SettingsError {
     /// No INPUT, and nobody pipes anything in.
     #[error("no INPUT: name a file of rows, or pipe rows into standard input")]
     NoInput,

@@ -9,7 +9,7 @@ use crate::rules::stages::Stages;
 
 /// In which stages a launch goes.
 #[derive(Clone, Debug, Default)]
-pub struct Staging {
+pub(super) struct Staging {
     /// Where they end.
     pub stages: Option<Stages>,
     /// How long to wait between two.
@@ -20,7 +20,7 @@ pub struct Staging {
 
 /// Whether somebody is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Asking {
+pub(super) enum Asking {
     /// Nobody is.
     #[default]
     Nobody,
@@ -29,7 +29,7 @@ pub enum Asking {
 }
 
 impl Staging {
-    pub fn new(args: StageArgs) -> Result<Self, SettingsError> {
+    pub(super) fn new(args: StageArgs) -> Result<Self, SettingsError> {
         let StageArgs { stages, stage_pause, stage_ask } = args;
         let asking = if stage_ask { Asking::Terminal } else { Asking::Nobody };
         if asking == Asking::Terminal && console::terminal().is_err() {
@@ -43,7 +43,7 @@ impl Staging {
     /// # Errors
     ///
     /// Where that must be known and is not.
-    pub fn ends(&self, rows: Option<u64>) -> Result<Vec<u64>, SettingsError> {
+    pub(super) fn ends(&self, rows: Option<u64>) -> Result<Vec<u64>, SettingsError> {
         match &self.stages {
             None => Ok(Vec::new()),
             Some(stages) if stages.need_rows() && rows.is_none() => {

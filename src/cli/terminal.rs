@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::monitor::console;
 
 /// Text from the server or a file with nothing in it that a terminal would obey.
-pub fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let shown = |c: char| if is_obeyed(c) { c.escape_unicode().to_string() } else { c.into() };
     text.chars().map(shown).collect()
 }
@@ -21,7 +21,7 @@ const HANGUP: Duration = Duration::from_millis(300);
 
 /// Asks a question on the terminal; nothing but yes is a yes. Dropping the future gives
 /// the question up.
-pub async fn ask(question: &str) -> io::Result<Answer> {
+pub(super) async fn ask(question: &str) -> io::Result<Answer> {
     let answer = console::ask(format!("{question} [y/N] "))?.answer().await;
     if answer.as_ref().map_or(true, String::is_empty) {
         // A terminal that goes away is no answer: SIGHUP then stops the run.
@@ -33,7 +33,7 @@ pub async fn ask(question: &str) -> io::Result<Answer> {
 
 /// What was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// Yes.
     Yes,
     /// Anything else.

@@ -11,7 +11,7 @@ use crate::rules::window::{Asked, Window};
 
 /// When requests may leave.
 #[derive(Clone, Debug)]
-pub struct Timing {
+pub(super) struct Timing {
     /// The window.
     pub window: Window,
     /// The zone in which it is told.
@@ -24,7 +24,7 @@ pub struct Timing {
 
 /// What is done with a launch that does not fit into its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Misfit {
+pub(super) enum Misfit {
     /// It is started, and said.
     Told,
     /// It is not started.
@@ -33,13 +33,13 @@ pub enum Misfit {
 
 impl Timing {
     /// At once, and for ever.
-    pub fn always() -> Self {
+    pub(super) fn always() -> Self {
         let (window, zone) = (Window::default(), TimeZone::system());
         Self { window, zone, cutoff: Duration::ZERO, misfit: Misfit::Told }
     }
 
     /// `share` of the jitter, from 0 to 1, is waited for.
-    pub fn new(args: WindowArgs, now: Timestamp, share: f64) -> Result<Self, SettingsError> {
+    pub(super) fn new(args: WindowArgs, now: Timestamp, share: f64) -> Result<Self, SettingsError> {
         let WindowArgs { start_at, stop_at, window, tz, cutoff, require_fit, jitter } = args;
         let zone = tz.unwrap_or_else(TimeZone::system);
         let asked = window.map_or(Asked::Between(start_at, stop_at), Asked::Daily);
@@ -59,19 +59,19 @@ impl Timing {
     }
 
     /// From this moment on, no new row is sent.
-    pub fn last_row(&self) -> Option<Timestamp> {
+    pub(super) fn last_row(&self) -> Option<Timestamp> {
         let stop = self.window.stop?;
         Some(stop.checked_sub(self.cutoff).unwrap_or(stop))
     }
 
     /// Whether the window has no room for any row that would be sent from `now` on.
-    pub fn is_over(&self, now: Timestamp) -> bool {
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
         let start = self.window.start.map_or(now, |start| start.max(now));
         self.last_row().is_some_and(|last_row| last_row <= start)
     }
 
     /// A moment, as people are told it.
-    pub fn tell(&self, moment: Timestamp) -> String {
+    pub(super) fn tell(&self, moment: Timestamp) -> String {
         let there = moment.to_zoned_datetime(self.zone.clone());
         let today = Timestamp::now().to_zoned_datetime(self.zone.clone()).date() == there.date();
         let form = if today { "%H:%M:%S %:z" } else { "%Y-%m-%d %H:%M:%S %:z" };

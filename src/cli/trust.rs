@@ -21,7 +21,7 @@ const GROUP_WRITES: u32 = 0o020;
 /// # Errors
 ///
 /// Returns an error if the file cannot be opened, or is not to be trusted.
-pub fn open(path: &Path) -> Result<File, OpenError> {
+pub(super) fn open(path: &Path) -> Result<File, OpenError> {
     let caller = Caller::of_process();
     let file = File::open(path).map_err(|error| {
         // Whoever may not read the file is told whose it is.
@@ -145,7 +145,7 @@ fn check_writers(meta: &Metadata, has_access_list: bool, caller: &Caller) -> Res
 
 /// What belongs to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
+pub(super) enum Thing {
     /// The file itself.
     File,
     /// The link that leads to it.
@@ -163,7 +163,7 @@ impl fmt::Display for Thing {
 
 /// Why a file is not used.
 #[derive(Debug, PartialEq, Eq, Error)]
-pub enum Untrusted {
+pub(super) enum Untrusted {
     /// The file or its link belongs to another user.
     #[error("{thing} {owner}")]
     Owner {
@@ -184,7 +184,7 @@ pub enum Untrusted {
 
 /// A file was not opened.
 #[derive(Debug, Error)]
-pub enum OpenError {
+pub(super) enum OpenError {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] io::Error),

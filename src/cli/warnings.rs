@@ -7,7 +7,7 @@ use crate::api::target::Target;
 use crate::api::{Identity, Reach};
 
 /// Warns of credentials that others may read, here, on the way, or at the other end.
-pub fn warn(target: &Target, reach: &Reach, credentials: &Origin) {
+pub(super) fn warn(target: &Target, reach: &Reach, credentials: &Origin) {
     credentials.warn();
     if reach.identity == Identity::AnyCertificate {
         tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");

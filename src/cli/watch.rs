@@ -23,11 +23,11 @@ const PING_VARIABLE: &str = "BK_LAUNCH_PING_URL";
 const NOTIFY_VARIABLE: &str = "BK_LAUNCH_NOTIFY_URL";
 
 /// The variables that are read.
-pub const VARIABLES: [&str; 2] = [PING_VARIABLE, NOTIFY_VARIABLE];
+pub(super) const VARIABLES: [&str; 2] = [PING_VARIABLE, NOTIFY_VARIABLE];
 
 /// Who is told.
 #[derive(Default)]
-pub struct Watch {
+pub(super) struct Watch {
     metrics: Option<PathBuf>,
     ping: Option<Source>,
     notify: Option<Source>,
@@ -36,7 +36,7 @@ pub struct Watch {
 /// An address on the command line, where everybody can read it.
 #[derive(Debug, Error)]
 #[error("{flag} wants a file that holds the URL, and not the URL: it is a secret")]
-pub struct UrlTyped {
+pub(super) struct UrlTyped {
     flag: &'static str,
 }
 
@@ -47,7 +47,7 @@ enum Source {
 }
 
 /// How a session came out.
-pub struct Outcome {
+pub(super) struct Outcome {
     /// The exit code.
     pub exit: Exit,
     /// The summary for people.
@@ -60,7 +60,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// A session that sent nothing, and says why.
-    pub fn nothing_sent(exit: Exit, text: String) -> Self {
+    pub(super) fn nothing_sent(exit: Exit, text: String) -> Self {
         let json = json!({ "exit": exit.code(), "stopped": text });
         Self { exit, text, json, figures: None }
     }
@@ -72,7 +72,7 @@ impl Watch {
     /// # Errors
     ///
     /// Where an address was typed in place of the file that holds it.
-    pub fn new(args: WatchArgs, environment: Environment<'_>) -> Result<Self, UrlTyped> {
+    pub(super) fn new(args: WatchArgs, environment: Environment<'_>) -> Result<Self, UrlTyped> {
         let WatchArgs { metrics_file, ping_url_file, notify_url_file } = args;
         for (flag, file) in
             [("--ping-url-file", &ping_url_file), ("--notify-url-file", &notify_url_file)]
@@ -94,7 +94,7 @@ impl Watch {
 
     /// Does the `work` of a session of the run that people call `name`, and tells of
     /// its beginning and its end, whatever comes of it.
-    pub fn attend(
+    pub(super) fn attend(
         self,
         name: Option<&str>,
         work: impl FnOnce(Monitors) -> Result<Outcome, Failure>,
@@ -141,11 +141,11 @@ impl Watch {
 }
 
 /// Longest wait for monitors when a second signal ends the program.
-pub const AT_ONCE: Duration = Duration::from_secs(1);
+pub(super) const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Those who are told how a session ended. Clones tell the same ones.
 #[derive(Clone, Default)]
-pub struct Monitors {
+pub(super) struct Monitors {
     /// The file of metrics, if one is wanted.
     pub metrics: Option<Textfile>,
     notices: Option<Arc<Notices>>,
@@ -156,13 +156,13 @@ pub struct Monitors {
 
 impl Monitors {
     /// The exit code, if the session ended and only monitors are still waited for.
-    pub fn ended(&self) -> Option<Exit> {
+    pub(super) fn ended(&self) -> Option<Exit> {
         self.ended.get().copied()
     }
 
     /// Tells all of them at the same time how the session ended, for as long as `urgency`
     /// allows.
-    pub fn tell(&self, outcome: &Outcome, urgency: Urgency) {
+    pub(super) fn tell(&self, outcome: &Outcome, urgency: Urgency) {
         let patience = match urgency {
             Urgency::InOrder => PATIENCE,
             Urgency::Now => AT_ONCE,

@@ -2,14 +2,14 @@
 //!
 //! It neither reads, writes, waits nor decides.
 
-pub mod answer;
-pub mod clocks;
-pub mod file_state;
-pub mod rate;
-pub mod record;
-pub mod report_note;
-pub mod request_id;
-pub mod row;
-pub mod secret;
-pub mod spreadsheet;
-pub mod task;
+pub(crate) mod answer;
+pub(crate) mod clocks;
+pub(crate) mod file_state;
+pub(crate) mod rate;
+pub(crate) mod record;
+pub(crate) mod report_note;
+pub(crate) mod request_id;
+pub(crate) mod row;
+pub(crate) mod secret;
+pub(crate) mod spreadsheet;
+pub(crate) mod task;

@@ -15,7 +15,7 @@ use crate::domain::request_id::RequestId;
 use crate::domain::row::Row;
 
 /// The report's own columns, in their order; the input's further ones follow.
-pub const COLUMNS: [&str; 19] = [
+pub(crate) const COLUMNS: [&str; 19] = [
     "line",
     "bk_biz_id",
     "task_id",

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 ///
 /// A text that looks as if it had been guarded gets one `'` more.
 #[must_use]
-pub fn guard(text: &str) -> Cow<'_, str> {
+pub(crate) fn guard(text: &str) -> Cow<'_, str> {
     if is_dangerous(text.trim_start_matches('\'')) && !is_number(text) {
         Cow::Owned(format!("'{text}"))
     } else {
@@ -20,7 +20,7 @@ pub fn guard(text: &str) -> Cow<'_, str> {
 
 /// Takes off the `'` that [`guard`] put before a text.
 #[must_use]
-pub fn unguard(text: &str) -> &str {
+pub(crate) fn unguard(text: &str) -> &str {
     match text.strip_prefix('\'') {
         Some(rest) if is_dangerous(rest.trim_start_matches('\'')) => rest,
         _ => text,

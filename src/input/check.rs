@@ -49,7 +49,7 @@ enum Source {
 }
 
 /// Opens an input from its first byte on, as often as it is called.
-pub type Reopen = Box<dyn Fn() -> Box<dyn Read + Send>>;
+pub(crate) type Reopen = Box<dyn Fn() -> Box<dyn Read + Send>>;
 
 struct Copy(Reopen);
 
@@ -74,7 +74,11 @@ pub fn check(path: &Path, name: &str, format: Format) -> Result<Checked, InputEr
 /// # Errors
 ///
 /// Returns an error if it cannot be read, or is no table of rows at all.
-pub fn check_again(reopen: Reopen, name: &str, format: Format) -> Result<Checked, InputError> {
+pub(crate) fn check_again(
+    reopen: Reopen,
+    name: &str,
+    format: Format,
+) -> Result<Checked, InputError> {
     let reading = Reading::new(reopen(), name.to_owned(), format, Manner::CHECK)?;
     check_all(reading, (Source::Copy(Copy(reopen)), name), format)
 }
@@ -84,7 +88,7 @@ pub fn check_again(reopen: Reopen, name: &str, format: Format) -> Result<Checked
 /// # Errors
 ///
 /// Where it cannot be read, or is no table of rows at all.
-pub fn check_stream(
+pub(crate) fn check_stream(
     source: Box<dyn Read + Send>,
     name: &str,
     format: Format,

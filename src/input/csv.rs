@@ -20,7 +20,7 @@ use crate::domain::spreadsheet::unguard;
 const OPEN_QUOTE: &str = "this record opens a quote that is never closed";
 
 /// Records, one by one; the buffers are reused.
-pub struct Records<R> {
+pub(super) struct Records<R> {
     source: R,
     core: Reader,
     tail: Tail,
@@ -47,7 +47,7 @@ enum Extent {
 
 impl<R: BufRead> Records<R> {
     /// Reads records from `source`.
-    pub fn new(source: R, delimiter: u8, tail: Tail) -> Self {
+    pub(super) fn new(source: R, delimiter: u8, tail: Tail) -> Self {
         let core = ReaderBuilder::new().delimiter(delimiter).build();
         Self {
             source,
@@ -156,7 +156,7 @@ fn lines(mut line: u64, mut after_cr: bool, bytes: &[u8]) -> (u64, bool) {
 }
 
 /// The rows of an input.
-pub struct Rows<R> {
+pub(super) struct Rows<R> {
     records: Records<R>,
     layout: Layout,
     nulls: NullWords,
@@ -173,7 +173,7 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     ///
     /// Where the input cannot be read, or its first record cannot be used.
-    pub fn open(
+    pub(super) fn open(
         mut records: Records<R>,
         nulls: NullWords,
     ) -> io::Result<Result<Option<Self>, Found>> {
@@ -207,12 +207,12 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// The names of the further columns.
-    pub fn columns(&self) -> Columns {
+    pub(super) fn columns(&self) -> Columns {
         self.layout.carried.iter().map(|(_, name)| name.clone()).collect()
     }
 
     /// The line that is read next.
-    pub const fn line(&self) -> u64 {
+    pub(super) const fn line(&self) -> u64 {
         self.records.line
     }
 

@@ -7,14 +7,14 @@ use crate::domain::row::{BadRow, Fault};
 use crate::domain::task::{Business, Id, Scope, Task};
 
 /// A record longer than this is no row: memory must not depend on the input.
-pub const LONGEST_RECORD: usize = 1024 * 1024;
+pub(super) const LONGEST_RECORD: usize = 1024 * 1024;
 
 /// A raw text is kept up to this many characters.
 const LONGEST: usize = 200;
 
 /// The texts that name a task.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fields<'a> {
+pub(super) struct Fields<'a> {
     /// `bk_biz_id`
     pub biz_id: &'a str,
     /// `task_id`
@@ -29,7 +29,7 @@ impl Fields<'_> {
     /// # Errors
     ///
     /// Where one of them is wrong; the first from the left is named.
-    pub fn task(self, nulls: NullWords) -> Result<Task, Box<BadRow>> {
+    pub(super) fn task(self, nulls: NullWords) -> Result<Task, Box<BadRow>> {
         let id = |column, text: &str| {
             if nulls.has(text) {
                 return Err(self.bad(null(column, text)));
@@ -47,7 +47,7 @@ impl Fields<'_> {
     /// The row that they would have been, but for `fault`.
     #[must_use]
     #[expect(clippy::unnecessary_box_returns, reason = "a row holds it in a box")]
-    pub fn bad(self, fault: Fault) -> Box<BadRow> {
+    pub(super) fn bad(self, fault: Fault) -> Box<BadRow> {
         let keep = |text: &str| text.chars().take(LONGEST).collect();
         Box::new(BadRow {
             biz_id: keep(self.biz_id),
@@ -76,7 +76,7 @@ fn null(column: &'static str, found: &str) -> Fault {
 
 /// A fault of the row as a whole.
 #[must_use]
-pub fn whole(reason: String) -> Fault {
+pub(super) fn whole(reason: String) -> Fault {
     Fault { column: None, reason }
 }
 

@@ -16,14 +16,14 @@ use crate::domain::row::{Columns, Fault, Row};
 
 /// The further keys of an input, in the order in which they were first seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
+pub(super) struct Keys {
     names: Vec<Box<str>>,
     origin: Option<Origin>,
 }
 
 /// Whether keys that were not seen before are taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewKeys {
+pub(super) enum NewKeys {
     /// While a file is checked: the report gets a column for each.
     Add,
     /// The report's columns are fixed; of a stream the first object fixes them.
@@ -32,7 +32,7 @@ pub enum NewKeys {
 
 impl Keys {
     /// The names of the further columns.
-    pub fn columns(&self) -> Columns {
+    pub(super) fn columns(&self) -> Columns {
         let origin = self.origin.unwrap_or(Origin::Foreign);
         self.names.iter().filter_map(|name| carried_name(name, origin)).collect()
     }
@@ -102,7 +102,7 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 /// The rows of an input.
-pub struct Rows<R> {
+pub(super) struct Rows<R> {
     source: R,
     line: u64,
     bytes: Vec<u8>,
@@ -120,7 +120,12 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     ///
     /// Where the input cannot be read.
-    pub fn open(source: R, keys: Option<Keys>, new_keys: NewKeys, tail: Tail) -> io::Result<Self> {
+    pub(super) fn open(
+        source: R,
+        keys: Option<Keys>,
+        new_keys: NewKeys,
+        tail: Tail,
+    ) -> io::Result<Self> {
         let known = keys.is_some();
         let keys = keys.unwrap_or_default();
         let (bytes, first) = (Vec::new(), None);
@@ -132,7 +137,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// The line that is read next.
-    pub const fn line(&self) -> u64 {
+    pub(super) const fn line(&self) -> u64 {
         self.line
     }
 

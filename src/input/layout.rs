@@ -7,7 +7,7 @@ use crate::domain::record::COLUMNS;
 
 /// Which columns hold what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(super) struct Layout {
     /// Where `bk_biz_id` stands.
     pub biz_id: usize,
     /// Where `task_id` stands.
@@ -24,7 +24,7 @@ pub struct Layout {
 
 /// Whose file an input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(super) enum Origin {
     /// Anybody's.
     Foreign,
     /// A report of this program, in which formulas are guarded.
@@ -33,7 +33,7 @@ pub enum Origin {
 
 /// What the first record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum First {
+pub(super) enum First {
     /// It names the columns.
     Header(Layout),
     /// It is a row already: its columns have no names.
@@ -46,7 +46,7 @@ pub enum First {
 /// # Errors
 ///
 /// Where it is neither a row nor a header that can be used; says what is wrong.
-pub fn first_record(fields: &[&str], nulls: NullWords) -> Result<First, String> {
+pub(super) fn first_record(fields: &[&str], nulls: NullWords) -> Result<First, String> {
     let is_id = |field: &&&str| {
         let text = field.trim();
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -76,7 +76,7 @@ fn without_names(fields: usize) -> Layout {
 /// # Errors
 ///
 /// Where a needed one is missing, or one is there twice; says what is wrong.
-pub fn by_names(names: &[&str]) -> Result<Layout, String> {
+pub(super) fn by_names(names: &[&str]) -> Result<Layout, String> {
     let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
     let is = |name: &str, column: &str| name.eq_ignore_ascii_case(column);
     let origin = if COLUMNS.iter().all(|column| names.iter().any(|name| is(name, column))) {
@@ -128,7 +128,7 @@ pub fn by_names(names: &[&str]) -> Result<Layout, String> {
 }
 
 /// What the report calls a further column; `None` for a report's own columns.
-pub fn carried_name(name: &str, origin: Origin) -> Option<Box<str>> {
+pub(super) fn carried_name(name: &str, origin: Origin) -> Option<Box<str>> {
     let is_own = COLUMNS.iter().any(|column| name.eq_ignore_ascii_case(column));
     match (is_own, origin) {
         (true, Origin::Report) => None,

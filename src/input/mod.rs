@@ -22,14 +22,15 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::domain::row::{Columns, Row};
-pub use check::{Checked, Reopen, check, check_again, check_stream};
-pub use error::InputError;
-pub use null::NullWords;
+pub use check::check;
+pub(crate) use check::{Checked, check_again, check_stream};
+pub(crate) use error::InputError;
+pub(crate) use null::NullWords;
 use reading::{Manner, Reading};
 use tail::Tail;
 
 /// Rows in the order of the input; after an error there are no more.
-pub type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
+pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
 
 /// How an input is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +114,7 @@ pub fn open_stream(
 /// # Errors
 ///
 /// Where it cannot be read.
-pub fn reopen_file(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
+pub(crate) fn reopen_file(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
     match format {
         Format::Csv | Format::Tsv => {
             Reading::of_file((path, name), format, Manner::STREAM).map(Reading::opened)
@@ -128,7 +129,7 @@ pub fn reopen_file(path: &Path, name: &str, format: Format) -> Result<Opened, In
 /// # Errors
 ///
 /// Where it cannot be read.
-pub fn reopen_stream(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
+pub(crate) fn reopen_stream(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
     let manner = Manner { tail: Tail::Torn, ..Manner::STREAM };
     Reading::of_file((path, name), format, manner).map(Reading::opened)
 }

@@ -4,7 +4,7 @@ use super::Format;
 
 /// Which words mean "no value", beside an empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NullWords {
+pub(crate) enum NullWords {
     /// None does.
     None,
     /// Those of SQL databases: `NULL` by `mysql -B`, `\N` by `mysqldump --tab`, `SELECT ... INTO
@@ -15,7 +15,7 @@ pub enum NullWords {
 impl NullWords {
     /// Returns the words of a format: TSV is what databases write.
     #[must_use]
-    pub const fn of(format: Format) -> Self {
+    pub(crate) const fn of(format: Format) -> Self {
         match format {
             Format::Tsv => Self::Sql,
             Format::Csv | Format::JsonLines => Self::None,
@@ -24,7 +24,7 @@ impl NullWords {
 
     /// Whether `text` is one of them. Like ids and scopes, it may have blanks around.
     #[must_use]
-    pub fn has(self, text: &str) -> bool {
+    pub(crate) fn has(self, text: &str) -> bool {
         self == Self::Sql && matches!(text.trim_matches([' ', '\t']), "NULL" | "\\N")
     }
 }

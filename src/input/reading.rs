@@ -13,14 +13,14 @@ use super::{Format, Opened, csv, jsonl};
 use crate::domain::row::{Columns, Row};
 
 /// An input that is being read.
-pub struct Reading {
+pub(super) struct Reading {
     name: String,
     rows: Form,
 }
 
 /// How an input is read.
 #[derive(Clone, Debug)]
-pub struct Manner {
+pub(super) struct Manner {
     /// The further keys of JSON Lines that a check has found.
     pub keys: Option<Keys>,
     /// What becomes of others.
@@ -31,10 +31,11 @@ pub struct Manner {
 
 impl Manner {
     /// How a stream is read, from its first byte on.
-    pub const STREAM: Self = Self { keys: None, new_keys: NewKeys::Ignore, tail: Tail::Whole };
+    pub(super) const STREAM: Self =
+        Self { keys: None, new_keys: NewKeys::Ignore, tail: Tail::Whole };
 
     /// How an input is read to learn all about it.
-    pub const CHECK: Self = Self { keys: None, new_keys: NewKeys::Add, tail: Tail::Whole };
+    pub(super) const CHECK: Self = Self { keys: None, new_keys: NewKeys::Add, tail: Tail::Whole };
 }
 
 type Source = BufReader<Box<dyn Read + Send>>;
@@ -47,7 +48,7 @@ enum Form {
 
 impl Reading {
     /// A file.
-    pub fn of_file(
+    pub(super) fn of_file(
         (path, name): (&Path, &str),
         format: Format,
         manner: Manner,
@@ -62,7 +63,7 @@ impl Reading {
     }
 
     /// A stream, or whatever can be read.
-    pub fn new(
+    pub(super) fn new(
         source: Box<dyn Read + Send>,
         name: String,
         format: Format,
@@ -95,7 +96,7 @@ impl Reading {
     }
 
     /// Its columns, and its rows.
-    pub fn opened(self) -> Opened {
+    pub(super) fn opened(self) -> Opened {
         let columns = match &self.rows {
             Form::Empty => Columns::from([]),
             Form::Separated(rows) => rows.columns(),
@@ -105,7 +106,7 @@ impl Reading {
     }
 
     /// Number of usable rows so far whose scope was a word for "no value".
-    pub fn null_scopes(&self) -> u64 {
+    pub(super) fn null_scopes(&self) -> u64 {
         match &self.rows {
             Form::Separated(rows) => rows.null_scopes,
             Form::Empty | Form::JsonLines(_) => 0,
@@ -113,7 +114,7 @@ impl Reading {
     }
 
     /// The further keys that were seen in JSON Lines.
-    pub fn keys(self) -> Option<Keys> {
+    pub(super) fn keys(self) -> Option<Keys> {
         match self.rows {
             Form::JsonLines(rows) => Some(rows.keys),
             Form::Empty | Form::Separated(_) => None,

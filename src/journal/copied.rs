@@ -16,7 +16,7 @@ impl Journal {
 }
 
 /// Notes in the open commit of `connection` what the copy holds, unless the input has ended.
-pub fn note_copy(connection: &Connection, copied: &Copied) -> rusqlite::Result<()> {
+pub(super) fn note_copy(connection: &Connection, copied: &Copied) -> rusqlite::Result<()> {
     let mut note = connection.prepare_cached(
         "UPDATE run SET input_bytes = :bytes, input_sha256 = :sha256 WHERE input_ended = 0",
     )?;

@@ -26,8 +26,8 @@ use crate::domain::request_id::RunId;
 use crate::domain::row::Columns;
 use crate::rules::resume::Doubts;
 
-pub use commit::Commit;
-pub use error::JournalError;
+pub(crate) use commit::Commit;
+pub(crate) use error::JournalError;
 
 /// Marks a SQLite file as a journal: "bkjl".
 const APPLICATION: i64 = 0x626b_6a6c;
@@ -126,7 +126,7 @@ pub struct Session {
 }
 
 /// The word of a session that left nothing to do.
-pub const FINISHED: &str = "finished";
+pub(crate) const FINISHED: &str = "finished";
 
 /// The order in which records are given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

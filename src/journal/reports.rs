@@ -112,7 +112,7 @@ impl Journal {
 
 /// Notes the time of `commit` for the reports that `session` writes in place: their lines
 /// follow it.
-pub fn note_commit(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
+pub(super) fn note_commit(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
     let mut note = commit.prepare_cached(
         "UPDATE report SET commit_before = last_commit, last_commit = :now \
          WHERE session = :session AND bytes IS NULL AND last_commit IS NOT NULL",

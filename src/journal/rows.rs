@@ -15,7 +15,7 @@ use crate::domain::row::{BadRow, Fault, Row};
 use crate::domain::task::{Business, Id, Scope, Task};
 
 /// Adds a record; the parameters are bound in this order.
-pub const ADD: &str = "INSERT INTO record (session, line, bk_biz_id, task_id, scope, outcome, \
+pub(super) const ADD: &str = "INSERT INTO record (session, line, bk_biz_id, task_id, scope, outcome, \
     known_by, result, code, message, task_url, request_id, trace_id, client_request_id, \
     http_status, error, latency_ms, started_at, server_time, sent_wall, sent_since_boot, \
     sent_boot, attempts, elapsed_ms, carried) \
@@ -23,13 +23,13 @@ pub const ADD: &str = "INSERT INTO record (session, line, bk_biz_id, task_id, sc
     ?20, ?21, ?22, ?23, ?24, ?25)";
 
 /// What is read of a record, in the order in which [`record`] takes it.
-pub const READ: &str = "SELECT line, bk_biz_id, task_id, scope, outcome, known_by, attempts, \
+pub(super) const READ: &str = "SELECT line, bk_biz_id, task_id, scope, outcome, known_by, attempts, \
     elapsed_ms, carried, server_time, sent_wall, sent_since_boot, sent_boot, result, code, message, task_url, request_id, trace_id, \
     client_request_id, http_status, error, started_at, latency_ms FROM record";
 
 /// When a session knew that a row was open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnownAt {
+pub(super) enum KnownAt {
     /// When it began.
     Begin,
     /// When the server accepted the row.
@@ -40,7 +40,7 @@ pub enum KnownAt {
 
 impl KnownAt {
     /// The word that stands in the journal.
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Begin => "begin",
             Self::Accepted => "accepted",
@@ -50,14 +50,14 @@ impl KnownAt {
 }
 
 /// Adds an open row. One that is accepted once more takes the place of the one before.
-pub const ADD_OPEN: &str = "INSERT OR REPLACE INTO open_row (session, known_at, line, doubt, attempts, \
+pub(super) const ADD_OPEN: &str = "INSERT OR REPLACE INTO open_row (session, known_at, line, doubt, attempts, \
     result, code, message, task_url, request_id, trace_id, client_request_id, http_status, error, \
     latency_ms, started_at, server_time, sent_wall, sent_since_boot, sent_boot) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
     ?22)";
 
 /// What is read of an open row, in the order in which [`open`] takes it.
-pub const READ_OPEN: &str = "SELECT line, doubt, attempts, server_time, sent_wall, \
+pub(super) const READ_OPEN: &str = "SELECT line, doubt, attempts, server_time, sent_wall, \
     sent_since_boot, sent_boot, result, code, message, task_url, request_id, trace_id, client_request_id, http_status, error, started_at, latency_ms \
     FROM open_row";
 
@@ -70,7 +70,7 @@ fn signed(number: u64) -> i64 {
 }
 
 /// Binds `record`, of `session`, to [`ADD`].
-pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite::Result<()> {
+pub(super) fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite::Result<()> {
     let Record { row, outcome, ending: _, attempts, first_sent, last, reason, elapsed } = record;
     add.raw_bind_parameter(1, session)?;
     add.raw_bind_parameter(2, signed(row.line))?;
@@ -106,7 +106,7 @@ pub fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite:
 }
 
 /// Binds an open row of `session` to [`ADD_OPEN`].
-pub fn bind_open(
+pub(super) fn bind_open(
     add: &mut Statement<'_>,
     session: u32,
     known_at: KnownAt,
@@ -133,22 +133,22 @@ fn bind_first_sent(add: &mut Statement<'_>, first: Option<FirstSent>) -> rusqlit
 }
 
 /// A time since the machine's start, as it is stored.
-pub fn signed_millis(time: SignedDuration) -> i64 {
+pub(super) fn signed_millis(time: SignedDuration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A start of a machine, as it is stored.
-pub fn boot_text(boot: Boot) -> String {
+pub(super) fn boot_text(boot: Boot) -> String {
     format!("{:032x}", boot.0)
 }
 
 /// Reads a start of a machine.
-pub fn boot(text: &str) -> rusqlite::Result<Boot> {
+pub(super) fn boot(text: &str) -> rusqlite::Result<Boot> {
     u128::from_str_radix(text, 16).map(Boot).map_err(|_| foreign("boot", text))
 }
 
 /// Reads both clocks; `None` if they are not stored.
-pub fn reading(
+pub(super) fn reading(
     stored: &Stored<'_>,
     (wall, since_boot): (usize, usize),
     boot: Option<Boot>,
@@ -196,7 +196,7 @@ fn bind_last(add: &mut Statement<'_>, last: Option<&Attempted>) -> rusqlite::Res
 }
 
 /// Reads a record that [`READ`] found.
-pub fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
+pub(super) fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
     let outcome: String = stored.get(4)?;
     let known_by: Option<String> = stored.get(5)?;
     let outcome = Outcome::of_words(&outcome, known_by.as_deref())
@@ -235,7 +235,7 @@ pub fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
 }
 
 /// Reads an open row that [`READ_OPEN`] found.
-pub fn open(stored: &Stored<'_>) -> rusqlite::Result<(u64, Prior)> {
+pub(super) fn open(stored: &Stored<'_>) -> rusqlite::Result<(u64, Prior)> {
     let doubt: String = stored.get(1)?;
     let doubt: Doubt = doubt.parse().map_err(|_| foreign("doubt", &doubt))?;
     let prior = Prior {
@@ -303,7 +303,7 @@ fn duration(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Duration>
     Ok(millis.map(|millis| Duration::from_millis(millis.unsigned_abs())))
 }
 
-pub fn time(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn time(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
     let millis: Option<i64> = stored.get(at)?;
     let time = |millis| Timestamp::from_millisecond(millis);
     millis.map(|m| time(m).map_err(|_| foreign("a time", &m.to_string()))).transpose()

@@ -17,7 +17,7 @@ use crate::rules::server_time::Departure;
 use crate::shutdown::Cause;
 
 /// What asking for a state came to.
-pub struct Found {
+pub(super) struct Found {
     /// What the state says of the row.
     pub judged: Judged,
     /// Why there is no state, if there is none.
@@ -37,7 +37,7 @@ impl Found {
 
 /// Whether a question was refused for where its credentials stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub(super) enum Refused {
     /// The ESB read none from the header, and the query is forbidden.
     ToHeader,
     /// It was not.
@@ -50,7 +50,7 @@ pub enum Refused {
 /// # Errors
 ///
 /// When the run stops before there is an answer.
-pub async fn state(
+pub(super) async fn state(
     launch: &RunContext,
     line: u64,
     task: &Task,
@@ -116,7 +116,7 @@ fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> Refused {
 
 /// Asks for the state of the first task, before anything is started: where the
 /// user may not look, a run that is to confirm stops.
-pub async fn first(launch: &RunContext, line: u64, task: &Task) {
+pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
     let Parts { client, run, session, shutdown, .. } = &launch.parts;
     let id = RequestId::question(run, *session, line, 0);
     let mut manner = client.manner();
@@ -149,7 +149,7 @@ pub async fn first(launch: &RunContext, line: u64, task: &Task) {
 
 /// Asks for the link of a task that was found to be started; `None` where there is
 /// none to be had.
-pub async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
+pub(super) async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
     let Parts { client, limiter, run, session, .. } = &launch.parts;
     let id = RequestId::lookup(run, *session, line);
     let (mut manner, mut in_vain) = (client.manner(), None::<Answer>);
@@ -196,7 +196,7 @@ fn count_lookup(launch: &RunContext, verdict: &Verdict) {
 }
 
 /// Whether a row ended as started by words that have no link in them.
-pub fn lacks_link(record: &Record) -> bool {
+pub(super) fn lacks_link(record: &Record) -> bool {
     use crate::domain::record::{Ending, Outcome};
     record.ending == Ending::Settled
         && matches!(record.outcome, Outcome::Started(_) | Outcome::AlreadyStarted)

@@ -15,7 +15,7 @@ use crate::domain::record::{Prior, Record};
 
 /// Something that the collector has to write.
 #[derive(Debug)]
-pub enum Event {
+pub(super) enum Event {
     /// A row came to its end, or was cut off. The permit comes back once its record
     /// is written.
     Settled(Record, OwnedSemaphorePermit),
@@ -41,7 +41,7 @@ const BETWEEN: Duration = Duration::from_millis(20);
 
 /// Where rows put their events. It holds at most a few for each permit.
 #[derive(Debug, Default)]
-pub struct EventBatcher {
+pub(super) struct EventBatcher {
     waiting: Mutex<Vec<Event>>,
     /// The collector is to look round, even if nothing was put.
     nudged: AtomicBool,
@@ -50,13 +50,13 @@ pub struct EventBatcher {
 
 impl EventBatcher {
     /// Puts an event; it is sent soon.
-    pub fn put(&self, event: Event) {
+    pub(super) fn put(&self, event: Event) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         self.filled.notify_one();
     }
 
     /// Makes the collector look round, though nothing happened: it has work of its own.
-    pub fn nudge(&self) {
+    pub(super) fn nudge(&self) {
         self.nudged.store(true, Ordering::Relaxed);
         self.filled.notify_one();
     }
@@ -66,7 +66,7 @@ impl EventBatcher {
     }
 
     /// Sends what was put to the collector, until that is gone.
-    pub async fn forward(self: Arc<Self>, collector: mpsc::Sender<Vec<Event>>) {
+    pub(super) async fn forward(self: Arc<Self>, collector: mpsc::Sender<Vec<Event>>) {
         let mut next = Instant::now();
         loop {
             self.filled.notified().await;
@@ -85,7 +85,7 @@ impl EventBatcher {
     }
 
     /// Sends what nobody waits for any more.
-    pub async fn flush(&self, collector: mpsc::Sender<Vec<Event>>) {
+    pub(super) async fn flush(&self, collector: mpsc::Sender<Vec<Event>>) {
         let batch = self.take();
         if !batch.is_empty() {
             drop(collector.send(batch).await);

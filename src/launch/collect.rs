@@ -39,7 +39,7 @@ pub struct RunJournal {
 
 /// What the collector has to say at the end.
 #[derive(Default)]
-pub struct Collected {
+pub(super) struct Collected {
     /// What became of the rows.
     pub summary: Summary,
     /// The first failure of an output.
@@ -50,7 +50,7 @@ pub struct Collected {
 
 impl Collected {
     /// The end of a collector that panicked: what it knew is lost.
-    pub fn failed(panic: &(dyn Any + Send)) -> Self {
+    pub(super) fn failed(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         let failure = OutputFailure::Collector(text.unwrap_or_default());
@@ -59,7 +59,7 @@ impl Collected {
 }
 
 /// Writes what happens, until no more can come.
-pub fn collect(
+pub(super) fn collect(
     mut events: mpsc::Receiver<Vec<Event>>,
     mut collector: Collector,
     written: &LiveCounts,
@@ -86,7 +86,7 @@ pub fn collect(
 }
 
 /// Writes records: first to the journal, then to the views of it.
-pub struct Collector {
+pub(super) struct Collector {
     keeping: Option<RunJournal>,
     shown: Shown,
     /// What happened while earlier sessions are being replayed. The permits of these rows
@@ -118,7 +118,7 @@ struct Notes {
 
 impl Collector {
     /// Begins to replay what earlier sessions settled; nothing else is written yet.
-    pub fn new(
+    pub(super) fn new(
         keeping: Option<RunJournal>,
         reports: Vec<Open>,
         launch: Arc<RunContext>,

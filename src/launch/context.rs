@@ -26,7 +26,7 @@ use crate::rules::stats::{Requests, Unasked};
 use crate::shutdown::{Cause, Shutdown};
 
 /// What all rows of a run share.
-pub struct RunContext {
+pub(super) struct RunContext {
     /// What it is made of.
     pub parts: Parts,
     /// What the server's clock showed.
@@ -37,7 +37,7 @@ pub struct RunContext {
 }
 
 /// What a [`RunContext`] is made of.
-pub struct Parts {
+pub(super) struct Parts {
     /// Who sends.
     pub client: Client,
     /// Who may send.
@@ -72,7 +72,7 @@ pub struct Parts {
 
 /// Whether a question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub(super) enum Asked {
     /// It was, one way or another.
     Answered,
     /// It was not, since the server is gone: it is asked once more.
@@ -106,14 +106,14 @@ impl Clock {
 impl RunContext {
     /// Shares `parts` among rows; `seed` seeds the jitter.
     #[must_use]
-    pub fn new(parts: Parts, seed: u64) -> Self {
+    pub(super) fn new(parts: Parts, seed: u64) -> Self {
         let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
         let (server_clock, begun) = (ServerClock::default(), OnceLock::new());
         Self { parts, server_clock, begun, jitter, requests: Mutex::default() }
     }
 
     /// Waits until the window begins, or the run stops.
-    pub async fn begin(&self) {
+    pub(super) async fn begin(&self) {
         let Parts { times, clocks, shutdown, .. } = &self.parts;
         times.begin(&**clocks, shutdown).await;
         self.begun.get_or_init(Instant::now);
@@ -121,42 +121,42 @@ impl RunContext {
 
     /// When the window began, or the run stopped while it waited for it.
     #[must_use]
-    pub fn begun(&self) -> Instant {
+    pub(super) fn begun(&self) -> Instant {
         *self.begun.get_or_init(Instant::now)
     }
 
     /// The requests that were sent so far.
     #[must_use]
-    pub fn requests(&self) -> Requests {
+    pub(super) fn requests(&self) -> Requests {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A question came back with this answer.
-    pub fn asked(&self, answer: &Answer) {
+    pub(super) fn asked(&self, answer: &Answer) {
         self.saw(answer);
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
     }
 
     /// Counts something that could not be asked.
-    pub fn could_not_ask(&self, count: impl FnOnce(&mut Unasked)) {
+    pub(super) fn could_not_ask(&self, count: impl FnOnce(&mut Unasked)) {
         count(&mut self.requests.lock().unwrap_or_else(PoisonError::into_inner).unasked);
     }
 
     /// The server accepted the row on `line`, which is yet to be confirmed: a crash must
     /// not lose that.
-    pub fn note_accepted(&self, line: u64, prior: Prior) {
+    pub(super) fn note_accepted(&self, line: u64, prior: Prior) {
         self.parts.batcher.put(Event::Accepted(line, Box::new(prior)));
     }
 
     /// Notes what the server's clock showed.
-    pub fn saw(&self, answer: &Answer) {
+    pub(super) fn saw(&self, answer: &Answer) {
         if let Some(date) = answer.date {
             self.server_clock.saw(Sighting { date, at: self.parts.clocks.read() });
         }
     }
 
     /// A start came back, or was given up.
-    pub fn count(&self, turn: Try, verdict: &Verdict, latency: Duration) {
+    pub(super) fn count(&self, turn: Try, verdict: &Verdict, latency: Duration) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         match turn {
             Try::First => requests.first(verdict, latency),
@@ -169,7 +169,7 @@ impl RunContext {
     /// # Errors
     ///
     /// When the run stops before.
-    pub async fn acquire_start(
+    pub(super) async fn acquire_start(
         &self,
         task: &Task,
         turn: Try,
@@ -187,7 +187,7 @@ impl RunContext {
     /// # Errors
     ///
     /// When the run stops before, or there will be no answer.
-    pub async fn acquire_question(
+    pub(super) async fn acquire_question(
         &self,
         question: Question,
         line: u64,
@@ -212,7 +212,7 @@ impl RunContext {
     /// # Errors
     ///
     /// When it has.
-    pub fn stop_after_outage(&self, known: &Feedback) -> Result<(), Closed> {
+    pub(super) fn stop_after_outage(&self, known: &Feedback) -> Result<(), Closed> {
         let patience = self.parts.outage_patience;
         match known.outage.as_ref().filter(|outage| outage.lasted >= patience) {
             None => Ok(()),
@@ -230,7 +230,11 @@ impl RunContext {
     /// # Errors
     ///
     /// When the session stops.
-    pub fn after_question(&self, answer: &Answer, known: &Feedback) -> Result<Asked, Closed> {
+    pub(super) fn after_question(
+        &self,
+        answer: &Answer,
+        known: &Feedback,
+    ) -> Result<Asked, Closed> {
         self.stop_after_outage(known)?;
         let Verdict::Failed(failure) = &answer.verdict else { return Ok(Asked::Answered) };
         if known.in_outage {
@@ -258,7 +262,7 @@ impl RunContext {
     /// # Errors
     ///
     /// When the run stops before.
-    pub async fn wait(&self, time: Duration) -> Result<(), Closed> {
+    pub(super) async fn wait(&self, time: Duration) -> Result<(), Closed> {
         tokio::select! {
             biased;
             () = self.parts.shutdown.draining() => Err(Closed),
@@ -267,7 +271,7 @@ impl RunContext {
     }
 
     /// How long to wait before a retry, with jitter.
-    pub fn backoff(&self, step: u32) -> Duration {
+    pub(super) fn backoff(&self, step: u32) -> Duration {
         let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
         self.parts.backoff.jittered(step, share)
     }

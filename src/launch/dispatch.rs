@@ -39,10 +39,10 @@ pub struct Staged {
 
 /// Decides whether the next stage begins. It may take its time, and is given up when
 /// the run stops.
-pub type StageApproval = Arc<dyn Fn(&StageChange) -> Answering + Send + Sync>;
+pub(crate) type StageApproval = Arc<dyn Fn(&StageChange) -> Answering + Send + Sync>;
 
 /// A decision that is waited for.
-pub type Answering = Pin<Box<dyn Future<Output = Proceed> + Send>>;
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Proceed> + Send>>;
 
 /// From one stage to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Stage {
 }
 
 /// Opens rows, as many at a time as there are permits.
-pub struct Dispatcher {
+pub(super) struct Dispatcher {
     /// What rows share.
     pub launch: Arc<RunContext>,
     /// Where their records go.
@@ -112,7 +112,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// Opens all rows that come, waits until each of them came to its end, and says how
     /// the input ended.
-    pub async fn open_all(
+    pub(super) async fn open_all(
         &self,
         fed: mpsc::Receiver<FeedItem>,
         staged: Staged,

@@ -13,10 +13,10 @@ use crate::input::InputError;
 use crate::rules::resume::Planned;
 
 /// How many rows lie between the feed and the dispatcher, and how many are taken at a time.
-pub const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 /// What the feed hands on.
-pub enum FeedItem {
+pub(super) enum FeedItem {
     /// A row that is not settled.
     Row(Planned),
     /// The input ended.
@@ -26,7 +26,7 @@ pub enum FeedItem {
 }
 
 /// Starts the thread.
-pub fn start(rows: PlannedRows) -> mpsc::Receiver<FeedItem> {
+pub(super) fn start(rows: PlannedRows) -> mpsc::Receiver<FeedItem> {
     let (sender, receiver) = mpsc::channel(BATCH);
     thread::spawn(move || feed(rows, &sender));
     receiver

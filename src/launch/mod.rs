@@ -57,15 +57,16 @@ use workers::Workers;
 
 pub use collect::RunJournal;
 pub use context::Clock;
-pub use dispatch::{Answering, Proceed, StageApproval, StageChange, Staged};
+pub use dispatch::Staged;
+pub(crate) use dispatch::{Answering, Proceed, StageChange};
 pub use observe::{Audience, Systemd};
 pub use output_failure::OutputFailure;
-pub use row_state::Resumable;
+pub(crate) use row_state::Resumable;
 pub use times::{Deadline, Times};
 
 /// Rows that are not settled, in the order of the input; after an error there are
 /// no more.
-pub type PlannedRows = Box<dyn Iterator<Item = Result<Planned, InputError>> + Send>;
+pub(crate) type PlannedRows = Box<dyn Iterator<Item = Result<Planned, InputError>> + Send>;
 
 /// Everything that a run is made of.
 pub struct Pipeline {
@@ -300,7 +301,7 @@ impl Permits {
 
 /// The record of a row that is not settled, as earlier sessions left it.
 #[must_use]
-pub fn left_open(row: Row, prior: Prior, resumable: Resumable) -> Record {
+pub(crate) fn left_open(row: Row, prior: Prior, resumable: Resumable) -> Record {
     let Prior { doubt, attempts, first_sent, last } = prior;
     let (outcome, ending) = cut_off(doubt, resumable);
     Record { row, outcome, ending, attempts, first_sent, last, reason: None, elapsed: None }

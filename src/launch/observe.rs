@@ -60,13 +60,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Observer {
     /// Waits a while for the file that is being written, so that no later one is
     /// overwritten by it.
-    pub async fn written(&mut self) {
+    pub(super) async fn written(&mut self) {
         if let Some(writing) = self.writing.take() {
             drop(tokio::time::timeout(PATIENCE, writing).await);
         }
     }
 
-    pub async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
         let Audience { progress, metrics, systemd, .. } = &self.audience;
         let mut drawing = Ticks::every(progress.every());
         let mut measuring = Ticks::every(metrics.as_ref().map(|_| metrics::EVERY));
@@ -107,7 +107,7 @@ impl Observer {
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
     /// What was measured in all, once nothing is open any more.
-    pub fn at_the_end(&mut self, summary: &Summary, took: Duration) -> Figures {
+    pub(super) fn at_the_end(&mut self, summary: &Summary, took: Duration) -> Figures {
         let (standing, _) = self.look(Instant::now());
         let requests = standing.requests as f64;
         let achieved = requests / took.as_secs_f64().max(1e-6);

@@ -27,7 +27,7 @@ use crate::shutdown::Cause;
 
 /// Settles one row that was opened at `opened`, of which earlier sessions left
 /// `prior` behind.
-pub async fn settle(
+pub(super) async fn settle(
     launch: &RunContext,
     row: Row,
     task: Task,

@@ -11,7 +11,7 @@ use crate::rules::server_time::{Departure, ServerClock};
 
 /// Where a row that a stop cuts off can be taken up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resumable {
+pub(crate) enum Resumable {
     /// By the journal.
     FromJournal,
     /// Nowhere.
@@ -19,7 +19,7 @@ pub enum Resumable {
 }
 
 /// What is remembered of a row while it is open.
-pub struct RowState {
+pub(super) struct RowState {
     /// Requests that were sent, in all sessions.
     pub attempts: u32,
     /// When the first of them left that may have arrived.
@@ -50,7 +50,7 @@ enum Refusal {
 
 impl RowState {
     /// Goes on from what earlier sessions left behind.
-    pub fn new(prior: Prior, server_clock: &ServerClock) -> Self {
+    pub(super) fn new(prior: Prior, server_clock: &ServerClock) -> Self {
         let Prior { doubt, attempts, first_sent, last } = prior;
         let first = first_sent.map(|first| server_clock.earlier(&first));
         Self {
@@ -68,39 +68,39 @@ impl RowState {
     }
 
     /// Whether any attempt may have started the task.
-    pub fn doubt(&self) -> Doubt {
+    pub(super) fn doubt(&self) -> Doubt {
         self.earlier.max(self.now)
     }
 
     /// The id of the next request.
-    pub fn next_id(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
+    pub(super) fn next_id(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
         self.attempts += 1;
         RequestId::new(run, session, line, self.attempts)
     }
 
     /// The id of the next question.
-    pub fn next_question(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
+    pub(super) fn next_question(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
         self.questions += 1;
         RequestId::question(run, session, line, self.questions)
     }
 
     /// A question came back; why it tells no state, if it does not.
-    pub fn asked(&mut self, unanswered: Option<Reason>) {
+    pub(super) fn asked(&mut self, unanswered: Option<Reason>) {
         self.unanswered = unanswered.map(Box::new);
     }
 
     /// Whether this is the first question about the row that was refused so.
-    pub fn is_first_refusal(&mut self) -> bool {
+    pub(super) fn is_first_refusal(&mut self) -> bool {
         std::mem::replace(&mut self.refusal, Refusal::Feedback) == Refusal::None
     }
 
     /// The row is not sent again, for this reason.
-    pub fn give_up_for(&mut self, reason: Reason) {
+    pub(super) fn give_up_for(&mut self, reason: Reason) {
         self.given_up = Some(Box::new(reason));
     }
 
     /// Why the row ends with `outcome`, if its last request does not say it.
-    pub fn reason(&mut self, outcome: Outcome) -> Option<Box<Reason>> {
+    pub(super) fn reason(&mut self, outcome: Outcome) -> Option<Box<Reason>> {
         match outcome {
             Outcome::Failed | Outcome::Unknown => self.given_up.take(),
             Outcome::Unconfirmed => self.unanswered.take(),
@@ -109,18 +109,18 @@ impl RowState {
     }
 
     /// What a later session has to know of the row, should this one end without a word.
-    pub fn prior(&self) -> Prior {
+    pub(super) fn prior(&self) -> Prior {
         let (doubt, attempts, first_sent) = (self.doubt(), self.attempts, self.first_sent());
         Prior { doubt, attempts, first_sent, last: self.last.clone() }
     }
 
     /// The request that was to leave never left.
-    pub fn not_sent(&mut self) {
+    pub(super) fn not_sent(&mut self) {
         self.attempts -= 1;
     }
 
     /// A request that left at `departure` came back: what it leaves in doubt.
-    pub fn sent(&mut self, attempted: Attempted, left: Doubt, departure: Departure) {
+    pub(super) fn sent(&mut self, attempted: Attempted, left: Doubt, departure: Departure) {
         self.last = Some(Box::new(attempted));
         if left != Doubt::None {
             self.now = self.now.max(left);
@@ -129,20 +129,20 @@ impl RowState {
     }
 
     /// The server took the row, as far as that can be known by sending.
-    pub fn accepted(&mut self) {
+    pub(super) fn accepted(&mut self) {
         self.now = Doubt::Accepted;
     }
 
     /// When the first attempt left that may have arrived, as a later session needs it:
     /// `None` for a row that is in no doubt.
-    pub fn first_sent(&self) -> Option<FirstSent> {
+    pub(super) fn first_sent(&self) -> Option<FirstSent> {
         self.first.as_ref().filter(|_| self.doubt() != Doubt::None).map(Departure::kept)
     }
 
     /// Counts a request that failed so, unless it is one that does not count: what was
     /// never sent, a throttled answer, or an idle attempt that began an outage or ended
     /// during one.
-    pub fn situation(&mut self, failure: &Failure, known: &Feedback) -> RetryContext {
+    pub(super) fn situation(&mut self, failure: &Failure, known: &Feedback) -> RetryContext {
         let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
         let is_throttled =
             matches!(failure.class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
@@ -155,7 +155,7 @@ impl RowState {
 
     /// Counts an accepted request that came to nothing; whether one of `retries`
     /// is left to send it again.
-    pub fn may_go_again(&mut self, retries: u32) -> bool {
+    pub(super) fn may_go_again(&mut self, retries: u32) -> bool {
         self.counted += 1;
         self.counted <= retries
     }
@@ -163,7 +163,7 @@ impl RowState {
     /// How it is known that "already started" means an attempt of ours, as far as
     /// anybody can tell (FACTS.md section 5, no. 9); `None` where none may have
     /// arrived.
-    pub fn ours(&self) -> Option<KnownBy> {
+    pub(super) fn ours(&self) -> Option<KnownBy> {
         match (self.now, self.earlier) {
             (Doubt::MayHaveStarted | Doubt::Accepted, _) => Some(KnownBy::Retry),
             (Doubt::None, Doubt::MayHaveStarted | Doubt::Accepted) => Some(KnownBy::Resume),
@@ -173,7 +173,7 @@ impl RowState {
 
     /// The end of a row that is not sent again. In doubt it is never called
     /// failed or rejected: an earlier attempt may have started it.
-    pub fn given_up(&self, class: FailureClass) -> Outcome {
+    pub(super) fn given_up(&self, class: FailureClass) -> Outcome {
         match (self.doubt(), class) {
             (Doubt::Accepted, _) => Outcome::Unconfirmed,
             (Doubt::MayHaveStarted, _) => Outcome::Unknown,
@@ -186,14 +186,14 @@ impl RowState {
     }
 
     /// The end of the row when the run stops.
-    pub fn cut_off(&self, resumable: Resumable) -> (Outcome, Ending) {
+    pub(super) fn cut_off(&self, resumable: Resumable) -> (Outcome, Ending) {
         cut_off(self.doubt(), resumable)
     }
 }
 
 /// The end of a row in this doubt when the run stops. Where nothing can be resumed, one
 /// that is in doubt is unknown, and not pending.
-pub const fn cut_off(doubt: Doubt, resumable: Resumable) -> (Outcome, Ending) {
+pub(super) const fn cut_off(doubt: Doubt, resumable: Resumable) -> (Outcome, Ending) {
     let outcome = match (doubt, resumable) {
         (Doubt::Accepted, _) => Outcome::Unconfirmed,
         (Doubt::MayHaveStarted, Resumable::Never) => Outcome::Unknown,

@@ -23,7 +23,7 @@ use crate::rules::stats::{OUTCOMES, Summary};
 
 /// How many records were written, for those who look on.
 #[derive(Debug, Default)]
-pub struct LiveCounts {
+pub(super) struct LiveCounts {
     /// Those of this session.
     pub now: AtomicU64,
     /// All of them, replayed ones included, in the order of [`OUTCOMES`].
@@ -36,7 +36,7 @@ pub struct LiveCounts {
 
 /// Whether records are kept beside the reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beside {
+pub(super) enum Beside {
     /// In a journal.
     Journal,
     /// Nowhere.
@@ -44,7 +44,7 @@ pub enum Beside {
 }
 
 /// The reports and the summary.
-pub struct Views {
+pub(super) struct Views {
     beside: Beside,
     reports: Vec<Open>,
     /// How reports were left that failed.
@@ -59,25 +59,25 @@ pub struct Views {
 
 impl Views {
     /// Nothing is shown yet.
-    pub fn new(beside: Beside, reports: Vec<Open>, summary: Summary) -> Self {
+    pub(super) fn new(beside: Beside, reports: Vec<Open>, summary: Summary) -> Self {
         let (left, without_link) = (Vec::new(), HashMap::new());
         Self { beside, reports, left, summary, now: 0, without_link, failure: None }
     }
 
     /// Shows a record of this session.
-    pub fn record(&mut self, record: &Record) {
+    pub(super) fn record(&mut self, record: &Record) {
         self.add(record);
         self.each(|report| report.record(record));
     }
 
     /// Counts a record of this session whose line waits for its link.
-    pub fn record_without_link(&mut self, record: Record) {
+    pub(super) fn record_without_link(&mut self, record: Record) {
         self.add(&record);
         self.without_link.insert(record.row.line, record);
     }
 
     /// The link of a row was found, or there is none.
-    pub fn link(&mut self, line: u64, url: Option<Box<str>>) {
+    pub(super) fn link(&mut self, line: u64, url: Option<Box<str>>) {
         let Some(mut record) = self.without_link.remove(&line) else { return };
         if let (Some(url), Some(last)) = (url, &mut record.last) {
             last.reply.task_url = url;
@@ -110,12 +110,12 @@ impl Views {
     }
 
     /// Hands everything that was written to the system.
-    pub fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         self.each(Open::flush);
     }
 
     /// Tells those who look on what was written.
-    pub fn tell(&self, written: &LiveCounts) {
+    pub(super) fn tell(&self, written: &LiveCounts) {
         written.now.store(self.now, Ordering::Relaxed);
         for (written, count) in written.by_outcome.iter().zip(self.summary.by_outcome()) {
             written.store(count, Ordering::Relaxed);
@@ -125,18 +125,18 @@ impl Views {
     }
 
     /// Takes the failure of an output, if there is one.
-    pub const fn take_failure(&mut self) -> Option<OutputFailure> {
+    pub(super) const fn take_failure(&mut self) -> Option<OutputFailure> {
         self.failure.take()
     }
 
     /// The reports have nothing beside them any more.
-    pub const fn journal_is_lost(&mut self) {
+    pub(super) const fn journal_is_lost(&mut self) {
         self.beside = Beside::Nothing;
     }
 
     /// Ends all reports, and says how each is left. Nothing is settled without its line,
     /// whatever became of its lookup.
-    pub fn finish(&mut self) -> (Finished, Vec<(PathBuf, FileState)>) {
+    pub(super) fn finish(&mut self) -> (Finished, Vec<(PathBuf, FileState)>) {
         for record in std::mem::take(&mut self.without_link).into_values() {
             self.each(|report| report.record(&record));
         }
@@ -148,12 +148,12 @@ impl Views {
     }
 
     /// Number of records of this session.
-    pub const fn records(&self) -> u64 {
+    pub(super) const fn records(&self) -> u64 {
         self.now
     }
 
     /// Gives the summary.
-    pub fn into_summary(self) -> Summary {
+    pub(super) fn into_summary(self) -> Summary {
         self.summary
     }
 
@@ -184,7 +184,7 @@ impl Views {
 
 /// The views, once the sessions before are replayed into them: requests of this session
 /// do not wait for that.
-pub struct Shown {
+pub(super) struct Shown {
     /// Nothing, as long as they are replayed.
     views: Views,
     replaying: Option<mpsc::Receiver<Views>>,
@@ -192,12 +192,16 @@ pub struct Shown {
 
 impl Shown {
     /// Views that take records at once.
-    pub const fn at_once(views: Views) -> Self {
+    pub(super) const fn at_once(views: Views) -> Self {
         Self { views, replaying: None }
     }
 
     /// Views into which `journal` is replayed first; `batcher` is nudged at the end.
-    pub fn replaying(mut views: Views, journal: Journal, batcher: Arc<EventBatcher>) -> Self {
+    pub(super) fn replaying(
+        mut views: Views,
+        journal: Journal,
+        batcher: Arc<EventBatcher>,
+    ) -> Self {
         let (done, replaying) = mpsc::channel();
         thread::spawn(move || {
             views.replay(&journal);
@@ -210,7 +214,7 @@ impl Shown {
     }
 
     /// The views, if they take records by now.
-    pub fn now(&mut self) -> Option<&mut Views> {
+    pub(super) fn now(&mut self) -> Option<&mut Views> {
         match self.replaying.as_ref().map(mpsc::Receiver::try_recv) {
             Some(Err(TryRecvError::Empty)) => return None,
             Some(Ok(views)) => self.take(views),
@@ -221,7 +225,7 @@ impl Shown {
     }
 
     /// The views, once they take records.
-    pub fn wait(&mut self) -> &mut Views {
+    pub(super) fn wait(&mut self) -> &mut Views {
         match self.replaying.as_ref().map(mpsc::Receiver::recv) {
             Some(Ok(views)) => self.take(views),
             Some(Err(_)) => died(),
@@ -236,7 +240,7 @@ impl Shown {
     }
 
     /// The views themselves, once they take records.
-    pub fn into_views(mut self) -> Views {
+    pub(super) fn into_views(mut self) -> Views {
         self.wait();
         self.views
     }

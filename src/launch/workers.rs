@@ -19,7 +19,7 @@ use crate::limiter::Limiter;
 use crate::shutdown::{Cause, Shutdown};
 
 /// Those who serve all rows.
-pub struct Workers {
+pub(super) struct Workers {
     limiter: Arc<Limiter>,
     shutdown: Shutdown,
     batcher: Arc<EventBatcher>,
@@ -38,7 +38,7 @@ pub struct Workers {
 
 impl Workers {
     /// Starts all of them.
-    pub fn start(
+    pub(super) fn start(
         launch: &Arc<RunContext>,
         batcher: &Arc<EventBatcher>,
         collector: Collector,
@@ -81,7 +81,7 @@ impl Workers {
     /// If the loop that hands out turns fails, the rows that wait are turned away, and
     /// the work comes to its end. If records cannot be handed on any more, no permit
     /// comes back, and there is nothing left to wait for.
-    pub async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {
+    pub(super) async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {
         let Self { limiter, shutdown, collecting, forwarding, turns, .. } = self;
         let broken = |what: &str| {
             shutdown.drain(Cause::Broken(what.into()));
@@ -112,7 +112,7 @@ impl Workers {
     }
 
     /// Ends them, once the work is done.
-    pub async fn end(self) -> Collected {
+    pub(super) async fn end(self) -> Collected {
         let Self { limiter, batcher, to_collector, collector, forwarding, turns, .. } = self;
         let Self { closing, noting, timing, going_on, .. } = self;
         drop(going_on);

@@ -32,7 +32,7 @@ const MAX_QUOTED: usize = 120;
 
 /// What one attempt says about whether bk-sops works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub(crate) enum Sign {
     /// Only bk-sops can have answered so: it works.
     Works,
     /// There was no HTTP answer.
@@ -48,7 +48,7 @@ pub enum Sign {
 impl Sign {
     /// What `verdict` says, by what is known of the server.
     #[must_use]
-    pub const fn of(verdict: &Verdict, server: Server) -> Self {
+    pub(crate) const fn of(verdict: &Verdict, server: Server) -> Self {
         let Verdict::Failed(failure) = verdict else { return Self::Works };
         match (failure.contact, failure.class) {
             // Before the first answer nothing says that there is a server that could be gone.
@@ -71,14 +71,14 @@ impl Sign {
 
     /// Whether nothing shows that bk-sops works.
     #[must_use]
-    pub const fn is_idle(self) -> bool {
+    pub(crate) const fn is_idle(self) -> bool {
         matches!(self, Self::Silence | Self::OwnError | Self::Covered)
     }
 }
 
 /// What the latest attempts say about the server.
 #[derive(Clone, Debug, Default)]
-pub struct CircuitBreaker {
+pub(crate) struct CircuitBreaker {
     streak: Streak,
     now: Option<Gone>,
     /// How long the outages lasted that are over.
@@ -119,7 +119,7 @@ enum Probe {
 
 /// Whether a request may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum May {
+pub(crate) enum May {
     /// It may, as what.
     Go(Role),
     /// Not before this time.
@@ -130,7 +130,7 @@ pub enum May {
 
 /// One attempt that came to its end.
 #[derive(Clone, Copy, Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The row that it was for.
     pub line: u64,
     /// What it was sent for.
@@ -143,7 +143,7 @@ pub struct Ended {
 
 /// What an attempt means for its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Learned {
+pub(crate) struct Learned {
     /// Whether it began an outage or ended during one, and so counts as no retry.
     pub in_outage: bool,
     /// How long the outage has lasted, if the attempt was its probe.
@@ -154,7 +154,7 @@ pub struct Learned {
 
 /// Whether an outage began or ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Neither.
     #[default]
     None,
@@ -166,7 +166,7 @@ pub enum Change {
 
 /// What to do once every row that may go was probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Round {
+pub(crate) enum Round {
     /// Begin a new one.
     Again,
     /// The outage is over, after so long: bk-sops answers, and it is these rows that are
@@ -176,7 +176,7 @@ pub enum Round {
 
 impl CircuitBreaker {
     /// Learns from an attempt that has ended; `says` describes it if it is idle.
-    pub fn heard(
+    pub(crate) fn heard(
         &mut self,
         ended: Ended,
         backoff: &Backoff,
@@ -209,7 +209,7 @@ impl CircuitBreaker {
     }
 
     /// A probe was given up without having been sent.
-    pub fn withdrawn(&mut self) {
+    pub(crate) fn withdrawn(&mut self) {
         if let Some(gone) = &mut self.now {
             gone.probe = Probe::None;
         }
@@ -217,7 +217,7 @@ impl CircuitBreaker {
 
     /// Whether a request may leave at `now`.
     #[must_use]
-    pub fn may_go(&self, now: Instant) -> May {
+    pub(crate) fn may_go(&self, now: Instant) -> May {
         match &self.now {
             None => May::Go(Role::Normal),
             Some(gone) if gone.probe == Probe::Out => May::WaitForProbe,
@@ -227,7 +227,7 @@ impl CircuitBreaker {
     }
 
     /// A request leaves.
-    pub fn sent(&mut self, attempt: Role) {
+    pub(crate) fn sent(&mut self, attempt: Role) {
         if let (Some(gone), Role::Probe) = (&mut self.now, attempt) {
             gone.probe = Probe::Out;
         }
@@ -235,12 +235,12 @@ impl CircuitBreaker {
 
     /// Whether the row on `line` was probed in this round.
     #[must_use]
-    pub fn was_probed(&self, line: u64) -> bool {
+    pub(crate) fn was_probed(&self, line: u64) -> bool {
         self.now.as_ref().is_some_and(|gone| gone.probed.contains(&line))
     }
 
     /// Every row that may go was probed, or every question if none may.
-    pub fn round_is_over(&mut self, now: Instant) -> Round {
+    pub(crate) fn round_is_over(&mut self, now: Instant) -> Round {
         let Some(gone) = &mut self.now else { return Round::Again };
         let probed = std::mem::take(&mut gone.probed);
         if gone.answers_itself && !probed.is_empty() {
@@ -254,13 +254,13 @@ impl CircuitBreaker {
 
     /// What the last idle attempt of the present outage said.
     #[must_use]
-    pub fn says(&self) -> Option<Arc<str>> {
+    pub(crate) fn says(&self) -> Option<Arc<str>> {
         self.now.as_ref().map(|gone| Arc::clone(&gone.says))
     }
 
     /// How long all outages lasted, the present one included.
     #[must_use]
-    pub fn total(&self, now: Instant) -> Duration {
+    pub(crate) fn total(&self, now: Instant) -> Duration {
         let present = self.now.as_ref().map(|gone| now.saturating_duration_since(gone.since));
         self.past + present.unwrap_or_default()
     }
@@ -312,7 +312,7 @@ impl Gone {
 
 /// Describes what answers in place of bk-sops, or that nothing does, in one line.
 #[must_use]
-pub fn description(answer: &Answer) -> String {
+pub(crate) fn description(answer: &Answer) -> String {
     let said: String =
         answer.reply.message.chars().filter(|c| !c.is_control()).take(MAX_QUOTED).collect();
     let status = answer.reply.http_status.unwrap_or_default();

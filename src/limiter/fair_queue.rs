@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::domain::task::Business;
 
-pub use probe::{Place, Search};
+pub(crate) use probe::{Place, Search};
 
 /// Whether a row was sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Try {
 
 /// What keeps a business from going.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blocked {
+pub(crate) enum Blocked {
     /// It may go from this time on.
     Until(Instant),
     /// It may go once [`FairQueue::wake`] is called for it.
@@ -52,7 +52,7 @@ pub enum Notes {
 
 /// The waiting rows, each of them a `T`.
 #[derive(Debug)]
-pub struct FairQueue<T> {
+pub(crate) struct FairQueue<T> {
     notes: Notes,
     queues: HashMap<Business, Queue<T>, RandomState>,
     rings: Rings,
@@ -131,7 +131,7 @@ impl<T> Queue<T> {
 impl<T> FairQueue<T> {
     /// A queue in which nobody waits.
     #[must_use]
-    pub fn new(notes: Notes) -> Self {
+    pub(crate) fn new(notes: Notes) -> Self {
         Self {
             notes,
             queues: HashMap::default(),
@@ -143,7 +143,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Adds a row of `business` to those that wait.
-    pub fn join(&mut self, business: Business, turn: Try, row: T) {
+    pub(crate) fn join(&mut self, business: Business, turn: Try, row: T) {
         let queue = self.queues.entry(business).or_default();
         match turn {
             Try::Retry => queue.again.push_back(row),
@@ -160,7 +160,7 @@ impl<T> FairQueue<T> {
     /// The business whose row goes next, if any may, and which of its rows;
     /// `blocked` says what keeps one from going. The business stays first in turn
     /// until its row is [taken](Self::take).
-    pub fn next(
+    pub(crate) fn next(
         &mut self,
         now: Instant,
         mut blocked: impl FnMut(Business) -> Option<Blocked>,
@@ -176,7 +176,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Takes the row of the business that [`next`](Self::next) named.
-    pub fn take(&mut self, business: Business, turn: Try) -> Option<T> {
+    pub(crate) fn take(&mut self, business: Business, turn: Try) -> Option<T> {
         let queue = self.queues.get_mut(&business)?;
         let (row, place, ring) = match turn {
             Try::Retry => {
@@ -198,7 +198,7 @@ impl<T> FairQueue<T> {
 
     /// Names up to `count` rows that were never sent, in the order in which they would
     /// go; they go once that is [committed](Self::committed).
-    pub fn name<L>(
+    pub(crate) fn name<L>(
         &mut self,
         count: usize,
         now: Instant,
@@ -246,7 +246,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Lets the rows go that were named.
-    pub fn committed(&mut self) {
+    pub(crate) fn committed(&mut self) {
         for business in std::mem::take(&mut self.naming) {
             if let Some(queue) = self.queues.get_mut(&business) {
                 queue.noted += std::mem::take(&mut queue.named);
@@ -257,24 +257,24 @@ impl<T> FairQueue<T> {
 
     /// Whether a row waits to be named, as far as is known of what blocks it.
     #[must_use]
-    pub fn has_unnamed(&self) -> bool {
+    pub(crate) fn has_unnamed(&self) -> bool {
         !self.rings.unnamed.is_empty()
     }
 
     /// Whether rows were named and are not committed yet.
     #[must_use]
-    pub fn is_naming(&self) -> bool {
+    pub(crate) fn is_naming(&self) -> bool {
         !self.naming.is_empty()
     }
 
     /// Number of rows that were never sent and may go now.
     #[must_use]
-    pub const fn ready(&self) -> usize {
+    pub(crate) const fn ready(&self) -> usize {
         self.ready
     }
 
     /// Unblocks `business` if it is blocked [until woken](Blocked::UntilWoken).
-    pub fn wake(&mut self, business: Business) {
+    pub(crate) fn wake(&mut self, business: Business) {
         let blocked = self.queues.get(&business).and_then(|queue| queue.blocked);
         if blocked == Some(Blocked::UntilWoken) {
             self.set_blocked(business, None);
@@ -282,7 +282,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Unblocks every business whose time has come.
-    pub fn wake_sleepers(&mut self, now: Instant) {
+    pub(crate) fn wake_sleepers(&mut self, now: Instant) {
         while self.next_wake().is_some_and(|until| until <= now) {
             // Taken out here, and not only by the index: so this ends in any case.
             if let Some((_, business)) = self.asleep.pop_first() {
@@ -293,12 +293,12 @@ impl<T> FairQueue<T> {
 
     /// The time at which the next blocked business may go.
     #[must_use]
-    pub fn next_wake(&self) -> Option<Instant> {
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.asleep.first().map(|(until, _)| *until)
     }
 
     /// Removes and returns all rows that were never sent.
-    pub fn drain_first(&mut self) -> Vec<T> {
+    pub(crate) fn drain_first(&mut self) -> Vec<T> {
         let mut drained = Vec::new();
         let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
         businesses.sort_unstable();
@@ -314,7 +314,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Removes and returns all rows.
-    pub fn drain(&mut self) -> impl Iterator<Item = T> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         let notes = self.notes;
         let mut queues: Vec<_> =
             std::mem::replace(self, Self::new(notes)).queues.into_iter().collect();

@@ -15,7 +15,7 @@ const ONE_MORE_EVERY: Duration = Duration::from_secs(5);
 
 /// What a session knows of its server, and how much may be sent before it knows more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FirstAnswer {
+pub(crate) struct FirstAnswer {
     server: Server,
     /// Since when a request has been out.
     out_since: Option<Instant>,
@@ -34,13 +34,13 @@ impl Default for FirstAnswer {
 impl FirstAnswer {
     /// What is known of the server.
     #[must_use]
-    pub const fn server(&self) -> Server {
+    pub(crate) const fn server(&self) -> Server {
         self.server
     }
 
     /// Connections in a row that could not be made, before any HTTP answer.
     #[must_use]
-    pub const fn unconnected(&self) -> u32 {
+    pub(crate) const fn unconnected(&self) -> u32 {
         self.unconnected
     }
 
@@ -49,7 +49,7 @@ impl FirstAnswer {
     /// # Errors
     ///
     /// When it may, if nothing is heard before.
-    pub fn may_go(&self, in_flight: usize, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn may_go(&self, in_flight: usize, now: Instant) -> Result<(), Instant> {
         if self.server >= Server::Front {
             return Ok(());
         }
@@ -63,14 +63,14 @@ impl FirstAnswer {
     }
 
     /// A request leaves, while `in_flight` others are out.
-    pub fn sent(&mut self, in_flight: usize, now: Instant) {
+    pub(crate) fn sent(&mut self, in_flight: usize, now: Instant) {
         if in_flight == 0 {
             self.out_since = Some(now);
         }
     }
 
     /// A request came so far.
-    pub fn heard(&mut self, contact: Contact, now: Instant, backoff: &Backoff) {
+    pub(crate) fn heard(&mut self, contact: Contact, now: Instant, backoff: &Backoff) {
         let found = match contact {
             Contact::Answered(Speaker::BkSops) => Server::BkSops,
             Contact::Answered(Speaker::Front) => Server::Front,

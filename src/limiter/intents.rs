@@ -13,7 +13,7 @@ const UNLIMITED_AHEAD: u64 = 1024;
 
 /// What decides how many rows are ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ahead {
+pub(crate) struct Ahead {
     /// Requests that the pace lets go in a second; `None` if it has no limit.
     per_second: Option<u64>,
     burst: u64,
@@ -24,7 +24,7 @@ pub struct Ahead {
 impl Ahead {
     /// Nothing has left yet.
     #[must_use]
-    pub fn new(rate: Rate, burst: u64) -> Self {
+    pub(crate) fn new(rate: Rate, burst: u64) -> Self {
         let per_second = rate.interval().map(|interval| {
             let nanos = interval.as_nanos().max(1);
             u64::try_from(1_000_000_000_u128.div_ceil(nanos)).unwrap_or(u64::MAX)
@@ -33,7 +33,7 @@ impl Ahead {
     }
 
     /// Notes that so many starts left since the commit before this one.
-    pub const fn committed(&mut self, left: u64) {
+    pub(crate) const fn committed(&mut self, left: u64) {
         let [latest, before, _] = self.between_commits;
         self.between_commits = [left, latest, before];
     }
@@ -41,7 +41,7 @@ impl Ahead {
     /// Rows that may be ahead: enough for a second, but hardly more than may yet fail,
     /// where the budget has `room` for so many.
     #[must_use]
-    pub fn wanted(&self, room: Option<u64>) -> u64 {
+    pub(crate) fn wanted(&self, room: Option<u64>) -> u64 {
         let pace = self
             .per_second
             .unwrap_or_else(|| UNLIMITED_AHEAD.max(self.between_commits.into_iter().sum()));

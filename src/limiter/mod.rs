@@ -9,15 +9,15 @@
 //! fast), [`throttle`] (who is held), [`first_answer`] (is anybody there) and [`circuit_breaker`] (is
 //! bk-sops gone). This module must not know what a request is, nor send one.
 
-pub mod circuit_breaker;
-pub mod fair_queue;
-pub mod first_answer;
-pub mod intents;
-pub mod pace;
-pub mod permit;
+pub(crate) mod circuit_breaker;
+pub(crate) mod fair_queue;
+pub(crate) mod first_answer;
+pub(crate) mod intents;
+pub(crate) mod pace;
+pub(crate) mod permit;
 mod questions;
-pub mod request_kind;
-pub mod throttle;
+pub(crate) mod request_kind;
+pub(crate) mod throttle;
 
 mod state;
 
@@ -38,8 +38,8 @@ use crate::rules::retry::{Backoff, Patience, Role, Server};
 
 use circuit_breaker::{Change, Ended, Learned, Sign, description};
 pub use fair_queue::{Notes, Try};
-pub use permit::{Admitted, GivenUp, Permit, Risk};
-pub use request_kind::RequestKind;
+pub(crate) use permit::{Admitted, GivenUp, Permit, Risk};
+pub(crate) use request_kind::RequestKind;
 use state::{Asking, Pick, State};
 use throttle::{Began, Refused};
 

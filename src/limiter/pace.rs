@@ -22,7 +22,7 @@ const MADE_UP: Duration = Duration::from_millis(10);
 
 /// An even pace: governor's token bucket, with the time handed in.
 #[derive(Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     limiter: RateLimiter<NotKeyed, InMemoryState, HandedIn, NoOpMiddleware<Nanos>>,
     time: Arc<AtomicU64>,
     origin: Instant,
@@ -34,7 +34,7 @@ impl Pace {
     /// A pace of `rate` from `now` on, which allows `burst` requests at once;
     /// `None` where there is no limit.
     #[must_use]
-    pub fn new(rate: Rate, burst: Option<NonZeroU32>, now: Instant) -> Option<Self> {
+    pub(crate) fn new(rate: Rate, burst: Option<NonZeroU32>, now: Instant) -> Option<Self> {
         let interval = rate.interval()?;
         let grain = Grain::of(interval, burst);
         let quota = Quota::with_period(interval / grain.cells.get())?.allow_burst(grain.burst);
@@ -54,7 +54,7 @@ impl Pace {
     /// # Errors
     ///
     /// When it will be due.
-    pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         if self.in_hand {
             return Ok(());
         }
@@ -74,7 +74,7 @@ impl Pace {
     }
 
     /// The turn in hand was used.
-    pub fn used(&mut self) {
+    pub(crate) fn used(&mut self) {
         self.in_hand = false;
     }
 }

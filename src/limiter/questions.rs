@@ -6,7 +6,7 @@ use super::{Question, request_kind};
 
 /// The waiting questions, each of them a `T`, in the order in which they came.
 #[derive(Debug)]
-pub struct Questions<T> {
+pub(super) struct Questions<T> {
     states: VecDeque<(u64, T)>,
     links: VecDeque<(u64, T)>,
     /// Number of questions for links that are out.
@@ -15,7 +15,7 @@ pub struct Questions<T> {
 
 /// What a search for a question that a probe goes with came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sought {
+pub(super) enum Sought {
     /// The one that stands here among its kind.
     Found(Question, usize),
     /// Questions wait, but none that is wanted.
@@ -26,28 +26,28 @@ pub enum Sought {
 
 impl<T> Questions<T> {
     /// Nobody waits.
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { states: VecDeque::new(), links: VecDeque::new(), links_out: 0 }
     }
 
     /// Adds a question about the row on `line`.
-    pub fn join(&mut self, question: Question, line: u64, row: T) {
+    pub(super) fn join(&mut self, question: Question, line: u64, row: T) {
         self.queue(question).push_back((line, row));
     }
 
     /// Whether a question for a state may go.
-    pub fn state(&self) -> Option<()> {
+    pub(super) fn state(&self) -> Option<()> {
         self.states.front().map(|_| ())
     }
 
     /// Whether a question for a link may go.
-    pub fn link(&self) -> Option<()> {
+    pub(super) fn link(&self) -> Option<()> {
         self.links.front().filter(|_| self.links_out < request_kind::LOOKUPS).map(|_| ())
     }
 
     /// Looks for the first question about a row that is wanted, those for states before
     /// those for links.
-    pub fn search(&self, is_wanted: impl Fn(u64) -> bool) -> Sought {
+    pub(super) fn search(&self, is_wanted: impl Fn(u64) -> bool) -> Sought {
         for (question, queue) in [(Question::State, &self.states), (Question::Link, &self.links)] {
             if let Some(index) = queue.iter().position(|(line, _)| is_wanted(*line)) {
                 return Sought::Found(question, index);
@@ -61,19 +61,19 @@ impl<T> Questions<T> {
     }
 
     /// Takes the question that stands at `index` among its kind.
-    pub fn take(&mut self, question: Question, index: usize) -> Option<T> {
+    pub(super) fn take(&mut self, question: Question, index: usize) -> Option<T> {
         let (_, row) = self.queue(question).remove(index)?;
         self.links_out += usize::from(question == Question::Link);
         Some(row)
     }
 
     /// A question for a link is no longer out.
-    pub const fn link_is_back(&mut self) {
+    pub(super) const fn link_is_back(&mut self) {
         self.links_out -= 1;
     }
 
     /// Removes and returns the questions about these `lines`.
-    pub fn remove(&mut self, lines: &BTreeSet<u64>) -> Vec<T> {
+    pub(super) fn remove(&mut self, lines: &BTreeSet<u64>) -> Vec<T> {
         let mut removed = Vec::new();
         for queue in [&mut self.states, &mut self.links] {
             let (chosen, others): (Vec<_>, Vec<_>) =
@@ -85,7 +85,7 @@ impl<T> Questions<T> {
     }
 
     /// Drops all that wait, which tells them.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.states.clear();
         self.links.clear();
     }

@@ -7,7 +7,7 @@ use crate::domain::task::Business;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestKind {
+pub(crate) enum RequestKind {
     /// To start a task of this business.
     Start(Business, Try),
     /// To ask for a task's state. Holds and limits of a business bind starts
@@ -18,11 +18,11 @@ pub enum RequestKind {
 }
 
 /// Lookups that may be out at once: their answers are large.
-pub const LOOKUPS: usize = 2;
+pub(crate) const LOOKUPS: usize = 2;
 
 /// The kinds of requests, as far as their order goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The start of a row that was, or was not, sent before.
     Start(Try),
     /// A question for a state.
@@ -35,7 +35,12 @@ pub enum Kind {
 /// of these starts and polls in turn, so that neither waits for all of the other;
 /// then rows that were never sent; lookups at the very end.
 #[must_use]
-pub fn next(start: Option<Try>, poll: Option<()>, lookup: Option<()>, last: Kind) -> Option<Kind> {
+pub(crate) fn next(
+    start: Option<Try>,
+    poll: Option<()>,
+    lookup: Option<()>,
+    last: Kind,
+) -> Option<Kind> {
     match (start, poll) {
         (Some(Try::Retry), Some(())) if last == Kind::Poll => Some(Kind::Start(Try::Retry)),
         (_, Some(())) => Some(Kind::Poll),

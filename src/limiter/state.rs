@@ -25,7 +25,7 @@ use crate::rules::retry::Role;
 
 /// Everything that decides who goes next; a waiting row is a `T`.
 #[derive(Debug)]
-pub struct State<T> {
+pub(super) struct State<T> {
     queue: FairQueue<Waiting<T>>,
     ahead: Ahead,
     /// Starts of rows that were never sent, as many as left since the last commit.
@@ -82,7 +82,7 @@ struct Failing<T> {
 
 /// A row that asks to be let through.
 #[derive(Debug)]
-pub struct Asking<T> {
+pub(super) struct Asking<T> {
     pub request_kind: RequestKind,
     pub line: u64,
     /// How often it was sent.
@@ -92,7 +92,7 @@ pub struct Asking<T> {
 
 /// What is known of one business.
 #[derive(Debug)]
-pub struct Share {
+pub(super) struct Share {
     pub throttle: Throttle,
     in_flight: usize,
     pace: Option<Pace>,
@@ -134,7 +134,7 @@ struct RoundIsOver;
 
 /// Who goes next.
 #[derive(Debug)]
-pub enum Pick<T> {
+pub(super) enum Pick<T> {
     /// This row, for this kind of request, now.
     Go(RequestKind, Role, T),
     /// This row is given up without being sent.
@@ -146,7 +146,7 @@ pub enum Pick<T> {
 }
 
 impl<T> State<T> {
-    pub fn new(limits: &Limits, notes: Notes, now: Instant) -> Self {
+    pub(super) fn new(limits: &Limits, notes: Notes, now: Instant) -> Self {
         Self {
             queue: FairQueue::new(notes),
             ahead: Ahead::new(limits.rate, limits.burst.map_or(0, |burst| burst.get().into())),
@@ -172,7 +172,7 @@ impl<T> State<T> {
         }
     }
 
-    pub fn join(&mut self, asking: Asking<T>) -> Result<(), Closed> {
+    pub(super) fn join(&mut self, asking: Asking<T>) -> Result<(), Closed> {
         let Asking { request_kind, line, attempts, row } = asking;
         let is_new = matches!(request_kind, RequestKind::Start(_, Try::First));
         if self.gate == Gate::Closed || (self.gate == Gate::ClosedToNew && is_new) {
@@ -189,7 +189,7 @@ impl<T> State<T> {
     }
 
     /// Whose request leaves at `now`, if any may.
-    pub fn pick(&mut self, now: Instant) -> Result<Pick<T>, Closed> {
+    pub(super) fn pick(&mut self, now: Instant) -> Result<Pick<T>, Closed> {
         if self.gate == Gate::Closed {
             return Err(Closed);
         }
@@ -313,7 +313,7 @@ impl<T> State<T> {
     }
 
     /// Gives up the rows that are `chosen`, in turn, as far as the budget lets them fail.
-    pub fn give_up(&mut self, why: &GivenUp, chosen: impl Fn(Business, u64) -> bool) {
+    pub(super) fn give_up(&mut self, why: &GivenUp, chosen: impl Fn(Business, u64) -> bool) {
         let chosen = |business, waiting: &Waiting<T>| chosen(business, waiting.line);
         let removed = self.queue.remove(chosen);
         self.failing.extend(removed.into_iter().map(|(business, turn, waiting)| Failing {
@@ -325,7 +325,7 @@ impl<T> State<T> {
     }
 
     /// Something of `business` was granted: its rows are not given up after all.
-    pub fn granted(&mut self, business: Business, now: Instant) {
+    pub(super) fn granted(&mut self, business: Business, now: Instant) {
         self.business(business, now).throttle.granted();
         if self.failing.is_empty() {
             return;
@@ -342,13 +342,13 @@ impl<T> State<T> {
     }
 
     /// An outage is over that lasted for so long: no patience was lost meanwhile.
-    pub fn outage_is_over(&mut self, lasted: Duration, now: Instant) {
+    pub(super) fn outage_is_over(&mut self, lasted: Duration, now: Instant) {
         self.everyone.excuse(now - lasted, now);
         self.excuse_businesses(now - lasted, now);
     }
 
     /// Between these moments no business can be granted anything.
-    pub fn excuse_businesses(&mut self, from: Instant, until: Instant) {
+    pub(super) fn excuse_businesses(&mut self, from: Instant, until: Instant) {
         for share in self.businesses.values_mut() {
             share.throttle.excuse(from, until);
         }
@@ -391,7 +391,7 @@ impl<T> State<T> {
     /// Names the rows that go next and are to be noted before, if any are.
     ///
     /// While everyone is held none are; but a probe of an outage needs one to go with.
-    pub fn name_intents(&mut self, now: Instant) -> Vec<u64> {
+    pub(super) fn name_intents(&mut self, now: Instant) -> Vec<u64> {
         if self.gate != Gate::Open || self.everyone.held(now).is_some() {
             return Vec::new();
         }
@@ -412,14 +412,14 @@ impl<T> State<T> {
     }
 
     /// What was named is noted: those rows may go.
-    pub fn intents_committed(&mut self) {
+    pub(super) fn intents_committed(&mut self) {
         self.queue.committed();
         self.ahead.committed(std::mem::take(&mut self.left));
     }
 
     /// Whether a commit is wanted for intents alone: fewer rows are ahead than half of
     /// what may be, and others wait to be noted.
-    pub fn wants_intents(&self, now: Instant) -> bool {
+    pub(super) fn wants_intents(&self, now: Instant) -> bool {
         if self.gate != Gate::Open
             || self.everyone.held(now).is_some()
             || self.queue.is_naming()
@@ -445,7 +445,7 @@ impl<T> State<T> {
     }
 
     /// How things stand at `now`.
-    pub fn snapshot(&self, now: Instant) -> LimiterSnapshot {
+    pub(super) fn snapshot(&self, now: Instant) -> LimiterSnapshot {
         let businesses = || {
             let held = self.businesses.iter().filter_map(|(business, share)| {
                 share.throttle.held(now).map(|until| (until, *business))
@@ -470,7 +470,7 @@ impl<T> State<T> {
     }
 
     /// The slot of a request on `request_kind` is free again.
-    pub fn release(&mut self, request_kind: RequestKind, kind: Role, now: Instant) {
+    pub(super) fn release(&mut self, request_kind: RequestKind, kind: Role, now: Instant) {
         self.in_flight -= 1;
         if kind == Role::Probe {
             self.outage.withdrawn();
@@ -493,13 +493,13 @@ impl<T> State<T> {
         self.queue.wake(business);
     }
 
-    pub fn business(&mut self, business: Business, now: Instant) -> &mut Share {
+    pub(super) fn business(&mut self, business: Business, now: Instant) -> &mut Share {
         let rate = self.rate_per_biz;
         self.businesses.entry(business).or_insert_with(|| Share::new(rate, now))
     }
 
     /// No row that was never sent goes any more; dropping those who wait tells them.
-    pub fn close_to_new(&mut self) {
+    pub(super) fn close_to_new(&mut self) {
         if self.gate == Gate::Open {
             self.gate = Gate::ClosedToNew;
             drop(self.queue.drain_first());
@@ -508,7 +508,7 @@ impl<T> State<T> {
     }
 
     /// Nobody goes any more; dropping those who wait tells them.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.gate = Gate::Closed;
         self.queue.drain().for_each(drop);
         self.failing.clear();

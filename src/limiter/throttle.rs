@@ -21,7 +21,7 @@ const MIN_REFUSALS: u32 = 4;
 
 /// What is known of a server's limit on a business, or on everyone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     until: Option<Instant>,
     /// When the present hold began.
     began: Option<Instant>,
@@ -35,18 +35,9 @@ pub struct Throttle {
     last_refusal: Option<Instant>,
 }
 
-/// How a throttle is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// How long holds last that state no time.
-    pub backoff: Backoff,
-    /// How long everything may be refused.
-    pub patience: Duration,
-}
-
 /// One request that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// When it left.
     pub sent: Instant,
     /// The pause that its answer states.
@@ -55,7 +46,7 @@ pub struct Refused {
 
 /// Whether a refusal began a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Began {
+pub(crate) enum Began {
     /// It did.
     Hold,
     /// There was one, or it says nothing new.
@@ -68,7 +59,7 @@ impl Throttle {
     /// A hold lasts as long as the answer stated, or the backoff's next wait.
     /// A refusal of a request that left before the present hold began says
     /// nothing new, so it takes no step of the backoff. Whether a hold began.
-    pub fn refused(&mut self, refused: Refused, now: Instant, backoff: &Backoff) -> Began {
+    pub(crate) fn refused(&mut self, refused: Refused, now: Instant, backoff: &Backoff) -> Began {
         let Refused { sent, stated } = refused;
         self.last_refusal = Some(now);
         self.refused_since.get_or_insert(now);
@@ -97,14 +88,14 @@ impl Throttle {
 
     /// Something was granted: accepted, or "already started", which costs the
     /// server a token too (FACTS.md section 1, no. 12). The backoff starts anew.
-    pub fn granted(&mut self) {
+    pub(crate) fn granted(&mut self) {
         self.step = 0;
         (self.refusals, self.refused_since, self.excused) = (0, None, Duration::ZERO);
     }
 
     /// Between these moments nothing can be granted: in an outage, or while everyone is
     /// held.
-    pub fn excuse(&mut self, from: Instant, until: Instant) {
+    pub(crate) fn excuse(&mut self, from: Instant, until: Instant) {
         if let Some(since) = self.refused_since {
             self.excused += until.saturating_duration_since(from.max(since));
         }
@@ -112,7 +103,7 @@ impl Throttle {
 
     /// When the present hold ends, if there is one.
     #[must_use]
-    pub fn held(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn held(&self, now: Instant) -> Option<Instant> {
         self.until.filter(|until| *until > now)
     }
 
@@ -120,7 +111,7 @@ impl Throttle {
     /// stated do not count, since their end is known, and what is [excused](Self::excuse)
     /// does not either.
     #[must_use]
-    pub fn patience(&self, now: Instant, patience: Duration) -> Patience {
+    pub(crate) fn patience(&self, now: Instant, patience: Duration) -> Patience {
         let refused = self.refused_since.map(|since| now.saturating_duration_since(since));
         let starved = refused.unwrap_or_default().saturating_sub(self.excused);
         if self.refusals >= MIN_REFUSALS && starved >= patience {
@@ -135,7 +126,7 @@ impl Throttle {
     /// server's own lock refuse them (FACTS.md section 3a, throttle details).
     /// Once `patience` is over, one.
     #[must_use]
-    pub fn slots(&self, now: Instant, limit: usize, patience: Duration) -> usize {
+    pub(crate) fn slots(&self, now: Instant, limit: usize, patience: Duration) -> usize {
         match (self.patience(now, patience), self.is_careful(now)) {
             (Patience::Over, _) => limit.min(1),
             (Patience::Left, true) => limit.min(2),
@@ -149,7 +140,7 @@ impl Throttle {
 
     /// Whether it says nothing that a new one would not say.
     #[must_use]
-    pub fn is_forgotten(&self, now: Instant) -> bool {
+    pub(crate) fn is_forgotten(&self, now: Instant) -> bool {
         self.held(now).is_none() && !self.is_careful(now)
     }
 }

@@ -12,7 +12,7 @@ use super::world::{Start, TaskKey};
 
 /// Who answers: the route, what was asked, and the ids that it gives to this request.
 #[derive(Clone, Debug)]
-pub struct Voice<'a> {
+pub(super) struct Voice<'a> {
     /// The route.
     pub route: Route,
     /// What was asked for, as the ESB calls it.
@@ -29,7 +29,7 @@ pub struct Voice<'a> {
 
 /// How a task is getting on, as bk-sops writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub(super) struct Shown {
     /// `CREATED`, `RUNNING` or `FINISHED`.
     pub state: &'static str,
     /// When it began.
@@ -43,7 +43,7 @@ pub struct Shown {
 impl Voice<'_> {
     /// What a start came to. Faults of the connection have no text.
     #[must_use]
-    pub fn start(&self, start: Start, key: TaskKey) -> Said {
+    pub(super) fn start(&self, start: Start, key: TaskKey) -> Said {
         let TaskKey { business: Business { id: business, .. }, id } = key;
         match start {
             Start::Accepted | Start::Fault(FaultKind::Silent | FaultKind::ResetAfter) => {
@@ -120,7 +120,7 @@ impl Voice<'_> {
 
     /// The request never comes to bk-sops.
     #[must_use]
-    pub fn refusal(&self, refusal: &Refusal) -> Said {
+    pub(super) fn refusal(&self, refusal: &Refusal) -> Said {
         match refusal {
             Refusal::Esb(text) => self.esb_error("1306000", text),
             Refusal::EsbParameter(name) => {
@@ -136,7 +136,7 @@ impl Voice<'_> {
 
     /// Nothing is there.
     #[must_use]
-    pub fn not_found(&self, method: &str, path: &str) -> Said {
+    pub(super) fn not_found(&self, method: &str, path: &str) -> Said {
         match self.route {
             Route::Esb => self.json(
                 404,
@@ -207,7 +207,7 @@ impl Voice<'_> {
 
     /// The state of a task, as `get_task_status` has it.
     #[must_use]
-    pub fn status(&self, task: &Shown) -> Said {
+    pub(super) fn status(&self, task: &Shown) -> Said {
         let Shown { state, start, finish, seconds } = task;
         let data = match start {
             None => format!(
@@ -225,7 +225,7 @@ impl Voice<'_> {
 
     /// The state of a deleted task cannot be asked (FACTS.md section 4).
     #[must_use]
-    pub fn deleted(&self, key: TaskKey) -> Said {
+    pub(super) fn deleted(&self, key: TaskKey) -> Said {
         let text = format!(
             "task[id={}] get status error: TaskFlowInstance matching query does not exist.",
             key.id
@@ -235,7 +235,7 @@ impl Voice<'_> {
 
     /// A task, as `get_task_detail` has it, with a tree of so many bytes more.
     #[must_use]
-    pub fn detail(&self, key: TaskKey, task: &Shown, bytes: usize) -> Said {
+    pub(super) fn detail(&self, key: TaskKey, task: &Shown, bytes: usize) -> Said {
         let more = format!(r#""note":"{}""#, "n".repeat(bytes));
         self.found(&format!(
             r#"{{"id":{id},"task_url":"{url}/taskflow/execute/{business}/?instance_id={id}","start_time":{start},"finish_time":{finish},"creator":"admin","executor":"admin","pipeline_tree":{{"activities":{{}},"flows":{{}},{more}}}}}"#,
@@ -249,7 +249,7 @@ impl Voice<'_> {
 
     /// The user may not look, or there is nothing to look at.
     #[must_use]
-    pub fn unseen(&self, start: Start, key: TaskKey) -> Said {
+    pub(super) fn unseen(&self, start: Start, key: TaskKey) -> Said {
         match start {
             Start::Denied => {
                 let text = "iam authentication exception, please check, action:task_view";

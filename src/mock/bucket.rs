@@ -8,7 +8,7 @@ use crate::domain::rate::Rate;
 /// bk-sops' token bucket: it starts full, refills continuously, and a refused
 /// request costs nothing (FACTS.md section 3a, throttle details).
 #[derive(Clone, Copy, Debug)]
-pub struct Bucket {
+pub(super) struct Bucket {
     /// How it refills, and how much it holds.
     pub rate: Rate,
     size: f64,
@@ -19,7 +19,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full one; `None` where there is no limit.
-    pub fn full(rate: Rate) -> Option<Self> {
+    pub(super) fn full(rate: Rate) -> Option<Self> {
         let Rate::Limited { count, .. } = rate else { return None };
         let size = f64::from(count.get());
         let per_second = 1.0 / rate.interval()?.as_secs_f64();
@@ -27,7 +27,7 @@ impl Bucket {
     }
 
     /// Takes a token at `now`, counted from the mock's beginning, if there is one.
-    pub fn take(&mut self, now: Duration) -> bool {
+    pub(super) fn take(&mut self, now: Duration) -> bool {
         let refill = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + refill).min(self.size);
         self.at = now;

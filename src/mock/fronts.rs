@@ -10,7 +10,7 @@ use super::world::TaskKey;
 
 /// What a front says that looks at no request; `None` for one that checks it first.
 #[must_use]
-pub fn page(front: Front) -> Option<Said> {
+pub(super) fn page(front: Front) -> Option<Said> {
     match front {
         Front::Nginx => Some(pages::bad_gateway()),
         Front::Ingress => Some(pages::not_found()),
@@ -21,7 +21,7 @@ pub fn page(front: Front) -> Option<Said> {
 impl Voice<'_> {
     /// Whether `front` stands on the way of this request.
     #[must_use]
-    pub fn passes(&self, front: Front) -> bool {
+    pub(super) fn passes(&self, front: Front) -> bool {
         match front {
             Front::Nginx | Front::Ingress | Front::Permission => true,
             Front::Esb | Front::EsbNginx => self.route == Route::Esb,
@@ -31,7 +31,7 @@ impl Voice<'_> {
 
     /// What `front` says of a request that bk-sops never got.
     #[must_use]
-    pub fn never_got(&self, front: Front, key: TaskKey) -> Said {
+    pub(super) fn never_got(&self, front: Front, key: TaskKey) -> Said {
         match front {
             Front::Nginx => pages::bad_gateway(),
             Front::Ingress => pages::not_found(),
@@ -45,7 +45,7 @@ impl Voice<'_> {
     /// What `front` says of a request that bk-sops got, but did not answer before it went;
     /// `None` where it is answered all the same.
     #[must_use]
-    pub fn never_answered(&self, front: Front) -> Option<Said> {
+    pub(super) fn never_answered(&self, front: Front) -> Option<Said> {
         match front {
             Front::Nginx => Some(pages::bad_gateway()),
             Front::Esb => Some(self.no_answer_of_sops(match self.esb {

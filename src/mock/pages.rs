@@ -2,7 +2,7 @@
 
 /// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub(super) struct Said {
     /// The HTTP status.
     pub status: u16,
     /// The `Content-Type`.
@@ -14,17 +14,17 @@ pub struct Said {
 }
 
 /// nginx says the same of a refused connection and of a lost one.
-pub fn bad_gateway() -> Said {
+pub(super) fn bad_gateway() -> Said {
     nginx(502, "502 Bad Gateway", "502 Bad Gateway", "")
 }
 
 /// nginx does not have the route.
-pub fn not_found() -> Said {
+pub(super) fn not_found() -> Said {
     nginx(404, "404 Not Found", "404 Not Found", "")
 }
 
 /// nginx was sent plain HTTP on a port that speaks HTTPS.
-pub fn https_port() -> Said {
+pub(super) fn https_port() -> Said {
     let why = "The plain HTTP request was sent to HTTPS port";
     let line = format!("<center>{why}</center>\r\n");
     nginx(400, &format!("400 {why}"), "400 Bad Request", &line)
@@ -44,7 +44,7 @@ fn nginx(status: u16, title: &str, heading: &str, more: &str) -> Said {
 }
 
 /// Envoy, of a connection that the server closed before it answered.
-pub fn unavailable() -> Said {
+pub(super) fn unavailable() -> Said {
     Said {
         status: 503,
         content_type: "text/plain",

@@ -8,7 +8,7 @@ use super::world::TaskKey;
 
 /// The way by which a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
+pub(super) enum Route {
     /// By the ESB.
     Esb,
     /// By the API gateway.
@@ -17,7 +17,7 @@ pub enum Route {
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
+pub(super) enum Api {
     /// `start_task`, a POST.
     Start,
     /// `get_task_status`, a GET.
@@ -29,7 +29,7 @@ pub enum Api {
 impl Api {
     /// Its name in paths, and in the texts of the ESB.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Start => "start_task",
             Self::Status => "get_task_status",
@@ -40,7 +40,7 @@ impl Api {
 
 /// A place that a path and a method name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// The mock's own counts.
     Counts,
     /// An API, with the ids in the path that the gateway's have.
@@ -51,7 +51,7 @@ pub enum Place {
 
 /// Where a request goes.
 #[must_use]
-pub fn place(method: &str, path: &str) -> Place {
+pub(super) fn place(method: &str, path: &str) -> Place {
     if path == "/_mock/counts" {
         return Place::Counts;
     }
@@ -84,7 +84,7 @@ fn api(method: &str, name: &str) -> Option<Api> {
 
 /// Why a call is refused before bk-sops sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// The ESB's 1306000, with this text.
     Esb(&'static str),
     /// The ESB's 1306406: a parameter is missing.
@@ -97,7 +97,7 @@ pub enum Refusal {
 
 /// The credentials and parameters of a request, wherever they stand.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub(super) struct Request<'a> {
     /// By which way it came.
     pub route: Route,
     /// The ids in its path.
@@ -116,7 +116,7 @@ impl Request<'_> {
     /// # Errors
     ///
     /// Why it is refused.
-    pub fn task(&self, kind: EsbKind, secret: Option<&str>) -> Result<TaskKey, Refusal> {
+    pub(super) fn task(&self, kind: EsbKind, secret: Option<&str>) -> Result<TaskKey, Refusal> {
         let parameters = self.parameters()?;
         match self.route {
             Route::Esb => {

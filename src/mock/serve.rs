@@ -27,7 +27,7 @@ use super::world::{Start, State, TaskKey, World};
 
 /// What all connections share.
 #[derive(Clone)]
-pub struct Shared {
+pub(super) struct Shared {
     pub world: Arc<Mutex<World>>,
     /// When the mock began, and what the wall clock showed.
     pub began: (Instant, Timestamp),
@@ -69,7 +69,7 @@ struct Call<'a> {
 struct Reset;
 
 impl Shared {
-    pub fn new(world: Arc<Mutex<World>>, began: (Instant, Timestamp), url: String) -> Self {
+    pub(super) fn new(world: Arc<Mutex<World>>, began: (Instant, Timestamp), url: String) -> Self {
         Self { world, began, url: url.into(), busy_until: Arc::default() }
     }
 
@@ -78,7 +78,7 @@ impl Shared {
     }
 
     /// Takes connections until it is dropped.
-    pub async fn serve(self, listener: TcpListener) {
+    pub(super) async fn serve(self, listener: TcpListener) {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => drop(tokio::spawn(self.clone().connection(stream))),

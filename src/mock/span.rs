@@ -41,7 +41,7 @@ impl FromStr for Span {
 }
 
 /// Reads a duration, such as `20ms`.
-pub fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
 }
 

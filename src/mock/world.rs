@@ -16,7 +16,7 @@ use crate::domain::rate::Rate;
 
 /// One task of one business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TaskKey {
+pub(super) struct TaskKey {
     /// Whose it is.
     pub business: Business,
     /// `task_id`
@@ -25,7 +25,7 @@ pub struct TaskKey {
 
 /// What a start comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub(super) enum Start {
     /// `result: true`.
     Accepted,
     /// "task already started".
@@ -44,7 +44,7 @@ pub enum Start {
 
 /// How a task is getting on, in times counted from the mock's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// It was never started, as far as anybody can see.
     Created,
     /// Somebody else started it, before the mock began.
@@ -66,7 +66,7 @@ pub enum State {
 impl Start {
     /// Its name in the counts.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::AlreadyStarted => "already_started",
@@ -81,7 +81,7 @@ impl Start {
 
 /// Everything that is known.
 #[derive(Debug)]
-pub struct World {
+pub(super) struct World {
     /// How the mock behaves; it may be changed while it runs.
     pub behaviour: Behaviour,
     random: fastrand::Rng,
@@ -106,7 +106,7 @@ struct Known {
 impl World {
     /// A world in which nothing happened yet.
     #[must_use]
-    pub fn new(behaviour: Behaviour) -> Self {
+    pub(super) fn new(behaviour: Behaviour) -> Self {
         Self {
             random: fastrand::Rng::with_seed(behaviour.seed),
             app: behaviour.app_limit.and_then(Bucket::full),
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// A start request came at `now`, counted from the mock's beginning.
-    pub fn start(&mut self, key: TaskKey, request_id: &str, now: Duration) -> Start {
+    pub(super) fn start(&mut self, key: TaskKey, request_id: &str, now: Duration) -> Start {
         let requests = self.note(key, request_id, now);
         let outcome = match self.fault(key, requests) {
             Some(kind) if !takes(kind) => Start::Fault(kind),
@@ -141,7 +141,7 @@ impl World {
     }
 
     /// A start request came at `now` while bk-sops was gone.
-    pub fn start_while_gone(&mut self, key: TaskKey, request_id: &str, now: Duration) {
+    pub(super) fn start_while_gone(&mut self, key: TaskKey, request_id: &str, now: Duration) {
         self.note(key, request_id, now);
         self.count("gone");
     }
@@ -151,14 +151,14 @@ impl World {
     }
 
     /// What may answer for bk-sops at `now`.
-    pub fn gone(&self, now: Duration) -> impl Iterator<Item = Front> {
+    pub(super) fn gone(&self, now: Duration) -> impl Iterator<Item = Front> {
         let gone = self.behaviour.gone.iter();
         gone.filter(move |gone| self.left(gone.when, now).is_some()).map(|gone| gone.front)
     }
 
     /// How long nothing is answered from `now` on.
     #[must_use]
-    pub fn stalled(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn stalled(&self, now: Duration) -> Option<Duration> {
         self.left(self.behaviour.stall?, now)
     }
 
@@ -194,14 +194,14 @@ impl World {
     }
 
     /// A fault of a question, by chance.
-    pub fn question_fault(&mut self) -> Option<FaultKind> {
+    pub(super) fn question_fault(&mut self) -> Option<FaultKind> {
         let random = &mut self.random;
         self.behaviour.question_faults.iter().find(|f| random.f64() < f.chance).map(|f| f.kind)
     }
 
     /// Whether the app secret is wrong by now.
     #[must_use]
-    pub fn is_revoked(&self) -> bool {
+    pub(super) fn is_revoked(&self) -> bool {
         self.behaviour.auth_after.is_some_and(|after| self.counts.requests > after)
     }
 
@@ -240,13 +240,13 @@ impl World {
 
     /// Whether the task runs, or ran.
     #[must_use]
-    pub fn is_started(&self, key: TaskKey, now: Duration) -> bool {
+    pub(super) fn is_started(&self, key: TaskKey, now: Duration) -> bool {
         self.state(key, now) != State::Created
     }
 
     /// How the task is getting on at `now`.
     #[must_use]
-    pub fn state(&self, key: TaskKey, now: Duration) -> State {
+    pub(super) fn state(&self, key: TaskKey, now: Duration) -> State {
         let started = self.tasks.get(&key).and_then(|task| task.started);
         let Some(since) = started.filter(|since| *since <= now) else {
             let before = self.behaviour.started.contains(&key.id);
@@ -276,7 +276,7 @@ impl World {
     }
 
     /// A request begins at `now`.
-    pub fn enter(&mut self, now: Duration) {
+    pub(super) fn enter(&mut self, now: Duration) {
         self.first.get_or_insert(now);
         self.counts.requests += 1;
         self.in_flight += 1;
@@ -284,48 +284,48 @@ impl World {
     }
 
     /// A request has ended, one way or another.
-    pub fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.in_flight -= 1;
     }
 
     /// A connection was made.
-    pub fn connected(&mut self) {
+    pub(super) fn connected(&mut self) {
         self.counts.connections += 1;
     }
 
     /// A request was refused for its credentials.
-    pub fn refused(&mut self) {
+    pub(super) fn refused(&mut self) {
         self.counts.refused += 1;
     }
 
     /// A request was answered by something else, since bk-sops was gone.
-    pub fn answered_for(&mut self) {
+    pub(super) fn answered_for(&mut self) {
         self.counts.gone += 1;
     }
 
     /// A `get_task_status` request came.
-    pub fn status(&mut self) {
+    pub(super) fn status(&mut self) {
         self.counts.status += 1;
     }
 
     /// A `get_task_detail` request came.
-    pub fn detail(&mut self) {
+    pub(super) fn detail(&mut self) {
         self.counts.detail += 1;
     }
 
     /// A number that nobody can foresee, but for the seed.
-    pub fn random(&mut self) -> u128 {
+    pub(super) fn random(&mut self) -> u128 {
         self.random.u128(..)
     }
 
     /// A share of 1, for latencies.
-    pub fn share(&mut self) -> f64 {
+    pub(super) fn share(&mut self) -> f64 {
         self.random.f64()
     }
 
     /// All counts so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         let tasks = self.tasks.iter().map(|(key, known)| {
             let counts = TaskCounts {
                 requests: known.requests,

@@ -24,7 +24,7 @@ use crate::rules::forecast::{Fit, Outlook};
 use crate::rules::stats::{Latencies, OUTCOMES, Requests};
 
 /// How often the file is written while a session goes on.
-pub const EVERY: Duration = Duration::from_secs(15);
+pub(crate) const EVERY: Duration = Duration::from_secs(15);
 
 /// What is measured of a session.
 #[derive(Clone, Debug)]

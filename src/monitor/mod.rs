@@ -3,8 +3,8 @@
 //!
 //! [`console`] owns standard error: nothing else writes to it. Nothing here holds up a launch.
 
-pub mod console;
-pub mod metrics;
-pub mod notify;
-pub mod progress;
-pub mod systemd;
+pub(crate) mod console;
+pub(crate) mod metrics;
+pub(crate) mod notify;
+pub(crate) mod progress;
+pub(crate) mod systemd;

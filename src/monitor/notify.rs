@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::domain::secret::Secret;
 
 /// The end of a session waits no longer than this, whatever hangs.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is sent at the start is given up after so long, and what is sent at the end
 /// too: together that is less than [`PATIENCE`].
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whom to tell.
 #[derive(Clone, Default)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     /// A check in the convention of healthchecks.io.
     pub ping: Option<Address>,
     /// Whoever takes the summary as JSON.
@@ -42,7 +42,7 @@ pub struct Addresses {
 
 /// An address, which is a secret.
 #[derive(Clone)]
-pub struct Address(Secret);
+pub(crate) struct Address(Secret);
 
 impl Address {
     /// Reads an address.
@@ -50,7 +50,7 @@ impl Address {
     /// # Errors
     ///
     /// Where it is none.
-    pub fn new(text: &str) -> Result<Self, NoAddress> {
+    pub(crate) fn new(text: &str) -> Result<Self, NoAddress> {
         let url = Url::parse(text.trim()).map_err(|_| NoAddress)?;
         let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
         if is_web { Ok(Self(Secret::new(url.as_str()))) } else { Err(NoAddress) }
@@ -74,10 +74,10 @@ impl Address {
 /// It is no address.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("no URL that begins with http:// or https://")]
-pub struct NoAddress;
+pub(crate) struct NoAddress;
 
 /// How a session ended, for those who are told.
-pub struct News {
+pub(crate) struct News {
     /// Whether that was a success.
     pub came_out: CameOut,
     /// The summary for people.
@@ -90,7 +90,7 @@ pub struct News {
 
 /// Whether news may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Urgency {
+pub(crate) enum Urgency {
     /// It is sent after the ping at the start.
     InOrder,
     /// It is sent now: the program ends in a moment.
@@ -99,7 +99,7 @@ pub enum Urgency {
 
 /// Whether a session was a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CameOut {
+pub(crate) enum CameOut {
     /// It was.
     Well,
     /// It was not.
@@ -109,13 +109,13 @@ pub enum CameOut {
 /// Something that was not delivered, in words that name no address.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{what} was not delivered: {why}")]
-pub struct Undelivered {
+pub(crate) struct Undelivered {
     what: &'static str,
     why: String,
 }
 
 /// Those who are told, from the beginning of a session to its end.
-pub struct Notices {
+pub(crate) struct Notices {
     news: Mutex<Option<oneshot::Sender<News>>>,
     outcome: Arc<Delivery>,
 }
@@ -134,7 +134,7 @@ impl Notices {
     /// # Errors
     ///
     /// Where there is no thread to be had.
-    pub fn begin(addresses: Addresses, random: u128) -> std::io::Result<Option<Self>> {
+    pub(crate) fn begin(addresses: Addresses, random: u128) -> std::io::Result<Option<Self>> {
         if addresses.ping.is_none() && addresses.notify.is_none() {
             return Ok(None);
         }
@@ -155,7 +155,7 @@ impl Notices {
     }
 
     /// Tells that the session ended; only the first news of it is sent.
-    pub fn tell(&self, news: News) {
+    pub(crate) fn tell(&self, news: News) {
         let teller = self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(teller) = teller {
             // Without a thread that takes it, it is undelivered.
@@ -166,7 +166,7 @@ impl Notices {
     /// Waits for the delivery of what was told, up to `patience`, and returns what could
     /// not be delivered.
     #[must_use]
-    pub fn undelivered(&self, patience: Duration) -> Vec<Undelivered> {
+    pub(crate) fn undelivered(&self, patience: Duration) -> Vec<Undelivered> {
         let Delivery { undelivered, known } = &*self.outcome;
         let slot = undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = known.wait_timeout_while(slot, patience, |slot| slot.is_none());

@@ -13,28 +13,28 @@ use std::time::Duration;
 use tracing::debug;
 
 /// How often the status is told.
-pub const EVERY: Duration = Duration::from_secs(2);
+pub(crate) const EVERY: Duration = Duration::from_secs(2);
 
 const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Whether there is somebody to be told.
 #[must_use]
-pub fn is_told() -> bool {
+pub(crate) fn is_told() -> bool {
     std::env::var_os(SOCKET).is_some()
 }
 
 /// The session begins, and this is what it will do.
-pub fn ready(status: &str) {
+pub(crate) fn ready(status: &str) {
     tell("READY=1\n", status);
 }
 
 /// How things stand.
-pub fn status(status: &str) {
+pub(crate) fn status(status: &str) {
     tell("", status);
 }
 
 /// Nothing new is sent any more.
-pub fn stopping(status: &str) {
+pub(crate) fn stopping(status: &str) {
     tell("STOPPING=1\n", status);
 }
 

@@ -11,7 +11,7 @@ use crate::domain::row::Columns;
 use crate::domain::spreadsheet::guard;
 
 /// A report of separated values.
-pub struct Csv<W: Write> {
+pub(super) struct Csv<W: Write> {
     writer: Writer<W>,
     stamps: Stamps,
     columns: usize,
@@ -21,7 +21,12 @@ pub struct Csv<W: Write> {
 
 impl<W: Write> Csv<W> {
     /// Writes the head: the report's columns, then the input's further ones.
-    pub fn begin(out: W, delimiter: u8, columns: &Columns, zone: TimeZone) -> io::Result<Self> {
+    pub(super) fn begin(
+        out: W,
+        delimiter: u8,
+        columns: &Columns,
+        zone: TimeZone,
+    ) -> io::Result<Self> {
         let mut writer = WriterBuilder::new()
             .delimiter(delimiter)
             .terminator(Terminator::Any(b'\n'))

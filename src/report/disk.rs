@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 /// Closes `file`, and tells what a drop would not: some file systems write, or find that
 /// there is no room, only now.
-pub fn close(file: File) -> io::Result<()> {
+pub(super) fn close(file: File) -> io::Result<()> {
     match nix::unistd::close(file) {
         // Linux has closed it even so.
         Ok(()) | Err(Errno::EINTR) => Ok(()),
@@ -17,7 +17,7 @@ pub fn close(file: File) -> io::Result<()> {
 }
 
 /// Makes the entry of `path` in its folder last, if the file system can say so.
-pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
     synced.or_else(|error| match error.kind() {

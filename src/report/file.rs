@@ -27,7 +27,7 @@ pub enum Placement<'a> {
 
 /// A report's file that is being written.
 #[derive(Debug)]
-pub struct OutputFile {
+pub(super) struct OutputFile {
     /// The report, as it was named.
     path: PathBuf,
     /// Shared with the writer, so that there is one descriptor, whose close tells all.
@@ -77,7 +77,7 @@ enum Kind {
 
 impl OutputFile {
     /// Opens the report at `path`; a pipe or a device is always written in place.
-    pub fn open(
+    pub(super) fn open(
         path: &Path,
         existing: Existing,
         placement: Placement<'_>,
@@ -108,13 +108,13 @@ impl OutputFile {
     }
 
     /// Returns the report, as it was named.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns what is to be known of it before it is written to; nothing of a pipe or a
     /// device.
-    pub fn begun(&self) -> Option<BegunReport> {
+    pub(super) fn begun(&self) -> Option<BegunReport> {
         let in_place = match self.kind {
             Kind::Special => return None,
             Kind::InPlace { .. } => Some(FileState::of(&self.shared.file.metadata().ok()?)),
@@ -124,27 +124,27 @@ impl OutputFile {
     }
 
     /// Returns what the report is to be written to.
-    pub fn writer(&self) -> Box<dyn Write + Send> {
+    pub(super) fn writer(&self) -> Box<dyn Write + Send> {
         let is_special = matches!(self.kind, Kind::Special);
         Box::new(Writer { shared: Arc::clone(&self.shared), is_special })
     }
 
     /// Notes that the folder `from` will be called `to`.
-    pub fn folder_renamed(&mut self, from: &Path, to: &Path) {
+    pub(super) fn folder_renamed(&mut self, from: &Path, to: &Path) {
         if let Ok(rest) = self.path.strip_prefix(from) {
             self.path = to.join(rest);
         }
     }
 
     /// Removes what was made for a report that will not be written.
-    pub fn discard(self) {
+    pub(super) fn discard(self) {
         if let Kind::InPlace { is_new: true } = self.kind {
             drop(fs::remove_file(&self.path));
         }
     }
 
     /// Returns how the file is left that was written in place, if it is still there.
-    pub fn left(self) -> Option<(PathBuf, FileState)> {
+    pub(super) fn left(self) -> Option<(PathBuf, FileState)> {
         let left = FileState::of(&self.shared.file.metadata().ok()?);
         let is_there = FileState::of_path(&self.path)? == left;
         let is_in_place = matches!(self.kind, Kind::InPlace { .. });
@@ -153,7 +153,7 @@ impl OutputFile {
 
     /// Makes what was written last, and checks that it is still where it was written to.
     /// The writer must be gone by now.
-    pub fn seal(self) -> Result<SealedFile, ReportError> {
+    pub(super) fn seal(self) -> Result<SealedFile, ReportError> {
         let Self { path, shared, kind } = self;
         let failed = |source| ReportError::Write { name: Name::File(path.clone()), source };
         let shared = Arc::into_inner(shared);
@@ -179,7 +179,7 @@ impl OutputFile {
 
 /// A report's file that is complete and on disk, but perhaps not in its place yet.
 #[derive(Debug)]
-pub struct SealedFile {
+pub(super) struct SealedFile {
     path: PathBuf,
     state: Option<FileState>,
     part: Option<Part>,
@@ -188,7 +188,7 @@ pub struct SealedFile {
 impl SealedFile {
     /// Returns the report as it was named, and the state that its file has and will keep
     /// in its place; `None` for a pipe or a device.
-    pub fn state(&self) -> Option<(PathBuf, FileState)> {
+    pub(super) fn state(&self) -> Option<(PathBuf, FileState)> {
         Some((self.path.clone(), self.state?))
     }
 
@@ -197,7 +197,7 @@ impl SealedFile {
     /// # Errors
     ///
     /// Returns an error if something else stands there by now, or the system refuses.
-    pub fn put_in_place(self) -> Result<(), ReportError> {
+    pub(super) fn put_in_place(self) -> Result<(), ReportError> {
         let Self { path, state, part } = self;
         if state.is_none() {
             return Ok(());

@@ -15,7 +15,7 @@ use crate::domain::record::{KnownBy, Record};
 use crate::domain::row::Columns;
 
 /// A report of JSON Lines.
-pub struct JsonLines<W: Write> {
+pub(super) struct JsonLines<W: Write> {
     out: BufWriter<W>,
     columns: Columns,
     stamps: Stamps,
@@ -25,7 +25,7 @@ pub struct JsonLines<W: Write> {
 
 impl<W: Write> JsonLines<W> {
     /// A report with the input's further columns.
-    pub fn new(out: W, columns: Columns, zone: TimeZone) -> Self {
+    pub(super) fn new(out: W, columns: Columns, zone: TimeZone) -> Self {
         let out = BufWriter::with_capacity(64 * 1024, out);
         Self { out, columns, stamps: Stamps::new(zone), sent: String::new() }
     }

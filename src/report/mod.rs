@@ -22,9 +22,9 @@ use crate::domain::report_note::BegunReport;
 use crate::domain::row::Columns;
 use file::{OutputFile, SealedFile};
 
-pub use error::ReportError;
+pub(crate) use error::ReportError;
 pub use file::Placement;
-pub use part::remove_leftover;
+pub(crate) use part::remove_leftover;
 
 /// Takes records one by one and writes each as its form has it.
 pub trait Report: Send {
@@ -74,7 +74,7 @@ impl Stamps {
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Comma-separated values.
     Csv,
     /// Tab-separated values.
@@ -89,7 +89,7 @@ impl Format {
     /// # Errors
     ///
     /// Where the extension is not known.
-    pub fn of_path(path: &Path) -> Result<Self, ReportError> {
+    pub(crate) fn of_path(path: &Path) -> Result<Self, ReportError> {
         let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
         match extension.as_ref().map(|extension| extension.to_str().unwrap_or_default()) {
             None | Some("csv") => Ok(Self::Csv),
@@ -267,7 +267,7 @@ impl Open {
 }
 
 /// Reports that are complete and on disk, but perhaps not in their places yet.
-pub struct Finished {
+pub(crate) struct Finished {
     files: Vec<SealedFile>,
     failure: Option<ReportError>,
 }
@@ -275,7 +275,7 @@ pub struct Finished {
 impl Finished {
     /// Finishes `reports`; one that fails does not keep the others from it.
     #[must_use]
-    pub fn of(reports: Vec<Open>) -> Self {
+    pub(crate) fn of(reports: Vec<Open>) -> Self {
         let mut finished = Self { files: Vec::new(), failure: None };
         for report in reports {
             match report.finish() {
@@ -287,7 +287,7 @@ impl Finished {
     }
 
     /// Returns the files, with the states that they have and will keep in their places.
-    pub fn states(&self) -> impl Iterator<Item = (PathBuf, FileState)> {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (PathBuf, FileState)> {
         self.files.iter().filter_map(SealedFile::state)
     }
 
@@ -296,7 +296,7 @@ impl Finished {
     /// # Errors
     ///
     /// Returns the first failure, also of what was done before.
-    pub fn put_in_place(mut self) -> Result<(), ReportError> {
+    pub(crate) fn put_in_place(mut self) -> Result<(), ReportError> {
         for file in std::mem::take(&mut self.files) {
             if let Err(error) = file.put_in_place() {
                 self.fail(error);

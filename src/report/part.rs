@@ -16,7 +16,7 @@ use crate::domain::request_id::RunId;
 ///
 /// It is removed when dropped, unless it came to its place or is kept for people.
 #[derive(Debug)]
-pub struct Part {
+pub(super) struct Part {
     path: PathBuf,
     /// Where it belongs: the report's path, links followed.
     target: PathBuf,
@@ -29,12 +29,16 @@ pub struct Part {
 
 impl Part {
     /// Returns where it is.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Makes it for the report at `path`, with mode and group of what is there.
-    pub fn make(path: &Path, existing: Existing, run: &RunId) -> Result<(File, Self), ReportError> {
+    pub(super) fn make(
+        path: &Path,
+        existing: Existing,
+        run: &RunId,
+    ) -> Result<(File, Self), ReportError> {
         let is_there = path.symlink_metadata().is_ok();
         if is_there && existing == Existing::Refuse {
             return Err(ReportError::Exists { path: path.to_owned() });
@@ -69,7 +73,7 @@ impl Part {
 
     /// Replaces what is at the report's place, unless somebody changed that since.
     /// Returns the place.
-    pub fn put_in_place(mut self, path: &Path) -> Result<PathBuf, ReportError> {
+    pub(super) fn put_in_place(mut self, path: &Path) -> Result<PathBuf, ReportError> {
         let now = FileState::of_path(&self.target);
         if now.is_some() && now != self.before {
             return Err(self.keep(path, "somebody changed that meanwhile, so it was left alone"));
@@ -160,7 +164,7 @@ fn make_alone(path: &Path, mode: u32) -> io::Result<File> {
 
 /// Removes what a crash of `run` left beside the report at `path`, unless that is being
 /// written.
-pub fn remove_leftover(path: &Path, run: &RunId) {
+pub(crate) fn remove_leftover(path: &Path, run: &RunId) {
     let part = part_path(&followed(path), run);
     if part.is_file() && !is_being_written(&part) {
         // What cannot be removed does no harm.

@@ -67,13 +67,13 @@ pub struct BudgetError;
 /// | `rejected`, `failed`, `unknown`, `unconfirmed` | `started`, `invalid`, `duplicate`, `pending` |
 /// | `already_started`, where that counts as bad | `already_started`, where that counts as good |
 #[must_use]
-pub fn counts(outcome: Outcome, already: AlreadyStarted) -> bool {
+pub(crate) fn counts(outcome: Outcome, already: AlreadyStarted) -> bool {
     outcome.standing(already) == Standing::Bad && outcome != Outcome::Invalid
 }
 
 /// What a session has used of its budget.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     budget: Option<(Budget, Base)>,
     failures: u64,
     settled: u64,
@@ -93,12 +93,12 @@ pub struct UsedUp {
 impl Ledger {
     /// Nothing is used yet; without a budget nothing ever is.
     #[must_use]
-    pub fn new(budget: Option<(Budget, Base)>) -> Self {
+    pub(crate) fn new(budget: Option<(Budget, Base)>) -> Self {
         Self { budget, ..Self::default() }
     }
 
     /// A share is of this from now on.
-    pub fn rebase(&mut self, base: Base) {
+    pub(crate) fn rebase(&mut self, base: Base) {
         if let Some((_, present)) = &mut self.budget {
             *present = base;
         }
@@ -106,7 +106,7 @@ impl Ledger {
 
     /// How many failures are tolerated at present.
     #[must_use]
-    pub fn tolerated(&self) -> Option<u64> {
+    pub(crate) fn tolerated(&self) -> Option<u64> {
         Some(match self.budget? {
             (Budget::Rows(rows), _) => rows,
             (Budget::Share(share), base) => {
@@ -121,35 +121,35 @@ impl Ledger {
 
     /// Whether one more row may be put at risk.
     #[must_use]
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.room() != Some(0)
     }
 
     /// How many more rows may be put at risk; `None` if nothing limits them.
     #[must_use]
-    pub fn room(&self) -> Option<u64> {
+    pub(crate) fn room(&self) -> Option<u64> {
         let tolerated = self.tolerated()?;
         Some((tolerated + 1).saturating_sub(self.failures + self.at_risk))
     }
 
     /// A request of a row leaves.
-    pub fn risk(&mut self) {
+    pub(crate) fn risk(&mut self) {
         self.at_risk += 1;
     }
 
     /// A row waits, or is cut off: it cannot fail now.
-    pub fn withdraw(&mut self) {
+    pub(crate) fn withdraw(&mut self) {
         self.at_risk = self.at_risk.saturating_sub(1);
     }
 
     /// A row that was at risk is settled, and did not fail.
-    pub fn good(&mut self) {
+    pub(crate) fn good(&mut self) {
         self.withdraw();
         self.settled += 1;
     }
 
     /// A row that was at risk has failed. Whether that was one too many.
-    pub fn failed(&mut self) -> Option<UsedUp> {
+    pub(crate) fn failed(&mut self) -> Option<UsedUp> {
         self.withdraw();
         self.settled += 1;
         self.failures += 1;

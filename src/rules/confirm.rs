@@ -16,7 +16,7 @@ const EARLIER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the state of a task says about a row that may have started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
+pub(crate) enum Judged {
     /// It began, and nothing speaks against an attempt of this run.
     Ours,
     /// It began before this run first tried.
@@ -31,7 +31,7 @@ pub enum Judged {
 /// `first` by the server's clock, at the earliest. Where the state or a time cannot be
 /// had, nothing speaks against an attempt of this run.
 #[must_use]
-pub fn judge(seen: &Seen, first: Option<Timestamp>) -> Judged {
+pub(crate) fn judge(seen: &Seen, first: Option<Timestamp>) -> Judged {
     match seen.state {
         None => Judged::Unseen,
         Some(TaskState::Created) => Judged::NotYet,
@@ -48,7 +48,7 @@ pub fn judge(seen: &Seen, first: Option<Timestamp>) -> Judged {
 /// questions and so long `since` it was accepted: 0.5, 1, 2, 4, 8, 8 … s, the last
 /// one when `timeout` is over. `None`: the last one has been asked.
 #[must_use]
-pub fn wait(asked: u32, since: Duration, timeout: Duration) -> Option<Duration> {
+pub(crate) fn wait(asked: u32, since: Duration, timeout: Duration) -> Option<Duration> {
     let left = timeout.checked_sub(since).filter(|left| !left.is_zero())?;
     let wait = Duration::from_millis(500) * 2_u32.pow(asked.min(4));
     Some(wait.min(left))

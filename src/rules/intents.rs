@@ -25,7 +25,7 @@ pub struct Intents {
 /// have left.
 ///
 /// The first `Date` after it stands with a later batch, or comes in the next session.
-pub fn first_sent(session: &[Intents]) -> impl Iterator<Item = (&Intents, FirstSent)> {
+pub(crate) fn first_sent(session: &[Intents]) -> impl Iterator<Item = (&Intents, FirstSent)> {
     session.iter().enumerate().map(|(index, batch)| {
         let is_after = |sighting: &Sighting| sighting.at.since_boot > batch.at.since_boot;
         let later = session[index + 1..].iter().filter_map(|later| later.sighting);

@@ -3,15 +3,15 @@
 //! Facts, times and random numbers are handed in. No rule reads a clock, waits, or knows who
 //! asks it.
 
-pub mod budget;
-pub mod confirm;
-pub mod forecast;
-pub mod intents;
-pub mod proof;
-pub mod resume;
-pub mod retry;
-pub mod sample;
-pub mod server_time;
-pub mod stages;
-pub mod stats;
-pub mod window;
+pub(crate) mod budget;
+pub(crate) mod confirm;
+pub(crate) mod forecast;
+pub(crate) mod intents;
+pub(crate) mod proof;
+pub(crate) mod resume;
+pub(crate) mod retry;
+pub(crate) mod sample;
+pub(crate) mod server_time;
+pub(crate) mod stages;
+pub(crate) mod stats;
+pub(crate) mod window;

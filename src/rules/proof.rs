@@ -62,7 +62,7 @@ fn is_of_view(message: &str) -> bool {
 
 /// What the answers to all questions come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conclusion {
+pub(crate) enum Conclusion {
     /// URL, credentials and the right to view are proved.
     Proved,
     /// URL and credentials are proved, but the right to view is not: no task was found.
@@ -77,7 +77,7 @@ pub enum Conclusion {
 /// A row that is at fault, or whose answer is unclear, does not matter if another one proves
 /// everything.
 #[must_use]
-pub fn conclude(findings: &[Finding]) -> Conclusion {
+pub(crate) fn conclude(findings: &[Finding]) -> Conclusion {
     let position = |is_wanted: fn(Finding) -> bool| findings.iter().position(|f| is_wanted(*f));
     let has_right = |finding| matches!(finding, Finding::State | Finding::NoState);
     let fault = position(Finding::holds_for_all).or_else(|| position(|f| f == Finding::Denied));

@@ -70,7 +70,7 @@ pub fn plan<E>(
 
 /// The same rows, those last that were sent before: after an outage they may be what the
 /// server cannot bear. What is held back is no more than was open at a time.
-pub fn sent_last<E>(
+pub(crate) fn sent_last<E>(
     mut rows: impl Iterator<Item = Result<Planned, E>>,
 ) -> impl Iterator<Item = Result<Planned, E>> {
     let (mut sent, mut end) = (VecDeque::new(), None);
@@ -142,7 +142,7 @@ pub fn doubts(last: LastSession, settled: &Lines) -> Doubts {
 /// What is left behind of a row whose last word is taken back. What may have been
 /// started stays in doubt.
 #[must_use]
-pub fn reopened(record: Record) -> Prior {
+pub(crate) fn reopened(record: Record) -> Prior {
     let doubt = match record.outcome {
         Outcome::Unconfirmed => Doubt::Accepted,
         Outcome::Unknown => Doubt::MayHaveStarted,

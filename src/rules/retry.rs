@@ -58,7 +58,7 @@ pub struct RetryContext {
 
 /// What a request was sent for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// To start its task.
     Normal,
     /// To start its task, and to see whether an outage has ended.

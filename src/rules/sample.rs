@@ -5,7 +5,7 @@
 use crate::domain::task::Task;
 
 /// Maximum number of rows in a sample.
-pub const MAX_ROWS: usize = 5;
+pub(crate) const MAX_ROWS: usize = 5;
 
 /// A row of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

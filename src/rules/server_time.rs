@@ -38,7 +38,7 @@ impl Sighting {
 
 /// The `Date`s that come in one session.
 #[derive(Debug, Default)]
-pub struct ServerClock(Mutex<Seen>);
+pub(crate) struct ServerClock(Mutex<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -48,7 +48,7 @@ struct Seen {
 
 impl ServerClock {
     /// Notes the `Date` of an answer that is here now.
-    pub fn saw(&self, sighting: Sighting) {
+    pub(crate) fn saw(&self, sighting: Sighting) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.last = Some(sighting);
         // Most of the time nobody waits for it: only the attempts that are out do.
@@ -60,13 +60,13 @@ impl ServerClock {
 
     /// The last `Date`.
     #[must_use]
-    pub fn last(&self) -> Option<Sighting> {
+    pub(crate) fn last(&self) -> Option<Sighting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last
     }
 
     /// An attempt that leaves now.
     #[must_use]
-    pub fn departure(&self, at: Reading) -> Departure {
+    pub(crate) fn departure(&self, at: Reading) -> Departure {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.last.and_then(|last| last.carried_on(&at));
         Departure { known, waiting: Some((at, Arc::clone(&seen.next))) }
@@ -75,7 +75,7 @@ impl ServerClock {
     /// An attempt of an earlier session, which the next `Date` may tell more of if the
     /// machine was not started anew since.
     #[must_use]
-    pub fn earlier(&self, first: &FirstSent) -> Departure {
+    pub(crate) fn earlier(&self, first: &FirstSent) -> Departure {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let FirstSent { server, local } = *first;
         Departure { known: server, waiting: local.map(|at| (at, Arc::clone(&seen.next))) }
@@ -84,7 +84,7 @@ impl ServerClock {
 
 /// The moment at which an attempt left.
 #[derive(Clone, Debug)]
-pub struct Departure {
+pub(crate) struct Departure {
     /// The earliest time of the server, by what was known then.
     known: Option<Timestamp>,
     /// This machine's clocks then, and the first `Date` after it, once that has come.
@@ -94,7 +94,7 @@ pub struct Departure {
 impl Departure {
     /// The earliest that the server's clock can have shown.
     #[must_use]
-    pub fn earliest(&self) -> Option<Timestamp> {
+    pub(crate) fn earliest(&self) -> Option<Timestamp> {
         let after = self.waiting.as_ref().and_then(|(at, next)| next.get()?.carried_back(at));
         match (self.known, after) {
             (Some(known), Some(after)) => Some(known.min(after)),
@@ -105,7 +105,7 @@ impl Departure {
     /// The same, to be kept for a later session: also the clocks, if no `Date` came
     /// after it yet.
     #[must_use]
-    pub fn kept(&self) -> FirstSent {
+    pub(crate) fn kept(&self) -> FirstSent {
         let still_waits = |(_, next): &&(Reading, Arc<OnceLock<Sighting>>)| next.get().is_none();
         let local = self.waiting.as_ref().filter(still_waits).map(|(at, _)| *at);
         FirstSent { server: self.earliest(), local }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// Where each stage ends, cumulative, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stages(Vec<Step>);
+pub(crate) struct Stages(Vec<Step>);
 
 /// The end of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,14 +74,14 @@ impl fmt::Display for Stages {
 impl Stages {
     /// Whether the number of rows must be known to tell where the stages end.
     #[must_use]
-    pub fn need_rows(&self) -> bool {
+    pub(crate) fn need_rows(&self) -> bool {
         self.0.iter().any(|step| matches!(step, Step::Share(_)))
     }
 
     /// Where each stage ends, for an input of `rows` rows; the last one with its end.
     /// Empty stages are left out.
     #[must_use]
-    pub fn ends(&self, rows: Option<u64>) -> Vec<u64> {
+    pub(crate) fn ends(&self, rows: Option<u64>) -> Vec<u64> {
         let last = rows.unwrap_or(u64::MAX);
         let mut ends = Vec::with_capacity(self.0.len() + 1);
         let steps = self.0.iter().map(|step| match step {
@@ -104,13 +104,13 @@ impl Stages {
 /// Whether somebody has to agree to the stage after position `border` of the input, where all up
 /// to `agreed_to` was agreed to. Nobody is asked for the first stage: the command itself is the yes.
 #[must_use]
-pub fn must_be_agreed(border: u64, agreed_to: Option<u64>) -> bool {
+pub(crate) fn must_be_agreed(border: u64, agreed_to: Option<u64>) -> bool {
     border > 0 && agreed_to.is_none_or(|agreed_to| border >= agreed_to)
 }
 
 /// The text names no stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum StagesError {
+pub(crate) enum StagesError {
     /// No numbers or shares.
     #[error("write where stages end, in rows or whole percents of them, such as 1,10%,100%")]
     Form,

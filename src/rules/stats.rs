@@ -12,7 +12,7 @@ use crate::domain::answer::Verdict;
 use crate::domain::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record, Standing};
 
 /// The outcomes in the order in which they are told.
-pub const OUTCOMES: [&str; 9] = [
+pub(crate) const OUTCOMES: [&str; 9] = [
     "started",
     "already_started",
     "rejected",

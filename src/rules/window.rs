@@ -14,7 +14,7 @@ use thiserror::Error;
 
 /// A moment as people type it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     /// The next time that clocks show this.
     Time(Time),
     /// A date and time of the zone.
@@ -45,7 +45,7 @@ impl FromStr for When {
 
 /// A window that comes every day, such as `22:00-04:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Daily {
+pub(crate) struct Daily {
     from: Time,
     to: Time,
 }
@@ -73,7 +73,7 @@ fn time_of_day(text: &str) -> Option<Time> {
 
 /// When a run is to send, as it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// From one moment to another; from now on and for ever where none is named.
     Between(Option<When>, Option<When>),
     /// Every day.
@@ -82,7 +82,7 @@ pub enum Asked {
 
 /// When a run may send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     /// From this moment on; at once where there is none.
     pub start: Option<Timestamp>,
     /// No request leaves from this moment on.
@@ -95,7 +95,7 @@ impl Asked {
     /// # Errors
     ///
     /// Where it would stop before it starts.
-    pub fn at(self, now: Timestamp, zone: &TimeZone) -> Result<Window, WindowError> {
+    pub(crate) fn at(self, now: Timestamp, zone: &TimeZone) -> Result<Window, WindowError> {
         match self {
             Self::Daily(daily) => daily.at(now, zone),
             Self::Between(start, stop) => {
@@ -149,7 +149,7 @@ impl Daily {
 
 /// Whether a launch fits into its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forecast {
+pub(crate) enum Forecast {
     /// It is done at about this moment.
     Fits(Timestamp),
     /// About so many rows will be left.
@@ -159,7 +159,7 @@ pub enum Forecast {
 /// Foresees how a launch of `rows` rows comes out that takes `each` for a row and
 /// begins at `start`, if no new row is sent from `last` on.
 #[must_use]
-pub fn forecast(
+pub(crate) fn forecast(
     rows: u64,
     each: Duration,
     start: Timestamp,
@@ -181,7 +181,7 @@ pub fn forecast(
 
 /// A window that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum WindowError {
+pub(crate) enum WindowError {
     /// No moment.
     #[error("write a moment as 22:00, 2026-12-01T22:00, 2026-12-01T22:00+08:00 or +90m")]
     When,

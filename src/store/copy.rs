@@ -13,7 +13,7 @@ use super::StoreError;
 use crate::domain::file_state::FileState;
 
 /// What a copy holds: its length, and its SHA-256 in hexadecimal digits.
-pub type Contents = (u64, String);
+pub(crate) type Contents = (u64, String);
 
 /// What failed while a file was copied.
 enum Failed {
@@ -47,7 +47,7 @@ fn copy(from: &mut dyn Read, to: &Path) -> Result<Contents, Failed> {
 ///
 /// Where it cannot be read, or the copy cannot be written; also where the file is changed
 /// meanwhile.
-pub fn copy_file(from: &Path, to: &Path) -> Result<Contents, StoreError> {
+pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<Contents, StoreError> {
     let mut steady = Steady::open(from)?;
     let contents = copy(&mut steady.file, to).map_err(|failed| match failed {
         Failed::Read(source) => steady.cannot_read(source),
@@ -59,7 +59,7 @@ pub fn copy_file(from: &Path, to: &Path) -> Result<Contents, StoreError> {
 
 /// A file that is to be copied, and may not be changed meanwhile: a row could be cut in the
 /// middle, and what is left of `12345` is a valid other task.
-pub struct Steady<'a> {
+pub(super) struct Steady<'a> {
     path: &'a Path,
     /// The file, at the place up to which it was read.
     pub file: File,
@@ -68,7 +68,7 @@ pub struct Steady<'a> {
 
 impl<'a> Steady<'a> {
     /// Opens it.
-    pub fn open(path: &'a Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &'a Path) -> Result<Self, StoreError> {
         let read = |source| StoreError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(read)?;
         let meta = file.metadata().map_err(read)?;
@@ -79,12 +79,12 @@ impl<'a> Steady<'a> {
     }
 
     /// Returns the error of a read that failed.
-    pub fn cannot_read(&self, source: io::Error) -> StoreError {
+    pub(super) fn cannot_read(&self, source: io::Error) -> StoreError {
         StoreError::Read { path: self.path.to_owned(), source }
     }
 
     /// Returns an error if the file was changed since it was opened.
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         let meta = self.file.metadata().map_err(|source| self.cannot_read(source))?;
         if FileState::of(&meta) == self.before {
             return Ok(());
@@ -95,7 +95,7 @@ impl<'a> Steady<'a> {
 
 /// Whether a copy may hold more than what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Growth {
+pub(crate) enum Growth {
     /// It may not.
     Complete,
     /// It may: it grew until a crash, and more was read than could be noted.
@@ -108,7 +108,7 @@ pub enum Growth {
 /// # Errors
 ///
 /// Returns an error if it does not, if it holds more and may not, or if it cannot be read.
-pub fn check_copy(
+pub(crate) fn check_copy(
     path: &Path,
     known: Option<(u64, &str)>,
     growth: Growth,
@@ -155,7 +155,7 @@ fn hexadecimal(hash: &Sha256) -> String {
 
 /// A stream that is copied while it is read. A row is handed out only after all of
 /// it was read, so it is in the copy by then, and the copy is on disk.
-pub struct Tee {
+pub(crate) struct Tee {
     source: Box<dyn Read + Send>,
     copy: File,
     last: u8,
@@ -193,7 +193,7 @@ impl Tee {
     /// # Errors
     ///
     /// Where the copy cannot be made.
-    pub fn new(source: Box<dyn Read + Send>, to: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn new(source: Box<dyn Read + Send>, to: &Path) -> Result<Self, StoreError> {
         let made = File::create_new(to);
         let copy = made.map_err(|source| StoreError::Write { path: to.to_owned(), source })?;
         Ok(Self { source, copy, last: b'\n', state: Arc::default() })
@@ -201,7 +201,7 @@ impl Tee {
 
     /// What is known of it, also while it is read.
     #[must_use]
-    pub fn state(&self) -> Arc<TeeState> {
+    pub(crate) fn state(&self) -> Arc<TeeState> {
         Arc::clone(&self.state)
     }
 

@@ -19,18 +19,19 @@ use thiserror::Error;
 
 use crate::domain::request_id::RunId;
 
-pub use copy::{Contents, Growth, Tee, TeeState, check_copy, copy_file};
-pub use lock::{Holder, Lock};
-pub use name::{Name, NameError, NameLock, Taken};
-pub use pending::PendingRun;
-pub use saved_flags::SavedFlags;
-pub use unnamed::Unnamed;
+pub(crate) use copy::{Contents, Growth, Tee, TeeState, check_copy, copy_file};
+pub(crate) use lock::Holder;
+pub use lock::Lock;
+pub(crate) use name::{Name, NameLock, Taken};
+pub(crate) use pending::PendingRun;
+pub(crate) use saved_flags::SavedFlags;
+pub(crate) use unnamed::Unnamed;
 
 /// The name of the journal in a run's folder.
-pub const JOURNAL: &str = "journal.db";
+pub(crate) const JOURNAL: &str = "journal.db";
 
 /// The name of the report in a run's folder.
-pub const REPORT: &str = "report.csv";
+pub(crate) const REPORT: &str = "report.csv";
 
 /// The folder of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]

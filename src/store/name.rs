@@ -13,7 +13,7 @@ use crate::domain::request_id::RunId;
 
 /// The name of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(Box<str>);
+pub(crate) struct Name(Box<str>);
 
 impl FromStr for Name {
     type Err = NameError;
@@ -37,11 +37,11 @@ impl fmt::Display for Name {
 /// The text is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a name begins with a letter, and has up to 64 letters, digits, '-', '_' and '.'")]
-pub struct NameError;
+pub(crate) struct NameError;
 
 /// The right to run under a name, until it is dropped or the process ends.
 #[derive(Debug)]
-pub struct NameLock {
+pub(crate) struct NameLock {
     #[expect(dead_code, reason = "it is held, not read")]
     file: File,
 }
@@ -49,7 +49,7 @@ pub struct NameLock {
 /// Who runs under a name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("a run named {name} is alive: {who}")]
-pub struct Taken {
+pub(crate) struct Taken {
     name: Name,
     who: String,
 }
@@ -60,7 +60,11 @@ impl NameLock {
     /// # Errors
     ///
     /// Where the lock's file cannot be used.
-    pub fn take(runs: &RunStore, name: &Name, now: Timestamp) -> io::Result<Result<Self, Taken>> {
+    pub(crate) fn take(
+        runs: &RunStore,
+        name: &Name,
+        now: Timestamp,
+    ) -> io::Result<Result<Self, Taken>> {
         let folder = runs.path().with_file_name("names");
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{name}.lock"));

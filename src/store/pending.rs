@@ -10,10 +10,10 @@ use super::{Lock, RunDir, RunStore, StoreError, sync_folder};
 use crate::domain::request_id::RunId;
 
 /// What follows the id in the name of a run that is not born yet.
-pub const UNBORN: &str = ".new";
+pub(super) const UNBORN: &str = ".new";
 
 /// A run that is about to be. Unless it is [born](Self::born), its folder goes away.
-pub struct PendingRun {
+pub(crate) struct PendingRun {
     id: RunId,
     /// Where it is now.
     folder: RunDir,
@@ -28,7 +28,7 @@ impl PendingRun {
     /// # Errors
     ///
     /// Where it cannot be made.
-    pub fn begin(runs: &RunStore, id: RunId) -> Result<Self, StoreError> {
+    pub(crate) fn begin(runs: &RunStore, id: RunId) -> Result<Self, StoreError> {
         let named = runs.path().join(id.as_str());
         let path = runs.path().join(format!("{id}{UNBORN}"));
         let make = |path: &Path| {
@@ -55,13 +55,13 @@ impl PendingRun {
 
     /// The folder, where it is now.
     #[must_use]
-    pub const fn folder(&self) -> &RunDir {
+    pub(crate) const fn folder(&self) -> &RunDir {
         &self.folder
     }
 
     /// The folder, where it will be.
     #[must_use]
-    pub fn future(&self) -> RunDir {
+    pub(crate) fn future(&self) -> RunDir {
         RunDir { id: self.id.clone(), path: self.named.clone() }
     }
 
@@ -70,7 +70,7 @@ impl PendingRun {
     /// # Errors
     ///
     /// Where it cannot be renamed.
-    pub fn born(mut self) -> Result<(RunDir, Option<Lock>), StoreError> {
+    pub(crate) fn born(mut self) -> Result<(RunDir, Option<Lock>), StoreError> {
         let path = &self.folder.path;
         let renamed = sync_folder(path).and_then(|()| fs::rename(path, &self.named));
         let parent = self.named.parent().unwrap_or(&self.named);

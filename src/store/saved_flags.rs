@@ -13,7 +13,7 @@ const NAME: &str = "settings.json";
 
 /// The settings of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedFlags {
+pub(crate) struct SavedFlags {
     /// The version of bk-launch that wrote them.
     pub program: String,
     /// Flags by their long names without `--`, each with its values; a flag
@@ -27,7 +27,7 @@ impl SavedFlags {
     /// # Errors
     ///
     /// Where they cannot be written.
-    pub fn write(&self, folder: &RunDir) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, folder: &RunDir) -> Result<(), StoreError> {
         let path = folder.path.join(NAME);
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&folder.path)?;
@@ -45,7 +45,7 @@ impl SavedFlags {
     /// # Errors
     ///
     /// Where they cannot be read, or are something else.
-    pub fn read(folder: &RunDir) -> Result<Self, StoreError> {
+    pub(crate) fn read(folder: &RunDir) -> Result<Self, StoreError> {
         let path = folder.path.join(NAME);
         let text =
             fs::read(&path).map_err(|source| StoreError::Read { path: path.clone(), source })?;

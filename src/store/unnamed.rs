@@ -16,7 +16,7 @@ const MAX_IN_MEMORY: u64 = 1 << 20;
 /// A copy of an input without a name. A file goes away when the process ends, however that
 /// ends.
 #[derive(Clone, Debug)]
-pub enum Unnamed {
+pub(crate) enum Unnamed {
     /// A short one.
     Memory(Arc<[u8]>),
     /// A long one.
@@ -30,7 +30,7 @@ impl Unnamed {
     ///
     /// Returns an error if the file cannot be read, if it is changed meanwhile, or if no
     /// temporary file can be written.
-    pub fn of(from: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn of(from: &Path) -> Result<Self, StoreError> {
         let mut steady = Steady::open(from)?;
         let mut start = Vec::new();
         let read = (&steady.file).take(MAX_IN_MEMORY).read_to_end(&mut start);
@@ -50,7 +50,7 @@ impl Unnamed {
 
     /// Returns a reader that stands at the first byte, whatever others have read.
     #[must_use]
-    pub fn reader(&self) -> Box<dyn Read + Send> {
+    pub(crate) fn reader(&self) -> Box<dyn Read + Send> {
         match self {
             Self::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
             Self::File(file) => Box::new(FromStart { file: Arc::clone(file), at: 0 }),

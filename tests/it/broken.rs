@@ -2,13 +2,13 @@
 
 use std::io;
 
-use bk_launch::domain::record::Record;
-use bk_launch::journal::Journal;
-use bk_launch::launch::{InputEnd, OutputFailure, Pipeline};
+use bk_launch::internals::domain::record::Record;
+use bk_launch::internals::journal::Journal;
+use bk_launch::internals::launch::{InputEnd, OutputFailure, Pipeline};
+use bk_launch::internals::report::{self, Name, Open};
+use bk_launch::internals::rules::resume::LastEnding;
+use bk_launch::internals::shutdown::Cause;
 use bk_launch::mock::{Behaviour, Mock};
-use bk_launch::report::{self, Name, Open};
-use bk_launch::rules::resume::LastEnding;
-use bk_launch::shutdown::Cause;
 
 use crate::harness::{Folder, Report};
 use crate::in_process::{self, Launch, run};
@@ -19,7 +19,7 @@ fn list(count: u64) -> String {
 
 /// From the sixth start on the server refuses the credentials; whoever then reads them
 /// anew panics, which is a row's task.
-fn panicking(mock: &Mock) -> bk_launch::api::Client {
+fn panicking(mock: &Mock) -> bk_launch::internals::api::Client {
     in_process::client(mock).rereading(Box::new(|| panic!("on purpose")))
 }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use bk_launch::internals::rules::proof::Finding;
 use bk_launch::mock::{Behaviour, EsbKind, Fault, FaultKind, Mock, View};
-use bk_launch::rules::proof::Finding;
 use serde_json::Value;
 
 use crate::harness::{Finished, Folder, HEADER, rows};

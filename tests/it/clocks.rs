@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bk_launch::domain::clocks::{Boot, Clocks, Reading};
-use bk_launch::journal::{Journal, Opening};
-use bk_launch::launch::{Clock, Deadline, Pipeline, RunJournal, Times};
+use bk_launch::internals::domain::clocks::{Boot, Clocks, Reading};
+use bk_launch::internals::journal::{Journal, Opening};
+use bk_launch::internals::launch::{Clock, Deadline, Pipeline, RunJournal, Times};
+use bk_launch::internals::rules::resume::{self, doubts};
+use bk_launch::internals::shutdown::{Cause, Signal};
+use bk_launch::internals::system_clocks::SystemClocks;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::rules::resume::{self, doubts};
-use bk_launch::shutdown::{Cause, Signal};
-use bk_launch::system_clocks::SystemClocks;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
@@ -98,10 +98,10 @@ fn second_session(
         Opening { at: clocks.read(), target: "the mock", reopens: None, waits_until: None };
     let session = journal.begin(&opening, &doubts).unwrap();
     let rows = LIST.as_bytes().to_vec();
-    let rows = bk_launch::input::open_stream(
+    let rows = bk_launch::internals::input::open_stream(
         Box::new(std::io::Cursor::new(rows)),
         "list",
-        bk_launch::input::Format::Csv,
+        bk_launch::internals::input::Format::Csv,
     );
     let rows = rows.unwrap().rows;
     run(Pipeline {

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use bk_launch::domain::rate::Rate;
+use bk_launch::internals::domain::rate::Rate;
 use bk_launch::mock::{Behaviour, Memory, Mock};
 use serde_json::Value;
 

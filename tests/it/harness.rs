@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bk_launch::journal::Journal;
-use bk_launch::store::RunStore;
+use bk_launch::internals::journal::Journal;
+use bk_launch::internals::store::RunStore;
 use nix::sys::signal::{SigSet, Signal};
 use tempfile::TempDir;
 use tokio::signal::unix::SignalKind;
@@ -107,13 +107,13 @@ impl Folder {
     }
 
     /// The folders of all runs, the oldest first.
-    pub fn runs(&self) -> Vec<bk_launch::store::RunDir> {
+    pub fn runs(&self) -> Vec<bk_launch::internals::store::RunDir> {
         RunStore::of(&self.path("state")).all().unwrap()
     }
 
     /// The folder of the only run.
     #[track_caller]
-    pub fn only_run(&self) -> bk_launch::store::RunDir {
+    pub fn only_run(&self) -> bk_launch::internals::store::RunDir {
         let mut runs = self.runs();
         assert_eq!(runs.len(), 1, "one run");
         runs.remove(0)

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bk_launch::launch::{OutputFailure, Pipeline};
+use bk_launch::internals::launch::{OutputFailure, Pipeline};
+use bk_launch::internals::rules::intents::unpack;
+use bk_launch::internals::shutdown::Cause;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::rules::intents::unpack;
-use bk_launch::shutdown::Cause;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use bk_launch::internals::rules::intents::unpack;
+use bk_launch::internals::rules::resume::{Lines, doubts};
 use bk_launch::mock::{Behaviour, Counts, Fault, Latency, Mock};
-use bk_launch::rules::intents::unpack;
-use bk_launch::rules::resume::{Lines, doubts};
 
 use crate::harness::{Folder, HEADER, Report, Running, rows, until};
 

@@ -3,8 +3,8 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use bk_launch::internals::store::Lock;
 use bk_launch::mock::{Behaviour, Latency, Mock};
-use bk_launch::store::Lock;
 
 use crate::harness::{Folder, HEADER, Running, rows, signal, until};
 use crate::run::QUICK;

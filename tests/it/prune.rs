@@ -27,8 +27,8 @@ fn folder_with_runs(mock: &Mock) -> Folder {
     folder
 }
 
-fn ending(run: &bk_launch::store::RunDir) -> Option<String> {
-    let journal = bk_launch::journal::Journal::open(&run.journal()).ok()?;
+fn ending(run: &bk_launch::internals::store::RunDir) -> Option<String> {
+    let journal = bk_launch::internals::journal::Journal::open(&run.journal()).ok()?;
     journal.sessions().ok()?.pop()?.ending
 }
 

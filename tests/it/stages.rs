@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bk_launch::internals::store::Lock;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Latency, Mock};
-use bk_launch::store::Lock;
 
 use crate::harness::{Folder, HEADER, Running, rows, signal, until};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bk_launch::domain::clocks::{Clocks, Reading};
-use bk_launch::launch::{Deadline, Times};
+use bk_launch::internals::domain::clocks::{Clocks, Reading};
+use bk_launch::internals::launch::{Deadline, Times};
+use bk_launch::internals::shutdown::Cause;
+use bk_launch::internals::system_clocks::SystemClocks;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
-use bk_launch::shutdown::Cause;
-use bk_launch::system_clocks::SystemClocks;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::harness::{Folder, HEADER, rows};

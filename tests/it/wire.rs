@@ -8,14 +8,14 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use bk_launch::api::credentials::{Credentials, User};
-use bk_launch::api::esb::Esb;
-use bk_launch::api::target::Target;
-use bk_launch::api::{Client, Identity, Manner, Reach};
-use bk_launch::domain::answer::{Answer, Hold, Seen, Verdict, Whom};
-use bk_launch::domain::request_id::{RequestId, RunId};
-use bk_launch::domain::secret::Secret;
-use bk_launch::domain::task::{Business, Scope, Task};
+use bk_launch::internals::api::credentials::{Credentials, User};
+use bk_launch::internals::api::esb::Esb;
+use bk_launch::internals::api::target::Target;
+use bk_launch::internals::api::{Client, Identity, Manner, Reach};
+use bk_launch::internals::domain::answer::{Answer, Hold, Seen, Verdict, Whom};
+use bk_launch::internals::domain::request_id::{RequestId, RunId};
+use bk_launch::internals::domain::secret::Secret;
+use bk_launch::internals::domain::task::{Business, Scope, Task};
 use serde_json::Value;
 
 /// One answer, as the bytes that go over the wire.

@@ -13,7 +13,7 @@ use crate::bench::trend::Trend;
 
 /// What the measurement of a step shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// The server held the rate.
     Held,
     /// It did not.
@@ -28,7 +28,7 @@ pub enum Step {
 
 /// What was measured in a step.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// Requests per second that were wanted.
     pub rate: f64,
     /// Requests that were sent.
@@ -43,7 +43,7 @@ pub struct Observed {
 
 /// What was wrong with this machine.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Machine {
+pub(crate) enum Machine {
     /// It sent requests late.
     Late {
         /// Seconds in which some waited for it.
@@ -60,7 +60,7 @@ pub enum Machine {
 
 /// What a step shows, and why it did not simply hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// What it shows.
     pub step: Step,
     /// Why it did not hold, cannot be judged, or was spoiled.
@@ -77,7 +77,7 @@ const OPEN: f64 = 0.03;
 
 /// Says what a step shows.
 #[must_use]
-pub fn judge(observed: &Observed) -> Judged {
+pub(crate) fn judge(observed: &Observed) -> Judged {
     let Observed { missed, machine, .. } = observed;
     let pace = keeps_up(observed);
     let behind = || gets_behind(observed);

@@ -31,7 +31,7 @@ Exit codes:
 /// The flags of `bench`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub struct BenchArgs {
+pub(crate) struct BenchArgs {
     /// A file of rows, each of which is started once; without one, a mock inside is measured.
     #[arg(help_heading = "Arguments")]
     pub input: Option<PathBuf>,
@@ -64,7 +64,7 @@ pub struct BenchArgs {
 /// What is sent, and when.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load")]
-pub struct LoadArgs {
+pub(crate) struct LoadArgs {
     /// Requests per time: 20/s, 100/m or 5000/h; with --find-max the first rate that is tried.
     #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
     pub rate: Rate,
@@ -99,7 +99,7 @@ pub struct LoadArgs {
 
 /// How requests are spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ArrivalsArg {
+pub(crate) enum ArrivalsArg {
     /// At even distances.
     Even,
     /// At random distances.
@@ -109,7 +109,7 @@ pub enum ArrivalsArg {
 /// What is expected.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Expectations")]
-pub struct ExpectArgs {
+pub(crate) struct ExpectArgs {
     /// Exit 1 unless this holds: 'p99<500ms', 'mean<80ms', 'max<5s', 'errors<1%' or
     /// 'rate>=195/s'; repeatable. Times are response times, and errors all answers but accepted and
     /// already started.
@@ -135,7 +135,7 @@ pub struct ExpectArgs {
 /// Where the result goes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub struct ResultArgs {
+pub(crate) struct ResultArgs {
     /// The result: .json (all of it), .csv (a line a second) or .hgrm (percentiles of the response
     /// time); repeatable.
     #[arg(short, long = "output", id = "output", value_name = "FILE")]

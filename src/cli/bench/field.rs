@@ -20,7 +20,7 @@ use crate::input::Format;
 use crate::mock::{Behaviour, Memory, Mock};
 
 /// Where it is measured, and with what.
-pub struct Field {
+pub(super) struct Field {
     /// The rows; without them the mock's own tasks are started.
     pub rows: Option<Rows>,
     reuse: Reuse,
@@ -34,7 +34,7 @@ pub struct Field {
 
 impl Field {
     /// The server that the flags name, and the rows of `input`; without one, a mock inside.
-    pub fn prepare(
+    pub(super) fn prepare(
         input: Option<PathBuf>,
         format: Option<Format>,
         reuse: Reuse,
@@ -76,7 +76,7 @@ impl Field {
     }
 
     /// Whether so many tasks may be started, and what is said of it.
-    pub fn permit(&self, goal: &Goal, yes: Option<u64>) -> Result<(), Failure> {
+    pub(super) fn permit(&self, goal: &Goal, yes: Option<u64>) -> Result<(), Failure> {
         let Some(rows) = &self.rows else {
             tell(&"no INPUT, so a mock inside is measured; it shares this machine's cores");
             return Ok(());
@@ -101,7 +101,7 @@ impl Field {
     }
 
     /// The tasks that are started.
-    pub fn tasks(&self) -> Result<Tasks, Failure> {
+    pub(super) fn tasks(&self) -> Result<Tasks, Failure> {
         match &self.rows {
             Some(rows) => Ok(rows.open(self.reuse)?),
             None => Ok(rows::of_the_mock()),
@@ -109,7 +109,7 @@ impl Field {
     }
 
     /// Who sends; so many connections are kept open.
-    pub fn client(&self, connections: usize) -> Result<Client, Failure> {
+    pub(super) fn client(&self, connections: usize) -> Result<Client, Failure> {
         let credentials = self.credentials.read()?;
         Ok(Client::new(self.target.clone(), credentials, &self.reach, connections)?)
     }

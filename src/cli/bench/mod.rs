@@ -1,6 +1,6 @@
 //! `bk-launch bench`: measure the endpoint under load.
 
-pub mod args;
+pub(super) mod args;
 mod field;
 mod goal;
 mod live;
@@ -40,7 +40,7 @@ use rows::{Reuse, Rows};
 use save::{Existing, Saved};
 
 /// Runs the command.
-pub fn run(args: BenchArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: BenchArgs) -> Result<Exit, Failure> {
     let BenchArgs { input, format, reuse, yes_start, load, expect, server, output, looks } = args;
     if looks.quiet {
         super::hold_back();

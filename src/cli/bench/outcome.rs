@@ -14,7 +14,7 @@ use crate::bench::{Ended, Measured, Started};
 use crate::shutdown::Cause;
 
 /// Why a measurement ended, beside that its load was over.
-pub struct Why {
+pub(super) struct Why {
     /// What stopped it.
     pub cause: Option<Cause>,
     /// Why the rows ended before their end.
@@ -25,7 +25,7 @@ pub struct Why {
 
 impl Why {
     /// Why it ended early, in words.
-    pub fn told(&self, all: &Measured, target: &str) -> Option<String> {
+    pub(super) fn told(&self, all: &Measured, target: &str) -> Option<String> {
         let unfinished = self.unfinished.as_ref().map(|unfinished| match unfinished {
             Unfinished::Stopped => "the search was stopped before its end".to_owned(),
             Unfinished::RowsUsedUp => "the rows were used up before the search was over".into(),
@@ -41,7 +41,7 @@ impl Why {
 
     /// Says that the rows were used up before everything that is expected of the load could
     /// be judged.
-    pub fn used_up(&self, all: &Measured, judged: &[Judgement]) -> Option<String> {
+    pub(super) fn used_up(&self, all: &Measured, judged: &[Judgement]) -> Option<String> {
         let is_used_up = all.ended == Ended::RowsUsedUp
             || matches!(self.unfinished, Some(Unfinished::RowsUsedUp));
         (is_used_up && self.cause.is_none() && !judged.is_empty()).then(|| {
@@ -54,7 +54,7 @@ impl Why {
     }
 
     /// The first cause that stopped it gives the code; else what was measured does.
-    pub fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
+    pub(super) fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
         match &self.cause {
             Some(Cause::Signal(signal)) => return Exit::Signal(*signal),
             Some(Cause::Answer { .. }) => return Exit::Stopped,
@@ -75,7 +75,7 @@ impl Why {
 }
 
 /// What was measured, as a result; what only the caller knows is left empty.
-pub fn outcome_of(
+pub(super) fn outcome_of(
     all: &Measured,
     started: &Started,
     judged: &[Judgement],
@@ -123,7 +123,7 @@ pub fn outcome_of(
 }
 
 /// A step of a search, as a result.
-pub fn step_outcome(taken: &Taken) -> StepOutcome {
+pub(super) fn step_outcome(taken: &Taken) -> StepOutcome {
     let Taken { attempt, measured, decision, why, .. } = taken;
     let response = Distribution::of(&measured.all.response);
     StepOutcome {
@@ -139,7 +139,7 @@ pub fn step_outcome(taken: &Taken) -> StepOutcome {
 }
 
 /// A step of a search, in words.
-pub fn told_step(taken: &Taken) -> String {
+pub(super) fn told_step(taken: &Taken) -> String {
     let why = taken.why.as_deref().unwrap_or_default();
     let told = match taken.decision {
         Some(Decision::Held) => match taken.measured.health.bottleneck() {

@@ -17,7 +17,7 @@ use crate::input::{self, Format, InputError};
 
 /// A file of rows, looked through as a whole. What is started is what was looked
 /// through: both read a copy, which goes away with this.
-pub struct Rows {
+pub(super) struct Rows {
     path: PathBuf,
     copy: NamedTempFile,
     format: Format,
@@ -33,7 +33,7 @@ const NAMED: usize = 10;
 impl Rows {
     /// Looks through the file at `path`; one row that cannot be used is an error. What
     /// stands there twice is no matter: the server starts a task at most once.
-    pub fn of(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
+    pub(super) fn of(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
             return Err(RowsError::Stdin.into());
         }
@@ -73,12 +73,12 @@ impl Rows {
     }
 
     /// What the file is called.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.path.display().to_string()
     }
 
     /// The tasks of the file; with `Reuse::Again` without an end.
-    pub fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
+    pub(super) fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
         let (path, name, format) = (self.copy.path().to_owned(), self.name(), self.format);
         let open = move || {
             let rows = input::reopen_file(&path, &name, format)?.rows;
@@ -113,7 +113,7 @@ fn copied(path: &Path) -> Result<NamedTempFile, RowsError> {
 
 /// Whether rows are used more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reuse {
+pub(super) enum Reuse {
     /// They are not.
     Never,
     /// When they are used up, it begins with the first again.
@@ -124,7 +124,7 @@ pub enum Reuse {
 const BUSINESSES: u64 = 50;
 
 /// Tasks of a mock, for which every task exists: without an end, none twice.
-pub fn of_the_mock() -> Tasks {
+pub(super) fn of_the_mock() -> Tasks {
     Box::new((1..).map(|number: u64| {
         let id = |number: u64| number.to_string().parse().expect("a positive number is an id");
         let business = Business { scope: Scope::CmdbBiz, id: id(number % BUSINESSES + 1) };

@@ -11,7 +11,7 @@ use crate::bench::result::{self, Distribution, Outcome};
 use crate::bench::search::Limit;
 
 /// The result, for people; `response` has all response times.
-pub fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
+pub(super) fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
     let mut text = counts(outcome);
     if outcome.answered > 0 {
         text.push_str(&percentiles(outcome));
@@ -179,13 +179,13 @@ fn generator(outcome: &Outcome) -> String {
 }
 
 /// Every row that was started, or may have been.
-pub fn all_rows(outcome: &Outcome) -> String {
+pub(super) fn all_rows(outcome: &Outcome) -> String {
     let result::Rows { started_lines, perhaps_lines, .. } = &outcome.rows;
     format!("rows that were started: {started_lines}\nrows that may have been: {perhaps_lines}")
 }
 
 /// Every row that was started, or may have been, when nothing is waited for any more.
-pub fn left_behind(started: &Started) -> String {
+pub(super) fn left_behind(started: &Started) -> String {
     let Started { surely, perhaps, out } = started;
     format!(
         "rows that were started: {}\nrows that may have been: {}\nrows whose requests are out: {}",
@@ -220,7 +220,7 @@ fn rows(outcome: &Outcome) -> String {
 }
 
 /// The steps of a search, as a curve, and its knee.
-pub fn curve(outcome: &Outcome) -> String {
+pub(super) fn curve(outcome: &Outcome) -> String {
     let mut steps: Vec<_> = outcome.steps.iter().collect();
     steps.sort_by(|a, b| a.wanted_per_second.total_cmp(&b.wanted_per_second));
     let highest = steps.iter().map(|step| step.p99).max().unwrap_or_default().max(1);
@@ -274,18 +274,18 @@ fn knee(outcome: &Outcome) -> String {
 }
 
 /// Says that a result is not compared, since its figures are not the server's.
-pub fn not_compared(why: &str) -> String {
+pub(super) fn not_compared(why: &str) -> String {
     format!("not compared with --baseline: {}", harmless(why))
 }
 
 /// Says so if two results are those of different loads.
-pub fn other_load(base: &Outcome, now: &Outcome) -> Option<String> {
+pub(super) fn other_load(base: &Outcome, now: &Outcome) -> Option<String> {
     let (base, now) = (&base.load, &now.load);
     (base != now).then(|| format!("warning: the loads differ: {base}, and {now}"))
 }
 
 /// Two results, compared.
-pub fn comparison(compared: &[Compared], pairs: &[Pair]) -> String {
+pub(super) fn comparison(compared: &[Compared], pairs: &[Pair]) -> String {
     let mut text = format!(
         "{:>8} {:>12} {:>12} {:>9} {:>9} {:>8}",
         "", "base", "now", "change", "typical", "p"

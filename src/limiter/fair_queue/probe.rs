@@ -7,7 +7,7 @@ use crate::domain::task::Business;
 
 /// Where a row stands that a probe goes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Its business.
     pub business: Business,
     /// Whether it was sent before.
@@ -18,7 +18,7 @@ pub struct Place {
 
 /// What a search for a probe's row came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Search {
+pub(crate) enum Search {
     /// This row.
     Found(Place),
     /// Rows may go, but none that is wanted.
@@ -30,7 +30,7 @@ pub enum Search {
 impl<T> FairQueue<T> {
     /// Looks for the row that a probe goes with: business by business after `last`, in
     /// each the row with the lowest rank. Rows without a rank are not wanted.
-    pub fn search<K: Ord>(
+    pub(crate) fn search<K: Ord>(
         &mut self,
         now: Instant,
         last: Option<Business>,
@@ -70,7 +70,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Takes the row that stands at `place`, which a [search](Self::search) has just found.
-    pub fn take_at(&mut self, place: Place) -> Option<T> {
+    pub(crate) fn take_at(&mut self, place: Place) -> Option<T> {
         let Place { business, turn, index } = place;
         if turn == Try::First {
             return self.take(business, turn);
@@ -85,7 +85,10 @@ impl<T> FairQueue<T> {
     }
 
     /// Removes and returns the rows that are `chosen`, in the order of their businesses.
-    pub fn remove(&mut self, chosen: impl Fn(Business, &T) -> bool) -> Vec<(Business, Try, T)> {
+    pub(crate) fn remove(
+        &mut self,
+        chosen: impl Fn(Business, &T) -> bool,
+    ) -> Vec<(Business, Try, T)> {
         let mut removed = Vec::new();
         let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
         businesses.sort_unstable();

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 /// What a text is, which decides how much of its like is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Something a person must know. There are few of them.
     Notice,
     /// An attempt or a decision. There may be any number of them.
@@ -50,7 +50,7 @@ enum Piece {
 }
 
 impl Deferred {
-    pub fn push(&mut self, kind: Kind, text: &str) {
+    pub(super) fn push(&mut self, kind: Kind, text: &str) {
         if self.recent.is_empty() && self.first + text.len() <= self.limits.first {
             self.first += text.len();
             self.kept.push(Piece::Text(text.into()));
@@ -79,7 +79,7 @@ impl Deferred {
     }
 
     /// Everything that was kept, as lines; says where something is missing.
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         let mut all = String::with_capacity(self.first + self.last);
         for piece in self.kept {
             match piece {
@@ -99,7 +99,7 @@ impl Deferred {
 
     #[cfg(test)]
     /// Nothing is held back yet; `limits` say how much of it stays.
-    pub const fn with(limits: Limits) -> Self {
+    pub(crate) const fn with(limits: Limits) -> Self {
         Self { limits, kept: Vec::new(), first: 0, recent: VecDeque::new(), last: 0 }
     }
 }

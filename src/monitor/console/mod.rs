@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use queue::{Capacity, Queue};
 
-pub use deferred::Kind;
-pub use prompt::{Prompt, terminal};
-pub use queue::{Frame, PATIENCE, Release};
+pub(crate) use deferred::Kind;
+pub(crate) use prompt::{Prompt, terminal};
+pub(crate) use queue::{Frame, PATIENCE, Release};
 
 /// Longest wait before something is printed on standard output.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -59,17 +59,17 @@ impl Console {
 }
 
 /// Shows a text; a line end is added.
-pub fn show(kind: Kind, text: &str) {
+pub(crate) fn show(kind: Kind, text: &str) {
     CONSOLE.queue.push(kind, text);
 }
 
 /// Draws the bar over the one that was drawn before.
-pub fn draw(frame: Frame) {
+pub(crate) fn draw(frame: Frame) {
     CONSOLE.queue.draw(Some(frame));
 }
 
 /// Removes the bar.
-pub fn clear() {
+pub(crate) fn clear() {
     CONSOLE.queue.draw(None);
 }
 
@@ -79,30 +79,30 @@ pub fn clear() {
 /// # Errors
 ///
 /// Returns an error if there is no terminal, or no thread to read it.
-pub fn ask(question: String) -> io::Result<Prompt> {
+pub(crate) fn ask(question: String) -> io::Result<Prompt> {
     Prompt::begin(CONSOLE.queue, question, terminal()?)
 }
 
 /// Holds everything back from now on, until [`close`] says what becomes of it.
-pub fn defer() {
+pub(crate) fn defer() {
     CONSOLE.queue.defer();
 }
 
 /// Waits a moment until everything is written, so that standard output comes after it
 /// where both are one terminal.
-pub fn settle() {
+pub(crate) fn settle() {
     CONSOLE.flush(SETTLE);
 }
 
 /// Ends the bar and a standing question, and waits up to `limit` until everything is
 /// written, with the number of lines that were lost. The program can end then.
-pub fn close(release: Release, limit: Duration) {
+pub(crate) fn close(release: Release, limit: Duration) {
     CONSOLE.queue.close(release);
     CONSOLE.flush(limit);
 }
 
 /// Has panics told here, since the usual hook would wait for standard error.
-pub fn catch_panics() {
+pub(crate) fn catch_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = thread::current();
         let name = thread.name().unwrap_or("<unnamed>");

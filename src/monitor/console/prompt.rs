@@ -17,12 +17,12 @@ use super::queue::{Place, PromptEnd, Question, Queue};
 /// # Errors
 ///
 /// Returns an error if there is none.
-pub fn terminal() -> io::Result<File> {
+pub(crate) fn terminal() -> io::Result<File> {
     File::options().read(true).write(true).open("/dev/tty")
 }
 
 /// A question that stands on the terminal. Dropping it gives it up.
-pub struct Prompt {
+pub(crate) struct Prompt {
     queue: &'static Queue,
     answer: oneshot::Receiver<io::Result<String>>,
     end: PromptEnd,
@@ -48,7 +48,7 @@ impl Prompt {
     /// # Errors
     ///
     /// Returns an error if the terminal cannot be read.
-    pub async fn answer(mut self) -> io::Result<String> {
+    pub(crate) async fn answer(mut self) -> io::Result<String> {
         let read = (&mut self.answer).await;
         self.take(read)
     }
@@ -58,7 +58,7 @@ impl Prompt {
     /// # Errors
     ///
     /// Returns an error if the terminal cannot be read.
-    pub fn wait_for_answer(mut self) -> io::Result<String> {
+    pub(crate) fn wait_for_answer(mut self) -> io::Result<String> {
         let (_, nothing) = oneshot::channel();
         let read = std::mem::replace(&mut self.answer, nothing).blocking_recv();
         self.take(read)

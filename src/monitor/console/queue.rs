@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::deferred::{Deferred, Kind, count_lines, lines_text, push_line};
 
 /// Longest wait for standard error at the end of the program, waits before included.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes that may wait for the writer.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ impl Default for Capacity {
 
 /// What a bar shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// The form, as indicatif reads it.
     pub template: &'static str,
     /// The end, if it is known.
@@ -41,7 +41,7 @@ pub struct Frame {
 
 /// What becomes of text that was held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
+pub(crate) enum Release {
     /// It is written.
     Show,
     /// Nobody needs it.
@@ -129,7 +129,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn new(capacity: Capacity) -> Self {
+    pub(super) fn new(capacity: Capacity) -> Self {
         let (filled, emptied) = (Condvar::new(), Condvar::new());
         Self { capacity, state: Mutex::default(), filled, emptied }
     }
@@ -146,16 +146,16 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    pub fn push(&self, kind: Kind, text: &str) {
+    pub(super) fn push(&self, kind: Kind, text: &str) {
         self.change(|state| state.push(kind, text, self.capacity));
     }
 
     /// Hands over a text that nothing holds back.
-    pub fn push_now(&self, text: &str) {
+    pub(super) fn push_now(&self, text: &str) {
         self.change(|state| push_line(&mut state.text, text));
     }
 
-    pub fn draw(&self, frame: Option<Frame>) {
+    pub(super) fn draw(&self, frame: Option<Frame>) {
         self.change(|state| {
             if !state.is_closed {
                 state.frame = frame;
@@ -163,25 +163,25 @@ impl Queue {
         });
     }
 
-    pub fn defer(&self) {
+    pub(super) fn defer(&self) {
         self.lock().deferred = Some(Deferred::default());
     }
 
-    pub fn ask(&self, question: Question) {
+    pub(super) fn ask(&self, question: Question) {
         self.change(|state| state.asking = Asking::Waits(question));
     }
 
-    pub fn end_prompt(&self, end: PromptEnd) {
+    pub(super) fn end_prompt(&self, end: PromptEnd) {
         self.change(|state| state.end_prompt(end));
     }
 
     /// Hands over all that is held back, and what is to be said at the end.
-    pub fn close(&self, release: Release) {
+    pub(super) fn close(&self, release: Release) {
         self.change(|state| state.close(release));
     }
 
     /// Waits for work.
-    pub fn take(&self) -> Work {
+    pub(super) fn take(&self) -> Work {
         let mut state = self.lock();
         loop {
             match state.take() {
@@ -193,19 +193,19 @@ impl Queue {
         }
     }
 
-    pub fn try_take(&self) -> Option<Work> {
+    pub(super) fn try_take(&self) -> Option<Work> {
         self.lock().take()
     }
 
     /// The writer is done with `work`.
-    pub fn done(&self, work: &Work) {
+    pub(super) fn done(&self, work: &Work) {
         self.lock().done = work.serial;
         self.emptied.notify_all();
     }
 
     /// Waits until all that was handed over is written; up to `limit`, and in all no
     /// longer than [`PATIENCE`].
-    pub fn flush(&self, limit: Duration) {
+    pub(super) fn flush(&self, limit: Duration) {
         let begun = Instant::now();
         let state = self.lock();
         let (target, limit) = (state.pushed, limit.min(PATIENCE.saturating_sub(state.waited)));
