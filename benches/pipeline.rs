@@ -18,7 +18,7 @@ use bk_launch::internals::domain::request_id::RunId;
 use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::input::{Format, open_stream};
 use bk_launch::internals::launch::{
-    Audience, Certainty, Clock, Lookup, Pipeline, Source, Staged, Systemd, Times,
+    Audience, Certainty, Clock, Lookup, Options, Pipeline, Source, Staged, Systemd, Times,
 };
 use bk_launch::internals::limiter::Limits;
 use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
@@ -62,22 +62,25 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     Pipeline {
         rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
         source: Source::File,
-        lookahead: NonZeroUsize::new(10_000).unwrap(),
-        limit: None,
-        limits: Limits {
-            rate: Rate::Unlimited,
-            burst: None,
-            rate_per_biz: Rate::Unlimited,
-            slots,
-            slots_per_biz: None,
-            backoff: "500ms..30s".parse().unwrap(),
-            throttle_patience: Duration::from_mins(15),
-            budget: None,
+        options: Options {
+            lookahead: NonZeroUsize::new(10_000).unwrap(),
+            limit: None,
+            limits: Limits {
+                rate: Rate::Unlimited,
+                burst: None,
+                rate_per_biz: Rate::Unlimited,
+                slots,
+                slots_per_biz: None,
+                backoff: "500ms..30s".parse().unwrap(),
+                throttle_patience: Duration::from_mins(15),
+                budget: None,
+            },
+            policy: Policy { retries: 4 },
+            outage_patience: Duration::from_mins(15),
+            certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
+            already_started: AlreadyStarted::Ok,
         },
         client: client(mock),
-        policy: Policy { retries: 4 },
-        outage_patience: Duration::from_mins(15),
-        certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
         times: Times::default(),
         staged: Staged {
             ends: Vec::new(),
@@ -86,7 +89,6 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
             ask: None,
             agreed_to: None,
         },
-        already_started: AlreadyStarted::Ok,
         keeping: None,
         audience: Audience {
             progress: Progress::begin(Look::None, frame, Box::new(())),

@@ -58,8 +58,8 @@ pub mod journal {
 }
 pub mod launch {
     pub use crate::launch::{
-        Audience, Certainty, Clock, Deadline, Ended, InputEnd, Lookup, OutputFailure, Pipeline,
-        RunJournal, Source, Staged, Systemd, Times,
+        Audience, Certainty, Clock, Deadline, Ended, InputEnd, Lookup, Options, OutputFailure,
+        Pipeline, RunJournal, Source, Staged, Systemd, Times,
     };
 }
 pub mod limiter {

@@ -21,7 +21,7 @@ use crate::api::{Identity, LegacyGet, Reach};
 use crate::domain::rate::Rate;
 use crate::domain::record::AlreadyStarted;
 use crate::input;
-use crate::launch::{Certainty, Lookup};
+use crate::launch::{Certainty, Lookup, Options};
 use crate::limiter::Limits;
 use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
 use crate::monitor::console;
@@ -102,8 +102,24 @@ fn settings(mock: &Mock, tasks: &Path, report: &Path) -> Result<RunSettings, Fai
 
 fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
     Ok(Settings {
-        limit: None,
-        certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
+        options: Options {
+            limit: None,
+            certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
+            limits: Limits {
+                rate: "20/s".parse()?,
+                burst: None,
+                rate_per_biz: Rate::Unlimited,
+                slots: NonZeroUsize::MIN.saturating_add(15),
+                slots_per_biz: None,
+                backoff: "200ms..5s".parse()?,
+                throttle_patience: Duration::from_mins(15),
+                budget: None,
+            },
+            lookahead: NonZeroUsize::MIN.saturating_add(9_999),
+            policy: Policy { retries: 4 },
+            outage_patience: Duration::from_mins(15),
+            already_started: AlreadyStarted::Ok,
+        },
         timing: Timing::always(),
         staging: Staging::default(),
         watch: Watch::default(),
@@ -120,20 +136,6 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
             cacert: None,
             identity: Identity::Proven,
         },
-        limits: Limits {
-            rate: "20/s".parse()?,
-            burst: None,
-            rate_per_biz: Rate::Unlimited,
-            slots: NonZeroUsize::MIN.saturating_add(15),
-            slots_per_biz: None,
-            backoff: "200ms..5s".parse()?,
-            throttle_patience: Duration::from_mins(15),
-            budget: None,
-        },
-        lookahead: NonZeroUsize::MIN.saturating_add(9_999),
-        policy: Policy { retries: 4 },
-        outage_patience: Duration::from_mins(15),
-        already_started: AlreadyStarted::Ok,
         progress: if std::io::stderr().is_terminal() {
             progress::Look::Bar
         } else {

@@ -15,11 +15,10 @@ use thiserror::Error;
 use super::config::Profile;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
-use crate::domain::rate::Rate;
 use crate::domain::task::{Business, Scope};
 use crate::input::{Checked, NullWords};
-use crate::launch::Certainty;
-use crate::rules::budget::{Base, Budget, Ledger};
+use crate::launch::Options;
+use crate::rules::budget::{Base, Ledger};
 use crate::rules::sample::Sample;
 use crate::rules::window::{Forecast, forecast};
 
@@ -64,24 +63,16 @@ impl Left {
 pub(super) struct Plan<'a> {
     /// What is to be started.
     pub rows: Rows<'a>,
-    /// How many rows at most.
-    pub limit: Option<u64>,
+    /// What was chosen about the launch.
+    pub options: &'a Options,
     /// The server.
     pub target: String,
     /// Who calls it.
     pub user: String,
-    /// How fast.
-    pub rate: Rate,
-    /// How fast for one business.
-    pub rate_per_biz: Rate,
-    /// How much is asked beside the starts.
-    pub certainty: Certainty,
     /// When.
     pub timing: &'a Timing,
     /// The positions of the input at which stages end.
     pub stages: Vec<u64>,
-    /// How many rows may fail.
-    pub budget: Option<(Budget, Base)>,
 }
 
 /// A launch does not fit into its window, and was to be started only if it does.
@@ -107,7 +98,7 @@ impl Plan<'_> {
             Rows::Left(left) => left.launchable(),
             Rows::Unknown(_) => return None,
         };
-        Some(rows.min(self.limit.unwrap_or(u64::MAX)))
+        Some(rows.min(self.options.limit.unwrap_or(u64::MAX)))
     }
 
     /// The time that the tightest limit alone needs; the answers may need more. A row
@@ -115,10 +106,17 @@ impl Plan<'_> {
     pub(super) fn expected(&self) -> Option<Duration> {
         let count = |rows: u64| u32::try_from(rows).unwrap_or(u32::MAX);
         let rows = self.launched()?;
-        let requests = if self.certainty.confirm.is_some() { rows.saturating_mul(2) } else { rows };
-        let of_all = self.rate.interval().map(|each| each.saturating_mul(count(requests)));
+        let requests =
+            if self.options.certainty.confirm.is_some() { rows.saturating_mul(2) } else { rows };
+        let of_all =
+            self.options.limits.rate.interval().map(|each| each.saturating_mul(count(requests)));
         let most = self.businesses().values().max().copied().unwrap_or_default();
-        let of_one = self.rate_per_biz.interval().map(|each| each.saturating_mul(count(most)));
+        let of_one = self
+            .options
+            .limits
+            .rate_per_biz
+            .interval()
+            .map(|each| each.saturating_mul(count(most)));
         of_all.max(of_one)
     }
 
@@ -158,7 +156,7 @@ impl Plan<'_> {
 
     /// How many rows may fail, in each stage where that differs.
     fn told_budget(&self) -> Option<String> {
-        let (budget, _) = self.budget?;
+        let (budget, _) = self.options.limits.budget?;
         let all = match self.rows {
             Rows::Known(checked) => Some(checked.rows),
             Rows::Left(left) => Some(left.all),
@@ -287,7 +285,7 @@ impl fmt::Display for Plan<'_> {
                 }
             }
         }
-        write!(f, " at {}, as {}, at {}", self.target, self.user, self.rate)?;
+        write!(f, " at {}, as {}, at {}", self.target, self.user, self.options.limits.rate)?;
         if let Some(expected) = self.expected() {
             write!(f, ": at least {}", roughly(expected))?;
         }
@@ -349,10 +347,35 @@ pub(super) fn settings(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::launch::Lookup;
+    use crate::domain::record::AlreadyStarted;
+    use crate::launch::{Certainty, Lookup};
+    use crate::limiter::Limits;
+    use crate::rules::retry::Policy;
     use crate::rules::window::Window;
     use jiff::SignedDuration;
     use jiff::tz::TimeZone;
+    use std::num::NonZeroUsize;
+
+    fn options(rate: &str, rate_per_biz: &str, confirm: Option<Duration>) -> Options {
+        Options {
+            limit: None,
+            lookahead: NonZeroUsize::MIN,
+            limits: Limits {
+                rate: rate.parse().unwrap(),
+                burst: None,
+                rate_per_biz: rate_per_biz.parse().unwrap(),
+                slots: NonZeroUsize::MIN,
+                slots_per_biz: None,
+                backoff: "1s..2s".parse().unwrap(),
+                throttle_patience: Duration::MAX,
+                budget: None,
+            },
+            policy: Policy { retries: 0 },
+            outage_patience: Duration::MAX,
+            certainty: Certainty { confirm, lookup: Lookup::Nothing },
+            already_started: AlreadyStarted::Ok,
+        }
+    }
 
     #[test]
     fn the_tightest_limit_says_whether_it_fits() {
@@ -378,17 +401,14 @@ mod tests {
                 cutoff: Duration::from_mins(1),
                 misfit: Misfit::Refused,
             };
+            let options = options(rate, per_biz, confirm);
             let plan = Plan {
                 rows: Rows::Left(&left),
-                limit: None,
+                options: &options,
                 target: "http://h/".into(),
                 user: "admin".into(),
-                rate: rate.parse().unwrap(),
-                rate_per_biz: per_biz.parse().unwrap(),
-                certainty: Certainty { confirm, lookup: Lookup::Nothing },
                 timing: &timing,
                 stages: Vec::new(),
-                budget: None,
             };
             let expected = match expected {
                 Ok(seconds) => Forecast::Fits(at(seconds)),
@@ -412,17 +432,14 @@ mod tests {
     #[test]
     fn a_line_says_what_will_happen() {
         let timing = Timing::always();
+        let options = options("20/s", "unlimited", None);
         let plan = Plan {
             rows: Rows::Unknown(NullWords::None),
-            limit: None,
+            options: &options,
             target: "http://h/".into(),
             user: "admin, by app ops".into(),
-            rate: "20/s".parse().unwrap(),
-            rate_per_biz: Rate::Unlimited,
-            certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
             timing: &timing,
             stages: Vec::new(),
-            budget: None,
         };
         assert_eq!(
             plan.to_string(),

@@ -295,7 +295,7 @@ impl Resume {
         let opening = Opening {
             at: clocks.read(),
             target: &target,
-            reopens: retry_failed.then_some(settings.already_started),
+            reopens: retry_failed.then_some(settings.options.already_started),
             waits_until: settings.timing.window.start,
         };
         if run.about.input == InputState::Incomplete {
@@ -360,15 +360,11 @@ impl Resume {
     fn plan(&self, user: String) -> Plan<'_> {
         Plan {
             rows: Rows::Left(&self.before.left),
-            limit: self.settings.limit,
+            options: &self.settings.options,
             target: self.settings.target.to_string(),
             user,
-            rate: self.settings.limits.rate,
-            rate_per_biz: self.settings.limits.rate_per_biz,
-            certainty: self.settings.certainty,
             timing: &self.settings.timing,
             stages: self.settings.staging.ends(self.run.about.rows).unwrap_or_default(),
-            budget: self.settings.limits.budget,
         }
     }
 

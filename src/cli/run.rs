@@ -290,15 +290,11 @@ fn plan_of<'a>(
             From::File(checked) => Rows::Known(checked),
             From::Stream => Rows::Unknown(NullWords::of(input.format())),
         },
-        limit: settings.limit,
+        options: &settings.options,
         target: settings.target.to_string(),
         user: plan::user(credentials),
-        rate: settings.limits.rate,
-        rate_per_biz: settings.limits.rate_per_biz,
-        certainty: settings.certainty,
         timing: &settings.timing,
         stages: settings.staging.ends(from.rows()).unwrap_or_default(),
-        budget: settings.limits.budget,
     }
 }
 

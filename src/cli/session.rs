@@ -72,7 +72,7 @@ pub(super) struct Work {
 
 /// Makes the client that the settings say.
 pub(super) fn client(settings: &mut Settings, credentials: Credentials) -> Result<Client, Failure> {
-    let slots = settings.limits.slots.get();
+    let slots = settings.options.limits.slots.get();
     let origin = settings.credentials.clone();
     let client = Client::new(settings.target.clone(), credentials, &settings.reach, slots)?;
     Ok(client.with_legacy_get(settings.legacy_get).rereading(reread(origin)))
@@ -120,26 +120,20 @@ pub(super) fn launch(
     };
     systemd::ready(&status);
     let begin = settings.timing.window.start.map_or(clock.at, |start| clock.ahead(start));
-    let most = settings.limit.map_or(u64::MAX, |limit| work.settled.saturating_add(limit));
+    let most = settings.options.limit.map_or(u64::MAX, |limit| work.settled.saturating_add(limit));
     let aim = work.all.map(|all| all.min(most));
-    let frame = Frame { rows: work.all, wanted: settings.limits.rate };
-    let mut limits = settings.limits.clone();
-    if let (Some((_, base)), Some(all)) = (&mut limits.budget, work.all) {
+    let frame = Frame { rows: work.all, wanted: settings.options.limits.rate };
+    let mut options = settings.options.clone();
+    if let (Some((_, base)), Some(all)) = (&mut options.limits.budget, work.all) {
         *base = Base::Rows(all);
     }
     let pipeline = Pipeline {
         rows: work.rows,
         source: work.source,
-        lookahead: settings.lookahead,
-        limit: settings.limit,
-        limits,
+        options,
         client,
-        policy: settings.policy,
-        outage_patience: settings.outage_patience,
-        certainty: settings.certainty,
         times,
         staged: staged(&settings.staging, work.all, work.agreed_to)?,
-        already_started: settings.already_started,
         audience: Audience {
             progress: Progress::begin(settings.progress, frame, Box::new(screen::Stderr)),
             frame,

@@ -3,7 +3,6 @@
 //! Flags are taken apart without `..`, so that a new flag breaks the compile
 //! where it must be handled. The environment is handed in.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ use crate::api::target::Target;
 use crate::api::{Identity, LegacyGet, Reach};
 use crate::domain::record::AlreadyStarted;
 use crate::input;
-use crate::launch::{Certainty, Lookup};
+use crate::launch::{Certainty, Lookup, Options};
 use crate::limiter::Limits;
 use crate::monitor::progress;
 use crate::report::Existing;
@@ -86,8 +85,8 @@ pub(super) struct RunSettings {
 
 /// Everything that a session needs to know.
 pub(super) struct Settings {
-    /// How many rows are launched at most.
-    pub limit: Option<u64>,
+    /// What was chosen about the launch.
+    pub options: Options,
     /// What is done before, or in place of, a launch.
     pub look: Look,
     /// Whether a GET may have the credentials in its query.
@@ -96,8 +95,6 @@ pub(super) struct Settings {
     pub outputs: Vec<PathBuf>,
     /// What to do with one that is there already.
     pub existing: Existing,
-    /// How much is asked beside the starts.
-    pub certainty: Certainty,
     /// When requests may leave.
     pub timing: Timing,
     /// In which stages.
@@ -112,16 +109,6 @@ pub(super) struct Settings {
     pub credentials: Origin,
     /// How it is reached.
     pub reach: Reach,
-    /// The limits on requests.
-    pub limits: Limits,
-    /// The limit on open rows.
-    pub lookahead: NonZeroUsize,
-    /// When a row is sent again.
-    pub policy: Policy,
-    /// How long the server may be gone.
-    pub outage_patience: Duration,
-    /// How "already started" counts.
-    pub already_started: AlreadyStarted,
     /// How progress is shown.
     pub progress: progress::Look,
     /// How much is logged: the number of `-v`.
@@ -372,13 +359,29 @@ impl Settings {
             already_started,
         } = again;
         Ok(Self {
-            limit,
+            options: Options {
+                limit,
+                lookahead,
+                limits: Limits {
+                    rate,
+                    burst,
+                    rate_per_biz,
+                    slots: concurrency,
+                    slots_per_biz: concurrency_per_biz,
+                    backoff,
+                    throttle_patience,
+                    budget: max_failures.map(|budget| (budget, Base::Settled)),
+                },
+                policy: Policy { retries },
+                outage_patience,
+                certainty: Certainty {
+                    confirm: confirm.filter(|timeout| !timeout.is_zero()),
+                    lookup: if lookup { Lookup::Links } else { Lookup::Nothing },
+                },
+                already_started: already_started.into(),
+            },
             staging: Staging::new(stages)?,
             timing: Timing::new(window, Timestamp::now(), fastrand::f64())?,
-            certainty: Certainty {
-                confirm: confirm.filter(|timeout| !timeout.is_zero()),
-                lookup: if lookup { Lookup::Links } else { Lookup::Nothing },
-            },
             look: match (dry_run, check) {
                 (true, _) => Look::DryRun,
                 (false, true) => Look::Check,
@@ -392,20 +395,6 @@ impl Settings {
             target,
             credentials,
             reach,
-            limits: Limits {
-                rate,
-                burst,
-                rate_per_biz,
-                slots: concurrency,
-                slots_per_biz: concurrency_per_biz,
-                backoff,
-                throttle_patience,
-                budget: max_failures.map(|budget| (budget, Base::Settled)),
-            },
-            lookahead,
-            policy: Policy { retries },
-            outage_patience,
-            already_started: already_started.into(),
             progress: self::look(progress, voice),
             verbosity: verbose,
             log_format,

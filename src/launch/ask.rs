@@ -5,7 +5,7 @@
 
 use tracing::{info, warn};
 
-use super::context::{Asked, Parts, RunContext};
+use super::context::{Asked, RunContext};
 use crate::api::{Manner, Renewal};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::record::{Reason, Record};
@@ -57,7 +57,7 @@ pub(super) async fn state(
     id: &RequestId,
     first: Option<&Departure>,
 ) -> Result<Found, Closed> {
-    let Parts { client, .. } = &launch.parts;
+    let RunContext { client, .. } = launch;
     let (mut manner, mut in_vain) = (client.manner(), None);
     loop {
         let permit = match launch.acquire_question(Question::State, line).await {
@@ -67,7 +67,7 @@ pub(super) async fn state(
         };
         let caller = client.caller();
         let seen = Box::pin(client.status(&caller, task, id, manner)).await;
-        let known = launch.parts.limiter.heard(permit, &seen.answer);
+        let known = launch.limiter.heard(permit, &seen.answer);
         launch.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
         if launch.after_question(&seen.answer, &known)? == Asked::InVain {
@@ -99,7 +99,7 @@ fn unanswered(judged: Judged, answer: Answer) -> Option<Reason> {
 
 /// Notes and tells that the server refuses a question for where its credentials stand.
 fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> Refused {
-    if !launch.parts.client.is_refused_to_header(manner, answer) {
+    if !launch.client.is_refused_to_header(manner, answer) {
         return Refused::No;
     }
     launch.could_not_ask(|unasked| {
@@ -117,14 +117,14 @@ fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> Refused {
 /// Asks for the state of the first task, before anything is started: where the
 /// user may not look, a run that is to confirm stops.
 pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
-    let Parts { client, run, session, shutdown, .. } = &launch.parts;
+    let RunContext { client, run, session, shutdown, .. } = launch;
     let id = RequestId::question(run, *session, line, 0);
     let mut manner = client.manner();
     loop {
         let Ok(permit) = launch.acquire_question(Question::State, line).await else { return };
         let caller = client.caller();
         let answer = Box::pin(client.status(&caller, task, &id, manner)).await.answer;
-        let known = launch.parts.limiter.heard(permit, &answer);
+        let known = launch.limiter.heard(permit, &answer);
         launch.asked(&answer);
         log(&id, &answer, &"first question");
         let Verdict::Failed(failure) = &answer.verdict else { return };
@@ -150,7 +150,7 @@ pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
 /// Asks for the link of a task that was found to be started; `None` where there is
 /// none to be had.
 pub(super) async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
-    let Parts { client, limiter, run, session, .. } = &launch.parts;
+    let RunContext { client, limiter, run, session, .. } = launch;
     let id = RequestId::lookup(run, *session, line);
     let (mut manner, mut in_vain) = (client.manner(), None::<Answer>);
     loop {

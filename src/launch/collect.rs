@@ -124,7 +124,7 @@ impl Collector {
         launch: Arc<RunContext>,
         batcher: Arc<EventBatcher>,
     ) -> Self {
-        let summary = Summary::new(launch.parts.already_started);
+        let summary = Summary::new(launch.options.already_started);
         let beside = if keeping.is_some() { Beside::Journal } else { Beside::Nothing };
         let views = Views::new(beside, reports, summary);
         let journal = keeping.as_ref().map(|keeping| &keeping.journal);
@@ -147,12 +147,12 @@ impl Collector {
     /// Writes a batch to the journal, with the rows that go next, and lets these go: in
     /// one commit, before anything of it is shown.
     fn keep(&mut self, batch: &[Event]) {
-        let limiter = &self.launch.parts.limiter;
+        let limiter = &self.launch.limiter;
         let Some(keeping) = &mut self.keeping else { return };
         // The clocks are read before any of these rows can leave.
-        let (at, sighting) = (self.launch.parts.clocks.read(), self.launch.server_clock.last());
+        let (at, sighting) = (self.launch.clocks.read(), self.launch.state.server_clock.last());
         let intents = Intents { lines: limiter.name_intents(), at, sighting };
-        let shutdown = &self.launch.parts.shutdown;
+        let shutdown = &self.launch.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
         let draining = shutdown.cause().filter(|_| is_news).map(|cause| cause.word());
         match write(keeping, batch, &Notes { intents, draining }) {
@@ -211,7 +211,7 @@ impl Collector {
     fn failed(&mut self, failure: OutputFailure) {
         debug!(%failure, "an output failed");
         self.failure.get_or_insert(failure);
-        self.launch.parts.shutdown.drain(Cause::Output);
+        self.launch.shutdown.drain(Cause::Output);
     }
 
     fn close(mut self) -> Collected {

@@ -9,49 +9,31 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::batch::{Event, EventBatcher};
+use super::options::Options;
 use super::row_state::Resumable;
 use super::times::Times;
 use crate::api::Client;
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::clocks::Clocks;
-use crate::domain::record::{AlreadyStarted, Prior};
+use crate::domain::record::Prior;
 use crate::domain::request_id::RunId;
 use crate::domain::task::Task;
 use crate::limiter::{
     Admitted, Closed, Feedback, Lasting, Limiter, NotAsked, Permit, Question, Try,
 };
-use crate::rules::retry::{Backoff, Next, Patience, Policy, RetryContext, Server};
+use crate::rules::retry::{Next, Patience, RetryContext, Server};
 use crate::rules::server_time::{ServerClock, Sighting};
 use crate::rules::stats::{Requests, Unasked};
 use crate::shutdown::{Cause, Shutdown};
 
 /// What all rows of a run share.
-pub(super) struct RunContext {
-    /// What it is made of.
-    pub parts: Parts,
-    /// What the server's clock showed.
-    pub server_clock: ServerClock,
-    begun: OnceLock<Instant>,
-    jitter: Mutex<fastrand::Rng>,
-    requests: Mutex<Requests>,
-}
-
-/// What a [`RunContext`] is made of.
-pub(super) struct Parts {
+pub(crate) struct RunContext {
+    /// What was chosen about the launch.
+    pub options: Options,
     /// Who sends.
     pub client: Client,
     /// Who may send.
     pub limiter: Arc<Limiter>,
-    /// When a row is sent again.
-    pub policy: Policy,
-    /// How long it waits before.
-    pub backoff: Backoff,
-    /// How long the server may be gone.
-    pub outage_patience: Duration,
-    /// For how long an accepted row is asked for, if it is to be confirmed.
-    pub confirm: Option<Duration>,
-    /// How "already started" counts.
-    pub already_started: AlreadyStarted,
     /// Whether a row that is cut off can be taken up again.
     pub resumable: Resumable,
     /// When requests may leave.
@@ -62,12 +44,35 @@ pub(super) struct Parts {
     pub shutdown: Shutdown,
     /// The name of the run.
     pub run: RunId,
-    /// Which of its sessions this is, from 1.
+    /// Number of the session in its run, from 1.
     pub session: u32,
     /// The wall clock, for the stamps of records.
     pub clock: Clock,
     /// This machine's clocks.
     pub clocks: Arc<dyn Clocks>,
+    /// What changes while rows are settled.
+    pub state: SharedState,
+}
+
+/// What changes while rows are settled.
+pub(crate) struct SharedState {
+    /// What the server's clock showed.
+    pub server_clock: ServerClock,
+    begun: OnceLock<Instant>,
+    jitter: Mutex<fastrand::Rng>,
+    requests: Mutex<Requests>,
+}
+
+impl SharedState {
+    /// `seed` seeds the jitter of the backoff.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            server_clock: ServerClock::default(),
+            begun: OnceLock::new(),
+            jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
+            requests: Mutex::default(),
+        }
+    }
 }
 
 /// Whether a question was answered.
@@ -104,60 +109,52 @@ impl Clock {
 }
 
 impl RunContext {
-    /// Shares `parts` among rows; `seed` seeds the jitter.
-    #[must_use]
-    pub(super) fn new(parts: Parts, seed: u64) -> Self {
-        let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
-        let (server_clock, begun) = (ServerClock::default(), OnceLock::new());
-        Self { parts, server_clock, begun, jitter, requests: Mutex::default() }
-    }
-
     /// Waits until the window begins, or the run stops.
     pub(super) async fn begin(&self) {
-        let Parts { times, clocks, shutdown, .. } = &self.parts;
+        let Self { times, clocks, shutdown, .. } = self;
         times.begin(&**clocks, shutdown).await;
-        self.begun.get_or_init(Instant::now);
+        self.state.begun.get_or_init(Instant::now);
     }
 
     /// When the window began, or the run stopped while it waited for it.
     #[must_use]
     pub(super) fn begun(&self) -> Instant {
-        *self.begun.get_or_init(Instant::now)
+        *self.state.begun.get_or_init(Instant::now)
     }
 
     /// The requests that were sent so far.
     #[must_use]
     pub(super) fn requests(&self) -> Requests {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A question came back with this answer.
     pub(super) fn asked(&self, answer: &Answer) {
         self.saw(answer);
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
+        self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
     }
 
     /// Counts something that could not be asked.
     pub(super) fn could_not_ask(&self, count: impl FnOnce(&mut Unasked)) {
-        count(&mut self.requests.lock().unwrap_or_else(PoisonError::into_inner).unasked);
+        count(&mut self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).unasked);
     }
 
     /// The server accepted the row on `line`, which is yet to be confirmed: a crash must
     /// not lose that.
     pub(super) fn note_accepted(&self, line: u64, prior: Prior) {
-        self.parts.batcher.put(Event::Accepted(line, Box::new(prior)));
+        self.batcher.put(Event::Accepted(line, Box::new(prior)));
     }
 
     /// Notes what the server's clock showed.
     pub(super) fn saw(&self, answer: &Answer) {
         if let Some(date) = answer.date {
-            self.server_clock.saw(Sighting { date, at: self.parts.clocks.read() });
+            self.state.server_clock.saw(Sighting { date, at: self.clocks.read() });
         }
     }
 
     /// A start came back, or was given up.
     pub(super) fn count(&self, turn: Try, verdict: &Verdict, latency: Duration) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.state.requests.lock().unwrap_or_else(PoisonError::into_inner);
         match turn {
             Try::First => requests.first(verdict, latency),
             Try::Retry => requests.again(verdict, latency),
@@ -176,7 +173,7 @@ impl RunContext {
         line: u64,
         attempts: u32,
     ) -> Result<Admitted, Closed> {
-        match self.parts.limiter.acquire_start(task.business, turn, line, attempts).await? {
+        match self.limiter.acquire_start(task.business, turn, line, attempts).await? {
             Admitted::Go(permit) => self.look_again(permit, turn == Try::First).map(Admitted::Go),
             given_up @ Admitted::GiveUp(..) => Ok(given_up),
         }
@@ -192,14 +189,14 @@ impl RunContext {
         question: Question,
         line: u64,
     ) -> Result<Permit, NotAsked> {
-        let permit = self.parts.limiter.acquire_question(question, line).await?;
+        let permit = self.limiter.acquire_question(question, line).await?;
         Ok(self.look_again(permit, false)?)
     }
 
     /// Takes a permit back after whose end the window is over: a timer may be late, and
     /// nothing leaves after the end.
     fn look_again(&self, permit: Permit, is_new: bool) -> Result<Permit, Closed> {
-        let Parts { shutdown, times, clocks, .. } = &self.parts;
+        let Self { shutdown, times, clocks, .. } = self;
         times.close(permit.sent(), clocks.read().wall, shutdown);
         if shutdown.is_draining() || (is_new && !shutdown.takes_new_rows()) {
             return Err(Closed);
@@ -213,12 +210,12 @@ impl RunContext {
     ///
     /// When it has.
     pub(super) fn stop_after_outage(&self, known: &Feedback) -> Result<(), Closed> {
-        let patience = self.parts.outage_patience;
+        let patience = self.options.outage_patience;
         match known.outage.as_ref().filter(|outage| outage.lasted >= patience) {
             None => Ok(()),
             Some(Lasting { lasted, says }) => {
                 let (lasted, message) = (*lasted, (&**says).into());
-                self.parts.shutdown.drain(Cause::Outage { lasted, message });
+                self.shutdown.drain(Cause::Outage { lasted, message });
                 Err(Closed)
             }
         }
@@ -246,10 +243,10 @@ impl RunContext {
         }
         let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
         let now = RetryContext { counted: 1, in_outage, server, unconnected, patience };
-        match self.parts.policy.next(failure, now) {
+        match self.options.policy.next(failure, now) {
             Next::Stop(stop) => {
                 let message = answer.reply.message.clone();
-                self.parts.shutdown.drain(Cause::Answer { stop, message });
+                self.shutdown.drain(Cause::Answer { stop, message });
                 Err(Closed)
             }
             Next::AfterPause => Ok(Asked::InVain),
@@ -265,14 +262,14 @@ impl RunContext {
     pub(super) async fn wait(&self, time: Duration) -> Result<(), Closed> {
         tokio::select! {
             biased;
-            () = self.parts.shutdown.draining() => Err(Closed),
+            () = self.shutdown.draining() => Err(Closed),
             () = sleep(time) => Ok(()),
         }
     }
 
     /// How long to wait before a retry, with jitter.
     pub(super) fn backoff(&self, step: u32) -> Duration {
-        let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
-        self.parts.backoff.jittered(step, share)
+        let share = self.state.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        self.options.limits.backoff.jittered(step, share)
     }
 }

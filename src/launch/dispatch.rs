@@ -103,10 +103,6 @@ pub(super) struct Dispatcher {
     pub permits: Permits,
     /// Whether there is an end that can be waited for.
     pub source: Source,
-    /// How many are launched at most.
-    pub limit: Option<u64>,
-    /// Whether links are looked up.
-    pub lookup: Lookup,
 }
 
 impl Dispatcher {
@@ -137,8 +133,8 @@ impl Dispatcher {
         let mut stage = Stage::new(staged);
         let mut batch = Vec::with_capacity(feed::BATCH);
         let mut end = None;
-        let (mut left, mut rows) = (self.limit.unwrap_or(u64::MAX), 0);
-        let mut question = self.launch.parts.confirm;
+        let (mut left, mut rows) = (self.launch.options.limit.unwrap_or(u64::MAX), 0);
+        let mut question = self.launch.options.certainty.confirm;
         loop {
             if left == 0 && self.source == Source::Stream && !fed.is_closed() {
                 // Nothing more is to be launched, so nothing more is read.
@@ -204,7 +200,7 @@ impl Dispatcher {
     /// Sees to it that the stage of `position` has begun: the one before is settled, its
     /// pause is over, and whoever wanted to be asked agrees.
     async fn enter(&self, stage: &mut Stage, position: u64, shutdown: &Shutdown) {
-        let limiter = &self.launch.parts.limiter;
+        let limiter = &self.launch.limiter;
         if let Some(next) = stage.passage(position) {
             let ends = &stage.staged.ends;
             let (from, to) = (ends[next - 1] + 1, ends[next]);
@@ -273,7 +269,7 @@ impl Dispatcher {
             return;
         }
         let (launch, batcher) = (Arc::clone(&self.launch), Arc::clone(&self.batcher));
-        let lookup = self.lookup;
+        let lookup = self.launch.options.certainty.lookup;
         let guard = Guard { line: row.line, shutdown: Some(shutdown.clone()) };
         tasks.spawn(async move {
             let record = row::settle(&launch, row, task, prior, Instant::now()).await;
@@ -291,7 +287,7 @@ impl Dispatcher {
 
     /// A row that this session does not open.
     fn cut_off(&self, row: Row, prior: Prior) -> Record {
-        left_open(row, prior, self.launch.parts.resumable)
+        left_open(row, prior, self.launch.resumable)
     }
 
     fn put(&self, record: Record, permit: OwnedSemaphorePermit) {

@@ -18,6 +18,7 @@ mod context;
 mod dispatch;
 mod feed;
 mod observe;
+mod options;
 mod output_failure;
 mod row;
 mod row_state;
@@ -34,21 +35,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::Client;
 use crate::domain::clocks::Clocks;
-use crate::domain::record::{AlreadyStarted, Ending, Outcome, Prior, Record};
+use crate::domain::record::{Ending, Outcome, Prior, Record};
 use crate::domain::request_id::RunId;
 use crate::domain::row::Row;
 use crate::input::InputError;
 use crate::journal::Journal;
-use crate::limiter::{Counters, Limiter, Limits, Notes};
+use crate::limiter::{Counters, Limiter, Notes};
 use crate::monitor::metrics::Figures;
 use crate::report::Open;
 use crate::rules::resume::Planned;
-use crate::rules::retry::Policy;
 use crate::rules::stats::{Requests, Summary};
 use crate::shutdown::{Cause, Shutdown};
 use batch::EventBatcher;
 use collect::Collector;
-use context::{Parts, RunContext};
+use context::{RunContext, SharedState};
 use dispatch::Dispatcher;
 use observe::Observer;
 use row_state::cut_off;
@@ -60,6 +60,7 @@ pub use context::Clock;
 pub use dispatch::Staged;
 pub(crate) use dispatch::{Answering, Proceed, StageChange};
 pub use observe::{Audience, Systemd};
+pub use options::{Certainty, Lookup, Options};
 pub use output_failure::OutputFailure;
 pub(crate) use row_state::Resumable;
 pub use times::{Deadline, Times};
@@ -74,26 +75,14 @@ pub struct Pipeline {
     pub rows: PlannedRows,
     /// Whether the rows have an end that can be waited for.
     pub source: Source,
-    /// How many rows may be open: handed out, and their records not yet written.
-    pub lookahead: NonZeroUsize,
-    /// How many rows are launched at most; the others are pending.
-    pub limit: Option<u64>,
-    /// The limits on requests.
-    pub limits: Limits,
+    /// What was chosen about the launch.
+    pub options: Options,
     /// Who sends them.
     pub client: Client,
-    /// When a row is sent again.
-    pub policy: Policy,
-    /// How long the server may be gone before the run stops.
-    pub outage_patience: Duration,
-    /// How much is asked beside the starts.
-    pub certainty: Certainty,
     /// When requests may leave.
     pub times: Times,
     /// How the launch is cut into stages.
     pub staged: Staged,
-    /// How "already started" counts.
-    pub already_started: AlreadyStarted,
     /// Who is told how it goes.
     pub audience: Audience,
     /// Where the run is kept, if it is.
@@ -112,24 +101,6 @@ pub struct Pipeline {
     pub clocks: Arc<dyn Clocks>,
     /// Seeds the jitter of the backoff.
     pub seed: u64,
-}
-
-/// How much is asked beside the starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Certainty {
-    /// For how long an accepted row is asked for, if it is to be confirmed.
-    pub confirm: Option<Duration>,
-    /// Whether links are looked up that no answer gave.
-    pub lookup: Lookup,
-}
-
-/// Whether links are looked up that no answer gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// They are.
-    Links,
-    /// They are not.
-    Nothing,
 }
 
 /// Whether the rows have an end that can be waited for.
@@ -181,8 +152,7 @@ pub enum InputEnd {
 impl Pipeline {
     /// Runs to the end of the rows, or until it is stopped and has drained.
     pub async fn run(self) -> Ended {
-        let Self { rows, source, lookahead, limits, client, policy, shutdown, .. } = self;
-        let Self { outage_patience, certainty, run, session, clock, .. } = self;
+        let Self { rows, source, options, client, shutdown, .. } = self;
         let resumable = match &self.keeping {
             Some(_) => Resumable::FromJournal,
             None => Resumable::Never,
@@ -191,28 +161,22 @@ impl Pipeline {
             Resumable::FromJournal => Notes::Needed,
             Resumable::Never => Notes::NotNeeded,
         };
-        let limiter = Limiter::new(&limits, notes);
+        let limiter = Limiter::new(&options.limits, notes);
         let batcher = Arc::new(EventBatcher::default());
-        let launch = Arc::new(RunContext::new(
-            Parts {
-                client,
-                limiter: Arc::clone(&limiter),
-                policy,
-                backoff: limits.backoff,
-                outage_patience,
-                confirm: certainty.confirm,
-                already_started: self.already_started,
-                resumable,
-                times: self.times,
-                batcher: Arc::clone(&batcher),
-                shutdown: shutdown.clone(),
-                run,
-                session,
-                clock,
-                clocks: self.clocks,
-            },
-            self.seed,
-        ));
+        let launch = Arc::new(RunContext {
+            options,
+            client,
+            limiter: Arc::clone(&limiter),
+            resumable,
+            times: self.times,
+            batcher: Arc::clone(&batcher),
+            shutdown: shutdown.clone(),
+            run: self.run,
+            session: self.session,
+            clock: self.clock,
+            clocks: self.clocks,
+            state: SharedState::new(self.seed),
+        });
 
         let fed = feed::start(rows);
         let written = Arc::new(LiveCounts::default());
@@ -223,10 +187,8 @@ impl Pipeline {
         let dispatcher = Dispatcher {
             launch: Arc::clone(&launch),
             batcher,
-            permits: Permits::new(lookahead),
+            permits: Permits::new(launch.options.lookahead),
             source,
-            limit: self.limit,
-            lookup: certainty.lookup,
         };
         let mut observer = Observer {
             audience: self.audience,

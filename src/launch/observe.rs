@@ -116,9 +116,9 @@ impl Observer {
     }
 
     fn figures(&self, standing: &Standing, outlook: Outlook) -> Figures {
-        let Counters { throttled, holds, .. } = self.launch.parts.limiter.counters();
+        let Counters { throttled, holds, .. } = self.launch.limiter.counters();
         Figures {
-            began: self.launch.parts.clock.wall,
+            began: self.launch.clock.wall,
             rows: self.audience.frame.rows,
             by_outcome: self.written.by_outcome.each_ref().map(read),
             requests: self.launch.requests(),
@@ -135,7 +135,7 @@ impl Observer {
         let standing = self.standing(now);
         let Standing { done, replayed, requests, .. } = standing;
         let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
-        if self.launch.parts.shutdown.takes_new_rows() {
+        if self.launch.shutdown.takes_new_rows() {
             return (standing, outlook);
         }
         // What is pending will not be done in this session, however long it lasts.
@@ -143,7 +143,7 @@ impl Observer {
     }
 
     fn standing(&self, now: Instant) -> Standing {
-        let LimiterSnapshot { in_flight, requests, held } = self.launch.parts.limiter.snapshot();
+        let LimiterSnapshot { in_flight, requests, held } = self.launch.limiter.snapshot();
         let this_session = read(&self.written.now);
         // In the order of `stats::OUTCOMES`.
         let [started, already_started, ..] = self.written.by_outcome.each_ref().map(read);
@@ -166,7 +166,7 @@ impl Observer {
             started,
             already_started,
             bad: read(&self.written.bad),
-            already: self.launch.parts.already_started,
+            already: self.launch.options.already_started,
             pending,
             waiting: open.saturating_sub(in_flight),
             in_flight,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::ask::{self, Found, Refused};
-use super::context::{Parts, RunContext};
+use super::context::RunContext;
 use super::row_state::RowState;
 use crate::api::{Caller, Renewal};
 use crate::domain::answer::{Answer, Contact, Failure, FailureClass, Taken, Verdict};
@@ -34,14 +34,14 @@ pub(super) async fn settle(
     prior: Prior,
     opened: Instant,
 ) -> Record {
-    let state = RowState::new(prior, &launch.server_clock);
+    let state = RowState::new(prior, &launch.state.server_clock);
     let mut life = Settling { launch, line: row.line, task, state, risk: None };
     let (outcome, ending) = match life.until_settled().await {
         Ok(outcome) => {
             life.account(outcome);
             (outcome, Ending::Settled)
         }
-        Err(Closed) => life.state.cut_off(launch.parts.resumable),
+        Err(Closed) => life.state.cut_off(launch.resumable),
     };
     let reason = life.state.reason(outcome);
     let first_sent = life.state.first_sent().filter(|_| stays_in_doubt(outcome, ending));
@@ -99,7 +99,7 @@ impl Settling<'_> {
                 Sent::Settled(outcome) => return Ok(outcome),
                 Sent::Taken(known_by) => known_by,
             };
-            let Some(timeout) = self.launch.parts.confirm else {
+            let Some(timeout) = self.launch.options.certainty.confirm else {
                 return Ok(Outcome::Started(known_by));
             };
             self.state.accepted();
@@ -115,18 +115,17 @@ impl Settling<'_> {
 
     /// Tells the budget how the row came out.
     fn account(&mut self, outcome: Outcome) {
-        let Parts { already_started, shutdown, .. } = &self.launch.parts;
         let Some(risk) = self.risk.take() else { return };
-        if !budget::counts(outcome, *already_started) {
+        if !budget::counts(outcome, self.launch.options.already_started) {
             risk.good();
         } else if let Some(used_up) = risk.failed() {
-            shutdown.drain(Cause::Budget(used_up));
+            self.launch.shutdown.drain(Cause::Budget(used_up));
         }
     }
 
     /// Sends the row until the server takes it, or it is given up.
     async fn send(&mut self, mut turn: Try) -> Result<Sent, Closed> {
-        let Parts { policy, shutdown, client, .. } = &self.launch.parts;
+        let RunContext { options, shutdown, client, .. } = self.launch;
         loop {
             let Came { caller, verdict, message, known } = match self.send_once(turn).await? {
                 Once::Came(came) => came,
@@ -140,7 +139,7 @@ impl Settling<'_> {
             };
             self.launch.stop_after_outage(&known)?;
             let situation = self.state.situation(&failure, &known);
-            let next = policy.next(&failure, situation);
+            let next = options.policy.next(&failure, situation);
             let (line, attempt) = (self.line, self.state.attempts);
             debug!(line, attempt, class = %failure.class, ?next, ?situation, "decided");
             match next {
@@ -165,7 +164,7 @@ impl Settling<'_> {
     /// Sends one request, as soon as it may leave.
     async fn send_once(&mut self, turn: Try) -> Result<Once, Closed> {
         let Self { launch, line, task, state, risk } = self;
-        let Parts { client, limiter, run, session, clock, clocks, .. } = &launch.parts;
+        let RunContext { client, limiter, run, session, clock, clocks, .. } = &**launch;
         let mut permit = match launch.acquire_start(task, turn, *line, state.attempts).await? {
             Admitted::Go(permit) => permit,
             Admitted::GiveUp(why, at_risk) => {
@@ -175,7 +174,7 @@ impl Settling<'_> {
         };
         *risk = permit.risk();
         let sent = permit.sent();
-        let departure = launch.server_clock.departure(clocks.read());
+        let departure = launch.state.server_clock.departure(clocks.read());
         let id = state.next_id(run, *session, *line);
         let caller = client.caller();
         // The request's future is large, so it exists only while the request is out.
@@ -223,7 +222,7 @@ impl Settling<'_> {
         let Some(known_by) = self.state.ours() else {
             return Ok(Sent::Settled(Outcome::AlreadyStarted));
         };
-        Ok(match (self.ask().await?, self.launch.parts.confirm) {
+        Ok(match (self.ask().await?, self.launch.options.certainty.confirm) {
             (Judged::SomebodyElses, _) if self.state.doubt() != Doubt::Accepted => {
                 Sent::Settled(Outcome::AlreadyStarted)
             }
@@ -253,7 +252,7 @@ impl Settling<'_> {
         known_by: KnownBy,
         timeout: Duration,
     ) -> Result<Option<Outcome>, Closed> {
-        let limiter = &self.launch.parts.limiter;
+        let limiter = &self.launch.limiter;
         let (accepted, outages) = (Instant::now(), limiter.time_in_outages());
         let (mut asked, mut was_created) = (0, false);
         // While the server is gone, nobody can be asked.
@@ -274,13 +273,13 @@ impl Settling<'_> {
                 Judged::Unseen => {}
             }
         }
-        let again = was_created && self.state.may_go_again(self.launch.parts.policy.retries);
+        let again = was_created && self.state.may_go_again(self.launch.options.policy.retries);
         debug!(line = self.line, asked, was_created, again, "not confirmed in time");
         Ok((!again).then_some(Outcome::Unconfirmed))
     }
 
     async fn ask(&mut self) -> Result<Judged, Closed> {
-        let Parts { run, session, .. } = &self.launch.parts;
+        let RunContext { run, session, .. } = self.launch;
         let id = self.state.next_question(run, *session, self.line);
         let first = self.state.first.as_ref();
         let found = ask::state(self.launch, self.line, &self.task, &id, first).await?;

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::InputEnd;
 use super::batch::{Event, EventBatcher};
 use super::collect::{self, Collected, Collector};
-use super::context::{Parts, RunContext};
+use super::context::RunContext;
 use super::views::LiveCounts;
 use crate::limiter::Limiter;
 use crate::shutdown::{Cause, Shutdown};
@@ -44,8 +44,7 @@ impl Workers {
         collector: Collector,
         written: &Arc<LiveCounts>,
     ) -> Self {
-        let (limiter, shutdown) =
-            (Arc::clone(&launch.parts.limiter), launch.parts.shutdown.clone());
+        let (limiter, shutdown) = (Arc::clone(&launch.limiter), launch.shutdown.clone());
         let (to_collector, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
         let (going_on, over) = oneshot::channel();
@@ -142,7 +141,7 @@ async fn note_in_time(limiter: Arc<Limiter>, batcher: Arc<EventBatcher>) {
 }
 
 async fn keep_time(launch: Arc<RunContext>, over: oneshot::Receiver<Infallible>) {
-    let Parts { times, clocks, shutdown, .. } = &launch.parts;
+    let RunContext { times, clocks, shutdown, .. } = &*launch;
     times.keep(&**clocks, shutdown, async { drop(over.await) }).await;
 }
 

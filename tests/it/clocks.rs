@@ -57,7 +57,7 @@ fn first_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) {
     let client = in_process::client(mock);
     let launch = Launch { list: LIST, report: &report, journal: Some(&journal), client };
     let mut pipeline = launch.pipeline();
-    pipeline.limits.backoff = "20s..30s".parse().unwrap();
+    pipeline.options.limits.backoff = "20s..30s".parse().unwrap();
     pipeline.clocks = Arc::new(Stepped(ahead));
     let shutdown = pipeline.shutdown.clone();
     std::thread::scope(|scope| {
@@ -174,8 +174,8 @@ fn after_a_crash_of_the_machine_the_dates_tell_that_were_noted_before() {
         let client = in_process::client(&mock);
         let launch = Launch { list: LIST, report: &report, journal: Some(&journal), client };
         let mut pipeline = launch.pipeline();
-        pipeline.limits.backoff = "20s..30s".parse().unwrap();
-        pipeline.lookahead = std::num::NonZeroUsize::MIN;
+        pipeline.options.limits.backoff = "20s..30s".parse().unwrap();
+        pipeline.options.lookahead = std::num::NonZeroUsize::MIN;
         let shutdown = pipeline.shutdown.clone();
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -232,7 +232,7 @@ fn a_machine_that_sleeps_while_requests_are_out_makes_no_start_somebody_elses() 
     let (report, client) = (folder.path("r.csv"), in_process::client(&mock));
     let launch = Launch { list: &list, report: &report, journal: None, client };
     let mut pipeline = launch.pipeline();
-    pipeline.limits.backoff = "2s..2s".parse().unwrap();
+    pipeline.options.limits.backoff = "2s..2s".parse().unwrap();
     pipeline.clocks = Arc::new(Slept(Arc::clone(&mock), 8));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -264,7 +264,7 @@ fn a_step_of_the_wall_clock_that_ends_a_window_is_told() {
     let client = in_process::client(&mock);
     let mut pipeline = Launch { list: &list, report: &report, journal: None, client }.pipeline();
     // A request is due long before the look at the clocks that comes every second.
-    pipeline.limits.rate = "200/s".parse().unwrap();
+    pipeline.options.limits.rate = "200/s".parse().unwrap();
     let clocks = Arc::new(PutAhead(AtomicBool::new(false)));
     let clock = Clock { wall: clocks.read().wall, at: Instant::now() };
     let wall = clock.wall + SignedDuration::from_hours(1);

@@ -18,7 +18,8 @@ use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::input::{Format, open_stream};
 use bk_launch::internals::journal::{About, InputSource, InputState, Journal, Opening};
 use bk_launch::internals::launch::{
-    Audience, Certainty, Clock, Ended, Lookup, Pipeline, RunJournal, Source, Staged, Systemd, Times,
+    Audience, Certainty, Clock, Ended, Lookup, Options, Pipeline, RunJournal, Source, Staged,
+    Systemd, Times,
 };
 use bk_launch::internals::limiter::Limits;
 use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
@@ -83,22 +84,25 @@ impl Launch<'_> {
         Pipeline {
             rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
             source: Source::File,
-            lookahead: NonZeroUsize::new(10_000).unwrap(),
-            limit: None,
-            limits: Limits {
-                rate: Rate::Unlimited,
-                burst: None,
-                rate_per_biz: Rate::Unlimited,
-                slots: NonZeroUsize::new(4).unwrap(),
-                slots_per_biz: None,
-                backoff: "10ms..100ms".parse().unwrap(),
-                throttle_patience: Duration::from_mins(15),
-                budget: None,
+            options: Options {
+                lookahead: NonZeroUsize::new(10_000).unwrap(),
+                limit: None,
+                limits: Limits {
+                    rate: Rate::Unlimited,
+                    burst: None,
+                    rate_per_biz: Rate::Unlimited,
+                    slots: NonZeroUsize::new(4).unwrap(),
+                    slots_per_biz: None,
+                    backoff: "10ms..100ms".parse().unwrap(),
+                    throttle_patience: Duration::from_mins(15),
+                    budget: None,
+                },
+                policy: Policy { retries: 4 },
+                outage_patience: Duration::from_mins(15),
+                certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
+                already_started: AlreadyStarted::Ok,
             },
             client,
-            policy: Policy { retries: 4 },
-            outage_patience: Duration::from_mins(15),
-            certainty: Certainty { confirm: None, lookup: Lookup::Nothing },
             times: Times::default(),
             staged: Staged {
                 ends: Vec::new(),
@@ -107,7 +111,6 @@ impl Launch<'_> {
                 ask: None,
                 agreed_to: None,
             },
-            already_started: AlreadyStarted::Ok,
             keeping: journal.map(|path| keeping(path, &run)),
             audience: Audience {
                 progress: Progress::begin(Look::None, frame, Box::new(())),

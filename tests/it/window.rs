@@ -198,9 +198,9 @@ fn a_row_whose_turn_came_before_the_end_and_that_is_late_is_not_sent() {
         let (report, client) = (folder.path("r.csv"), in_process::client(&mock));
         let launch = Launch { list: &list, report: &report, journal: None, client };
         let mut pipeline = launch.pipeline();
-        pipeline.limits.backoff = backoff.parse().unwrap();
+        pipeline.options.limits.backoff = backoff.parse().unwrap();
         // One after the other, so that each looks after the one before it was sent.
-        pipeline.limits.slots = std::num::NonZeroUsize::MIN;
+        pipeline.options.limits.slots = std::num::NonZeroUsize::MIN;
         pipeline.times = times;
         pipeline.clocks = Arc::new(AheadAfterFive(Arc::clone(&mock)));
         let ended = run(pipeline);
