@@ -4,7 +4,7 @@ use crate::monitor::console::{self, Frame, Kind};
 use crate::monitor::progress::{Bar, Screen};
 
 /// Standard error, as the console keeps it.
-pub(super) struct Stderr;
+pub(crate) struct Stderr;
 
 impl Screen for Stderr {
     fn draw(&self, bar: Bar) {

@@ -4,6 +4,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod clocks;
+pub(crate) mod escape;
 pub(crate) mod file_state;
 pub(crate) mod rate;
 pub(crate) mod record;

@@ -58,7 +58,7 @@ use workers::Workers;
 pub use collect::RunJournal;
 pub use context::Clock;
 pub use dispatch::Staged;
-pub(crate) use dispatch::{Answering, Proceed, StageChange};
+pub(crate) use dispatch::{Answering, Proceed, StageApproval, StageChange};
 pub use observe::{Audience, Systemd};
 pub use options::{Certainty, Lookup, Options};
 pub use output_failure::OutputFailure;

@@ -12,7 +12,7 @@ use crate::domain::request_id::RunId;
 /// What follows the id in the name of a run that is not born yet.
 pub(super) const UNBORN: &str = ".new";
 
-/// A run that is about to be. Unless it is [born](Self::born), its folder goes away.
+/// A run that is about to be. Unless it is [committed](Self::commit), its folder goes away.
 pub(crate) struct PendingRun {
     id: RunId,
     /// Where it is now.
@@ -70,7 +70,7 @@ impl PendingRun {
     /// # Errors
     ///
     /// Where it cannot be renamed.
-    pub(crate) fn born(mut self) -> Result<(RunDir, Option<Lock>), StoreError> {
+    pub(crate) fn commit(mut self) -> Result<(RunDir, Option<Lock>), StoreError> {
         let path = &self.folder.path;
         let renamed = sync_folder(path).and_then(|()| fs::rename(path, &self.named));
         let parent = self.named.parent().unwrap_or(&self.named);
@@ -144,7 +144,7 @@ mod tests {
     fn a_folder_that_is_born_is_a_run_and_locked() {
         let state = tempfile::tempdir().unwrap();
         let runs = RunStore::of(state.path());
-        let (folder, lock) = PendingRun::begin(&runs, id()).unwrap().born().unwrap();
+        let (folder, lock) = PendingRun::begin(&runs, id()).unwrap().commit().unwrap();
         assert_eq!(runs.all().unwrap(), std::slice::from_ref(&folder));
         assert!(Lock::take(&folder.path).unwrap().is_err());
         drop(lock);

@@ -10,7 +10,7 @@ use crate::monitor::console::{self, Frame, Kind};
 use crate::monitor::progress::Look;
 
 /// Shows how a measurement goes.
-pub(super) struct Live {
+pub(crate) struct Live {
     look: Look,
     /// Seconds that it lasts, if that is known.
     length: Option<u64>,
@@ -24,13 +24,13 @@ const WRITTEN: Duration = Duration::from_secs(10);
 
 impl Live {
     /// Begins to show a measurement that lasts so long, if that is known.
-    pub(super) fn begin(look: Look, lasts: Option<Duration>) -> Self {
+    pub(crate) fn begin(look: Look, lasts: Option<Duration>) -> Self {
         let length = lasts.map(|lasts| lasts.as_secs() + u64::from(lasts.subsec_nanos() > 0));
         Self { look, length }
     }
 
     /// Whoever is to be told of it, if anybody is.
-    pub(super) fn onlooker(&self) -> Option<Onlooker> {
+    pub(crate) fn onlooker(&self) -> Option<Onlooker> {
         let length = self.length;
         let template = match length {
             Some(_) => "{wide_bar} {pos} s of {len} s\n{msg}",
