@@ -24,7 +24,7 @@ pub mod api {
 }
 pub mod domain {
     pub mod answer {
-        pub use crate::domain::answer::{Answer, Hold, Reply, Seen, Verdict, Whom};
+        pub use crate::domain::answer::{Answer, Hold, Reply, StatusAnswer, Verdict, Whom};
     }
     pub mod clocks {
         pub use crate::domain::clocks::{Boot, Clocks, Reading};

@@ -4,15 +4,15 @@
 
 use http::HeaderMap;
 
-use crate::domain::answer::Contact;
+use crate::domain::answer::Delivery;
 
 /// What came back for one request.
 #[derive(Debug)]
 pub enum Heard<'a> {
     /// No HTTP answer.
     Nothing {
-        /// How far the request came; never [`Contact::Answered`].
-        contact: Contact,
+        /// How far the request came; never [`Delivery::Answered`].
+        delivery: Delivery,
         /// What happened, for people.
         what: String,
     },

@@ -36,7 +36,7 @@ use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::util::MapResponseLayer;
 
-use crate::domain::answer::{Answer, FailureClass, Seen, Verdict};
+use crate::domain::answer::{Answer, FailureClass, StatusAnswer, Verdict};
 use crate::domain::request_id::RequestId;
 use crate::domain::secret::Mask;
 use crate::domain::task::Task;
@@ -293,7 +293,7 @@ impl Client {
         task: &Task,
         id: &RequestId,
         manner: Manner,
-    ) -> Seen {
+    ) -> StatusAnswer {
         let url = self.question_url(Question::Status, task, caller, manner);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
         let (answer, body) = self.heard(caller, sent, Question::Status.longest()).await;
@@ -301,7 +301,7 @@ impl Client {
             Verdict::Accepted => status::state(&body),
             Verdict::AlreadyStarted | Verdict::Failed(_) => (None, None),
         };
-        Seen { answer, state, started }
+        StatusAnswer { answer, state, started }
     }
 
     /// Asks for the link of `task` with `get_task_detail`: the answer, and the link
@@ -405,9 +405,9 @@ impl Client {
                 (answer, body)
             }
             Err(error) => {
-                let contact = transport::contact(&error);
+                let delivery = transport::delivery(&error);
                 let what = transport::describe(&error, self.timeout);
-                let answer = verdict(&Heard::Nothing { contact, what }, mask);
+                let answer = verdict(&Heard::Nothing { delivery, what }, mask);
                 (answer, Bytes::new())
             }
         };

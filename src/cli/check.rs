@@ -12,7 +12,7 @@ use super::terminal::harmless;
 use super::{Failure, ending, session, tell};
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet};
-use crate::domain::answer::{Answer, Contact, FailureClass, NotSent, Seen, Verdict};
+use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
 use crate::domain::request_id::{RequestId, RunId};
 use crate::rules::proof::{Conclusion, Finding, conclude};
 use crate::rules::retry::Stop;
@@ -56,7 +56,7 @@ async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec
     answers
 }
 
-async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> Seen {
+async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> StatusAnswer {
     let caller = client.caller();
     let manner = client.manner();
     let seen = client.status(&caller, &row.task, id, manner).await;
@@ -78,7 +78,7 @@ struct Answered<'a> {
 }
 
 impl<'a> Answered<'a> {
-    fn new(list: &'a str, row: SampledRow, seen: &Seen) -> Self {
+    fn new(list: &'a str, row: SampledRow, seen: &StatusAnswer) -> Self {
         let (class, said) = match &seen.answer.verdict {
             Verdict::Failed(failure) => (Some(failure.class), harmless(&seen.answer.reply.message)),
             Verdict::Accepted | Verdict::AlreadyStarted => {
@@ -225,12 +225,12 @@ impl Server {
 /// whose advice depends on the question.
 const fn stop(answer: &Answer) -> Option<Stop> {
     let Verdict::Failed(failure) = &answer.verdict else { return None };
-    match (failure.class, failure.contact) {
+    match (failure.class, failure.delivery) {
         (FailureClass::Config, _)
-        | (_, Contact::NotSent(NotSent::HostName | NotSent::Certificate) | Contact::NotHttp) => {
+        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp) => {
             Some(Stop::Config)
         }
-        (_, Contact::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
+        (_, Delivery::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
         _ => None,
     }
 }

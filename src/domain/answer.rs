@@ -73,7 +73,7 @@ pub struct Failure {
     /// What kind of failure it is.
     pub class: FailureClass,
     /// How far the request came.
-    pub contact: Contact,
+    pub delivery: Delivery,
     /// Whether the server may have taken the request.
     pub taken: Taken,
     /// The pause that the answer asks for.
@@ -93,7 +93,7 @@ pub enum Taken {
 
 /// How far a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contact {
+pub enum Delivery {
     /// An HTTP answer came, at least its head.
     Answered(Speaker),
     /// Not a byte of the request left this machine.
@@ -220,7 +220,7 @@ pub enum Whom {
 
 /// What a question for a task's state brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct StatusAnswer {
     /// The answer; "accepted" means that the task may be seen.
     pub answer: Answer,
     /// The task's state, if the answer tells it.

@@ -14,7 +14,7 @@ use super::ask::{self, Found, Refused};
 use super::context::RunContext;
 use super::row_state::RowState;
 use crate::api::{Caller, Renewal};
-use crate::domain::answer::{Answer, Contact, Failure, FailureClass, Taken, Verdict};
+use crate::domain::answer::{Answer, Delivery, Failure, FailureClass, Taken, Verdict};
 use crate::domain::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Reason, Record};
 use crate::domain::request_id::RequestId;
 use crate::domain::row::Row;
@@ -304,7 +304,7 @@ const fn left_in_doubt(verdict: &Verdict) -> Doubt {
 
 /// Whether a byte of the request may have left this machine.
 const fn is_sent(verdict: &Verdict) -> bool {
-    !matches!(verdict, Verdict::Failed(Failure { contact: Contact::NotSent(_), .. }))
+    !matches!(verdict, Verdict::Failed(Failure { delivery: Delivery::NotSent(_), .. }))
 }
 
 /// Whether a later session may have to ask whose start it was.

@@ -350,13 +350,13 @@ fn histogram(labels: Vec<LabelPair>, latencies: &Latencies) -> Metric {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::answer::{Contact, Failure, FailureClass, Speaker, Taken};
+    use crate::domain::answer::{Delivery, Failure, FailureClass, Speaker, Taken};
 
     fn figures() -> Figures {
         let mut requests = Requests::default();
         let throttled = Verdict::Failed(Failure {
             class: FailureClass::ThrottledBiz,
-            contact: Contact::Answered(Speaker::BkSops),
+            delivery: Delivery::Answered(Speaker::BkSops),
             taken: Taken::No,
             hold: None,
             server: Box::default(),

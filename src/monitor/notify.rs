@@ -117,12 +117,12 @@ pub(crate) struct Undelivered {
 /// Those who are told, from the beginning of a session to its end.
 pub(crate) struct Notices {
     news: Mutex<Option<oneshot::Sender<News>>>,
-    outcome: Arc<Delivery>,
+    outcome: Arc<DeliveryState>,
 }
 
 /// What could not be delivered, once that is known.
 #[derive(Default)]
-struct Delivery {
+struct DeliveryState {
     undelivered: Mutex<Option<Vec<Undelivered>>>,
     known: Condvar,
 }
@@ -139,7 +139,7 @@ impl Notices {
             return Ok(None);
         }
         let (news, ends) = oneshot::channel();
-        let outcome = Arc::new(Delivery::default());
+        let outcome = Arc::new(DeliveryState::default());
         let delivery = Arc::clone(&outcome);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("notify".into()).spawn(move || {
@@ -167,7 +167,7 @@ impl Notices {
     /// not be delivered.
     #[must_use]
     pub(crate) fn undelivered(&self, patience: Duration) -> Vec<Undelivered> {
-        let Delivery { undelivered, known } = &*self.outcome;
+        let DeliveryState { undelivered, known } = &*self.outcome;
         let slot = undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = known.wait_timeout_while(slot, patience, |slot| slot.is_none());
         let (mut slot, _) = waited.unwrap_or_else(PoisonError::into_inner);

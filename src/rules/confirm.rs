@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::answer::{Seen, TaskState};
+use crate::domain::answer::{StatusAnswer, TaskState};
 
 /// How long before this run's first attempt a task must have been started to be
 /// somebody else's: the clocks of a server's hosts differ, and answers take their time.
@@ -31,7 +31,7 @@ pub(crate) enum Judged {
 /// `first` by the server's clock, at the earliest. Where the state or a time cannot be
 /// had, nothing speaks against an attempt of this run.
 #[must_use]
-pub(crate) fn judge(seen: &Seen, first: Option<Timestamp>) -> Judged {
+pub(crate) fn judge(seen: &StatusAnswer, first: Option<Timestamp>) -> Judged {
     match seen.state {
         None => Judged::Unseen,
         Some(TaskState::Created) => Judged::NotYet,
@@ -81,7 +81,7 @@ mod tests {
             (Some(Begun), Some(0), None, Ours),
         ] {
             let answer = Answer::new(Verdict::Accepted, Reply::default());
-            let seen = Seen { answer, state, started: started.map(at) };
+            let seen = StatusAnswer { answer, state, started: started.map(at) };
             let found = judge(&seen, first.map(at));
             assert_eq!(found, expected, "{state:?} {started:?} {first:?}");
         }

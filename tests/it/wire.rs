@@ -12,7 +12,7 @@ use bk_launch::internals::api::credentials::{Credentials, User};
 use bk_launch::internals::api::esb::Esb;
 use bk_launch::internals::api::target::Target;
 use bk_launch::internals::api::{Client, Identity, Manner, Reach};
-use bk_launch::internals::domain::answer::{Answer, Hold, Seen, Verdict, Whom};
+use bk_launch::internals::domain::answer::{Answer, Hold, StatusAnswer, Verdict, Whom};
 use bk_launch::internals::domain::request_id::{RequestId, RunId};
 use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::domain::task::{Business, Scope, Task};
@@ -75,7 +75,7 @@ pub fn judge(bytes: Vec<u8>) -> Answer {
 }
 
 /// What the client makes of an answer of these bytes to the question for a task's state.
-pub fn judge_state(bytes: Vec<u8>) -> Seen {
+pub fn judge_state(bytes: Vec<u8>) -> StatusAnswer {
     let (client, task, request) = question(answer_once(bytes));
     block_on(client.status(&client.caller(), &task, &request, Manner::Header))
 }
