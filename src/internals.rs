@@ -5,15 +5,15 @@
 //! it can find what nobody uses any more.
 
 pub mod api {
-    pub use crate::api::{Client, Identity, Manner, Reach};
+    pub use crate::api::{AuthPlacement, Client, HttpOptions, Identity};
     pub mod credentials {
         pub use crate::api::credentials::{Credentials, User};
     }
     pub mod esb {
         pub use crate::api::esb::Esb;
     }
-    pub mod heard {
-        pub use crate::api::heard::{Extent, Heard, HttpAnswer};
+    pub mod raw_response {
+        pub use crate::api::raw_response::{Extent, HttpAnswer, RawResponse};
     }
     pub mod target {
         pub use crate::api::target::Target;
@@ -94,7 +94,7 @@ pub mod rules {
     }
 }
 pub mod shutdown {
-    pub use crate::shutdown::{Cause, Shutdown, Signal};
+    pub use crate::shutdown::{Shutdown, Signal, StopReason};
 }
 pub mod store {
     pub use crate::store::{Lock, RunDir, RunStore};

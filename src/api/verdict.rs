@@ -9,10 +9,10 @@ use http::header::SERVER;
 
 use super::body::Body;
 use super::class::{by_code, by_text};
-use super::heard::{Extent, Heard, HttpAnswer};
 use super::hold::hold;
+use super::raw_response::{Extent, HttpAnswer, RawResponse};
+use super::reply;
 use super::speaker::speaker;
-use super::told;
 use crate::domain::answer::{
     Answer, Delivery, Failure, FailureClass, Reply, Speaker, Taken, Verdict,
 };
@@ -21,20 +21,20 @@ use FailureClass::{Ambiguous, BadRequest, Config, ThrottledApp, Transient};
 
 /// Judges one answer. What it says is told without what `mask` hides, and judged as it is.
 #[must_use]
-pub fn verdict(heard: &Heard<'_>, mask: &Mask) -> Answer {
-    match heard {
-        Heard::Nothing { delivery, what } => {
+pub fn verdict(response: &RawResponse<'_>, mask: &Mask) -> Answer {
+    match response {
+        RawResponse::Nothing { delivery, what } => {
             let class = match delivery {
                 Delivery::NotSent(_) => Transient,
                 Delivery::Lost | Delivery::NotHttp | Delivery::Answered(_) => Ambiguous,
             };
             let mut reply = Reply { message: (**what).into(), ..Reply::default() };
-            told::hide(&mut reply, mask);
+            reply::hide(&mut reply, mask);
             let (taken, server) = (taken(class, *delivery, None), Box::default());
             let failure = Failure { class, delivery: *delivery, taken, hold: None, server };
             Answer::new(Verdict::Failed(failure), reply)
         }
-        Heard::Http(http) => http_verdict(http, mask),
+        RawResponse::Http(http) => http_verdict(http, mask),
     }
 }
 
@@ -44,7 +44,7 @@ fn http_verdict(http: &HttpAnswer<'_>, mask: &Mask) -> Answer {
         Extent::CutOff(_) => None,
     };
     let meaning = meaning(http, body.as_ref());
-    let reply = told::reply(http, body.as_ref(), mask);
+    let reply = reply::of_answer(http, body.as_ref(), mask);
     match meaning {
         Meaning::Accepted => Answer::new(Verdict::Accepted, reply),
         Meaning::AlreadyStarted => Answer::new(Verdict::AlreadyStarted, reply),
@@ -159,7 +159,7 @@ mod tests {
         let name: http::HeaderName = header.0.parse().unwrap();
         headers.insert(name, header.1.parse().unwrap());
         let http = HttpAnswer { status, headers: &headers, body, extent };
-        verdict(&Heard::Http(http), &Mask::default())
+        verdict(&RawResponse::Http(http), &Mask::default())
     }
 
     fn any_body() -> impl Strategy<Value = Vec<u8>> {

@@ -17,7 +17,7 @@ use crate::domain::request_id::{RequestId, RunId};
 use crate::rules::proof::{Conclusion, Finding, conclude};
 use crate::rules::retry::Stop;
 use crate::rules::sample::{Sample, SampledRow};
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// Asks for the states of a few rows of `list`.
 pub(super) fn run(settings: Settings, list: &str, sample: &Sample) -> Result<Exit, Failure> {
@@ -32,7 +32,7 @@ pub(super) fn run(settings: Settings, list: &str, sample: &Sample) -> Result<Exi
             && settings.legacy_get == LegacyGet::Forbidden,
     };
     let credentials = settings.credentials.read()?;
-    let client = Client::new(settings.target, credentials, &settings.reach, 1)?
+    let client = Client::new(settings.target, credentials, &settings.http_options, 1)?
         .with_legacy_get(settings.legacy_get);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = runtime.block_on(ask_all(&client, list, &rows));
@@ -58,10 +58,10 @@ async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec
 
 async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> StatusAnswer {
     let caller = client.caller();
-    let manner = client.manner();
-    let seen = client.status(&caller, &row.task, id, manner).await;
-    match client.other_manner(manner, &seen.answer) {
-        Some(manner) => client.status(&caller, &row.task, id, manner).await,
+    let placement = client.auth_placement();
+    let seen = client.status(&caller, &row.task, id, placement).await;
+    match client.other_auth_placement(placement, &seen.answer) {
+        Some(placement) => client.status(&caller, &row.task, id, placement).await,
         None => seen,
     }
 }
@@ -186,8 +186,8 @@ impl Server {
 
     fn tell_failure(&self, answer: &Answered<'_>) {
         if let Some(stop) = answer.stop {
-            let cause = Cause::Answer { stop, message: (&*answer.said).into() };
-            let why = ending::why(&cause, &self.target);
+            let stop_reason = StopReason::Answer { stop, message: (&*answer.said).into() };
+            let why = ending::why(&stop_reason, &self.target);
             tell(&format_args!("the check at {} failed: {why}", self.target));
             return;
         }

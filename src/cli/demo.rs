@@ -17,7 +17,7 @@ use super::watch::{Monitors, Watch};
 use super::{Failure, run};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
-use crate::api::{Identity, LegacyGet, Reach};
+use crate::api::{HttpOptions, Identity, LegacyGet};
 use crate::domain::rate::Rate;
 use crate::domain::record::AlreadyStarted;
 use crate::input;
@@ -130,7 +130,7 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
         summary: SummaryForm::Text,
         target: Target::Esb(Esb::new(&mock.url())?),
         credentials: Origin::find(Files { app_secret: None, token: None }, &demo_variable)?,
-        reach: Reach {
+        http_options: HttpOptions {
             timeout: Duration::from_secs(35),
             connect_timeout: Duration::from_secs(5),
             cacert: None,

@@ -18,7 +18,7 @@ use crate::launch::{Ended, InputEnd, OutputFailure};
 use crate::rules::budget::UsedUp;
 use crate::rules::retry::Stop;
 use crate::rules::stats::{Group, Requests, Summary, Unasked};
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 use crate::store::RunDir;
 
 /// Groups of failures that are told to people; programs get them all.
@@ -79,10 +79,10 @@ impl Told {
 /// is missing is something, too: a resume writes it.
 pub(super) fn word(ended: &Ended) -> Option<String> {
     if !leaves_rows(ended) {
-        return ended.failure.as_ref().map(|_| Cause::Output.word());
+        return ended.failure.as_ref().map(|_| StopReason::Output.word());
     }
-    Some(match (&ended.cause, &ended.input) {
-        (Some(cause), _) => cause.word(),
+    Some(match (&ended.stop_reason, &ended.input) {
+        (Some(stop_reason), _) => stop_reason.word(),
         (None, InputEnd::Failed(_)) => "the input failed".into(),
         (None, _) => "limit".into(),
     })
@@ -280,53 +280,53 @@ fn millis(latency: Duration) -> f64 {
 }
 
 fn stopped(ended: &Ended, target: &str) -> Option<String> {
-    match (&ended.failure, &ended.cause) {
+    match (&ended.failure, &ended.stop_reason) {
         (Some(OutputFailure::Report(failure)), _) if failure.is_closed_stdout() => Some(
             "standard output was closed, and there was no other report; add one with -o FILE"
                 .into(),
         ),
         (Some(failure), _) => Some(failure.to_string()),
-        (None, Some(cause)) => Some(why(cause, target)),
+        (None, Some(stop_reason)) => Some(why(stop_reason, target)),
         (None, None) => None,
     }
 }
 
 /// Why it was stopped.
-pub(super) fn why(cause: &Cause, target: &str) -> String {
-    match cause {
-        Cause::Signal(signal) => format!("by {}", signal.name()),
-        Cause::Answer { stop: Stop::Auth, message } => format!(
+pub(super) fn why(stop_reason: &StopReason, target: &str) -> String {
+    match stop_reason {
+        StopReason::Signal(signal) => format!("by {}", signal.name()),
+        StopReason::Answer { stop: Stop::Auth, message } => format!(
             "the server refuses the credentials: {}\n  \
              check BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME, and that the app may \
              use the API of bk-sops",
             harmless(message)
         ),
-        Cause::Answer { stop: Stop::Config, message } => format!(
+        StopReason::Answer { stop: Stop::Config, message } => format!(
             "this is no way to the API: {}\n  \
              check the URL given by --esb or --gateway (or its variable): {target}",
             harmless(message)
         ),
-        Cause::Answer { stop: Stop::NeverReached, message } => format!(
+        StopReason::Answer { stop: Stop::NeverReached, message } => format!(
             "the server was never reached: {}\n  check that it is up, and the URL: {target}",
             harmless(message)
         ),
-        Cause::Answer { stop: Stop::Throttled, message } => format!(
+        StopReason::Answer { stop: Stop::Throttled, message } => format!(
             "every request of the app was refused for the whole of --throttle-patience: {}\n  \
              resume when its limit lets requests through again",
             harmless(message)
         ),
-        Cause::Outage { lasted, message } => format!(
+        StopReason::Outage { lasted, message } => format!(
             "the server was gone for {} s, longer than --outage-patience: {}",
             lasted.as_secs(),
             harmless(message)
         ),
-        Cause::Question { class, message } => question(*class, message),
-        Cause::Output => "the journal or a report could not be written".into(),
-        Cause::Broken(what) => broken(what),
-        Cause::Window => "the window closed".into(),
-        Cause::SloMissed(missed) => missed.to_string(),
-        Cause::Declined => "the next stage was declined".into(),
-        Cause::Budget(UsedUp { failures, tolerated }) => format!(
+        StopReason::Question { class, message } => question(*class, message),
+        StopReason::Output => "the journal or a report could not be written".into(),
+        StopReason::Broken(what) => broken(what),
+        StopReason::Window => "the window closed".into(),
+        StopReason::SloMissed(missed) => missed.to_string(),
+        StopReason::Declined => "the next stage was declined".into(),
+        StopReason::Budget(UsedUp { failures, tolerated }) => format!(
             "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"
         ),
     }
@@ -453,13 +453,13 @@ mod tests {
 
     #[test]
     fn a_cause_says_what_to_check() {
-        let answer = |stop| Cause::Answer { stop, message: "said".into() };
-        for (cause, hint) in [
+        let answer = |stop| StopReason::Answer { stop, message: "said".into() };
+        for (stop_reason, hint) in [
             (answer(Stop::Auth), "BK_APP_SECRET"),
             (answer(Stop::Config), "check the URL given by --esb or --gateway"),
             (answer(Stop::NeverReached), "http://h/"),
         ] {
-            let text = why(&cause, "http://h/");
+            let text = why(&stop_reason, "http://h/");
             assert!(text.contains("said") && text.contains(hint), "{text}");
         }
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::launch::{Ended, InputEnd};
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// What the program tells the one who called it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,18 +51,18 @@ impl Exit {
         }
         let incomplete = ended.summary.cut_off > 0 || matches!(ended.input, InputEnd::NotReached);
         let is_part = matches!(ended.input, InputEnd::Failed(_) | InputEnd::Incomplete);
-        match &ended.cause {
-            Some(Cause::Output | Cause::Broken(_)) => Self::Output,
-            Some(Cause::Signal(signal)) if incomplete => Self::Signal(*signal),
+        match &ended.stop_reason {
+            Some(StopReason::Output | StopReason::Broken(_)) => Self::Output,
+            Some(StopReason::Signal(signal)) if incomplete => Self::Signal(*signal),
             Some(
-                Cause::Answer { .. }
-                | Cause::Question { .. }
-                | Cause::Outage { .. }
-                | Cause::Budget(_)
-                | Cause::Declined,
+                StopReason::Answer { .. }
+                | StopReason::Question { .. }
+                | StopReason::Outage { .. }
+                | StopReason::Budget(_)
+                | StopReason::Declined,
             ) if incomplete => Self::Stopped,
-            Some(Cause::SloMissed(_)) if incomplete => Self::Bad,
-            Some(Cause::Window) if incomplete => Self::WindowClosed,
+            Some(StopReason::SloMissed(_)) if incomplete => Self::Bad,
+            Some(StopReason::Window) if incomplete => Self::WindowClosed,
             _ if ended.summary.bad() > 0 || is_part || ended.requests.unasked.has_no_link() => {
                 Self::Bad
             }
@@ -93,7 +93,11 @@ mod tests {
     use jiff::Timestamp;
     use std::time::Duration;
 
-    fn ended(outcomes: &[(Outcome, Ending)], cause: Option<Cause>, input: InputEnd) -> Ended {
+    fn ended(
+        outcomes: &[(Outcome, Ending)],
+        stop_reason: Option<StopReason>,
+        input: InputEnd,
+    ) -> Ended {
         let mut summary = Summary::new(AlreadyStarted::Ok);
         let id = "1".parse().unwrap();
         let task = Task { business: Business { scope: Scope::CmdbBiz, id }, id };
@@ -115,7 +119,7 @@ mod tests {
             counters: Counters::default(),
             took: Duration::ZERO,
             input,
-            cause,
+            stop_reason,
             failure: None,
             journal: None,
             figures: Figures {
@@ -140,10 +144,10 @@ mod tests {
         let bad = (Outcome::Rejected, Settled);
         let pending = (Outcome::Pending, CutOff(Doubt::None));
         let doubtful = (Outcome::Unknown, CutOff(Doubt::MayHaveStarted));
-        let signal = || Some(Cause::Signal(Signal::Interrupt));
-        let auth = || Some(Cause::Answer { stop: Stop::Auth, message: "".into() });
+        let signal = || Some(StopReason::Signal(Signal::Interrupt));
+        let auth = || Some(StopReason::Answer { stop: Stop::Auth, message: "".into() });
         let reached = || InputEnd::Reached;
-        for (outcomes, cause, input, code) in [
+        for (outcomes, stop_reason, input, code) in [
             (&[][..], None, reached(), 0),
             (&[good], None, reached(), 0),
             (&[good, (Outcome::Duplicate, Settled)], None, reached(), 0),
@@ -155,15 +159,15 @@ mod tests {
             (&[bad], signal(), reached(), 1),
             (&[good], signal(), InputEnd::NotReached, 130),
             (&[pending, bad], auth(), reached(), 3),
-            (&[good], Some(Cause::Output), reached(), 6),
-            (&[good], Some(Cause::Broken("a row".into())), reached(), 6),
+            (&[good], Some(StopReason::Output), reached(), 6),
+            (&[good], Some(StopReason::Broken("a row".into())), reached(), 6),
             (&[good], None, InputEnd::Incomplete, 1),
-            (&[good, pending], Some(Cause::Window), reached(), 4),
-            (&[good, bad], Some(Cause::Window), reached(), 1),
+            (&[good, pending], Some(StopReason::Window), reached(), 4),
+            (&[good, bad], Some(StopReason::Window), reached(), 1),
             (&[good, pending], signal(), InputEnd::Incomplete, 130),
         ] {
-            let ended = ended(outcomes, cause.clone(), input);
-            assert_eq!(Exit::of(&ended).code(), code, "{outcomes:?} {cause:?}");
+            let ended = ended(outcomes, stop_reason.clone(), input);
+            assert_eq!(Exit::of(&ended).code(), code, "{outcomes:?} {stop_reason:?}");
         }
     }
 

@@ -375,7 +375,7 @@ impl Resume {
         let credentials = self.settings.credentials.read()?;
         let user = plan::user(&credentials);
         let client =
-            Client::new(self.settings.target.clone(), credentials, &self.settings.reach, 1)?;
+            Client::new(self.settings.target.clone(), credentials, &self.settings.http_options, 1)?;
         let request = self.before.left.sample.first().map(|task| client.show_start(&task));
         let settings = plan::settings(matches, &super::settings::set_variables(), None);
         let page = self.plan(user).page(&settings, request.as_deref());

@@ -328,7 +328,8 @@ fn dry_run(
     let from = From::read_through(input, *on_invalid)?;
     check_rows(*expect_rows, &from)?;
     let credentials = settings.credentials.read()?;
-    let client = Client::new(settings.target.clone(), credentials.clone(), &settings.reach, 1)?;
+    let client =
+        Client::new(settings.target.clone(), credentials.clone(), &settings.http_options, 1)?;
     let request = match &from {
         From::File(checked) => checked.sample.first().map(|task| client.show_start(&task)),
         From::Stream => None,

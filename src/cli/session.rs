@@ -38,7 +38,7 @@ use crate::monitor::systemd;
 use crate::report::Open;
 use crate::rules::budget::Base;
 use crate::rules::forecast::Course;
-use crate::shutdown::{Cause, Shutdown, Signal};
+use crate::shutdown::{Shutdown, Signal, StopReason};
 use crate::store::{Holder, Lock, Name, NameLock, RunDir, RunStore};
 use crate::system_clocks::SystemClocks;
 
@@ -74,7 +74,7 @@ pub(super) struct Work {
 pub(super) fn client(settings: &mut Settings, credentials: Credentials) -> Result<Client, Failure> {
     let slots = settings.options.limits.slots.get();
     let origin = settings.credentials.clone();
-    let client = Client::new(settings.target.clone(), credentials, &settings.reach, slots)?;
+    let client = Client::new(settings.target.clone(), credentials, &settings.http_options, slots)?;
     Ok(client.with_legacy_get(settings.legacy_get).rereading(reread(origin)))
 }
 
@@ -85,7 +85,7 @@ fn reread(origin: Origin) -> Reread {
 
 /// Warns of what is dangerous in the settings.
 pub(super) fn warn(settings: &Settings) {
-    warnings::warn(&settings.target, &settings.reach, &settings.credentials);
+    warnings::warn(&settings.target, &settings.http_options, &settings.credentials);
 }
 
 /// One thread: for this kind of work, two cost more than they bring.
@@ -229,7 +229,7 @@ async fn watched(
     tokio::spawn(async move {
         shutdown.draining().await;
         systemd::stopping("waiting for the requests in flight");
-        if let Some(Cause::Signal(signal)) = shutdown.cause() {
+        if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
             tell(&format_args!(
                 "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
                 signal.name()

@@ -23,7 +23,7 @@ use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
-use crate::api::{Identity, LegacyGet, Reach};
+use crate::api::{Identity, LegacyGet, HttpOptions};
 use crate::domain::record::AlreadyStarted;
 use crate::input;
 use crate::launch::{Certainty, Lookup, Options};
@@ -108,7 +108,7 @@ pub(super) struct Settings {
     /// Where it is found who calls it.
     pub credentials: Origin,
     /// How it is reached.
-    pub reach: Reach,
+    pub http_options: HttpOptions,
     /// How progress is shown.
     pub progress: progress::Look,
     /// How much is logged: the number of `-v`.
@@ -347,7 +347,7 @@ impl Settings {
         let voice = Voice::from(quiet);
         let summary = SummaryForm::from(json);
         check_outputs(&outputs, summary)?;
-        let Server { target, reach, credentials } = self::server(server, environment)?;
+        let Server { target, http_options, credentials } = self::server(server, environment)?;
         let GateArgs { rate, burst, rate_per_biz, concurrency, concurrency_per_biz, lookahead } =
             limiter;
         let AgainArgs {
@@ -394,7 +394,7 @@ impl Settings {
             summary,
             target,
             credentials,
-            reach,
+            http_options,
             progress: self::look(progress, voice),
             verbosity: verbose,
             log_format,
@@ -466,7 +466,7 @@ pub(super) struct Server {
     /// The server.
     pub target: Target,
     /// How it is reached.
-    pub reach: Reach,
+    pub http_options: HttpOptions,
     /// Where it is found who calls it.
     pub credentials: Origin,
 }
@@ -513,7 +513,7 @@ pub(super) fn server(
         Target::Esb(_) => ESB_TIMEOUT,
         Target::Gateway(_) => GATEWAY_TIMEOUT,
     };
-    let reach = Reach {
+    let http_options = HttpOptions {
         timeout: timeout.unwrap_or(own_timeout),
         connect_timeout,
         cacert,
@@ -521,7 +521,7 @@ pub(super) fn server(
     };
     let files = Files { app_secret: app_secret_file, token: token_file };
     let credentials = Origin::find(files, environment)?;
-    Ok(Server { target, reach, credentials })
+    Ok(Server { target, http_options, credentials })
 }
 
 /// The settings do not hold together.
@@ -647,7 +647,7 @@ mod tests {
 
     #[test]
     fn timeouts_are_the_servers_own_plus_five_seconds() {
-        let timeout = |flags: &[&str]| settings(flags, &WHO).ok().unwrap().reach.timeout.as_secs();
+        let timeout = |flags: &[&str]| settings(flags, &WHO).ok().unwrap().http_options.timeout.as_secs();
         assert_eq!(timeout(&["--esb", "http://h"]), 35);
         assert_eq!(timeout(&["--gateway", "http://h"]), 125);
         assert_eq!(timeout(&["--esb", "http://h", "--timeout", "7s"]), 7);

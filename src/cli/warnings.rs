@@ -4,12 +4,12 @@
 use super::credentials::Origin;
 use super::tell;
 use crate::api::target::Target;
-use crate::api::{Identity, Reach};
+use crate::api::{HttpOptions, Identity};
 
 /// Warns of credentials that others may read, here, on the way, or at the other end.
-pub(super) fn warn(target: &Target, reach: &Reach, credentials: &Origin) {
+pub(super) fn warn(target: &Target, http_options: &HttpOptions, credentials: &Origin) {
     credentials.warn();
-    if reach.identity == Identity::AnyCertificate {
+    if http_options.identity == Identity::AnyCertificate {
         tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
     }
     if target.is_in_clear() {

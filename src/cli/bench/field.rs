@@ -14,7 +14,7 @@ use super::rows::{self, Reuse, Rows};
 use super::safety::{Intent, Place};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
-use crate::api::{Client, Identity, Reach};
+use crate::api::{Client, HttpOptions, Identity};
 use crate::bench::Tasks;
 use crate::input::Format;
 use crate::mock::{Behaviour, Memory, Mock};
@@ -26,7 +26,7 @@ pub(super) struct Field {
     reuse: Reuse,
     /// The server.
     pub target: Target,
-    reach: Reach,
+    http_options: HttpOptions,
     credentials: Origin,
     /// The server, if it is one inside; it goes away with this.
     _mock: Option<Mock>,
@@ -47,10 +47,10 @@ impl Field {
             return Self::of_the_mock();
         };
         let variables = |name: &str| std::env::var(name).ok();
-        let Server { target, reach, credentials } = settings::server(server, &variables)?;
-        warnings::warn(&target, &reach, &credentials);
+        let Server { target, http_options, credentials } = settings::server(server, &variables)?;
+        warnings::warn(&target, &http_options, &credentials);
         let rows = Some(Rows::of(&path, format)?);
-        Ok(Self { rows, reuse, target, reach, credentials, _mock: None })
+        Ok(Self { rows, reuse, target, http_options, credentials, _mock: None })
     }
 
     fn of_the_mock() -> Result<Self, Failure> {
@@ -64,7 +64,7 @@ impl Field {
             rows: None,
             reuse: Reuse::Never,
             target: Target::Esb(Esb::new(&mock.url())?),
-            reach: Reach {
+            http_options: HttpOptions {
                 timeout: Duration::from_secs(35),
                 connect_timeout: Duration::from_secs(5),
                 cacert: None,
@@ -111,7 +111,7 @@ impl Field {
     /// Who sends; so many connections are kept open.
     pub(super) fn client(&self, connections: usize) -> Result<Client, Failure> {
         let credentials = self.credentials.read()?;
-        Ok(Client::new(self.target.clone(), credentials, &self.reach, connections)?)
+        Ok(Client::new(self.target.clone(), credentials, &self.http_options, connections)?)
     }
 }
 

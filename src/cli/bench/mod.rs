@@ -30,7 +30,7 @@ use crate::bench::{Ground, OnMiss, measure, raise_file_limit};
 use crate::domain::request_id::RunId;
 use crate::monitor::console;
 use crate::monitor::progress::Look;
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 use args::{BenchArgs, ExpectArgs, ResultArgs};
 use field::Field;
 use goal::Goal;
@@ -208,7 +208,7 @@ fn measured(
     runtime.shutdown_background();
     let judged = all.judge(goal.slos());
     let why = Why {
-        cause: shutdown.cause(),
+        stop_reason: shutdown.stop_reason(),
         input_error,
         unfinished: found.as_ref().and_then(|(.., unfinished)| unfinished.clone()),
     };
@@ -244,7 +244,7 @@ fn listen(ground: &Arc<Ground>) -> io::Result<()> {
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
         shutdown.draining().await;
-        if let Some(Cause::Signal(signal)) = shutdown.cause() {
+        if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
             tell(&format_args!(
                 "{}: nothing more is sent; waiting for the requests in flight (again to stop at once)",
                 signal.name()

@@ -11,12 +11,12 @@ use crate::bench::result::{
 use crate::bench::search::Decision;
 use crate::bench::slo::Judgement;
 use crate::bench::{Ended, Measured, Started};
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// Why a measurement ended, beside that its load was over.
 pub(super) struct Why {
     /// What stopped it.
-    pub cause: Option<Cause>,
+    pub stop_reason: Option<StopReason>,
     /// Why the rows ended before their end.
     pub input_error: Option<String>,
     /// Why a search ended before its end.
@@ -33,10 +33,11 @@ impl Why {
                 format!("the search ended at this machine's own limit, not the server's: {why}")
             }
         });
-        let cause = self.cause.as_ref().map(|cause| ending::why(cause, target));
+        let stop_reason =
+            self.stop_reason.as_ref().map(|stop_reason| ending::why(stop_reason, target));
         let input = self.input_error.clone();
         let used_up = || (all.ended == Ended::RowsUsedUp).then(|| ROWS_USED_UP.into());
-        cause.or(input).or(unfinished).or_else(used_up)
+        stop_reason.or(input).or(unfinished).or_else(used_up)
     }
 
     /// Says that the rows were used up before everything that is expected of the load could
@@ -44,7 +45,7 @@ impl Why {
     pub(super) fn used_up(&self, all: &Measured, judged: &[Judgement]) -> Option<String> {
         let is_used_up = all.ended == Ended::RowsUsedUp
             || matches!(self.unfinished, Some(Unfinished::RowsUsedUp));
-        (is_used_up && self.cause.is_none() && !judged.is_empty()).then(|| {
+        (is_used_up && self.stop_reason.is_none() && !judged.is_empty()).then(|| {
             let sent = all.sent;
             format!(
                 "the rows were used up before the load was over, so --slo was judged by {sent} \
@@ -55,10 +56,10 @@ impl Why {
 
     /// The first cause that stopped it gives the code; else what was measured does.
     pub(super) fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
-        match &self.cause {
-            Some(Cause::Signal(signal)) => return Exit::Signal(*signal),
-            Some(Cause::Answer { .. }) => return Exit::Stopped,
-            Some(Cause::SloMissed(_)) => return Exit::Bad,
+        match &self.stop_reason {
+            Some(StopReason::Signal(signal)) => return Exit::Signal(*signal),
+            Some(StopReason::Answer { .. }) => return Exit::Stopped,
+            Some(StopReason::SloMissed(_)) => return Exit::Bad,
             _ => {}
         }
         let is_bad = if is_search {

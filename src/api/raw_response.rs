@@ -1,6 +1,6 @@
 //! What came back for one request, as it came.
 //!
-//! Data for `verdict` and `told`; nothing here judges.
+//! Data for `verdict` and `reply`; nothing here judges.
 
 use http::HeaderMap;
 
@@ -8,7 +8,7 @@ use crate::domain::answer::Delivery;
 
 /// What came back for one request.
 #[derive(Debug)]
-pub enum Heard<'a> {
+pub enum RawResponse<'a> {
     /// No HTTP answer.
     Nothing {
         /// How far the request came; never [`Delivery::Answered`].
