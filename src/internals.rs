@@ -75,7 +75,7 @@ pub mod report {
 }
 pub mod rules {
     pub mod forecast {
-        pub use crate::rules::forecast::Course;
+        pub use crate::rules::forecast::Estimator;
     }
     pub mod intents {
         pub use crate::rules::intents::{Intents, pack, unpack};

@@ -51,18 +51,18 @@ pub use tls::Identity;
 const MIB: usize = 1024 * 1024;
 
 /// An answer longer than this is cut off, and nobody can tell what it said.
-const LONGEST_ANSWER: usize = MIB;
+const MAX_ANSWER_BYTES: usize = MIB;
 
 /// gunicorn closes idle connections after 2 s (FACTS.md section 7); ours are
 /// given up before, so that few requests meet a connection that is being closed.
-const IDLE: Duration = Duration::from_millis(1500);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// So many connections are made at a time. When many requests leave at once, the first
 /// answers then free connections for the rest, before each has made one of its own.
-const CONNECTING: usize = 64;
+const MAX_CONNECTING: usize = 64;
 
 /// How the server is reached.
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ impl Default for Traffic {
             connects: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
-            room: Arc::new(Semaphore::new(CONNECTING)),
+            room: Arc::new(Semaphore::new(MAX_CONNECTING)),
         }
     }
 }
@@ -142,7 +142,7 @@ impl TaskQuery {
     }
 
     /// How much of an answer is read: each has something for every node of the flow.
-    const fn longest(self) -> usize {
+    const fn max_bytes(self) -> usize {
         match self {
             Self::Status => 8 * MIB,
             Self::Detail => 32 * MIB,
@@ -296,7 +296,7 @@ impl Client {
     ) -> StatusAnswer {
         let url = self.question_url(TaskQuery::Status, task, caller, placement);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body) = self.receive(caller, sent, TaskQuery::Status.longest()).await;
+        let (answer, body) = self.receive(caller, sent, TaskQuery::Status.max_bytes()).await;
         let (state, started) = match answer.verdict {
             Verdict::Accepted => status::state(&body),
             Verdict::AlreadyStarted | Verdict::Failed(_) => (None, None),
@@ -315,7 +315,7 @@ impl Client {
     ) -> (Answer, Option<Box<str>>) {
         let url = self.question_url(TaskQuery::Detail, task, caller, placement);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body) = self.receive(caller, sent, TaskQuery::Detail.longest()).await;
+        let (answer, body) = self.receive(caller, sent, TaskQuery::Detail.max_bytes()).await;
         // Megabytes of JSON are read where no other request waits for it.
         let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
         (answer, url.ok().flatten().map(|url| caller.mask.hide(&url).into()))
@@ -392,7 +392,7 @@ impl Client {
 
     async fn send(&self, caller: &Caller, request: Request) -> Answer {
         let sent = self.http.execute(request).await;
-        self.receive(caller, sent, LONGEST_ANSWER).await.0
+        self.receive(caller, sent, MAX_ANSWER_BYTES).await.0
     }
 
     /// What came back: the answer, and its body.
@@ -400,12 +400,12 @@ impl Client {
         &self,
         caller: &Caller,
         sent: reqwest::Result<Response>,
-        longest: usize,
+        max_bytes: usize,
     ) -> (Answer, Bytes) {
         let mask = &caller.mask;
         let (mut answer, body) = match sent {
             Ok(response) => {
-                let (head, body, extent) = self.read(response, longest).await;
+                let (head, body, extent) = self.read(response, max_bytes).await;
                 self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let (status, headers) = (head.0, &head.1);
                 let mut answer = verdict(
@@ -448,7 +448,7 @@ impl Client {
     async fn read(
         &self,
         mut response: Response,
-        longest: usize,
+        max_bytes: usize,
     ) -> ((u16, HeaderMap), Bytes, Extent) {
         let head = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut first = Bytes::new();
@@ -461,8 +461,8 @@ impl Client {
                 Ok(Some(chunk)) => rest.extend_from_slice(&chunk),
                 Err(error) => break Extent::CutOff(transport::describe(&error, self.timeout)),
             }
-            if first.len() + rest.len() > longest {
-                break Extent::CutOff(format!("more than {} MiB of answer", longest / MIB));
+            if first.len() + rest.len() > max_bytes {
+                break Extent::CutOff(format!("more than {} MiB of answer", max_bytes / MIB));
             }
         };
         if rest.is_empty() {
@@ -511,9 +511,9 @@ fn http_client(
         .tcp_nodelay(true)
         .timeout(options.timeout)
         .connect_timeout(options.connect_timeout.min(options.timeout))
-        .pool_idle_timeout(IDLE)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .connector_layer(connected)
-        .connector_layer(GlobalConcurrencyLimitLayer::new(CONNECTING))
+        .connector_layer(GlobalConcurrencyLimitLayer::new(MAX_CONNECTING))
         .pool_max_idle_per_host(connections);
     if target.is_loopback() {
         builder = builder.no_proxy();

@@ -86,7 +86,7 @@ mod tests {
     use crate::domain::task::{Business, Scope, Task};
     use crate::limiter::Counters;
     use crate::monitor::metrics::Figures;
-    use crate::rules::forecast::Outlook;
+    use crate::rules::forecast::Estimate;
     use crate::rules::retry::Stop;
     use crate::rules::stats::{Requests, Summary};
     use crate::shutdown::Signal;
@@ -132,7 +132,7 @@ mod tests {
                 open_rows: 0,
                 in_flight: 0,
                 wanted: Rate::Unlimited,
-                outlook: Outlook::default(),
+                estimate: Estimate::default(),
             },
         }
     }

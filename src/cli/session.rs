@@ -37,7 +37,7 @@ use crate::monitor::progress::{Frame, Progress};
 use crate::monitor::systemd;
 use crate::report::Open;
 use crate::rules::budget::Base;
-use crate::rules::forecast::Course;
+use crate::rules::forecast::Estimator;
 use crate::shutdown::{Shutdown, Signal, StopReason};
 use crate::store::{Holder, Lock, Name, NameLock, RunDir, RunStore};
 use crate::system_clocks::SystemClocks;
@@ -137,7 +137,7 @@ pub(super) fn launch(
         audience: Audience {
             progress: Progress::begin(settings.progress, frame, Box::new(screen::Stderr)),
             frame,
-            course: Course::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
+            estimator: Estimator::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
             metrics: work.monitors.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
         },

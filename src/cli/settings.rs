@@ -23,7 +23,7 @@ use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
-use crate::api::{Identity, LegacyGet, HttpOptions};
+use crate::api::{HttpOptions, Identity, LegacyGet};
 use crate::domain::record::AlreadyStarted;
 use crate::input;
 use crate::launch::{Certainty, Lookup, Options};
@@ -647,7 +647,8 @@ mod tests {
 
     #[test]
     fn timeouts_are_the_servers_own_plus_five_seconds() {
-        let timeout = |flags: &[&str]| settings(flags, &WHO).ok().unwrap().http_options.timeout.as_secs();
+        let timeout =
+            |flags: &[&str]| settings(flags, &WHO).ok().unwrap().http_options.timeout.as_secs();
         assert_eq!(timeout(&["--esb", "http://h"]), 35);
         assert_eq!(timeout(&["--gateway", "http://h"]), 125);
         assert_eq!(timeout(&["--esb", "http://h", "--timeout", "7s"]), 7);

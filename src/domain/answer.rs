@@ -259,7 +259,7 @@ pub struct Reply {
 
 impl Reply {
     /// The most characters that are kept of one text.
-    pub const LONGEST: usize = 1000;
+    pub const MAX_TEXT_CHARS: usize = 1000;
 
     /// Its texts, each of them.
     pub fn texts(&mut self) -> [&mut Box<str>; 5] {
@@ -268,11 +268,11 @@ impl Reply {
         [code, message, task_url, request_id, trace_id]
     }
 
-    /// Cuts every text at [`LONGEST`](Self::LONGEST) characters, so that a server
+    /// Cuts every text at [`MAX_TEXT_CHARS`](Self::MAX_TEXT_CHARS) characters, so that a server
     /// cannot fill the memory of thousands of waiting rows.
     pub fn cut(&mut self) {
         for text in self.texts() {
-            if let Some((end, _)) = text.char_indices().nth(Self::LONGEST) {
+            if let Some((end, _)) = text.char_indices().nth(Self::MAX_TEXT_CHARS) {
                 *text = format!("{}…", &text[..end]).into();
             }
         }
@@ -285,11 +285,11 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_between_characters() {
-        let long = "中".repeat(Reply::LONGEST + 1);
+        let long = "中".repeat(Reply::MAX_TEXT_CHARS + 1);
         let mut reply = Reply { message: long.as_str().into(), ..Reply::default() };
         reply.code = "7".into();
         reply.cut();
-        assert_eq!(reply.message.chars().count(), Reply::LONGEST + 1);
+        assert_eq!(reply.message.chars().count(), Reply::MAX_TEXT_CHARS + 1);
         assert!(reply.message.ends_with("中…"));
         assert_eq!(&*reply.code, "7");
     }

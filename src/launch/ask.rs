@@ -77,7 +77,11 @@ pub(super) async fn state(
         let Some(other) = client.other_auth_placement(placement, &seen.answer) else {
             let ownership = judge(&seen, first.and_then(Departure::earliest));
             let refused = refusal(launch, placement, &seen.answer);
-            return Ok(Found { ownership, unanswered: unanswered(ownership, seen.answer), refused });
+            return Ok(Found {
+                ownership,
+                unanswered: unanswered(ownership, seen.answer),
+                refused,
+            });
         };
         placement = other;
     }

@@ -154,7 +154,8 @@ impl Collector {
         let intents = Intents { lines: limiter.name_intents(), at, sighting };
         let shutdown = &self.launch.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
-        let draining = shutdown.stop_reason().filter(|_| is_news).map(|stop_reason| stop_reason.word());
+        let draining =
+            shutdown.stop_reason().filter(|_| is_news).map(|stop_reason| stop_reason.word());
         match write(keeping, batch, &Notes { intents, draining }) {
             Ok(()) => {
                 limiter.intents_committed();

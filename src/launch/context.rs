@@ -24,7 +24,7 @@ use crate::limiter::{
 use crate::rules::retry::{Next, Patience, RetryContext, Server};
 use crate::rules::server_time::{ServerClock, Sighting};
 use crate::rules::stats::{Requests, Unasked};
-use crate::shutdown::{StopReason, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 
 /// What all rows of a run share.
 pub(crate) struct RunContext {

@@ -18,7 +18,7 @@ use crate::limiter::{self, Counters, LimiterSnapshot};
 use crate::monitor::metrics::{self, Figures, State, Textfile};
 use crate::monitor::progress::{Frame, Held, Pause, Progress, Room, Standing};
 use crate::monitor::systemd;
-use crate::rules::forecast::{Course, Outlook, Reached};
+use crate::rules::forecast::{Estimate, Estimator, ProgressCounts};
 use crate::rules::stats::Summary;
 
 /// Who is told how a launch goes.
@@ -28,7 +28,7 @@ pub struct Audience {
     /// How its lines begin.
     pub frame: Frame,
     /// What is foreseen.
-    pub course: Course,
+    pub estimator: Estimator,
     /// The file of metrics, if one is wanted.
     pub metrics: Option<Textfile>,
     /// Whether systemd wants to be told.
@@ -77,13 +77,13 @@ impl Observer {
             tokio::select! {
                 done = &mut work => return done,
                 now = drawing.next() => {
-                    let (standing, outlook) = self.look(now);
-                    self.audience.progress.show(&standing, &outlook);
+                    let (standing, estimate) = self.look(now);
+                    self.audience.progress.show(&standing, &estimate);
                 }
                 now = measuring.next() => self.measure(now),
                 now = telling.next() => {
-                    let (standing, outlook) = self.look(now);
-                    systemd::status(&self.audience.frame.told(&standing, &outlook));
+                    let (standing, estimate) = self.look(now);
+                    systemd::status(&self.audience.frame.told(&standing, &estimate));
                 }
             }
         }
@@ -91,13 +91,13 @@ impl Observer {
 
     /// Writes the file of metrics, if there is one.
     fn measure(&mut self, now: Instant) {
-        let (standing, outlook) = self.look(now);
+        let (standing, estimate) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
         // A disk that hangs must not keep requests waiting.
         if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
-        let (file, figures) = (file.clone(), self.figures(&standing, outlook));
+        let (file, figures) = (file.clone(), self.figures(&standing, estimate));
         self.writing = Some(tokio::task::spawn_blocking(move || {
             if let Err(error) = file.write(Some(&figures), State::Running, Timestamp::now()) {
                 debug!(%error, "the metrics could not be written");
@@ -111,11 +111,11 @@ impl Observer {
         let (standing, _) = self.look(Instant::now());
         let requests = standing.requests as f64;
         let achieved = requests / took.as_secs_f64().max(1e-6);
-        let outlook = Outlook { achieved, left: None, fit: None };
-        Figures { by_outcome: summary.by_outcome(), ..self.figures(&standing, outlook) }
+        let estimate = Estimate { achieved, left: None, fit: None };
+        Figures { by_outcome: summary.by_outcome(), ..self.figures(&standing, estimate) }
     }
 
-    fn figures(&self, standing: &Standing, outlook: Outlook) -> Figures {
+    fn figures(&self, standing: &Standing, estimate: Estimate) -> Figures {
         let Counters { throttled, holds, .. } = self.launch.limiter.counters();
         Figures {
             began: self.launch.clock.wall,
@@ -127,19 +127,20 @@ impl Observer {
             open_rows: standing.waiting + standing.in_flight,
             in_flight: standing.in_flight,
             wanted: self.audience.frame.wanted,
-            outlook,
+            estimate,
         }
     }
 
-    fn look(&mut self, now: Instant) -> (Standing, Outlook) {
+    fn look(&mut self, now: Instant) -> (Standing, Estimate) {
         let standing = self.standing(now);
         let Standing { done, replayed, requests, .. } = standing;
-        let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
+        let estimate =
+            self.audience.estimator.estimate(ProgressCounts { done, replayed, requests }, now);
         if self.launch.shutdown.takes_new_rows() {
-            return (standing, outlook);
+            return (standing, estimate);
         }
         // What is pending will not be done in this session, however long it lasts.
-        (standing, Outlook { left: None, fit: None, ..outlook })
+        (standing, Estimate { left: None, fit: None, ..estimate })
     }
 
     fn standing(&self, now: Instant) -> Standing {

@@ -229,9 +229,8 @@ impl Settling<'_> {
             (Ownership::Ours | Ownership::SomebodyElses, Some(_)) => {
                 Sent::Settled(Outcome::Started(KnownBy::Status))
             }
-            (Ownership::Ours | Ownership::SomebodyElses, None) | (Ownership::NotYet | Ownership::Unseen, _) => {
-                Sent::Taken(known_by)
-            }
+            (Ownership::Ours | Ownership::SomebodyElses, None)
+            | (Ownership::NotYet | Ownership::Unseen, _) => Sent::Taken(known_by),
         })
     }
 

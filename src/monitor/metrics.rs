@@ -20,7 +20,7 @@ use prometheus::{Encoder, TextEncoder};
 
 use crate::domain::answer::Verdict;
 use crate::domain::rate::Rate;
-use crate::rules::forecast::{Fit, Outlook};
+use crate::rules::forecast::{Estimate, Fit};
 use crate::rules::stats::{Latencies, OUTCOMES, Requests};
 
 /// How often the file is written while a session goes on.
@@ -48,7 +48,7 @@ pub struct Figures {
     /// The rate that is wanted.
     pub wanted: Rate,
     /// The rate that is achieved, and what is foreseen.
-    pub outlook: Outlook,
+    pub estimate: Estimate,
 }
 
 /// How far a session is.
@@ -200,7 +200,7 @@ impl Textfile {
     }
 
     fn measured(&self, figures: &Figures, now: Timestamp) -> Vec<MetricFamily> {
-        let Figures { requests, outlook, .. } = figures;
+        let Figures { requests, estimate, .. } = figures;
         let by_outcome = OUTCOMES.into_iter().zip(figures.by_outcome);
         let rows = by_outcome
             .map(|(outcome, rows)| gauge(self.labels(Some(("outcome", outcome))), count(rows)));
@@ -236,7 +236,7 @@ impl Textfile {
             let metric = counter(self.labels(None), count(value));
             all.push(family(name, help, MetricType::COUNTER, vec![metric]));
         }
-        let (ends, leaves) = forecast(outlook, now);
+        let (ends, leaves) = ends_and_leaves(estimate, now);
         let wanted = figures.wanted.per_second().unwrap_or(f64::INFINITY);
         for (name, help, value) in [
             ("bk_launch_open_rows", "Rows that are open.", Some(count(figures.open_rows))),
@@ -246,7 +246,7 @@ impl Textfile {
             (
                 "bk_launch_achieved_requests_per_second",
                 "The rate of the last seconds; once the session ended, of all of it.",
-                Some(outlook.achieved),
+                Some(estimate.achieved),
             ),
             ("bk_launch_forecast_end_timestamp_seconds", "When all will be done.", ends),
             (
@@ -282,9 +282,9 @@ impl Textfile {
 }
 
 /// When all will be done, and how many rows the window will leave.
-fn forecast(outlook: &Outlook, now: Timestamp) -> (Option<f64>, Option<f64>) {
-    let ends = outlook.left.map(|left| seconds(now) + left.as_secs_f64());
-    let leaves = outlook.fit.map(|fit| match fit {
+fn ends_and_leaves(estimate: &Estimate, now: Timestamp) -> (Option<f64>, Option<f64>) {
+    let ends = estimate.left.map(|left| seconds(now) + left.as_secs_f64());
+    let leaves = estimate.fit.map(|fit| match fit {
         Fit::Fits => 0.0,
         Fit::Leaves(rows) => count(rows),
     });
@@ -373,7 +373,7 @@ mod tests {
             open_rows: 5,
             in_flight: 2,
             wanted: "20/s".parse().unwrap(),
-            outlook: Outlook {
+            estimate: Estimate {
                 achieved: 19.5,
                 left: Some(Duration::from_mins(1)),
                 fit: Some(Fit::Leaves(3)),

@@ -29,7 +29,7 @@ pub enum Base {
 }
 
 /// Of a stream, a share is of so many rows at least.
-const FEWEST: u64 = 20;
+const MIN_SHARE_BASE: u64 = 20;
 
 const MILLION: u64 = 1_000_000;
 
@@ -112,7 +112,7 @@ impl Ledger {
             (Budget::Share(share), base) => {
                 let rows = match base {
                     Base::Rows(rows) => rows,
-                    Base::Settled => self.settled.max(FEWEST),
+                    Base::Settled => self.settled.max(MIN_SHARE_BASE),
                 };
                 rows.saturating_mul(share) / MILLION
             }

@@ -12,7 +12,7 @@ use crate::domain::answer::{StatusAnswer, TaskState};
 
 /// How long before this run's first attempt a task must have been started to be
 /// somebody else's: the clocks of a server's hosts differ, and answers take their time.
-const EARLIER: SignedDuration = SignedDuration::from_mins(10);
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the state of a task says about a row that may have started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) fn judge(seen: &StatusAnswer, first: Option<Timestamp>) -> Ownership 
         None => Ownership::Unseen,
         Some(TaskState::Created) => Ownership::NotYet,
         Some(TaskState::Begun) => match (seen.started, first) {
-            (Some(started), Some(first)) if started.duration_until(first) > EARLIER => {
+            (Some(started), Some(first)) if started.duration_until(first) > CLOCK_TOLERANCE => {
                 Ownership::SomebodyElses
             }
             _ => Ownership::Ours,

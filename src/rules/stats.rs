@@ -25,7 +25,7 @@ pub(crate) const OUTCOMES: [&str; 9] = [
 ];
 
 /// So many groups of failures are kept apart; the others are one.
-const GROUPS: usize = 50;
+const MAX_GROUPS: usize = 50;
 
 /// Counts over all records of a run.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +98,7 @@ impl Summary {
             ),
         };
         let mut key = (record.outcome, without_digits(&error), without_digits(message));
-        if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
+        if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&key) {
             key = (record.outcome, "others".into(), String::new());
         }
         let group = self.groups.entry(key).or_insert_with(|| Group {
@@ -258,11 +258,11 @@ pub struct Latencies {
 }
 
 /// The longest latency that is told apart, in µs.
-const LONGEST: u64 = 600_000_000;
+const MAX_LATENCY_MICROS: u64 = 600_000_000;
 
 impl Default for Latencies {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST, 3);
+        let histogram = Histogram::new_with_bounds(1, MAX_LATENCY_MICROS, 3);
         let histogram = histogram.expect("the bounds are in order");
         Self { histogram, total: Duration::ZERO }
     }
@@ -271,7 +271,7 @@ impl Default for Latencies {
 impl Latencies {
     /// Adds one request.
     pub fn add(&mut self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(MAX_LATENCY_MICROS);
         self.histogram.saturating_record(micros.max(1));
         self.total += latency;
     }
@@ -299,7 +299,7 @@ impl Latencies {
     /// How many took no longer than `bound`, within the three digits.
     #[must_use]
     pub fn within(&self, bound: Duration) -> u64 {
-        let micros = u64::try_from(bound.as_micros()).unwrap_or(LONGEST);
+        let micros = u64::try_from(bound.as_micros()).unwrap_or(MAX_LATENCY_MICROS);
         self.histogram.count_between(0, micros)
     }
 
@@ -365,7 +365,7 @@ mod tests {
             let message: String = std::iter::repeat_n('x', line).collect();
             summary.add(&rejected(line as u64, &message));
         }
-        assert_eq!(summary.failures().len(), GROUPS + 1);
+        assert_eq!(summary.failures().len(), MAX_GROUPS + 1);
         assert_eq!(summary.failures().iter().map(|group| group.rows).sum::<u64>(), 200);
     }
 

@@ -24,7 +24,7 @@ use bk_launch::internals::launch::{
 use bk_launch::internals::limiter::Limits;
 use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
 use bk_launch::internals::report::{Destination, Existing, Placement};
-use bk_launch::internals::rules::forecast::Course;
+use bk_launch::internals::rules::forecast::Estimator;
 use bk_launch::internals::rules::resume::{self, Doubts, Lines};
 use bk_launch::internals::rules::retry::Policy;
 use bk_launch::internals::shutdown::Shutdown;
@@ -115,7 +115,7 @@ impl Launch<'_> {
             audience: Audience {
                 progress: Progress::begin(Look::None, frame, Box::new(())),
                 frame,
-                course: Course::new(None, Instant::now(), None, None),
+                estimator: Estimator::new(None, Instant::now(), None, None),
                 metrics: None,
                 systemd: Systemd::Absent,
             },
