@@ -113,7 +113,7 @@ async fn send(ground: &Ground, meter: &SharedMeter, next: &Next, due: Instant, s
     let answer = Box::pin(ground.client.start(&caller, task, &id)).await;
     let ended = Instant::now();
     let latency_ms = ended.saturating_duration_since(sent).as_millis();
-    let (verdict, said) = (answer.verdict.name(), &answer.reply.message);
+    let (verdict, said) = (answer.verdict.class().as_str(), &answer.reply.message);
     info!(line, client_request_id = %id, verdict, latency_ms, ?said, "attempt");
     ground.started().returns(*line, &answer);
     meter.lock().answered(Sample { due, sent, ended }, &answer);

@@ -90,6 +90,7 @@ mod tests {
     use crate::rules::retry::Stop;
     use crate::rules::stats::{Requests, Summary};
     use crate::shutdown::Signal;
+    use enum_map::EnumMap;
     use jiff::Timestamp;
     use std::time::Duration;
 
@@ -125,7 +126,7 @@ mod tests {
             figures: Figures {
                 began: Timestamp::UNIX_EPOCH,
                 rows: None,
-                by_outcome: [0; 9],
+                by_outcome: EnumMap::default(),
                 requests: Requests::default(),
                 throttled: 0,
                 holds: 0,

@@ -5,15 +5,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{files, kept};
-use crate::domain::record::{AlreadyStarted, Outcome, Standing};
+use crate::domain::record::{AlreadyStarted, OutcomeKind, Standing};
 use crate::domain::request_id::RunId;
 use crate::journal::{About, FINISHED, InputState, Journal, JournalError, Session};
-use crate::rules::stats::OUTCOMES;
 use crate::store::{Holder, Lock, RunDir, SavedFlags};
 
 /// What has become of a run.
@@ -99,8 +99,8 @@ fn holder(folder: &RunDir) -> Option<Holder> {
     Lock::holder(&folder.path).ok().flatten()
 }
 
-/// How many rows have each outcome, in the order of [`OUTCOMES`].
-type Counts = [u64; OUTCOMES.len()];
+/// How many rows have each outcome.
+type Counts = EnumMap<OutcomeKind, u64>;
 
 /// What is told of a run.
 pub(super) struct RunSummary {
@@ -143,21 +143,14 @@ impl RunSummary {
         let journal = Journal::open(&folder.journal())?;
         journal.freeze()?;
         let (about, sessions) = (journal.about()?, journal.sessions()?);
-        let by_outcome = journal.counts()?;
+        let mut counts = journal.counts()?;
         // Rows that are being confirmed at this moment are open.
         let unconfirmed = if alive.is_some() { 0 } else { journal.unconfirmed()? };
         journal.thaw()?;
-        let settled = by_outcome.iter().map(|(_, count)| count).sum();
+        let settled = counts.values().sum();
         let left = all_rows(folder, &about).map_or(unconfirmed, |all| all.saturating_sub(settled));
-        let counts = OUTCOMES.map(|outcome| {
-            let of_it = by_outcome.iter().filter(|(word, _)| word == outcome);
-            let settled: u64 = of_it.map(|(_, count)| count).sum();
-            match outcome {
-                "unconfirmed" => settled + unconfirmed,
-                "pending" => settled + left.saturating_sub(unconfirmed),
-                _ => settled,
-            }
-        });
+        counts[OutcomeKind::Unconfirmed] += unconfirmed;
+        counts[OutcomeKind::Pending] += left.saturating_sub(unconfirmed);
         Ok(Self {
             id: empty.id.clone(),
             folder: empty.folder.clone(),
@@ -190,7 +183,7 @@ impl RunSummary {
 
     /// `12 started, 2 failed, 6 pending`, as the summary of a session has it.
     pub(super) fn outcomes(&self) -> String {
-        let counts = told(OUTCOMES.into_iter().zip(self.counts));
+        let counts = told(self.counts);
         if counts.is_empty() { "no rows".into() } else { counts }
     }
 
@@ -201,11 +194,8 @@ impl RunSummary {
             RunState::Waiting(_, begins) => format!("{word} until {}", shown(*begins, zone)),
             RunState::Draining(_, why) | RunState::Stopped(why) => format!("{word}: {why}"),
             RunState::Finished => {
-                let is_bad = |outcome| {
-                    Outcome::of_words(outcome, None)
-                        .is_ok_and(|outcome| outcome.standing(self.already) == Standing::Bad)
-                };
-                let bad = OUTCOMES.into_iter().zip(self.counts).filter(|(word, _)| is_bad(word));
+                let is_bad = |outcome: OutcomeKind| outcome.standing(self.already) == Standing::Bad;
+                let bad = self.counts.into_iter().filter(|(outcome, _)| is_bad(*outcome));
                 let is_part =
                     self.about.as_ref().is_some_and(|about| about.input == InputState::Incomplete);
                 let part = is_part.then(|| "input incomplete".to_owned());
@@ -243,7 +233,7 @@ impl RunSummary {
             "input_complete": about.map(|about| about.input == InputState::Ended),
             "rows": about.and_then(|about| about.rows),
             "settled": self.settled,
-            "outcomes": OUTCOMES.into_iter().zip(self.counts)
+            "outcomes": self.counts.into_iter().map(|(outcome, count)| (outcome.as_str(), count))
                 .collect::<std::collections::BTreeMap<_, _>>(),
             "sessions": self.sessions.iter().map(session_json).collect::<Vec<_>>(),
             "exit": self.exit(),
@@ -260,8 +250,8 @@ fn all_rows(folder: &RunDir, about: &About) -> Option<u64> {
 }
 
 /// `12 started, 2 failed`
-fn told<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
-    let counts = counts.filter(|(_, count)| *count > 0);
+fn told(counts: impl IntoIterator<Item = (OutcomeKind, u64)>) -> String {
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
     counts.map(|(outcome, count)| format!("{count} {outcome}")).collect::<Vec<_>>().join(", ")
 }
 

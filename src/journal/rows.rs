@@ -9,7 +9,9 @@ use rusqlite::{Row as Stored, Statement};
 use super::error::Foreign;
 use crate::domain::answer::{FailureClass, Reply};
 use crate::domain::clocks::{Boot, Reading};
-use crate::domain::record::{Attempted, Doubt, Ending, FirstSent, Outcome, Prior, Reason, Record};
+use crate::domain::record::{
+    Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Reason, Record,
+};
 use crate::domain::request_id::RequestId;
 use crate::domain::row::{BadRow, Fault, Row};
 use crate::domain::task::{Business, Id, Scope, Task};
@@ -87,7 +89,7 @@ pub(super) fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> ru
         }
     }
     add.raw_bind_parameter(6, outcome.as_str())?;
-    add.raw_bind_parameter(7, outcome.known_by().map(crate::domain::record::KnownBy::as_str))?;
+    add.raw_bind_parameter(7, outcome.known_by().map(KnownBy::as_str))?;
     bind_last(add, last.as_deref())?;
     // A record has one text and one class: those that the reports show.
     if let Some(Reason { class, message }) = reason.as_deref() {
@@ -309,7 +311,7 @@ pub(super) fn time(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Ti
     millis.map(|m| time(m).map_err(|_| foreign("a time", &m.to_string()))).transpose()
 }
 
-fn foreign(column: &'static str, value: &str) -> rusqlite::Error {
+pub(super) fn foreign(column: &'static str, value: &str) -> rusqlite::Error {
     let what = Foreign { column, value: value.to_owned() };
     rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(what))
 }

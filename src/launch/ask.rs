@@ -210,7 +210,7 @@ pub(super) fn lacks_link(record: &Record) -> bool {
 fn log(id: &RequestId, answer: &Answer, found: &dyn std::fmt::Display) {
     info!(
         client_request_id = %id,
-        verdict = answer.verdict.name(),
+        verdict = answer.verdict.class().as_str(),
         http_status = answer.reply.http_status,
         said = ?answer.reply.message,
         %found,

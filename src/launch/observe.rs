@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -14,6 +15,7 @@ use tracing::debug;
 use super::Permits;
 use super::context::RunContext;
 use super::views::LiveCounts;
+use crate::domain::record::OutcomeKind;
 use crate::limiter::{self, Counters, LimiterSnapshot};
 use crate::monitor::metrics::{self, Figures, State, Textfile};
 use crate::monitor::progress::{Frame, Held, Pause, Progress, Room, Standing};
@@ -120,7 +122,7 @@ impl Observer {
         Figures {
             began: self.launch.clock.wall,
             rows: self.audience.frame.rows,
-            by_outcome: self.written.by_outcome.each_ref().map(read),
+            by_outcome: self.by_outcome(),
             requests: self.launch.requests(),
             throttled,
             holds,
@@ -143,12 +145,15 @@ impl Observer {
         (standing, Estimate { left: None, fit: None, ..estimate })
     }
 
+    fn by_outcome(&self) -> EnumMap<OutcomeKind, u64> {
+        EnumMap::from_fn(|outcome| read(&self.written.by_outcome[outcome]))
+    }
+
     fn standing(&self, now: Instant) -> Standing {
         let LimiterSnapshot { in_flight, requests, held } = self.launch.limiter.snapshot();
         let this_session = read(&self.written.now);
-        // In the order of `stats::OUTCOMES`.
-        let [started, already_started, ..] = self.written.by_outcome.each_ref().map(read);
-        let all: u64 = self.written.by_outcome.iter().map(read).sum();
+        let by_outcome = self.by_outcome();
+        let all: u64 = by_outcome.values().sum();
         let pending = read(&self.written.cut_off);
         // The counts are written one by one, so one may be ahead of another.
         let done = all.saturating_sub(pending);
@@ -164,8 +169,8 @@ impl Observer {
         Standing {
             done,
             replayed: all.saturating_sub(this_session).min(done),
-            started,
-            already_started,
+            started: by_outcome[OutcomeKind::Started],
+            already_started: by_outcome[OutcomeKind::AlreadyStarted],
             bad: read(&self.written.bad),
             already: self.launch.options.already_started,
             pending,

@@ -20,7 +20,6 @@ use crate::domain::request_id::RequestId;
 use crate::domain::row::Row;
 use crate::domain::task::Task;
 use crate::limiter::{Admitted, Closed, Feedback, GivenUp, Risk, Try};
-use crate::rules::budget;
 use crate::rules::confirm::{self, Ownership};
 use crate::rules::retry::{Next, Stop};
 use crate::shutdown::StopReason;
@@ -116,7 +115,7 @@ impl Settling<'_> {
     /// Tells the budget how the row came out.
     fn account(&mut self, outcome: Outcome) {
         let Some(risk) = self.risk.take() else { return };
-        if !budget::counts(outcome, self.launch.options.already_started) {
+        if !outcome.kind().is_failure(self.launch.options.already_started) {
             risk.good();
         } else if let Some(used_up) = risk.failed() {
             self.launch.shutdown.drain(StopReason::Budget(used_up));
@@ -334,7 +333,7 @@ fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answe
         line,
         attempt,
         client_request_id = %id,
-        verdict = answer.verdict.name(),
+        verdict = answer.verdict.class().as_str(),
         http_status = reply.http_status,
         latency_ms = latency.as_millis(),
         code = ?reply.code,

@@ -12,16 +12,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 use prometheus::{Encoder, TextEncoder};
 
-use crate::domain::answer::Verdict;
 use crate::domain::rate::Rate;
+use crate::domain::record::OutcomeKind;
 use crate::rules::forecast::{Estimate, Fit};
-use crate::rules::stats::{Latencies, OUTCOMES, Requests};
+use crate::rules::stats::{Latencies, Requests};
 
 /// How often the file is written while a session goes on.
 pub(crate) const EVERY: Duration = Duration::from_secs(15);
@@ -33,8 +34,8 @@ pub struct Figures {
     pub began: Timestamp,
     /// All rows of the input, where their number is known.
     pub rows: Option<u64>,
-    /// Rows that have their last word, in the order of [`OUTCOMES`].
-    pub by_outcome: [u64; OUTCOMES.len()],
+    /// Rows that have their last word.
+    pub by_outcome: EnumMap<OutcomeKind, u64>,
     /// The requests of this session.
     pub requests: Requests,
     /// Answers that asked for a pause.
@@ -201,12 +202,12 @@ impl Textfile {
 
     fn measured(&self, figures: &Figures, now: Timestamp) -> Vec<MetricFamily> {
         let Figures { requests, estimate, .. } = figures;
-        let by_outcome = OUTCOMES.into_iter().zip(figures.by_outcome);
-        let rows = by_outcome
-            .map(|(outcome, rows)| gauge(self.labels(Some(("outcome", outcome))), count(rows)));
-        let by_class = Verdict::NAMES.into_iter().zip(requests.by_class);
-        let classes =
-            by_class.map(|(class, sent)| counter(self.labels(Some(("class", class))), count(sent)));
+        let rows = figures.by_outcome.into_iter().map(|(outcome, rows)| {
+            gauge(self.labels(Some(("outcome", outcome.as_str()))), count(rows))
+        });
+        let classes = requests.by_class.into_iter().map(|(class, sent)| {
+            counter(self.labels(Some(("class", class.as_str()))), count(sent))
+        });
         let mut all = vec![
             family(
                 "bk_launch_rows",
@@ -350,7 +351,8 @@ fn histogram(labels: Vec<LabelPair>, latencies: &Latencies) -> Metric {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::answer::{Delivery, Failure, FailureClass, Speaker, Taken};
+    use crate::domain::answer::{Delivery, Failure, FailureClass, Speaker, Taken, Verdict};
+    use enum_map::enum_map;
 
     fn figures() -> Figures {
         let mut requests = Requests::default();
@@ -366,7 +368,7 @@ mod tests {
         Figures {
             began: "2026-12-01T14:00:00Z".parse().unwrap(),
             rows: Some(10),
-            by_outcome: [3, 0, 1, 0, 0, 0, 0, 0, 0],
+            by_outcome: enum_map! { OutcomeKind::Started => 3, OutcomeKind::Rejected => 1, _ => 0 },
             requests,
             throttled: 1,
             holds: 1,
