@@ -209,26 +209,26 @@ fn failure(group: &Group) -> String {
 
 /// One sentence on what to do about rows that ended so.
 fn advice(outcome: Outcome, error: &str) -> &'static str {
-    match (outcome, error) {
+    match (outcome, error.parse().ok()) {
         (Outcome::Invalid, _) => "mend these rows; they were never sent",
-        (Outcome::Unconfirmed, "") => {
+        (Outcome::Unconfirmed, None) => {
             "the server took these tasks, but does not run them; look whether its workers do"
         }
-        (Outcome::Unconfirmed, _) => {
+        (Outcome::Unconfirmed, Some(_)) => {
             "accepted, but their state could not be asked: look at these tasks in bk-sops"
         }
         (Outcome::Unknown, _) => {
             "look at these tasks before you start them again: some attempt may have started them"
         }
         (Outcome::AlreadyStarted, _) => "somebody else started these tasks, or an earlier run did",
-        (Outcome::Rejected, "permission") => {
+        (Outcome::Rejected, Some(FailureClass::Permission)) => {
             "ask for the right to operate these tasks, or use an account that has it"
         }
-        (Outcome::Rejected, "not_found") => {
+        (Outcome::Rejected, Some(FailureClass::NotFound)) => {
             "check the ids, and that scope says what bk_biz_id is an id of"
         }
         (Outcome::Rejected, _) => "the server cannot read this request; look at its message",
-        (Outcome::Failed, "throttled_biz" | "throttled_app") => {
+        (Outcome::Failed, Some(FailureClass::ThrottledBiz | FailureClass::ThrottledApp)) => {
             "surely not started; launch these rows again later, or with a lower --rate"
         }
         _ => "surely not started; launch these rows again when the server is well",

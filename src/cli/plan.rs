@@ -15,6 +15,7 @@ use thiserror::Error;
 use super::config::Profile;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
+use crate::domain::duration::roughly;
 use crate::domain::task::{Business, Scope};
 use crate::input::{Checked, NullWords};
 use crate::launch::Options;
@@ -303,15 +304,6 @@ fn many(count: u64, one: &str, more: &str) -> Option<String> {
     }
 }
 
-/// A time as people say it.
-pub(super) fn roughly(time: Duration) -> String {
-    match time.as_secs() {
-        0..120 => format!("{} s", time.as_secs_f64().ceil()),
-        seconds @ 120..7200 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 /// Every setting that has a value, with where it comes from.
 pub(super) fn settings(
     matches: &ArgMatches,
@@ -417,15 +409,6 @@ mod tests {
             assert_eq!(plan.window_fit(), Some(expected), "{rate} {per_biz} {confirm:?} {room}");
             let fits = matches!(expected, WindowFit::Fits(_));
             assert_eq!(plan.check_fit().is_ok(), fits);
-        }
-    }
-
-    #[test]
-    fn times_are_told_roughly() {
-        for (seconds, told) in
-            [(0.2, "1 s"), (75.0, "75 s"), (121.0, "3 min"), (7260.0, "2 h 1 min")]
-        {
-            assert_eq!(roughly(Duration::from_secs_f64(seconds)), told);
         }
     }
 

@@ -11,11 +11,11 @@ use thiserror::Error;
 
 use super::args::StateArgs;
 use super::exit::Exit;
-use super::plan::roughly;
 use super::prune::{self, PruneArgs};
 use super::run_state::{RunState, RunSummary, shown};
 use super::stdout::stdout;
 use super::{Failure, tell};
+use crate::domain::duration::roughly;
 use crate::domain::request_id::RunId;
 use crate::journal::{InputState, Journal};
 use crate::store::{Name, RunDir, RunStore, StoreError};

@@ -16,7 +16,6 @@ use super::Failure;
 use super::credentials::Origin;
 use super::ending::{self, Told};
 use super::exit::Exit;
-use super::plan::roughly;
 use super::screen;
 use super::settings::{Settings, SummaryForm};
 use super::staging::{Asking, Staging};
@@ -25,6 +24,7 @@ use super::watch::{Monitors, Outcome};
 use super::{tell, terminal, warnings};
 use crate::api::credentials::Credentials;
 use crate::api::{Client, Reread};
+use crate::domain::duration::roughly;
 use crate::domain::request_id::RunId;
 use crate::journal::FINISHED;
 use crate::launch::{

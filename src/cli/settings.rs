@@ -452,7 +452,7 @@ fn input_settings(
         Some(path) if path.as_os_str() != "-" => {
             let format = match format {
                 Some(format) => format,
-                None => input::Format::of_path(&path)?,
+                None => input::format_of(&path)?,
             };
             Ok(Input::File(path, format))
         }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
-use strum::VariantArray as _;
+use strum::{EnumString, IntoStaticStr, VariantArray as _};
 
 use rows::KnownAt;
 
@@ -73,7 +73,8 @@ pub struct Copied {
 }
 
 /// Where an input came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum InputSource {
     /// From a file, all of it at once.
     File,
@@ -187,10 +188,7 @@ impl Journal {
                     env!("CARGO_PKG_VERSION"),
                     input_name,
                     input_format,
-                    match source {
-                        InputSource::File => "file",
-                        InputSource::Stream => "stream",
-                    },
+                    <&str>::from(source),
                     serde_json::to_string(&columns[..]).unwrap_or_default(),
                     zone,
                     rows.map(signed),

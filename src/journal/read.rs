@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::KnownAt;
-use super::{About, Copied, InputSource, InputState, Journal, JournalError, Order, Session};
+use super::{About, Copied, InputState, Journal, JournalError, Order, Session};
 use super::{failure_words, rows};
 use crate::domain::answer::FailureClass;
 use crate::domain::clocks::Boot;
@@ -37,10 +37,7 @@ impl Journal {
                 name: row.get(10)?,
                 input_name: row.get(1)?,
                 input_format: row.get(2)?,
-                source: match source.as_str() {
-                    "file" => InputSource::File,
-                    _ => InputSource::Stream,
-                },
+                source: source.parse().map_err(|_| rows::foreign("input_source", &source))?,
                 columns: serde_json::from_str::<Vec<Box<str>>>(&columns)
                     .map_err(|_| rusqlite::Error::InvalidQuery)?
                     .into(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row as Stored, Statement};
+use strum::IntoStaticStr;
 
 use super::error::Foreign;
 use crate::domain::answer::{FailureClass, Reply};
@@ -30,7 +31,8 @@ pub(super) const READ: &str = "SELECT line, bk_biz_id, task_id, scope, outcome, 
     client_request_id, http_status, error, started_at, latency_ms FROM record";
 
 /// When a session knew that a row was open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum KnownAt {
     /// When it began.
     Begin,
@@ -42,12 +44,8 @@ pub(super) enum KnownAt {
 
 impl KnownAt {
     /// The word that stands in the journal.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Begin => "begin",
-            Self::Accepted => "accepted",
-            Self::End => "end",
-        }
+    pub(super) fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

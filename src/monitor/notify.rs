@@ -16,6 +16,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::domain::host::is_loopback;
 use crate::domain::secret::Secret;
 
 /// The end of a session waits no longer than this, whatever hangs.
@@ -272,15 +273,6 @@ fn client(url: &Url) -> reqwest::Result<Client> {
         .redirect(reqwest::redirect::Policy::none())
         .http1_only();
     if is_loopback(url) { builder.no_proxy() } else { builder }.build()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Whether the same request may be answered better a little later.

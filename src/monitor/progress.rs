@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::duration::roughly;
 use crate::domain::rate::Rate;
 use crate::domain::record::AlreadyStarted;
 use crate::domain::task::Business;
@@ -243,14 +244,6 @@ impl Progress {
 
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-fn roughly(time: Duration) -> String {
-    match seconds(time) {
-        seconds @ 0..100 => format!("{seconds} s"),
-        seconds @ 100..6000 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 #[cfg(test)]
