@@ -12,7 +12,7 @@ use super::text::summary::why;
 use super::warnings;
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet};
-use crate::domain::answer::{Answer, Contact, FailureClass, NotSent, Seen, Verdict};
+use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
 use crate::domain::escape::escape_control;
 use crate::domain::request_id::{RequestId, RunId};
 use crate::rules::proof::{Conclusion, Finding, conclude};
@@ -20,7 +20,7 @@ use crate::rules::retry::Stop;
 use crate::rules::sample::{Sample, SampledRow};
 use crate::session::exit::Exit;
 use crate::session::settings::Server;
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// Asks for the states of a few rows of `list`.
 pub(crate) fn run(server: &Server, list: &str, sample: &Sample) -> Result<Exit, Failure> {
@@ -57,12 +57,12 @@ async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec
     answers
 }
 
-async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> Seen {
+async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> StatusAnswer {
     let caller = client.caller();
-    let manner = client.manner();
-    let seen = client.status(&caller, &row.task, id, manner).await;
-    match client.other_manner(manner, &seen.answer) {
-        Some(manner) => client.status(&caller, &row.task, id, manner).await,
+    let placement = client.auth_placement();
+    let seen = client.status(&caller, &row.task, id, placement).await;
+    match client.other_auth_placement(placement, &seen.answer) {
+        Some(placement) => client.status(&caller, &row.task, id, placement).await,
         None => seen,
     }
 }
@@ -79,7 +79,7 @@ struct Answered<'a> {
 }
 
 impl<'a> Answered<'a> {
-    fn new(list: &'a str, row: SampledRow, seen: &Seen) -> Self {
+    fn new(list: &'a str, row: SampledRow, seen: &StatusAnswer) -> Self {
         let (class, said) = match &seen.answer.verdict {
             Verdict::Failed(failure) => {
                 (Some(failure.class), escape_control(&seen.answer.reply.message))
@@ -189,7 +189,7 @@ impl CheckedServer {
 
     fn tell_failure(&self, answer: &Answered<'_>) {
         if let Some(stop) = answer.stop {
-            let cause = Cause::Answer { stop, message: (&*answer.said).into() };
+            let cause = StopReason::Answer { stop, message: (&*answer.said).into() };
             let reason = why(&cause, &self.target);
             notice(&format_args!("the check at {} failed: {reason}", self.target));
             return;
@@ -228,12 +228,12 @@ impl CheckedServer {
 /// whose advice depends on the question.
 const fn stop(answer: &Answer) -> Option<Stop> {
     let Verdict::Failed(failure) = &answer.verdict else { return None };
-    match (failure.class, failure.contact) {
+    match (failure.class, failure.delivery) {
         (FailureClass::Config, _)
-        | (_, Contact::NotSent(NotSent::HostName | NotSent::Certificate) | Contact::NotHttp) => {
+        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp) => {
             Some(Stop::Config)
         }
-        (_, Contact::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
+        (_, Delivery::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
         _ => None,
     }
 }

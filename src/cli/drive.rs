@@ -29,7 +29,7 @@ use crate::session::note::note;
 use crate::session::pipeline::{Frontend, Work, assemble};
 use crate::session::settings::Settings;
 use crate::session::timing::Timing;
-use crate::shutdown::{Cause, Signal, catch_file_size_limit};
+use crate::shutdown::{Signal, StopReason, catch_file_size_limit};
 
 /// What a session shows, and whom it asks.
 pub(crate) struct Face {
@@ -137,7 +137,7 @@ async fn watched(
     tokio::spawn(async move {
         shutdown.draining().await;
         systemd::stopping("waiting for the requests in flight");
-        if let Some(Cause::Signal(signal)) = shutdown.cause() {
+        if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
             notice(&format_args!(
                 "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
                 signal.name()

@@ -13,33 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 use crate::args::Cli;
 use crate::store::SavedFlags;
 
-/// Flags that belong to one session, or to the one who looks at it. A test holds both lists
-/// against the flags of `run` and `resume`.
-const OF_A_SESSION: [&str; 21] = [
-    "check",
-    "dry_run",
-    "expect_rows",
-    "force",
-    "format",
-    "help",
-    "jitter",
-    "json",
-    "limit",
-    "log_format",
-    "name",
-    "no_journal",
-    "on_invalid",
-    "progress",
-    "quiet",
-    "retry_failed",
-    "start_at",
-    "state_dir",
-    "stop_at",
-    "target_changed",
-    "verbose",
-];
-
-/// Flags that a run keeps for its later sessions.
+/// Flags that a run keeps for its later sessions. A test lists all others, too.
 const KEPT: [&str; 38] = [
     "already_started",
     "app_secret_file",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::notice::notice;
 use super::terminal::{self, Answer};
-use super::text::time::roughly;
+use crate::domain::duration::roughly;
 use crate::launch::{Answering, Proceed, StageApproval, StageChange};
 
 /// Whether somebody is asked before each further stage.

@@ -13,7 +13,7 @@ pub(crate) fn warn(server: &Server) {
     for path in server.credentials.exposed() {
         warn_of_exposed(path);
     }
-    if server.reach.identity == Identity::AnyCertificate {
+    if server.http_options.identity == Identity::AnyCertificate {
         notice(
             &"warning: --insecure believes any certificate: whoever answers gets the credentials",
         );

@@ -17,11 +17,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
+use strum::{EnumString, IntoStaticStr, VariantArray as _};
 
 use rows::KnownAt;
 
 use crate::domain::clocks::Reading;
-use crate::domain::record::AlreadyStarted;
+use crate::domain::record::{AlreadyStarted, OutcomeKind};
 use crate::domain::request_id::RunId;
 use crate::domain::row::Columns;
 use crate::rules::resume::Doubts;
@@ -72,7 +73,8 @@ pub struct Copied {
 }
 
 /// Where an input came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum InputSource {
     /// From a file, all of it at once.
     File,
@@ -186,10 +188,7 @@ impl Journal {
                     env!("CARGO_PKG_VERSION"),
                     input_name,
                     input_format,
-                    match source {
-                        InputSource::File => "file",
-                        InputSource::Stream => "stream",
-                    },
+                    <&str>::from(source),
                     serde_json::to_string(&columns[..]).unwrap_or_default(),
                     zone,
                     rows.map(signed),
@@ -279,7 +278,7 @@ impl Journal {
         if let Some(already) = reopens {
             let mark = format!(
                 "UPDATE record SET reopened_by = ?1 WHERE reopened_by IS NULL AND outcome IN ({})",
-                bad_words(*already)
+                failure_words(*already)
             );
             commit.execute(&mark, [session])?;
         }
@@ -367,12 +366,10 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The outcomes whose rows are taken up again; an invalid row would be invalid again.
-const fn bad_words(already: AlreadyStarted) -> &'static str {
-    match already {
-        AlreadyStarted::Ok => "'rejected', 'failed', 'unknown', 'unconfirmed'",
-        AlreadyStarted::Fail => "'rejected', 'failed', 'unknown', 'unconfirmed', 'already_started'",
-    }
+/// The outcomes whose rows are taken up again, as a list of SQL.
+fn failure_words(already: AlreadyStarted) -> String {
+    let failures = OutcomeKind::VARIANTS.iter().filter(|outcome| outcome.is_failure(already));
+    failures.map(|outcome| format!("'{outcome}'")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row as Stored, Statement};
+use strum::IntoStaticStr;
 
 use super::error::Foreign;
 use crate::domain::answer::{FailureClass, Reply};
 use crate::domain::clocks::{Boot, Reading};
-use crate::domain::record::{Attempted, Doubt, Ending, FirstSent, Outcome, Prior, Reason, Record};
+use crate::domain::record::{
+    Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Reason, Record,
+};
 use crate::domain::request_id::RequestId;
 use crate::domain::row::{BadRow, Fault, Row};
 use crate::domain::task::{Business, Id, Scope, Task};
@@ -28,7 +31,8 @@ pub(super) const READ: &str = "SELECT line, bk_biz_id, task_id, scope, outcome, 
     client_request_id, http_status, error, started_at, latency_ms FROM record";
 
 /// When a session knew that a row was open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum KnownAt {
     /// When it began.
     Begin,
@@ -40,12 +44,8 @@ pub(super) enum KnownAt {
 
 impl KnownAt {
     /// The word that stands in the journal.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Begin => "begin",
-            Self::Accepted => "accepted",
-            Self::End => "end",
-        }
+    pub(super) fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> ru
         }
     }
     add.raw_bind_parameter(6, outcome.as_str())?;
-    add.raw_bind_parameter(7, outcome.known_by().map(crate::domain::record::KnownBy::as_str))?;
+    add.raw_bind_parameter(7, outcome.known_by().map(KnownBy::as_str))?;
     bind_last(add, last.as_deref())?;
     // A record has one text and one class: those that the reports show.
     if let Some(Reason { class, message }) = reason.as_deref() {
@@ -309,7 +309,7 @@ pub(super) fn time(stored: &Stored<'_>, at: usize) -> rusqlite::Result<Option<Ti
     millis.map(|m| time(m).map_err(|_| foreign("a time", &m.to_string()))).transpose()
 }
 
-fn foreign(column: &'static str, value: &str) -> rusqlite::Error {
+pub(super) fn foreign(column: &'static str, value: &str) -> rusqlite::Error {
     let what = Foreign { column, value: value.to_owned() };
     rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(what))
 }

@@ -23,7 +23,7 @@ use crate::report::Open;
 use crate::rules::intents::Intents;
 use crate::rules::resume::Doubts;
 use crate::rules::stats::Summary;
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 use crate::store::TeeState;
 
 /// What was written lies in a buffer no longer than this.
@@ -154,7 +154,8 @@ impl Collector {
         let intents = Intents { lines: limiter.name_intents(), at, sighting };
         let shutdown = &self.launch.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
-        let draining = shutdown.cause().filter(|_| is_news).map(|cause| cause.word());
+        let draining =
+            shutdown.stop_reason().filter(|_| is_news).map(|stop_reason| stop_reason.word());
         match write(keeping, batch, &Notes { intents, draining }) {
             Ok(()) => {
                 limiter.intents_committed();
@@ -211,7 +212,7 @@ impl Collector {
     fn failed(&mut self, failure: OutputFailure) {
         debug!(%failure, "an output failed");
         self.failure.get_or_insert(failure);
-        self.launch.shutdown.drain(Cause::Output);
+        self.launch.shutdown.drain(StopReason::Output);
     }
 
     fn close(mut self) -> Collected {

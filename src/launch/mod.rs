@@ -45,7 +45,7 @@ use crate::monitor::metrics::Figures;
 use crate::report::Open;
 use crate::rules::resume::Planned;
 use crate::rules::stats::{Requests, Summary};
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 use batch::EventBatcher;
 use collect::Collector;
 use context::{RunContext, SharedState};
@@ -127,7 +127,7 @@ pub struct Ended {
     /// How the input ended.
     pub input: InputEnd,
     /// Why the run was stopped, if it was.
-    pub cause: Option<Cause>,
+    pub stop_reason: Option<StopReason>,
     /// What went wrong with the journal or a report, if anything did.
     pub failure: Option<OutputFailure>,
     /// The journal, to note how the session came out.
@@ -215,7 +215,7 @@ impl Pipeline {
             counters: limiter.counters(),
             took,
             input,
-            cause: shutdown.cause(),
+            stop_reason: shutdown.stop_reason(),
             failure: collected.failure,
             journal: collected.journal,
             figures,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -14,11 +15,12 @@ use tracing::debug;
 use super::Permits;
 use super::context::RunContext;
 use super::views::LiveCounts;
+use crate::domain::record::OutcomeKind;
 use crate::limiter::{self, Counters, LimiterSnapshot};
 use crate::monitor::metrics::{self, Figures, State, Textfile};
 use crate::monitor::progress::{Frame, Held, Pause, Progress, Room, Standing};
 use crate::monitor::systemd;
-use crate::rules::forecast::{Course, Outlook, Reached};
+use crate::rules::forecast::{Estimate, Estimator, ProgressCounts};
 use crate::rules::stats::Summary;
 
 /// Who is told how a launch goes.
@@ -28,7 +30,7 @@ pub struct Audience {
     /// How its lines begin.
     pub frame: Frame,
     /// What is foreseen.
-    pub course: Course,
+    pub estimator: Estimator,
     /// The file of metrics, if one is wanted.
     pub metrics: Option<Textfile>,
     /// Whether systemd wants to be told.
@@ -77,13 +79,13 @@ impl Observer {
             tokio::select! {
                 done = &mut work => return done,
                 now = drawing.next() => {
-                    let (standing, outlook) = self.look(now);
-                    self.audience.progress.show(&standing, &outlook);
+                    let (standing, estimate) = self.look(now);
+                    self.audience.progress.show(&standing, &estimate);
                 }
                 now = measuring.next() => self.measure(now),
                 now = telling.next() => {
-                    let (standing, outlook) = self.look(now);
-                    systemd::status(&self.audience.frame.told(&standing, &outlook));
+                    let (standing, estimate) = self.look(now);
+                    systemd::status(&self.audience.frame.told(&standing, &estimate));
                 }
             }
         }
@@ -91,13 +93,13 @@ impl Observer {
 
     /// Writes the file of metrics, if there is one.
     fn measure(&mut self, now: Instant) {
-        let (standing, outlook) = self.look(now);
+        let (standing, estimate) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
         // A disk that hangs must not keep requests waiting.
         if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
-        let (file, figures) = (file.clone(), self.figures(&standing, outlook));
+        let (file, figures) = (file.clone(), self.figures(&standing, estimate));
         self.writing = Some(tokio::task::spawn_blocking(move || {
             if let Err(error) = file.write(Some(&figures), State::Running, Timestamp::now()) {
                 debug!(%error, "the metrics could not be written");
@@ -111,43 +113,47 @@ impl Observer {
         let (standing, _) = self.look(Instant::now());
         let requests = standing.requests as f64;
         let achieved = requests / took.as_secs_f64().max(1e-6);
-        let outlook = Outlook { achieved, left: None, fit: None };
-        Figures { by_outcome: summary.by_outcome(), ..self.figures(&standing, outlook) }
+        let estimate = Estimate { achieved, left: None, fit: None };
+        Figures { by_outcome: summary.by_outcome(), ..self.figures(&standing, estimate) }
     }
 
-    fn figures(&self, standing: &Standing, outlook: Outlook) -> Figures {
+    fn figures(&self, standing: &Standing, estimate: Estimate) -> Figures {
         let Counters { throttled, holds, .. } = self.launch.limiter.counters();
         Figures {
             began: self.launch.clock.wall,
             rows: self.audience.frame.rows,
-            by_outcome: self.written.by_outcome.each_ref().map(read),
+            by_outcome: self.by_outcome(),
             requests: self.launch.requests(),
             throttled,
             holds,
             open_rows: standing.waiting + standing.in_flight,
             in_flight: standing.in_flight,
             wanted: self.audience.frame.wanted,
-            outlook,
+            estimate,
         }
     }
 
-    fn look(&mut self, now: Instant) -> (Standing, Outlook) {
+    fn look(&mut self, now: Instant) -> (Standing, Estimate) {
         let standing = self.standing(now);
         let Standing { done, replayed, requests, .. } = standing;
-        let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
+        let estimate =
+            self.audience.estimator.estimate(ProgressCounts { done, replayed, requests }, now);
         if self.launch.shutdown.takes_new_rows() {
-            return (standing, outlook);
+            return (standing, estimate);
         }
         // What is pending will not be done in this session, however long it lasts.
-        (standing, Outlook { left: None, fit: None, ..outlook })
+        (standing, Estimate { left: None, fit: None, ..estimate })
+    }
+
+    fn by_outcome(&self) -> EnumMap<OutcomeKind, u64> {
+        EnumMap::from_fn(|outcome| read(&self.written.by_outcome[outcome]))
     }
 
     fn standing(&self, now: Instant) -> Standing {
         let LimiterSnapshot { in_flight, requests, held } = self.launch.limiter.snapshot();
         let this_session = read(&self.written.now);
-        // In the order of `stats::OUTCOMES`.
-        let [started, already_started, ..] = self.written.by_outcome.each_ref().map(read);
-        let all: u64 = self.written.by_outcome.iter().map(read).sum();
+        let by_outcome = self.by_outcome();
+        let all: u64 = by_outcome.values().sum();
         let pending = read(&self.written.cut_off);
         // The counts are written one by one, so one may be ahead of another.
         let done = all.saturating_sub(pending);
@@ -163,8 +169,8 @@ impl Observer {
         Standing {
             done,
             replayed: all.saturating_sub(this_session).min(done),
-            started,
-            already_started,
+            started: by_outcome[OutcomeKind::Started],
+            already_started: by_outcome[OutcomeKind::AlreadyStarted],
             bad: read(&self.written.bad),
             already: self.launch.options.already_started,
             pending,

@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::duration::roughly;
 use crate::domain::rate::Rate;
 use crate::domain::record::AlreadyStarted;
 use crate::domain::task::Business;
-use crate::rules::forecast::{Fit, Outlook};
+use crate::rules::forecast::{Estimate, Fit};
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,13 +138,13 @@ pub struct Frame {
 impl Frame {
     /// One line on how things stand, for whoever shows no bar.
     #[must_use]
-    pub fn told(&self, standing: &Standing, outlook: &Outlook) -> String {
+    pub fn told(&self, standing: &Standing, estimate: &Estimate) -> String {
         let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
-        format!("{}{of} rows: {}", standing.done, self.line(standing, outlook))
+        format!("{}{of} rows: {}", standing.done, self.line(standing, estimate))
     }
 
     /// The most important first: a narrow terminal cuts off the rest.
-    fn line(&self, standing: &Standing, outlook: &Outlook) -> String {
+    fn line(&self, standing: &Standing, estimate: &Estimate) -> String {
         let Standing { waiting, in_flight, .. } = standing;
         let mut line = standing.counts();
         if let Some(pause) = &standing.pause {
@@ -152,11 +153,11 @@ impl Frame {
         if standing.room == Room::AllWait {
             line.push_str("; all rows of --lookahead wait, a larger one may go on");
         }
-        let _ = write!(line, "; {:.1}/s of {}", outlook.achieved, self.wanted);
-        if let Some(left) = outlook.left {
+        let _ = write!(line, "; {:.1}/s of {}", estimate.achieved, self.wanted);
+        if let Some(left) = estimate.left {
             let _ = write!(line, ", {} left", roughly(left));
         }
-        match outlook.fit {
+        match estimate.fit {
             None => {}
             Some(Fit::Fits) => line.push_str(", fits"),
             Some(Fit::Leaves(rows)) => {
@@ -213,7 +214,7 @@ impl Progress {
     }
 
     /// Shows how things stand.
-    pub fn show(&self, standing: &Standing, outlook: &Outlook) {
+    pub fn show(&self, standing: &Standing, estimate: &Estimate) {
         match self.look {
             Look::Bar => self.screen.draw(Bar {
                 template: match self.frame.rows {
@@ -222,9 +223,9 @@ impl Progress {
                 },
                 rows: self.frame.rows,
                 done: standing.done,
-                message: self.frame.line(standing, outlook),
+                message: self.frame.line(standing, estimate),
             }),
-            Look::Plain => self.screen.line(&self.frame.told(standing, outlook)),
+            Look::Plain => self.screen.line(&self.frame.told(standing, estimate)),
             Look::None => {}
         }
     }
@@ -243,14 +244,6 @@ impl Progress {
 
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-fn roughly(time: Duration) -> String {
-    match seconds(time) {
-        seconds @ 0..100 => format!("{seconds} s"),
-        seconds @ 100..6000 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 #[cfg(test)]
@@ -275,20 +268,20 @@ mod tests {
         }
     }
 
-    fn told(rows: Option<u64>, standing: &Standing, outlook: &Outlook) -> String {
-        Frame { rows, wanted: "20/s".parse().unwrap() }.told(standing, outlook)
+    fn told(rows: Option<u64>, standing: &Standing, estimate: &Estimate) -> String {
+        Frame { rows, wanted: "20/s".parse().unwrap() }.told(standing, estimate)
     }
 
     #[test]
     fn a_line_tells_rates_what_is_left_and_whether_it_fits() {
-        let outlook = Outlook { achieved: 19.53, left: Some(Duration::from_secs(12)), fit: None };
+        let estimate = Estimate { achieved: 19.53, left: Some(Duration::from_secs(12)), fit: None };
         for (fit, told_fit) in [
             (None, ""),
             (Some(Fit::Fits), ", fits"),
             (Some(Fit::Leaves(100)), ", does not fit: about 100 rows will be left"),
         ] {
             assert_eq!(
-                told(Some(400), &standing(190, 195), &Outlook { fit, ..outlook }),
+                told(Some(400), &standing(190, 195), &Estimate { fit, ..estimate }),
                 format!(
                     "190 of 400 rows: 190 started, 0 bad; 19.5/s of 20/s, 12 s left{told_fit}; \
                      2 in flight, 4 waiting"
@@ -333,7 +326,7 @@ mod tests {
     fn when_all_of_the_lookahead_waits_the_flag_is_named() {
         let full = Standing { room: Room::AllWait, ..standing(5, 5) };
         assert!(
-            told(None, &full, &Outlook::default())
+            told(None, &full, &Estimate::default())
                 .contains("all rows of --lookahead wait, a larger")
         );
     }
@@ -341,7 +334,7 @@ mod tests {
     #[test]
     fn a_stream_has_no_end_to_be_waited_for() {
         assert_eq!(
-            told(None, &standing(5, 5), &Outlook::default()),
+            told(None, &standing(5, 5), &Estimate::default()),
             "5 rows: 5 started, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
         );
     }

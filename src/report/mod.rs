@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::domain::file_state::FileState;
+use crate::domain::format::Format;
 use crate::domain::record::Record;
 use crate::domain::report_note::BegunReport;
 use crate::domain::row::Columns;
@@ -72,32 +73,9 @@ impl Stamps {
     }
 }
 
-/// The forms of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Comma-separated values.
-    Csv,
-    /// Tab-separated values.
-    Tsv,
-    /// One JSON object a line.
-    JsonLines,
-}
-
-impl Format {
-    /// The form that the extension of `path` names; CSV where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Where the extension is not known.
-    pub(crate) fn of_path(path: &Path) -> Result<Self, ReportError> {
-        let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        match extension.as_ref().map(|extension| extension.to_str().unwrap_or_default()) {
-            None | Some("csv") => Ok(Self::Csv),
-            Some("tsv") => Ok(Self::Tsv),
-            Some("jsonl") => Ok(Self::JsonLines),
-            Some(_) => Err(ReportError::Extension { path: path.to_owned() }),
-        }
-    }
+/// The format that the extension of `path` names; CSV if there is none.
+fn format_of(path: &Path) -> Result<Format, ReportError> {
+    Format::of_path(path).ok_or_else(|| ReportError::Extension { path: path.to_owned() })
 }
 
 /// What to do with a file that is there already.
@@ -152,7 +130,7 @@ impl Destination {
         existing: Existing,
         placement: Placement<'_>,
     ) -> Result<Self, ReportError> {
-        let format = Format::of_path(path)?;
+        let format = format_of(path)?;
         let file = OutputFile::open(path, existing, placement)?;
         Ok(Self { name: Name::File(path.to_owned()), format, file: Some(file) })
     }
@@ -340,7 +318,7 @@ mod tests {
             ("a.jsonl", Some(Format::JsonLines)),
             ("a.xlsm", None),
         ] {
-            assert_eq!(Format::of_path(Path::new(name)).ok(), format, "{name}");
+            assert_eq!(format_of(Path::new(name)).ok(), format, "{name}");
         }
     }
 }

@@ -7,7 +7,8 @@ use std::{fmt, io};
 
 use super::exit::Exit;
 use crate::api::ClientError;
-use crate::input::{FormatError, InputError};
+use crate::domain::format::FormatError;
+use crate::input::InputError;
 use crate::journal::JournalError;
 use crate::report::ReportError;
 use crate::store::StoreError;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::launch::{Ended, InputEnd};
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// What the program tells the one who called it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,18 +51,18 @@ impl Exit {
         }
         let incomplete = ended.summary.cut_off > 0 || matches!(ended.input, InputEnd::NotReached);
         let is_part = matches!(ended.input, InputEnd::Failed(_) | InputEnd::Incomplete);
-        match &ended.cause {
-            Some(Cause::Output | Cause::Broken(_)) => Self::Output,
-            Some(Cause::Signal(signal)) if incomplete => Self::Signal(*signal),
+        match &ended.stop_reason {
+            Some(StopReason::Output | StopReason::Broken(_)) => Self::Output,
+            Some(StopReason::Signal(signal)) if incomplete => Self::Signal(*signal),
             Some(
-                Cause::Answer { .. }
-                | Cause::Question { .. }
-                | Cause::Outage { .. }
-                | Cause::Budget(_)
-                | Cause::Declined,
+                StopReason::Answer { .. }
+                | StopReason::Question { .. }
+                | StopReason::Outage { .. }
+                | StopReason::Budget(_)
+                | StopReason::Declined,
             ) if incomplete => Self::Stopped,
-            Some(Cause::SloMissed(_)) if incomplete => Self::Bad,
-            Some(Cause::Window) if incomplete => Self::WindowClosed,
+            Some(StopReason::SloMissed(_)) if incomplete => Self::Bad,
+            Some(StopReason::Window) if incomplete => Self::WindowClosed,
             _ if ended.summary.bad() > 0 || is_part || ended.requests.unasked.has_no_link() => {
                 Self::Bad
             }

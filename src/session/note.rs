@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use crate::journal::FINISHED;
 use crate::launch::{Ended, InputEnd, OutputFailure};
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// Notes in the journal with which code the session ends. If that fails, the session ends
 /// as one that could not write.
@@ -23,9 +23,9 @@ pub(crate) fn note(ended: &mut Ended, exit: Exit) -> Exit {
 /// something, too: a resume writes it.
 fn stop_word(ended: &Ended) -> Option<String> {
     if !leaves_rows(ended) {
-        return ended.failure.as_ref().map(|_| Cause::Output.word());
+        return ended.failure.as_ref().map(|_| StopReason::Output.word());
     }
-    Some(match (&ended.cause, &ended.input) {
+    Some(match (&ended.stop_reason, &ended.input) {
         (Some(cause), _) => cause.word(),
         (None, InputEnd::Failed(_)) => "the input failed".into(),
         (None, _) => "limit".into(),

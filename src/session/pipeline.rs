@@ -19,7 +19,7 @@ use crate::monitor::metrics::Textfile;
 use crate::monitor::progress::{Frame, Look, Progress, Screen};
 use crate::report::Open;
 use crate::rules::budget::Base;
-use crate::rules::forecast::Course;
+use crate::rules::forecast::Estimator;
 use crate::shutdown::Shutdown;
 
 /// What a session works on.
@@ -92,7 +92,7 @@ pub(crate) fn assemble(
         audience: Audience {
             progress: Progress::begin(frontend.progress, frame, frontend.screen),
             frame,
-            course: Course::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
+            estimator: Estimator::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
             metrics: frontend.metrics,
             systemd: frontend.systemd,
         },

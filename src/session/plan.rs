@@ -14,7 +14,7 @@ use crate::domain::task::Business;
 use crate::input::{Checked, NullWords};
 use crate::launch::Options;
 use crate::rules::sample::Sample;
-use crate::rules::window::{Forecast, forecast};
+use crate::rules::window::{self, WindowFit};
 
 /// The rows of a launch, as far as they are known before.
 pub(crate) enum Rows<'a> {
@@ -114,22 +114,22 @@ impl Plan<'_> {
     }
 
     /// Whether the launch fits into its window, as far as that can be told before.
-    pub(crate) fn forecast(&self) -> Option<Forecast> {
+    pub(crate) fn window_fit(&self) -> Option<WindowFit> {
         let rows = self.launched().filter(|rows| *rows > 0)?;
         let needed = self.expected().unwrap_or_default().as_nanos();
         let each = u64::try_from(needed / u128::from(rows)).map(Duration::from_nanos).ok()?;
         let start = self.timing.window.start.unwrap_or(self.now);
-        forecast(rows, each, start, self.timing.last_row())
+        window::fit(rows, each, start, self.timing.last_row())
     }
 
     /// Refuses a launch that does not fit, where that was asked for.
     pub(crate) fn check_fit(&self) -> Result<(), DoesNotFit> {
-        let fits = matches!(self.forecast(), Some(Forecast::Fits(_)));
+        let fits = matches!(self.window_fit(), Some(WindowFit::Fits(_)));
         if self.timing.misfit == Misfit::Told || fits || self.launched() == Some(0) {
             return Ok(());
         }
-        let told = match self.forecast() {
-            Some(Forecast::Leaves(rows)) => {
+        let told = match self.window_fit() {
+            Some(WindowFit::Leaves(rows)) => {
                 format!("does not fit: about {rows} rows would be left")
             }
             _ => "the rows of a stream cannot be counted before".into(),
@@ -219,11 +219,11 @@ mod tests {
                 stages: Vec::new(),
             };
             let expected = match expected {
-                Ok(seconds) => Forecast::Fits(at(seconds)),
-                Err(rows) => Forecast::Leaves(rows),
+                Ok(seconds) => WindowFit::Fits(at(seconds)),
+                Err(rows) => WindowFit::Leaves(rows),
             };
-            assert_eq!(plan.forecast(), Some(expected), "{rate} {per_biz} {confirm:?} {room}");
-            let fits = matches!(expected, Forecast::Fits(_));
+            assert_eq!(plan.window_fit(), Some(expected), "{rate} {per_biz} {confirm:?} {room}");
+            let fits = matches!(expected, WindowFit::Fits(_));
             assert_eq!(plan.check_fit().is_ok(), fits);
         }
     }

@@ -5,13 +5,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 
 use super::input;
-use crate::domain::record::AlreadyStarted;
+use crate::domain::record::{AlreadyStarted, OutcomeKind};
 use crate::domain::request_id::RunId;
 use crate::journal::{About, FINISHED, Journal, JournalError, Session};
-use crate::rules::stats::OUTCOMES;
 use crate::store::{Holder, Lock, RunDir, SavedFlags};
 
 /// What has become of a run.
@@ -97,8 +97,8 @@ fn holder(folder: &RunDir) -> Option<Holder> {
     Lock::holder(&folder.path).ok().flatten()
 }
 
-/// How many rows have each outcome, in the order of [`OUTCOMES`].
-pub(crate) type Counts = [u64; OUTCOMES.len()];
+/// How many rows have each outcome.
+pub(crate) type Counts = EnumMap<OutcomeKind, u64>;
 
 /// What is told of a run.
 pub(crate) struct RunSummary {
@@ -144,21 +144,14 @@ impl RunSummary {
         let journal = Journal::open(&folder.journal())?;
         journal.freeze()?;
         let (about, sessions) = (journal.about()?, journal.sessions()?);
-        let by_outcome = journal.counts()?;
+        let mut counts = journal.counts()?;
         // Rows that are being confirmed at this moment are open.
         let unconfirmed = if alive.is_some() { 0 } else { journal.unconfirmed()? };
         journal.thaw()?;
-        let settled = by_outcome.iter().map(|(_, count)| count).sum();
+        let settled = counts.values().sum();
         let left = all_rows(folder, &about).map_or(unconfirmed, |all| all.saturating_sub(settled));
-        let counts = OUTCOMES.map(|outcome| {
-            let of_it = by_outcome.iter().filter(|(word, _)| word == outcome);
-            let settled: u64 = of_it.map(|(_, count)| count).sum();
-            match outcome {
-                "unconfirmed" => settled + unconfirmed,
-                "pending" => settled + left.saturating_sub(unconfirmed),
-                _ => settled,
-            }
-        });
+        counts[OutcomeKind::Unconfirmed] += unconfirmed;
+        counts[OutcomeKind::Pending] += left.saturating_sub(unconfirmed);
         Ok(Self {
             id: empty.id.clone(),
             folder: empty.folder.clone(),

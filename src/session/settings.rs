@@ -9,7 +9,7 @@ use super::staging::Staging;
 use super::timing::Timing;
 use crate::api::credentials::Credentials;
 use crate::api::target::Target;
-use crate::api::{Client, ClientError, LegacyGet, Reach, Reread};
+use crate::api::{Client, ClientError, HttpOptions, LegacyGet, Reread};
 use crate::launch::Options;
 use crate::report::Existing;
 use crate::rules::expected_rows::ExpectedRows;
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
 /// A server, how it is called, and by whom.
 pub(crate) struct Server {
     pub target: Target,
-    pub reach: Reach,
+    pub http_options: HttpOptions,
     /// Where credentials come from.
     pub credentials: Origin,
     /// Whether a GET may have the credentials in its query.
@@ -58,7 +58,8 @@ impl Server {
         credentials: Credentials,
         connections: usize,
     ) -> Result<Client, ClientError> {
-        let client = Client::new(self.target.clone(), credentials, &self.reach, connections)?;
+        let client =
+            Client::new(self.target.clone(), credentials, &self.http_options, connections)?;
         Ok(client.with_legacy_get(self.legacy_get).rereading(self.reread()))
     }
 

@@ -14,7 +14,7 @@ use super::rows::{self, Reuse, Rows};
 use super::safety::{Intent, Place};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
-use crate::api::{Client, Identity, Reach};
+use crate::api::{Client, HttpOptions, Identity};
 use crate::args::server::ServerArgs;
 use crate::bench::Tasks;
 use crate::input::Format;
@@ -29,7 +29,7 @@ pub(crate) struct Field {
     reuse: Reuse,
     /// The server.
     pub target: Target,
-    reach: Reach,
+    http_options: HttpOptions,
     credentials: Origin,
     /// The server, if it is one inside; it goes away with this.
     _mock: Option<Mock>,
@@ -52,9 +52,9 @@ impl Field {
         let variables = |name: &str| std::env::var(name).ok();
         let server = settings::server(server, &variables)?;
         warnings::warn(&server);
-        let Server { target, reach, credentials, legacy_get: _ } = server;
+        let Server { target, http_options, credentials, legacy_get: _ } = server;
         let rows = Some(Rows::of(&path, format)?);
-        Ok(Self { rows, reuse, target, reach, credentials, _mock: None })
+        Ok(Self { rows, reuse, target, http_options, credentials, _mock: None })
     }
 
     fn of_the_mock() -> Result<Self, Failure> {
@@ -68,7 +68,7 @@ impl Field {
             rows: None,
             reuse: Reuse::Never,
             target: Target::Esb(Esb::new(&mock.url())?),
-            reach: Reach {
+            http_options: HttpOptions {
                 timeout: Duration::from_secs(35),
                 connect_timeout: Duration::from_secs(5),
                 cacert: None,
@@ -115,7 +115,7 @@ impl Field {
     /// Who sends; so many connections are kept open.
     pub(crate) fn client(&self, connections: usize) -> Result<Client, Failure> {
         let credentials = self.credentials.read()?;
-        Ok(Client::new(self.target.clone(), credentials, &self.reach, connections)?)
+        Ok(Client::new(self.target.clone(), credentials, &self.http_options, connections)?)
     }
 }
 

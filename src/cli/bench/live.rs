@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bench::{Glance, Onlooker, Second};
-use crate::domain::answer::Verdict;
 use crate::monitor::console::{self, Frame, Kind};
 use crate::monitor::progress::Look;
 
@@ -78,8 +77,9 @@ fn page(glance: &Glance) -> String {
     let [p50, p99] = glance.overall.unwrap_or_default();
     let overall = pair(as_f64(p50), as_f64(p99));
     let _ = write!(page, "\nresponse p50 / p99: {now} now, {overall} overall");
-    let classes = Verdict::NAMES.iter().zip(glance.by_class).filter(|(_, count)| *count > 0);
-    let classes: Vec<_> = classes.map(|(name, count)| format!("{count} {name}")).collect();
+    let classes = glance.by_class.into_iter().filter(|(_, count)| *count > 0);
+    let classes: Vec<_> =
+        classes.map(|(class, count)| format!("{count} {}", class.as_str())).collect();
     let _ = write!(page, "\n{}", classes.join(", "));
     page
 }
@@ -96,12 +96,17 @@ fn pair(p50: f64, p99: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::answer::{AnswerClass, FailureClass};
+    use enum_map::enum_map;
 
     #[test]
     fn a_glance_is_three_lines() {
-        let mut by_class = [0; 11];
-        by_class[0] = 590;
-        by_class[10] = 2;
+        let ambiguous = AnswerClass::Failed(FailureClass::Ambiguous);
+        let by_class = enum_map! {
+            class if class == ambiguous => 2,
+            AnswerClass::Accepted => 590,
+            _ => 0,
+        };
         let glance = Glance {
             left: Duration::ZERO,
             elapsed: Duration::from_secs(3),

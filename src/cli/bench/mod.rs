@@ -33,7 +33,7 @@ use crate::domain::request_id::RunId;
 use crate::monitor::console;
 use crate::monitor::progress::Look;
 use crate::session::exit::Exit;
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 use field::Field;
 use goal::Goal;
 use live::Live;
@@ -210,7 +210,7 @@ fn measured(
     runtime.shutdown_background();
     let judged = all.judge(goal.slos());
     let why = Why {
-        cause: shutdown.cause(),
+        cause: shutdown.stop_reason(),
         input_error,
         unfinished: found.as_ref().and_then(|(.., unfinished)| unfinished.clone()),
     };
@@ -246,7 +246,7 @@ fn listen(ground: &Arc<Ground>) -> io::Result<()> {
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
         shutdown.draining().await;
-        if let Some(Cause::Signal(signal)) = shutdown.cause() {
+        if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
             notice(&format_args!(
                 "{}: nothing more is sent; waiting for the requests in flight (again to stop at once)",
                 signal.name()

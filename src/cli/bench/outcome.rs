@@ -11,12 +11,12 @@ use crate::bench::search::Decision;
 use crate::bench::slo::Judgement;
 use crate::bench::{Ended, Measured, Started};
 use crate::session::exit::Exit;
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// Why a measurement ended, beside that its load was over.
 pub(crate) struct Why {
     /// What stopped it.
-    pub cause: Option<Cause>,
+    pub cause: Option<StopReason>,
     /// Why the rows ended before their end.
     pub input_error: Option<String>,
     /// Why a search ended before its end.
@@ -56,9 +56,9 @@ impl Why {
     /// The first cause that stopped it gives the code; else what was measured does.
     pub(crate) fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
         match &self.cause {
-            Some(Cause::Signal(signal)) => return Exit::Signal(*signal),
-            Some(Cause::Answer { .. }) => return Exit::Stopped,
-            Some(Cause::SloMissed(_)) => return Exit::Bad,
+            Some(StopReason::Signal(signal)) => return Exit::Signal(*signal),
+            Some(StopReason::Answer { .. }) => return Exit::Stopped,
+            Some(StopReason::SloMissed(_)) => return Exit::Bad,
             _ => {}
         }
         let is_bad = if is_search {

@@ -39,7 +39,7 @@ impl Rows {
         }
         let format = match format {
             Some(format) => format,
-            None => Format::of_path(path)?,
+            None => input::format_of(path)?,
         };
         let mut rows = Self {
             path: path.to_owned(),

@@ -78,6 +78,31 @@ fn paths_are_kept_as_absolute_ones() {
     assert_eq!(kept.flags["esb"], ["http://h"]);
 }
 
+/// Flags that belong to one session, or to the one who looks at it.
+const OF_A_SESSION: [&str; 21] = [
+    "check",
+    "dry_run",
+    "expect_rows",
+    "force",
+    "format",
+    "help",
+    "jitter",
+    "json",
+    "limit",
+    "log_format",
+    "name",
+    "no_journal",
+    "on_invalid",
+    "progress",
+    "quiet",
+    "retry_failed",
+    "start_at",
+    "state_dir",
+    "stop_at",
+    "target_changed",
+    "verbose",
+];
+
 /// The flags of `run` and `resume`.
 fn of_both() -> Vec<Arg> {
     let mut command = Cli::command();

@@ -20,7 +20,7 @@ use crate::args::session::{
     AlreadyStartedArg, ConfirmArgs, LimitArgs, Preview, RetryArgs, SessionArgs, StageArgs,
 };
 use crate::domain::record::AlreadyStarted;
-use crate::input::Format;
+use crate::input::{Format, format_of};
 use crate::launch::{Certainty, Lookup, Options};
 use crate::limiter::Limits;
 use crate::monitor::console;
@@ -190,7 +190,7 @@ fn input_of(input: Option<PathBuf>, format: Option<Format>) -> Result<Input, Set
         Some(path) if path.as_os_str() != "-" => {
             let format = match format {
                 Some(format) => format,
-                None => Format::of_path(&path)?,
+                None => format_of(&path)?,
             };
             Ok(Input::File(path, format))
         }

@@ -8,7 +8,7 @@ use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
-use crate::api::{Identity, LegacyGet, Reach};
+use crate::api::{HttpOptions, Identity, LegacyGet};
 use crate::args::server::ServerArgs;
 use crate::session::credentials::{Environment, Files, Origin};
 use crate::session::settings::Server;
@@ -70,7 +70,7 @@ pub(crate) fn server(
         Target::Esb(_) => ESB_TIMEOUT,
         Target::Gateway(_) => GATEWAY_TIMEOUT,
     };
-    let reach = Reach {
+    let http_options = HttpOptions {
         timeout: timeout.unwrap_or(own_timeout),
         connect_timeout,
         cacert,
@@ -78,5 +78,5 @@ pub(crate) fn server(
     };
     let files = Files { app_secret: app_secret_file, token: token_file };
     let credentials = Origin::find(files, environment)?;
-    Ok(Server { target, reach, credentials, legacy_get: LegacyGet::Forbidden })
+    Ok(Server { target, http_options, credentials, legacy_get: LegacyGet::Forbidden })
 }

@@ -56,7 +56,7 @@ fn an_error_names_the_flag_or_variable_and_no_secret() {
 #[test]
 fn timeouts_are_the_servers_own_plus_five_seconds() {
     let timeout =
-        |flags: &[&str]| settings(flags, &WHO).ok().unwrap().server.reach.timeout.as_secs();
+        |flags: &[&str]| settings(flags, &WHO).ok().unwrap().server.http_options.timeout.as_secs();
     assert_eq!(timeout(&["--esb", "http://h"]), 35);
     assert_eq!(timeout(&["--gateway", "http://h"]), 125);
     assert_eq!(timeout(&["--esb", "http://h", "--timeout", "7s"]), 7);

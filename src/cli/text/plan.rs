@@ -5,11 +5,12 @@ use std::fmt::{self, Write};
 use jiff::Timestamp;
 
 use super::count::many;
-use super::time::{moment, roughly};
+use super::time::moment;
+use crate::domain::duration::roughly;
 use crate::domain::task::Scope;
 use crate::input::NullWords;
 use crate::rules::budget::{Base, Ledger};
-use crate::rules::window::Forecast;
+use crate::rules::window::WindowFit;
 use crate::session::plan::{Plan, Rows};
 
 /// Maximum number of businesses listed individually.
@@ -62,11 +63,11 @@ impl PlanText<'_> {
         }
         let Some(stop) = timing.window.stop else { return text };
         let _ = write!(text, "; until {}", self.moment(stop));
-        match self.0.forecast() {
-            Some(Forecast::Fits(done)) => {
+        match self.0.window_fit() {
+            Some(WindowFit::Fits(done)) => {
                 let _ = write!(text, ": fits, done about {}", self.moment(done));
             }
-            Some(Forecast::Leaves(rows)) => {
+            Some(WindowFit::Leaves(rows)) => {
                 let _ = write!(text, ": does not fit: about {rows} rows will be left");
             }
             None => {}

@@ -4,14 +4,13 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::time::full_moment;
-use crate::domain::record::{Outcome, Standing};
+use crate::domain::record::{OutcomeKind, Standing};
 use crate::journal::{InputState, Session};
-use crate::rules::stats::OUTCOMES;
 use crate::session::run_state::{RunState, RunSummary};
 
 /// `12 started, 2 failed, 6 pending`, as the summary of a session has it.
 pub(crate) fn outcomes(run: &RunSummary) -> String {
-    let counts = told(OUTCOMES.into_iter().zip(run.counts));
+    let counts = told(run.counts);
     if counts.is_empty() { "no rows".into() } else { counts }
 }
 
@@ -22,11 +21,8 @@ pub(crate) fn state(run: &RunSummary, zone: &TimeZone) -> String {
         RunState::Waiting(_, begins) => format!("{word} until {}", full_moment(*begins, zone)),
         RunState::Draining(_, why) | RunState::Stopped(why) => format!("{word}: {why}"),
         RunState::Finished => {
-            let is_bad = |outcome| {
-                Outcome::of_words(outcome, None)
-                    .is_ok_and(|outcome| outcome.standing(run.already) == Standing::Bad)
-            };
-            let bad = OUTCOMES.into_iter().zip(run.counts).filter(|(word, _)| is_bad(word));
+            let is_bad = |outcome: OutcomeKind| outcome.standing(run.already) == Standing::Bad;
+            let bad = run.counts.into_iter().filter(|(outcome, _)| is_bad(*outcome));
             let is_part =
                 run.about.as_ref().is_some_and(|about| about.input == InputState::Incomplete);
             let part = is_part.then(|| "input incomplete".to_owned());
@@ -59,7 +55,7 @@ pub(crate) fn json(run: &RunSummary) -> Value {
         "input_complete": about.map(|about| about.input == InputState::Ended),
         "rows": about.and_then(|about| about.rows),
         "settled": run.settled,
-        "outcomes": OUTCOMES.into_iter().zip(run.counts)
+        "outcomes": run.counts.into_iter().map(|(outcome, count)| (outcome.as_str(), count))
             .collect::<std::collections::BTreeMap<_, _>>(),
         "sessions": run.sessions.iter().map(session_json).collect::<Vec<_>>(),
         "exit": run.exit(),
@@ -67,8 +63,8 @@ pub(crate) fn json(run: &RunSummary) -> Value {
 }
 
 /// `12 started, 2 failed`
-fn told<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
-    let counts = counts.filter(|(_, count)| *count > 0);
+fn told(counts: impl IntoIterator<Item = (OutcomeKind, u64)>) -> String {
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
     counts.map(|(outcome, count)| format!("{count} {outcome}")).collect::<Vec<_>>().join(", ")
 }
 

@@ -19,7 +19,7 @@ use crate::rules::retry::Stop;
 use crate::rules::stats::{Group, Requests, Summary, Unasked};
 use crate::session::exit::Exit;
 use crate::session::note::leaves_rows;
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// Maximum number of groups of failures shown to people; programs get them all.
 const MAX_GROUPS: usize = 10;
@@ -230,7 +230,7 @@ fn millis(latency: Duration) -> f64 {
 }
 
 fn stopped(ended: &Ended, target: &str) -> Option<String> {
-    match (&ended.failure, &ended.cause) {
+    match (&ended.failure, &ended.stop_reason) {
         (Some(OutputFailure::Report(failure)), _) if failure.is_closed_stdout() => Some(
             "standard output was closed, and there was no other report; add one with -o FILE"
                 .into(),
@@ -242,41 +242,41 @@ fn stopped(ended: &Ended, target: &str) -> Option<String> {
 }
 
 /// Why it was stopped.
-pub(crate) fn why(cause: &Cause, target: &str) -> String {
+pub(crate) fn why(cause: &StopReason, target: &str) -> String {
     match cause {
-        Cause::Signal(signal) => format!("by {}", signal.name()),
-        Cause::Answer { stop: Stop::Auth, message } => format!(
+        StopReason::Signal(signal) => format!("by {}", signal.name()),
+        StopReason::Answer { stop: Stop::Auth, message } => format!(
             "the server refuses the credentials: {}\n  \
              check BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME, and that the app may \
              use the API of bk-sops",
             escape_control(message)
         ),
-        Cause::Answer { stop: Stop::Config, message } => format!(
+        StopReason::Answer { stop: Stop::Config, message } => format!(
             "this is no way to the API: {}\n  \
              check the URL given by --esb or --gateway (or its variable): {target}",
             escape_control(message)
         ),
-        Cause::Answer { stop: Stop::NeverReached, message } => format!(
+        StopReason::Answer { stop: Stop::NeverReached, message } => format!(
             "the server was never reached: {}\n  check that it is up, and the URL: {target}",
             escape_control(message)
         ),
-        Cause::Answer { stop: Stop::Throttled, message } => format!(
+        StopReason::Answer { stop: Stop::Throttled, message } => format!(
             "every request of the app was refused for the whole of --throttle-patience: {}\n  \
              resume when its limit lets requests through again",
             escape_control(message)
         ),
-        Cause::Outage { lasted, message } => format!(
+        StopReason::Outage { lasted, message } => format!(
             "the server was gone for {} s, longer than --outage-patience: {}",
             lasted.as_secs(),
             escape_control(message)
         ),
-        Cause::Question { class, message } => question(*class, message),
-        Cause::Output => "the journal or a report could not be written".into(),
-        Cause::Broken(what) => broken(what),
-        Cause::Window => "the window closed".into(),
-        Cause::SloMissed(missed) => missed.to_string(),
-        Cause::Declined => "the next stage was declined".into(),
-        Cause::Budget(UsedUp { failures, tolerated }) => format!(
+        StopReason::Question { class, message } => question(*class, message),
+        StopReason::Output => "the journal or a report could not be written".into(),
+        StopReason::Broken(what) => broken(what),
+        StopReason::Window => "the window closed".into(),
+        StopReason::SloMissed(missed) => missed.to_string(),
+        StopReason::Declined => "the next stage was declined".into(),
+        StopReason::Budget(UsedUp { failures, tolerated }) => format!(
             "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"
         ),
     }

@@ -5,14 +5,19 @@ use crate::domain::row::Row;
 use crate::domain::task::{Business, Scope, Task};
 use crate::limiter::Counters;
 use crate::monitor::metrics::Figures;
-use crate::rules::forecast::Outlook;
+use crate::rules::forecast::Estimate;
 use crate::rules::retry::Stop;
 use crate::rules::stats::{Requests, Summary};
 use crate::shutdown::Signal;
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use std::time::Duration;
 
-fn ended(outcomes: &[(Outcome, Ending)], cause: Option<Cause>, input: InputEnd) -> Ended {
+fn ended(
+    outcomes: &[(Outcome, Ending)],
+    stop_reason: Option<StopReason>,
+    input: InputEnd,
+) -> Ended {
     let mut summary = Summary::new(AlreadyStarted::Ok);
     let id = "1".parse().unwrap();
     let task = Task { business: Business { scope: Scope::CmdbBiz, id }, id };
@@ -34,20 +39,20 @@ fn ended(outcomes: &[(Outcome, Ending)], cause: Option<Cause>, input: InputEnd) 
         counters: Counters::default(),
         took: Duration::ZERO,
         input,
-        cause,
+        stop_reason,
         failure: None,
         journal: None,
         figures: Figures {
             began: Timestamp::UNIX_EPOCH,
             rows: None,
-            by_outcome: [0; 9],
+            by_outcome: EnumMap::default(),
             requests: Requests::default(),
             throttled: 0,
             holds: 0,
             open_rows: 0,
             in_flight: 0,
             wanted: Rate::Unlimited,
-            outlook: Outlook::default(),
+            estimate: Estimate::default(),
         },
     }
 }
@@ -59,10 +64,10 @@ fn the_first_cause_gives_the_code_if_it_kept_something_undone() {
     let bad = (Outcome::Rejected, Settled);
     let pending = (Outcome::Pending, CutOff(Doubt::None));
     let doubtful = (Outcome::Unknown, CutOff(Doubt::MayHaveStarted));
-    let signal = || Some(Cause::Signal(Signal::Interrupt));
-    let auth = || Some(Cause::Answer { stop: Stop::Auth, message: "".into() });
+    let signal = || Some(StopReason::Signal(Signal::Interrupt));
+    let auth = || Some(StopReason::Answer { stop: Stop::Auth, message: "".into() });
     let reached = || InputEnd::Reached;
-    for (outcomes, cause, input, code) in [
+    for (outcomes, stop_reason, input, code) in [
         (&[][..], None, reached(), 0),
         (&[good], None, reached(), 0),
         (&[good, (Outcome::Duplicate, Settled)], None, reached(), 0),
@@ -74,15 +79,15 @@ fn the_first_cause_gives_the_code_if_it_kept_something_undone() {
         (&[bad], signal(), reached(), 1),
         (&[good], signal(), InputEnd::NotReached, 130),
         (&[pending, bad], auth(), reached(), 3),
-        (&[good], Some(Cause::Output), reached(), 6),
-        (&[good], Some(Cause::Broken("a row".into())), reached(), 6),
+        (&[good], Some(StopReason::Output), reached(), 6),
+        (&[good], Some(StopReason::Broken("a row".into())), reached(), 6),
         (&[good], None, InputEnd::Incomplete, 1),
-        (&[good, pending], Some(Cause::Window), reached(), 4),
-        (&[good, bad], Some(Cause::Window), reached(), 1),
+        (&[good, pending], Some(StopReason::Window), reached(), 4),
+        (&[good, bad], Some(StopReason::Window), reached(), 1),
         (&[good, pending], signal(), InputEnd::Incomplete, 130),
     ] {
-        let ended = ended(outcomes, cause.clone(), input);
-        assert_eq!(Exit::of(&ended).code(), code, "{outcomes:?} {cause:?}");
+        let ended = ended(outcomes, stop_reason.clone(), input);
+        assert_eq!(Exit::of(&ended).code(), code, "{outcomes:?} {stop_reason:?}");
     }
 }
 

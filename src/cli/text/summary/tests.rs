@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn a_cause_says_what_to_check() {
-    let answer = |stop| Cause::Answer { stop, message: "said".into() };
+    let answer = |stop| StopReason::Answer { stop, message: "said".into() };
     for (cause, hint) in [
         (answer(Stop::Auth), "BK_APP_SECRET"),
         (answer(Stop::Config), "check the URL given by --esb or --gateway"),

@@ -8,12 +8,12 @@ use http::HeaderMap;
 use http::header::LOCATION;
 
 use super::body::Body;
-use super::heard::{Extent, HttpAnswer};
+use super::raw_response::{Extent, HttpAnswer};
 use crate::domain::answer::Reply;
 use crate::domain::secret::Mask;
 
 /// The words of an answer, uncut, without what `mask` hides.
-pub(super) fn reply(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {
+pub(super) fn of_answer(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {
     let header = |name| header(http.headers, name);
     let without = Body::default();
     let json = body.unwrap_or(&without);

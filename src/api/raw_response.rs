@@ -1,18 +1,18 @@
 //! What came back for one request, as it came.
 //!
-//! Data for `verdict` and `told`; nothing here judges.
+//! Data for `verdict` and `reply`; nothing here judges.
 
 use http::HeaderMap;
 
-use crate::domain::answer::Contact;
+use crate::domain::answer::Delivery;
 
 /// What came back for one request.
 #[derive(Debug)]
-pub enum Heard<'a> {
+pub enum RawResponse<'a> {
     /// No HTTP answer.
     Nothing {
-        /// How far the request came; never [`Contact::Answered`].
-        contact: Contact,
+        /// How far the request came; never [`Delivery::Answered`].
+        delivery: Delivery,
         /// What happened, for people.
         what: String,
     },
