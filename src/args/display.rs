@@ -11,16 +11,16 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display")]
 pub(crate) struct DisplayArgs {
-    /// How progress is shown: auto is a bar on a terminal, else a line every ten seconds.
+    /// How to show progress: auto is a bar on a terminal, else a line every ten seconds.
     #[arg(long, value_enum, default_value_t = ProgressArg::Auto)]
     pub progress: ProgressArg,
-    /// Nothing at all, unless the exit code is not 0: then everything.
+    /// Say nothing, unless the exit code is not 0: then show everything at the end.
     #[arg(short, long)]
     pub quiet: bool,
     /// Log each attempt; -vv each decision too, with its reason (RUST_LOG beats it).
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// How logs are written.
+    /// Format of logs.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }

@@ -26,13 +26,13 @@ FROM counts from the first request.";
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct MockArgs {
-    /// The port; 0 is a free one, and is printed.
+    /// Port to listen on; 0 takes a free one and prints it.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
-    /// Be the legacy ESB: credentials in the body alone, one code for all failures.
+    /// Act as the legacy ESB: credentials in the body only, one code for all failures.
     #[arg(long)]
     pub legacy_esb: bool,
-    /// Count, but do not remember each request: for millions of them.
+    /// Count requests without remembering each one: for millions of them.
     #[arg(long)]
     pub counts_only: bool,
     #[command(flatten)]
@@ -46,15 +46,15 @@ pub(crate) struct MockArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults")]
 pub(crate) struct FaultArgs {
-    /// What goes wrong, and how often: 429, 500, 502, 502-after, 503-after, hang, reset-before,
-    /// reset-after, broken-json, silent or https-port; repeatable. With -after the start was taken
-    /// before.
+    /// Make requests fail with a chance: 429, 500, 502, 502-after, 503-after, hang, reset-before,
+    /// reset-after, broken-json, silent or https-port; repeatable. With -after the start is taken
+    /// first.
     #[arg(long = "fault", value_name = "KIND=CHANCE")]
     pub faults: Vec<Fault>,
-    /// The same for questions about a task's state or link; repeatable.
+    /// The same for questions about the state or the link of a task; repeatable.
     #[arg(long = "question-fault", value_name = "KIND=CHANCE")]
     pub question_faults: Vec<Fault>,
-    /// Seeds the chances.
+    /// Seed of the chances.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Take bk-sops away, for ever or for a time, and let something else answer: nginx (its page
@@ -63,14 +63,14 @@ pub(crate) struct FaultArgs {
     /// service is away); repeatable. By ESB the gateway is not on the way, nor the ESB by gateway.
     #[arg(long, value_name = "FRONT[=FROM+DURATION]")]
     pub gone: Vec<Gone>,
-    /// Answer nothing, from so long after the first request, for so long.
+    /// Answer nothing for DURATION, beginning FROM after the first request.
     #[arg(long, value_name = "FROM+DURATION")]
     pub stall: Option<Span>,
     /// Lose each start that is accepted in this time: its task stays CREATED, and can be started
     /// again later.
     #[arg(long, value_name = "FROM+DURATION")]
     pub broker_forgets: Option<Span>,
-    /// Refuse the credentials from the request after the N-th on.
+    /// Refuse the credentials after N requests.
     #[arg(long, value_name = "N")]
     pub auth_after: Option<u64>,
 }
@@ -78,20 +78,20 @@ pub(crate) struct FaultArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct MockLimitArgs {
-    /// How long answers take: always 20ms, or exp:20ms on average.
+    /// Time that an answer takes: 20ms always, or exp:20ms on average.
     #[arg(long, value_name = "TIME|exp:TIME")]
     pub latency: Option<Latency>,
-    /// Work off so many requests per time, one after the other; the others wait.
+    /// Handle requests one after the other at this rate; the others wait.
     #[arg(long, value_name = "RATE")]
     pub capacity: Option<Rate>,
-    /// Starts that a business may have, as a bucket that starts full: 20/s for every one, 3=2/m
-    /// or project:3=2/m for one; repeatable.
+    /// Maximum rate of starts per business, as a bucket that starts full: 20/s for every business,
+    /// 3=2/m or project:3=2/m for one; repeatable.
     #[arg(long = "throttle", value_name = "[BUSINESS=]RATE")]
     pub throttles: Vec<ThrottleRule>,
     /// A business whose limit of starts is reached and never frees, as 3 or project:3; repeatable.
     #[arg(long, value_name = "BUSINESS")]
     pub limit_reached: Vec<Business>,
-    /// Requests that the app may send.
+    /// Maximum rate of requests of the app.
     #[arg(long, value_name = "RATE")]
     pub app_limit: Option<Rate>,
 }
@@ -99,13 +99,13 @@ pub(crate) struct MockLimitArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tasks")]
 pub(crate) struct TaskArgs {
-    /// How long an accepted start lies in the queue before its task runs.
+    /// Time that an accepted start waits in the queue before its task runs.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub queue: Option<Duration>,
-    /// How long a task runs until it is FINISHED; for ever without it.
+    /// Time that a task runs until it is FINISHED [default: for ever].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub run_time: Option<Duration>,
-    /// Forbid to look at any task.
+    /// Refuse the right to view any task.
     #[arg(long)]
     pub no_view: bool,
     /// A task that somebody else started; repeatable.

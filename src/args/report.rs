@@ -16,15 +16,15 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
-    /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
+    /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
     pub run: Option<String>,
-    /// A report: .csv, .tsv or .jsonl, or - for CSV on standard output; repeatable.
+    /// Write a report: .csv, .tsv or .jsonl, or - for CSV on standard output; repeatable.
     #[arg(short, long = "output", value_name = "FILE", required = true)]
     pub outputs: Vec<PathBuf>,
-    /// Overwrite a report that is there already.
+    /// Overwrite a report that already exists.
     #[arg(long)]
     pub force: bool,
-    /// The counts as one JSON object on standard output.
+    /// Print the counts as one JSON object on standard output.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

@@ -18,13 +18,13 @@ once. Exit codes are those of run; 5 means that the run is still alive.";
 #[derive(Debug, Args)]
 #[command(after_long_help = RESUME_EXAMPLES)]
 pub(crate) struct ResumeArgs {
-    /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
+    /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
     #[arg(help_heading = "Arguments")]
     pub run: Option<String>,
-    /// Take up rows that ended rejected, failed, unknown or unconfirmed, too.
+    /// Launch rows that ended rejected, failed, unknown or unconfirmed again, too.
     #[arg(long, help_heading = "Input")]
     pub retry_failed: bool,
-    /// Go on at another server than the run's, though it was sent to before.
+    /// Go on at another server, though rows of the run were sent to the first one.
     #[arg(long, help_heading = "Server")]
     pub target_changed: bool,
     #[command(flatten)]

@@ -38,7 +38,7 @@ pub(crate) struct RunArgs {
     pub session: SessionArgs,
     #[command(flatten)]
     pub cron: CronArgs,
-    /// Keep no run: nothing can be resumed, and a report must be named with -o.
+    /// Keep no record of the run: it cannot be resumed, and a report must be named with -o.
     #[arg(long, help_heading = "State")]
     pub no_journal: bool,
 }
@@ -47,21 +47,21 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
-    /// A file of rows, or - for standard input (also without INPUT, unless that is a terminal).
+    /// File of rows, or - for standard input (also without INPUT, unless that is a terminal).
     ///
-    /// CSV or TSV with a header (bk_biz_id or biz_id, task_id, scope, in any order; other
-    /// columns are carried through to the report) or without one, in that order; or JSON Lines.
-    /// A report of this program is a valid input.
+    /// CSV or TSV with a header (bk_biz_id or biz_id, task_id and scope in any order; other columns
+    /// are copied to the report), or without one in that order; or JSON Lines. A report of this
+    /// program is a valid input.
     #[arg(help_heading = "Arguments")]
     pub input: Option<PathBuf>,
-    /// How the input is written [default: by its extension; csv without one].
+    /// Format of the input [default: by its extension; csv without one].
     ///
-    /// In TSV, NULL and \N in the columns of ids and scope are no value, as databases write it.
+    /// In TSV, NULL and \N in the columns of ids and scope mean no value, as databases write it.
     #[arg(long, value_name = "csv|tsv|jsonl")]
     pub format: Option<Format>,
-    /// What to do if a file holds rows that cannot be used: start nothing, or the others.
+    /// What to do if a file has rows that cannot be used: start nothing, or start the others.
     ///
-    /// Standard input cannot be looked through first, so there it is always skip.
+    /// Standard input cannot be checked first, so for it this is always skip.
     #[arg(long, value_enum, default_value_t = OnInvalidArg::Stop)]
     pub on_invalid: OnInvalidArg,
 }
@@ -71,7 +71,7 @@ pub(crate) struct InputArgs {
 pub(crate) enum OnInvalidArg {
     /// Start nothing.
     Stop,
-    /// Start the others.
+    /// Start the other rows.
     Skip,
 }
 
@@ -79,10 +79,10 @@ pub(crate) enum OnInvalidArg {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cron")]
 pub(crate) struct CronArgs {
-    /// Call the run so; one run of a name goes on at a time, a second one ends with exit 5.
+    /// Name of the run; of each name, one run goes on at a time, and a second one ends with exit 5.
     #[arg(long, value_name = "NAME")]
     pub name: Option<Name>,
-    /// Start nothing if the file has fewer or more rows than that, such as 100.. or 1..500.
+    /// Start nothing if the file has fewer or more rows than this, such as 100.. or 1..500.
     #[arg(long, value_name = "FROM..TO")]
     pub expect_rows: Option<ExpectedRows>,
 }

@@ -19,10 +19,10 @@ Examples:
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
     pub what: Option<What>,
-    /// As JSON on standard output.
+    /// Print JSON on standard output.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Where runs are kept [env: `BK_LAUNCH_STATE`] [default: `$XDG_STATE_HOME/bk-launch`, else
+    /// Folder where runs are kept [env: `BK_LAUNCH_STATE`] [default: `$XDG_STATE_HOME/bk-launch`, else
     /// `~/.local/state/bk-launch`].
     #[arg(long, value_name = "FOLDER", global = true)]
     pub state_dir: Option<PathBuf>,
@@ -30,33 +30,33 @@ pub(crate) struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
-    /// Every run, with its state, age and counts (the default).
+    /// List every run with its state, age and counts (the default).
     List,
-    /// One run, with its sessions.
+    /// Show one run with its sessions.
     Show {
-        /// A run's id, its beginning, or a --name [default: the latest unfinished run, else the latest].
+        /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
         run: Option<String>,
     },
-    /// Remove finished runs, but never one that is alive.
+    /// Remove finished runs, but never one that is going on.
     ///
-    /// Both conditions must hold where both are given. What is left of runs that never began is
-    /// removed in any case.
+    /// If both conditions are given, both must hold. Leftovers of runs that never began are always
+    /// removed.
     Prune(PruneArgs),
 }
 
 /// The flags of `runs prune`.
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
-    /// Spare the latest N.
+    /// Keep the latest N runs.
     #[arg(long, value_name = "N")]
     pub keep: Option<usize>,
-    /// Remove only what began so long ago, such as 30d, 4w or 720h.
+    /// Remove only runs that began this long ago, such as 30d, 4w or 720h.
     #[arg(long, value_name = "TIME", value_parser = age)]
     pub older_than: Option<Duration>,
-    /// Remove unfinished runs, too, though a resume could still finish them.
+    /// Remove unfinished runs, too, though they could still be resumed.
     #[arg(long)]
     pub unfinished: bool,
-    /// Say what would be removed, and remove nothing.
+    /// Print what would be removed, and remove nothing.
     #[arg(long)]
     pub dry_run: bool,
 }

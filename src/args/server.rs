@@ -12,37 +12,37 @@ use clap::Args;
 
 use super::values::duration;
 
-/// Where the server is.
+/// The server, and how it is called.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct ServerArgs {
-    /// The ESB [env: BK_COMPONENT_API_URL].
+    /// URL of the ESB [env: BK_COMPONENT_API_URL].
     #[arg(long, value_name = "URL", conflicts_with = "gateway")]
     pub esb: Option<String>,
-    /// The API gateway, with {gateway_name} in it [env: BK_API_URL_TMPL].
+    /// URL of the API gateway, with {gateway_name} in it [env: BK_API_URL_TMPL].
     #[arg(long, value_name = "TEMPLATE")]
     pub gateway: Option<String>,
-    /// The gateway's stage.
+    /// Stage of the gateway.
     #[arg(long, value_name = "STAGE", default_value = "prod")]
     pub gateway_stage: String,
-    /// A file that holds the app secret [else: BK_APP_SECRET, or bk_app_secret in
+    /// File with the app secret [else: BK_APP_SECRET, or bk_app_secret in
     /// $CREDENTIALS_DIRECTORY].
     #[arg(long, value_name = "FILE")]
     pub app_secret_file: Option<PathBuf>,
-    /// A file that holds the token [else: BK_TOKEN, or bk_token in $CREDENTIALS_DIRECTORY].
+    /// File with the token [else: BK_TOKEN, or bk_token in $CREDENTIALS_DIRECTORY].
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Certificates (PEM) that are trusted beside the system's: those of issuers, or exactly the
+    /// File with certificates (PEM) to trust beside the system's: those of issuers, or exactly the
     /// server's own.
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
-    /// Believe any certificate: whoever answers gets the credentials.
+    /// Accept any certificate: whoever answers gets the credentials.
     #[arg(long)]
     pub insecure: bool,
-    /// For one request and its answer [default: 35s by ESB, 125s by gateway].
+    /// Maximum time for a request and its answer [default: 35s by ESB, 125s by gateway].
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub timeout: Option<Duration>,
-    /// For a connection.
+    /// Maximum time to connect.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "5s")]
     pub connect_timeout: Duration,
 }

@@ -24,7 +24,7 @@ use crate::rules::window::{Daily, When};
 /// The flags that `run` and `resume` share.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
-    /// Launch the first N rows that can be launched; the others are pending.
+    /// Launch only the first N rows that can be launched; the others stay pending.
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub limit: Option<u64>,
     #[command(flatten)]
@@ -53,19 +53,18 @@ pub(crate) struct SessionArgs {
     pub state: StateArgs,
 }
 
-/// A look before anything is sent.
+/// What to look at before anything is sent.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Preview")]
 pub(crate) struct PreviewArgs {
     /// Print what would happen, and send nothing.
     #[arg(long, conflicts_with = "check")]
     pub dry_run: bool,
-    /// Prove URL, credentials and the right to view by get_task_status of up to five rows; start
+    /// Check URL, credentials and the right to view with get_task_status for up to five rows; start
     /// nothing.
     ///
-    /// They are the first rows of different businesses, as far as there are any. A row that is not
-    /// there is a warning, as long as another one proves the right to view. Exit 0, or 3 with what
-    /// is wrong.
+    /// The rows are taken from different businesses if there are several. A task that does not exist
+    /// is a warning, if another one proves the right to view. Exits 0, or 3 and says what is wrong.
     #[arg(long)]
     pub check: bool,
 }
@@ -94,14 +93,14 @@ impl PreviewArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// A report: one line a row, in the order in which they were settled; .csv, .tsv or .jsonl,
-    /// or - for CSV on standard output; repeatable [default: report.csv in the run's folder].
+    /// Write a report: one line per row, in the order in which rows were settled; .csv, .tsv or
+    /// .jsonl, or - for CSV on standard output; repeatable [default: report.csv in the run's folder].
     #[arg(short, long = "output", id = "output", value_name = "FILE")]
     pub outputs: Vec<PathBuf>,
-    /// Overwrite a report that is there already.
+    /// Overwrite a report that already exists.
     #[arg(long)]
     pub force: bool,
-    /// The summary as one JSON object on standard output.
+    /// Print the summary as one JSON object on standard output.
     #[arg(long)]
     pub json: bool,
 }
@@ -110,22 +109,22 @@ pub(crate) struct OutputArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// Requests per time, retries included: 20/s, 100/m, 5000/h or unlimited.
+    /// Maximum rate of requests, retries included: 20/s, 100/m, 5000/h or unlimited.
     #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
     pub rate: Rate,
-    /// How many requests may leave at once, where more than the even pace allows.
+    /// Maximum number of requests that may leave at once, ahead of the even pace.
     #[arg(long, value_name = "N")]
     pub burst: Option<NonZeroU32>,
-    /// Starts of one business per time.
+    /// Maximum rate of starts per business.
     #[arg(long, value_name = "RATE", default_value = "unlimited", allow_hyphen_values = true)]
     pub rate_per_biz: Rate,
-    /// Requests in flight.
+    /// Maximum number of requests in flight.
     #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, allow_negative_numbers = true)]
     pub concurrency: NonZeroUsize,
-    /// Requests in flight of one business.
+    /// Maximum number of requests in flight per business.
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub concurrency_per_biz: Option<NonZeroUsize>,
-    /// Rows that may be open: waiting for their turn, a hold or a retry.
+    /// Maximum number of open rows: those that wait for a limit, a hold or a retry, or are in flight.
     #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one, allow_negative_numbers = true)]
     pub lookahead: NonZeroUsize,
 }
@@ -134,25 +133,25 @@ pub(crate) struct LimitArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retries")]
 pub(crate) struct RetryArgs {
-    /// Sends of a row after the first; throttled answers and those of an outage do not count.
+    /// Maximum number of retries per row; throttled answers and those of an outage do not count.
     #[arg(long, value_name = "N", default_value = "4", allow_negative_numbers = true)]
     pub retries: u32,
-    /// The wait before a retry: its first value, doubled up to the last.
+    /// Wait before a retry: FROM, doubled with each retry, up to TO.
     #[arg(long, value_name = "FROM..TO", default_value = "500ms..30s")]
     pub backoff: Backoff,
-    /// How long a limit may refuse everything of a business before its rows fail; if it is the
-    /// app's own limit, the run stops.
+    /// How long a limit may refuse every request of a business before its rows fail; if it is the
+    /// limit of the app, the run stops.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub throttle_patience: Duration,
     /// How long bk-sops may be gone before the run stops.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub outage_patience: Duration,
-    /// Stop after more than so many rows failed, 10 or 5% of them (exit 3).
+    /// Stop once more rows than that have failed, such as 10 or 5% (exit 3).
     ///
-    /// No more rows are out at a time than may fail yet, so with 0 they go one by one.
+    /// No more rows are in flight than may still fail, so with 0 they go one by one.
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<Budget>,
-    /// How a task counts that somebody else had started.
+    /// How a task counts that somebody else has already started.
     #[arg(long, value_enum, default_value_t = AlreadyStartedArg::Ok)]
     pub already_started: AlreadyStartedArg,
 }
@@ -160,9 +159,9 @@ pub(crate) struct RetryArgs {
 /// How a task counts that somebody else had started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AlreadyStartedArg {
-    /// As good.
+    /// As a success.
     Ok,
-    /// As bad.
+    /// As a failure.
     Fail,
 }
 
@@ -173,17 +172,17 @@ pub(crate) struct ConfirmArgs {
     /// Ask get_task_status until each started task runs, for up to TIMEOUT [default without a
     /// value: 60s].
     ///
-    /// An accepted task is only queued, and the server may fail to start it silently: then it is
-    /// sent again, out of --retries. A resume or a profile is told off with --confirm=off.
+    /// An accepted task is only queued, and the server may silently fail to start it: then it is sent
+    /// again, as one of its --retries. --confirm=off overrides the run that is resumed, or a profile.
     #[arg(long, value_name = "TIMEOUT", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "60s", value_parser = duration_or_off)]
     pub confirm: Option<Duration>,
-    /// Ask get_task_detail for the link of each task whose answers had none, when nothing else is
-    /// to be sent.
+    /// Ask get_task_detail for the link of each task whose answers had none, once nothing else is
+    /// left to send.
     #[arg(long)]
     pub lookup: bool,
-    /// Where the legacy ESB refuses a GET: let it have the credentials in the query, and so in the
-    /// access logs of every proxy on the way.
+    /// If the legacy ESB refuses a GET, send the credentials in the query, where the access logs of
+    /// every proxy on the way show them.
     #[arg(long)]
     pub esb_legacy_get: bool,
 }
@@ -192,28 +191,28 @@ pub(crate) struct ConfirmArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Window")]
 pub(crate) struct WindowArgs {
-    /// Send nothing before: 22:00 (the next one), 2026-12-01T22:00+08:00, or +90m from now.
+    /// Send nothing before this time: 22:00 (the next one), 2026-12-01T22:00+08:00, or +90m from now.
     #[arg(long, value_name = "WHEN", conflicts_with = "window")]
     pub start_at: Option<When>,
-    /// Send nothing from then on; what is left is pending, exit 4, and can be resumed.
+    /// Send nothing from this time on; rows that are left stay pending (exit 4) and can be resumed.
     #[arg(long, value_name = "WHEN", conflicts_with = "window")]
     pub stop_at: Option<When>,
-    /// Send only within these hours of each day; a resume keeps that, and takes the next window.
+    /// Send only within these hours of each day; a resume keeps this, and takes the next window.
     #[arg(long, value_name = "22:00-04:00")]
     pub window: Option<Daily>,
-    /// The zone of all these times, such as Asia/Shanghai [default: the system's].
+    /// Time zone of all these times, such as Asia/Shanghai [default: the system's].
     ///
-    /// A time that a change of the clocks skips is as much later; of one that occurs twice, the
-    /// first is meant.
+    /// A time that a change of the clocks skips is moved forward by as much; of a time that occurs
+    /// twice, the first is taken.
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub tz: Option<TimeZone>,
-    /// Send no new row in the last minutes of the window; rows that were sent may go on.
+    /// Send no new row in the last TIME of the window; rows that were already sent may go on.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub cutoff: Option<Duration>,
     /// Start nothing if the rows do not fit into the window.
     #[arg(long)]
     pub require_fit: bool,
-    /// Wait a while before the first request, drawn at random up to TIME.
+    /// Wait a random time of up to TIME before the first request.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub jitter: Option<Duration>,
 }
@@ -222,14 +221,14 @@ pub(crate) struct WindowArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stages")]
 pub(crate) struct StageArgs {
-    /// Where stages end, in rows of the input or shares of them; each is settled before the next
-    /// begins.
+    /// Launch in stages that end at these rows, or shares of all rows; each stage is settled before
+    /// the next begins.
     #[arg(long, value_name = "1,10%,100%")]
     pub stages: Option<Stages>,
-    /// Wait so long between two stages.
+    /// Wait this long between two stages.
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "stages")]
     pub stage_pause: Option<Duration>,
-    /// Ask on the terminal before each further stage; any answer but yes stops the run, exit 3.
+    /// Ask on the terminal before each further stage; any answer but yes stops the run (exit 3).
     #[arg(long, requires = "stages")]
     pub stage_ask: bool,
 }
@@ -243,24 +242,24 @@ pub(crate) struct MonitorArgs {
     /// the end.
     #[arg(long, value_name = "FILE.prom")]
     pub metrics_file: Option<PathBuf>,
-    /// A file that holds the URL of a check in the convention of healthchecks.io; it is pinged at
-    /// the start and at the end, with the summary [else: BK_LAUNCH_PING_URL].
+    /// File with the URL of a check like those of healthchecks.io; it is pinged at the start, and at
+    /// the end with the summary [else: BK_LAUNCH_PING_URL].
     #[arg(long, value_name = "FILE")]
     pub ping_url_file: Option<PathBuf>,
-    /// A file that holds a URL to which the summary is posted as JSON [else: BK_LAUNCH_NOTIFY_URL].
+    /// File with a URL to which the summary is posted as JSON [else: BK_LAUNCH_NOTIFY_URL].
     #[arg(long, value_name = "FILE")]
     pub notify_url_file: Option<PathBuf>,
 }
 
-/// Whose settings are taken where a flag is not given.
+/// Whose settings are taken if a flag is not given.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct ConfigArgs {
-    /// A file with profiles [default: bk-launch.toml here, if it is yours or root's and nobody else
-    /// may write it, else $XDG_CONFIG_HOME/bk-launch/config.toml].
+    /// File with profiles [default: bk-launch.toml here, if it is yours or root's and nobody else may
+    /// write it, else $XDG_CONFIG_HOME/bk-launch/config.toml].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The profile of that file whose settings are taken [default: the one it names, if any].
+    /// Profile of that file to use [default: the one it names, if any].
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     /// Read no config file.
@@ -272,7 +271,7 @@ pub(crate) struct ConfigArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "State")]
 pub(crate) struct StateArgs {
-    /// Where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
+    /// Folder where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
     /// ~/.local/state/bk-launch].
     #[arg(long, value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,

@@ -74,7 +74,7 @@ struct Answered<'a> {
     finding: Finding,
     class: Option<FailureClass>,
     said: String,
-    /// What it would stop a run for.
+    /// Why a run would stop at this answer.
     stop: Option<Stop>,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Answered<'a> {
         Self { list, row, finding, class, said, stop }
     }
 
-    /// What is said of a row that does not decide the check.
+    /// Returns the warning about a row that does not decide the check.
     fn warning(&self) -> Option<String> {
         let (what, hint) = match self.finding {
             Finding::State | Finding::Refused | Finding::Unanswered => return None,
@@ -136,7 +136,7 @@ struct CheckedServer {
 }
 
 impl CheckedServer {
-    /// Tells what the answers came to.
+    /// Says what the answers came to.
     fn tell_conclusion(&self, answers: &[Answered<'_>]) -> Exit {
         let findings: Vec<_> = answers.iter().map(|answer| answer.finding).collect();
         let conclusion = conclude(&findings);
@@ -241,12 +241,10 @@ const fn stop(answer: &Answer) -> Option<Stop> {
 /// There is no task to ask for.
 #[derive(Debug, Error)]
 pub(crate) enum CheckError {
-    /// Standard input.
     #[error(
         "--check needs a file: standard input or a pipe cannot be looked through and then launched"
     )]
     Stdin,
-    /// No row at all.
     #[error("--check needs a row that can be launched, and the input has none")]
     Empty,
 }

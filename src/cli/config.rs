@@ -52,9 +52,7 @@ const CREDENTIALS: [(&str, &str); 4] = [
 
 /// What a profile says.
 pub(crate) struct Profile {
-    /// Its name.
     pub name: String,
-    /// Its file.
     pub path: PathBuf,
     /// Flags by their ids, each with its values; a flag without a value has none.
     flags: BTreeMap<String, Vec<String>>,
@@ -113,11 +111,6 @@ impl Found {
 
 /// Loads the profile that is meant: the one that was named, else the file's own
 /// `profile`, else none.
-///
-/// # Errors
-///
-/// Returns an error if there is no profile of that name, or the file is not what it
-/// should be.
 pub(crate) fn load(
     args: &ConfigArgs,
     environment: Environment<'_>,
@@ -353,54 +346,22 @@ impl Profile {
 /// A config file that cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum ConfigError {
-    /// No file.
     #[error(
         "--profile {name}: there is no config file; make bk-launch.toml here, or name one with --config"
     )]
-    NoFile {
-        /// The profile.
-        name: String,
-    },
-    /// It cannot be read.
+    NoFile { name: String },
     #[error("cannot read the config file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// Somebody else may have written it.
+    Read { path: PathBuf, source: std::io::Error },
     #[error(
         "{0} is not used: {why}. A profile says who gets the credentials: --config {0} uses it all \
          the same, and --no-config goes without",
         path.display()
     )]
-    Untrusted {
-        /// The file.
-        path: PathBuf,
-        /// Whose it is, or who may write it.
-        why: Untrusted,
-    },
-    /// Something in it is wrong.
+    Untrusted { path: PathBuf, why: Untrusted },
     #[error("{}:{line}: {what}", path.display())]
-    Fault {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong.
-        what: String,
-    },
-    /// It has no such profile.
+    Fault { path: PathBuf, line: usize, what: String },
     #[error("{} has no profile {name}; it has {names}", path.display())]
-    NoProfile {
-        /// The file.
-        path: PathBuf,
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        names: String,
-    },
+    NoProfile { path: PathBuf, name: String, names: String },
 }
 
 #[cfg(test)]

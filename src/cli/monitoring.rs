@@ -27,7 +27,6 @@ const NOTIFY_VARIABLE: &str = "BK_LAUNCH_NOTIFY_URL";
 /// The variables that are read.
 pub(crate) const VARIABLES: [&str; 2] = [PING_VARIABLE, NOTIFY_VARIABLE];
 
-/// Who is told.
 #[derive(Default)]
 pub(crate) struct Monitoring {
     metrics: Option<PathBuf>,
@@ -48,20 +47,17 @@ enum AddressSource {
     Variable(&'static str, String),
 }
 
-/// How a session came out.
+/// The end of a session, as monitors are told it.
 pub(crate) struct SessionResult {
-    /// The exit code.
     pub exit: Exit,
-    /// The summary for people.
     pub text: String,
-    /// The summary for programs.
     pub json: Value,
-    /// What was measured, where it began.
+    /// What was measured, if it began.
     pub figures: Option<Figures>,
 }
 
 impl SessionResult {
-    /// A session that sent nothing, and says why.
+    /// The end of a session that sent nothing, with the reason.
     pub(crate) fn nothing_sent(exit: Exit, text: String) -> Self {
         let json = json!({ "exit": exit.code(), "stopped": text });
         Self { exit, text, json, figures: None }
@@ -70,10 +66,6 @@ impl SessionResult {
 
 impl Monitoring {
     /// A file that was named beats a variable.
-    ///
-    /// # Errors
-    ///
-    /// Where an address was typed in place of the file that holds it.
     pub(crate) fn new(args: MonitorArgs, environment: Environment<'_>) -> Result<Self, UrlTyped> {
         let MonitorArgs { metrics_file, ping_url_file, notify_url_file } = args;
         for (flag, file) in
@@ -95,7 +87,7 @@ impl Monitoring {
         })
     }
 
-    /// Does the `work` of a session of the run that people call `name`, and tells of
+    /// Does the `work` of a session of the run called `name`, and tells monitors of
     /// its beginning and its end, whatever comes of it.
     pub(crate) fn around(
         self,

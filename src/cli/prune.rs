@@ -17,7 +17,7 @@ use crate::session::exit::Exit;
 use crate::session::find::began;
 use crate::store::{Lock, RunDir, RunStore, StoreError};
 
-/// What became of old runs.
+/// Runs that were removed, and those that were kept.
 #[derive(Default)]
 struct Pruned {
     removed: Vec<PathBuf>,

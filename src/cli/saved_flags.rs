@@ -75,7 +75,7 @@ fn resume() -> Command {
     command.find_subcommand("resume").cloned().unwrap_or_default()
 }
 
-/// What is kept of the flags of `run`; `target` is where the environment says that
+/// Returns the flags of `run` that are kept; `target` is where the environment says that
 /// the server is, if no flag does.
 pub(crate) fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
     let mut kept =
@@ -118,7 +118,7 @@ fn absolute(value: String) -> String {
     path.map_or(value, |path| path.display().to_string())
 }
 
-/// The words of a `resume` that was typed as `words`, with the flags of the run put
+/// Returns the words of a `resume` that was typed as `words`, with the flags of the run put
 /// before those that `typed` has.
 pub(crate) fn with_saved(
     kept: &SavedFlags,

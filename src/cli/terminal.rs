@@ -23,8 +23,6 @@ pub(crate) async fn ask(question: &str) -> io::Result<Answer> {
 /// What was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Yes.
     Yes,
-    /// Anything else.
     No,
 }

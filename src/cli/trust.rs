@@ -17,10 +17,6 @@ const GROUP_WRITES: u32 = 0o020;
 
 /// Opens the file at `path` if it belongs to the caller or to root, and nobody else may
 /// write it.
-///
-/// # Errors
-///
-/// Returns an error if the file cannot be opened, or is not to be trusted.
 pub(crate) fn open(path: &Path) -> Result<File, OpenError> {
     let caller = Caller::of_process();
     let file = File::open(path).map_err(|error| {
@@ -58,9 +54,7 @@ fn has_access_list(file: &File) -> bool {
 struct Caller {
     uid: u32,
     gid: u32,
-    /// The lines of `/etc/passwd`.
     users: String,
-    /// The lines of `/etc/group`.
     groups: String,
 }
 
@@ -146,9 +140,7 @@ fn check_writers(meta: &Metadata, has_access_list: bool, caller: &Caller) -> Res
 /// What belongs to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Thing {
-    /// The file itself.
     File,
-    /// The link that leads to it.
     Link,
 }
 
@@ -166,29 +158,17 @@ impl fmt::Display for Thing {
 pub(crate) enum Untrusted {
     /// The file or its link belongs to another user.
     #[error("{thing} {owner}")]
-    Owner {
-        /// What belongs to that user.
-        thing: Thing,
-        /// The user.
-        owner: String,
-    },
+    Owner { thing: Thing, owner: String },
     /// Others may write the file.
     #[error("it belongs to {owner}, but {writer} may write it")]
-    Writable {
-        /// The user that the file belongs to.
-        owner: String,
-        /// Who may write it, too.
-        writer: String,
-    },
+    Writable { owner: String, writer: String },
 }
 
 /// A file was not opened.
 #[derive(Debug, Error)]
 pub(crate) enum OpenError {
-    /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] io::Error),
-    /// It is not to be trusted.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
 }

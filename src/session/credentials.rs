@@ -23,7 +23,7 @@ const APP_SECRET: [&str; 3] = ["BK_APP_SECRET", "BKPAAS_APP_SECRET", "SECRET_KEY
 const TOKEN: [&str; 1] = ["BK_TOKEN"];
 const USERNAME: [&str; 1] = ["BK_USERNAME"];
 
-/// A credential longer than this is a mistake.
+/// Maximum size of a file with a credential, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
 /// Every variable that credentials may come from.
@@ -36,9 +36,7 @@ const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// The files that were named on the command line.
 pub(crate) struct Files {
-    /// `--app-secret-file`
     pub app_secret: Option<PathBuf>,
-    /// `--token-file`
     pub token: Option<PathBuf>,
 }
 
@@ -91,7 +89,7 @@ impl Origin {
         Ok(Self { app_code, app_secret, user })
     }
 
-    /// Reads them all, as they are now.
+    /// Reads every credential as it is now.
     pub(crate) fn read(&self) -> Result<Credentials, CredentialError> {
         let user = match &self.user {
             UserPlace::Token(place) => User::Token(place.read()?),
@@ -151,26 +149,14 @@ pub(crate) fn others_may_read(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
 }
 
-/// Credentials that cannot be had.
 #[derive(Debug, Error)]
 pub(crate) enum CredentialError {
-    /// One that is nowhere.
     #[error("no credentials: {0} is not set")]
     Missing(&'static str),
-    /// A file that cannot be read.
     #[error("cannot read the credential in {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// A file with nothing in it.
+    Read { path: PathBuf, source: std::io::Error },
     #[error("{} is empty; it should hold a credential and nothing else", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
 }
 
 impl Refusal for CredentialError {}

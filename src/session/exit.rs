@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::launch::{Ended, InputEnd};
 use crate::shutdown::StopReason;
 
-/// What the program tells the one who called it.
+/// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Every row ended good, or there was none.
@@ -27,7 +27,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The number.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -42,8 +41,8 @@ impl Exit {
         }
     }
 
-    /// How a run ended. An output that could not be written beats all. A cause
-    /// gives the code only if it kept something from being done.
+    /// Returns the exit code of a session. An output that could not be written beats all. A reason
+    /// to stop gives the code only if it kept something from being done.
     #[must_use]
     pub fn of(ended: &Ended) -> Self {
         if ended.failure.is_some() {

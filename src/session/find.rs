@@ -46,7 +46,7 @@ pub(crate) fn find(runs: &RunStore, named: Option<&str>) -> Result<Found, Sessio
     Ok(Found { folder: chosen.clone(), choice })
 }
 
-/// The last run of a name, if it left rows to be done.
+/// Returns the last run of a name if it left rows to be done.
 pub(crate) fn left_behind(runs: &RunStore, name: &Name) -> Option<RunSummary> {
     let name = name.to_string();
     let all = runs.all().ok()?;
@@ -54,7 +54,7 @@ pub(crate) fn left_behind(runs: &RunStore, name: &Name) -> Option<RunSummary> {
     Some(RunSummary::of(last)).filter(|last| last.left() > 0 && !last.state.is_over())
 }
 
-/// What people call the run in `folder`.
+/// Returns the name that the run in `folder` was given.
 fn name_of(folder: &RunDir) -> Option<String> {
     Journal::open(&folder.journal()).and_then(|journal| journal.about()).ok()?.name
 }
@@ -66,7 +66,7 @@ pub(crate) struct NoRun {
     path: PathBuf,
 }
 
-/// When a run began, by its id.
+/// Reads from its id when a run began.
 pub(crate) fn began(id: &RunId) -> Option<Timestamp> {
     let (second, _) = id.as_str().rsplit_once('-')?;
     let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", second).ok()?;

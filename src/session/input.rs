@@ -40,13 +40,12 @@ impl Input {
 /// What to do with a file that holds rows that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnInvalid {
-    /// Start nothing.
     Stop,
     /// Start the other rows.
     Skip,
 }
 
-/// Where rows come from, after a look at it.
+/// An input after a look at it.
 pub(crate) enum Source {
     /// A file, looked through as a whole.
     File(Box<Checked>),
@@ -87,7 +86,7 @@ impl Source {
         }
     }
 
-    /// All rows, where their number is known.
+    /// Number of all rows, if it is known.
     pub(crate) fn rows(&self) -> Option<u64> {
         match self {
             Self::File(checked) => Some(checked.rows),
@@ -95,7 +94,7 @@ impl Source {
         }
     }
 
-    /// The rows that can be launched, where their number is known.
+    /// Number of rows that can be launched, if it is known.
     pub(crate) fn expected(&self) -> Option<u64> {
         match self {
             Self::File(checked) => Some(checked.launchable()),
@@ -114,9 +113,7 @@ impl Source {
 
 /// An input that is about to be launched.
 pub(crate) struct InputRead {
-    /// Where its rows come from.
     pub from: Source,
-    /// The rows.
     pub opened: Opened,
     /// What its copy holds, if all of it is there.
     pub copy: Option<Contents>,
@@ -171,7 +168,7 @@ fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, Sessio
     Ok(InputRead { from, opened, copy: None, tee: None })
 }
 
-/// Opens the copy of a run's input once more.
+/// Opens the copy of a run's input.
 pub(crate) fn reopen(folder: &RunDir, about: &About) -> Result<Opened, SessionError> {
     let path = folder.input(&about.input_format);
     let format: Format = about.input_format.parse()?;
@@ -181,7 +178,7 @@ pub(crate) fn reopen(folder: &RunDir, about: &About) -> Result<Opened, SessionEr
     })
 }
 
-/// Whether an input is there at all, before anything is made for it.
+/// Returns an error if there is no such input, before anything is made for it.
 pub(crate) fn is_there(input: &Input) -> Result<(), SessionError> {
     let Input::File(path, _) = input else { return Ok(()) };
     let meta = path.metadata();
@@ -192,7 +189,7 @@ pub(crate) fn is_there(input: &Input) -> Result<(), SessionError> {
     Ok(())
 }
 
-/// With bad rows nothing is started, unless they are to be skipped.
+/// Refuses a file with bad rows, unless they are to be skipped.
 fn judged(checked: Checked, path: &Path, on_invalid: OnInvalid) -> Result<Source, SessionError> {
     if checked.bad > 0 && on_invalid == OnInvalid::Stop {
         return Err(BadRows { path: path.to_owned(), checked }.into());
@@ -213,7 +210,6 @@ fn stream(input: &Input) -> Result<Stream, UnreadableInput> {
     }
 }
 
-/// An input cannot be read.
 #[derive(Debug, Error)]
 #[error("cannot read the input {}: {source}", path.display())]
 pub(crate) struct UnreadableInput {

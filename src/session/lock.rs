@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::error::Refusal;
+use super::error::{Refusal, SessionError};
 use super::exit::Exit;
 use crate::domain::request_id::RunId;
 use crate::store::{Holder, Lock, Name, NameLock, RunDir, RunStore, Taken};
 
 /// Locks the run in `folder`, unless a process works on it.
-pub(crate) fn lock(folder: &RunDir) -> Result<Lock, LockError> {
+pub(crate) fn lock(folder: &RunDir) -> Result<Lock, SessionError> {
     let path = folder.path.clone();
     match Lock::take(&folder.path) {
         Ok(Ok(lock)) => Ok(lock),
-        Ok(Err(holder)) => Err(LockError::Alive { id: folder.id.clone(), holder }),
-        Err(source) => Err(LockError::Failed { path, source }),
+        Ok(Err(holder)) => Err(LockError::Alive { id: folder.id.clone(), holder }.into()),
+        Err(source) => Err(LockError::Failed { path, source }.into()),
     }
 }
 
@@ -26,11 +26,13 @@ pub(crate) fn lock_name(
     runs: &RunStore,
     name: &Name,
     now: Timestamp,
-) -> Result<NameLock, LockError> {
+) -> Result<NameLock, SessionError> {
     match NameLock::take(runs, name, now) {
         Ok(Ok(lock)) => Ok(lock),
-        Ok(Err(taken)) => Err(taken.into()),
-        Err(source) => Err(LockError::Failed { path: runs.path().with_file_name("names"), source }),
+        Ok(Err(taken)) => Err(LockError::Taken(taken).into()),
+        Err(source) => {
+            Err(LockError::Failed { path: runs.path().with_file_name("names"), source }.into())
+        }
     }
 }
 
@@ -43,7 +45,7 @@ pub(crate) enum LockError {
     )]
     Alive { id: RunId, holder: Holder },
     #[error(transparent)]
-    Taken(#[from] Taken),
+    Taken(Taken),
     #[error("cannot lock the run in {}: {source}", path.display())]
     Failed { path: PathBuf, source: io::Error },
 }

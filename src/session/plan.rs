@@ -52,17 +52,13 @@ impl Left {
 
 /// What a launch is made of, for people.
 pub(crate) struct Plan<'a> {
-    /// What is to be started.
     pub rows: Rows<'a>,
-    /// What was chosen about the launch.
     pub options: &'a Options,
-    /// The server.
     pub target: String,
     /// Who calls it, without anything secret.
     pub user: String,
     /// When it was made.
     pub now: Timestamp,
-    /// When.
     pub timing: &'a Timing,
     /// The positions of the input at which stages end.
     pub stages: Vec<u64>,

@@ -40,12 +40,10 @@ pub(crate) fn destinations(
     Ok(opened)
 }
 
-/// What records are written to beside the reports.
+/// What records are written to, beside the reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beside {
-    /// A journal.
     Journal,
-    /// Nothing.
     Nothing,
 }
 
@@ -72,7 +70,7 @@ pub(crate) fn begin(
     }
 }
 
-/// An input that is overwritten by its own report is lost.
+/// Refuses a report that would overwrite the input.
 fn refuse_own_input(input: &Input, output: &Path) -> Result<(), OwnInput> {
     let Input::File(input, _) = input else { return Ok(()) };
     let (Ok(from), Ok(to)) = (input.metadata(), output.metadata()) else { return Ok(()) };

@@ -19,22 +19,19 @@ use crate::store::{Holder, Lock, RunDir, SavedFlags};
 pub(crate) enum RunState {
     /// A process works on it, and sends nothing before this moment.
     Waiting(Option<u32>, Timestamp),
-    /// A process works on it.
     Running(Option<u32>),
     /// A process works on it, and sends nothing new any more; why.
     Draining(Option<u32>, String),
-    /// Nothing is left to do.
     Finished,
     /// Its last session stopped in order; why.
     Stopped(String),
-    /// Its last session ended somehow.
+    /// Its last session was cut off.
     Interrupted,
-    /// Its journal cannot be read.
     Damaged,
 }
 
 impl RunState {
-    /// The state of the run in `folder`.
+    /// Reads the state of the run in `folder`.
     pub(crate) fn of(folder: &RunDir) -> Self {
         match Journal::open(&folder.journal()).and_then(|journal| journal.sessions()) {
             Ok(sessions) => Self::after(holder(folder).as_ref(), sessions.last(), Timestamp::now()),
@@ -42,7 +39,7 @@ impl RunState {
         }
     }
 
-    /// The state after the session `last`; `alive` is who works on the run, if anybody does.
+    /// Returns the state after the session `last`; `alive` is the process that works on the run.
     fn after(alive: Option<&Holder>, last: Option<&Session>, now: Timestamp) -> Self {
         let Some(pid) = alive.map(|holder| holder.pid) else {
             return match last.and_then(|last| last.ending.as_deref()) {
@@ -92,7 +89,7 @@ impl RunState {
     }
 }
 
-/// The process that works on the run in `folder`, if one does.
+/// Returns the process that works on the run in `folder`.
 fn holder(folder: &RunDir) -> Option<Holder> {
     Lock::holder(&folder.path).ok().flatten()
 }
@@ -100,29 +97,23 @@ fn holder(folder: &RunDir) -> Option<Holder> {
 /// How many rows have each outcome.
 pub(crate) type Counts = EnumMap<OutcomeKind, u64>;
 
-/// What is told of a run.
+/// A run, as a list of runs shows it.
 pub(crate) struct RunSummary {
-    /// Its id.
     pub id: RunId,
-    /// Where it is.
     pub folder: PathBuf,
-    /// What has become of it.
     pub state: RunState,
     /// What it is, if that can be read.
     pub about: Option<About>,
-    /// Its sessions.
     pub sessions: Vec<Session>,
     /// How "already started" counts in it.
     pub already: AlreadyStarted,
-    /// Its rows by outcome.
     pub counts: Counts,
-    /// Rows that are settled.
     pub settled: u64,
     left: u64,
 }
 
 impl RunSummary {
-    /// What can be read of the run in `folder`.
+    /// Reads the run in `folder`, as far as that is possible.
     pub(crate) fn of(folder: &RunDir) -> Self {
         let empty = Self {
             id: folder.id.clone(),

@@ -22,7 +22,7 @@ pub(crate) fn text(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> Str
     text
 }
 
-/// The same, for programs.
+/// Returns the same for programs.
 pub(crate) fn json(run: &Run, summary: &Summary, reports: &[PathBuf], exit: Option<u8>) -> Value {
     json!({
         "run": run.folder.id.as_str(),

@@ -6,19 +6,18 @@ use crate::store::RunDir;
 
 /// Where a run is kept.
 pub(crate) struct RunLocation {
-    /// Its folder.
     pub folder: RunDir,
     /// What was said by `--state-dir`.
     pub state_dir: Option<OsString>,
 }
 
 impl RunLocation {
-    /// One line that says where the run is.
+    /// Says where the run is, in a line.
     pub(crate) fn where_it_is(&self) -> String {
         format!("run {} in {}", self.folder.id, self.folder.path.display())
     }
 
-    /// The command that goes on with the run.
+    /// Returns the command that goes on with the run.
     pub(crate) fn resume(&self) -> String {
         let state = match &self.state_dir {
             Some(folder) => format!(" --state-dir {}", quoted(&folder.to_string_lossy())),

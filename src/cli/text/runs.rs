@@ -34,7 +34,7 @@ pub(crate) fn state(run: &RunSummary, zone: &TimeZone) -> String {
     }
 }
 
-/// The same, for programs.
+/// Returns the same for programs.
 pub(crate) fn json(run: &RunSummary) -> Value {
     let about = run.about.as_ref();
     json!({

@@ -35,14 +35,14 @@ pub(crate) struct SummaryContext {
 }
 
 impl SummaryContext {
-    /// One line that says where the run is, and how it is resumed.
+    /// Says where the run is and how to resume it, in a line.
     pub(crate) fn how_to_go_on(&self) -> Option<String> {
         let location = self.location.as_ref()?;
         Some(format!("{}; go on with: {}", location.where_it_is(), location.resume()))
     }
 }
 
-/// How a run ended, for people.
+/// Returns the summary for people.
 pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
     let mut text = counts(&ended.summary);
     if let Some(queued) = not_looked_at(&ended.summary) {
@@ -85,7 +85,7 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
     text
 }
 
-/// What is missing of the input.
+/// Says what is missing of the input.
 fn incomplete(ended: &Ended) -> Option<String> {
     let rows = ended.summary.rows();
     match &ended.input {
@@ -99,7 +99,7 @@ fn incomplete(ended: &Ended) -> Option<String> {
     }
 }
 
-/// What could not be asked, and what may mend that.
+/// Says what could not be asked, and what may mend that.
 fn unasked(unasked: &Unasked) -> Option<String> {
     let Unasked { states, links, lookups: _, to_header } = *unasked;
     let mut text = String::new();
@@ -157,7 +157,7 @@ fn failure(group: &Group) -> String {
     format!("  {outcome}{kind} {many}{said}\n    {}", advice(*outcome, error))
 }
 
-/// One sentence on what to do about rows that ended so.
+/// Returns what to do about rows that ended like this.
 fn advice(outcome: Outcome, error: &str) -> &'static str {
     match (outcome, error) {
         (Outcome::Invalid, _) => "mend these rows; they were never sent",
@@ -241,7 +241,7 @@ fn stopped(ended: &Ended, target: &str) -> Option<String> {
     }
 }
 
-/// Why it was stopped.
+/// Says why a session was stopped, and what to do.
 pub(crate) fn why(cause: &StopReason, target: &str) -> String {
     match cause {
         StopReason::Signal(signal) => format!("by {}", signal.name()),
@@ -309,7 +309,7 @@ fn question(class: FailureClass, message: &str) -> String {
     )
 }
 
-/// The run that a resume can finish, if something is left and it is still there.
+/// Returns the run that a resume can finish, if it is still there.
 fn unfinished<'a>(ended: &Ended, context: &'a SummaryContext) -> Option<&'a RunLocation> {
     let is_left = leaves_rows(ended) || ended.failure.is_some();
     context.location.as_ref().filter(|_| is_left && !is_gone(ended))
@@ -320,7 +320,7 @@ const fn is_gone(ended: &Ended) -> bool {
     matches!(&ended.failure, Some(OutputFailure::Journal(JournalError::Gone { .. })))
 }
 
-/// The command that goes on from here, where something is left.
+/// Returns the command that goes on from here, if something is left.
 fn next(ended: &Ended, context: &SummaryContext) -> Option<String> {
     let summary = &ended.summary;
     if is_gone(ended) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A moment in `zone`; the date is left out if it is that of `now`.
+/// Writes a moment in `zone`, without the date if it is that of `now`.
 pub(crate) fn moment(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     let there = at.to_zoned_datetime(zone.clone());
     let today = now.to_zoned_datetime(zone.clone()).date() == there.date();
@@ -11,7 +11,7 @@ pub(crate) fn moment(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     there.strftime(form).to_string()
 }
 
-/// A moment in `zone`, with its date.
+/// Writes a moment in `zone`, with its date.
 pub(crate) fn full_moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
