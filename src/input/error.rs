@@ -59,7 +59,7 @@ pub enum InputError {
 
 /// What is wrong with a record that no row can be made of.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct BadRecord {
     /// The line on which the record begins.
     pub line: u64,
     /// What is wrong.

@@ -14,7 +14,7 @@ const MAX_RAW_CHARS: usize = 200;
 
 /// The texts that name a task.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fields<'a> {
+pub(super) struct TaskFields<'a> {
     /// `bk_biz_id`
     pub biz_id: &'a str,
     /// `task_id`
@@ -23,7 +23,7 @@ pub(super) struct Fields<'a> {
     pub scope: &'a str,
 }
 
-impl Fields<'_> {
+impl TaskFields<'_> {
     /// The task that they name; `nulls` mean "no value".
     ///
     /// # Errors
@@ -103,7 +103,7 @@ mod tests {
                 "scope must be cmdb_biz, project or empty (which means cmdb_biz), not \"cmdb\"",
             ),
         ] {
-            let bad = Fields { biz_id, task_id, scope }.task(NullWords::None).unwrap_err();
+            let bad = TaskFields { biz_id, task_id, scope }.task(NullWords::None).unwrap_err();
             assert_eq!(bad.fault.to_string(), fault);
             assert_eq!((&*bad.biz_id, &*bad.task_id, &*bad.scope), (biz_id, task_id, scope));
         }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_null_is_the_default_scope_or_a_missing_id() {
-        let default = Fields { biz_id: "2", task_id: "17", scope: "" }.task(NullWords::None);
+        let default = TaskFields { biz_id: "2", task_id: "17", scope: "" }.task(NullWords::None);
         for (biz_id, task_id, scope, fault) in [
             ("2", "17", "NULL", None),
             ("2", "17", "\\N", None),
@@ -131,7 +131,7 @@ mod tests {
                 ),
             ),
         ] {
-            match (Fields { biz_id, task_id, scope }.task(NullWords::Sql), fault) {
+            match (TaskFields { biz_id, task_id, scope }.task(NullWords::Sql), fault) {
                 (Ok(task), None) => assert_eq!(Ok(task), default),
                 (Err(bad), Some(fault)) => {
                     assert_eq!(bad.fault.to_string(), fault);
@@ -140,7 +140,7 @@ mod tests {
                 }
                 (found, _) => panic!("{found:?} of {biz_id:?} {task_id:?} {scope:?}"),
             }
-            assert!(Fields { biz_id, task_id, scope }.task(NullWords::None).is_err());
+            assert!(TaskFields { biz_id, task_id, scope }.task(NullWords::None).is_err());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Words that mean "no value" in the columns that name a task.
 
-use super::Format;
+use crate::domain::format::Format;
 
 /// Which words mean "no value", beside an empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use thiserror::Error;
 
 /// Where each stage ends, cumulative, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stages(Vec<Step>);
+pub(crate) struct Stages(Vec<StageEnd>);
 
 /// The end of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum StageEnd {
     /// After so many rows.
     Rows(u64),
     /// After so many of a million, rounded up.
@@ -31,28 +31,27 @@ impl FromStr for Stages {
         let steps: Vec<_> =
             text.split(',').map(|step| step.trim().parse()).collect::<Result<_, _>>()?;
         let is_ordered = steps.windows(2).all(|pair| match pair {
-            [Step::Rows(one), Step::Rows(other)] | [Step::Share(one), Step::Share(other)] => {
-                one < other
-            }
+            [StageEnd::Rows(one), StageEnd::Rows(other)]
+            | [StageEnd::Share(one), StageEnd::Share(other)] => one < other,
             _ => true,
         });
         if is_ordered { Ok(Self(steps)) } else { Err(StagesError::Order) }
     }
 }
 
-impl FromStr for Step {
+impl FromStr for StageEnd {
     type Err = StagesError;
 
     fn from_str(text: &str) -> Result<Self, StagesError> {
         let step = match text.strip_suffix('%') {
-            None => text.parse().map(Step::Rows).map_err(|_| StagesError::Form)?,
+            None => text.parse().map(StageEnd::Rows).map_err(|_| StagesError::Form)?,
             Some(percent) => {
                 let percent: u32 = percent.parse().map_err(|_| StagesError::Form)?;
-                Step::Share(u64::from(percent) * (MILLION / 100))
+                StageEnd::Share(u64::from(percent) * (MILLION / 100))
             }
         };
         match step {
-            Step::Rows(0) | Step::Share(0 | 1_000_001..) => Err(StagesError::Form),
+            StageEnd::Rows(0) | StageEnd::Share(0 | 1_000_001..) => Err(StagesError::Form),
             step => Ok(step),
         }
     }
@@ -63,8 +62,8 @@ impl fmt::Display for Stages {
         for (at, step) in self.0.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             match step {
-                Step::Rows(rows) => write!(f, "{comma}{rows}")?,
-                Step::Share(share) => write!(f, "{comma}{}%", share / (MILLION / 100))?,
+                StageEnd::Rows(rows) => write!(f, "{comma}{rows}")?,
+                StageEnd::Share(share) => write!(f, "{comma}{}%", share / (MILLION / 100))?,
             }
         }
         Ok(())
@@ -75,7 +74,7 @@ impl Stages {
     /// Whether the number of rows must be known to tell where the stages end.
     #[must_use]
     pub(crate) fn need_rows(&self) -> bool {
-        self.0.iter().any(|step| matches!(step, Step::Share(_)))
+        self.0.iter().any(|step| matches!(step, StageEnd::Share(_)))
     }
 
     /// Where each stage ends, for an input of `rows` rows; the last one with its end.
@@ -85,8 +84,8 @@ impl Stages {
         let last = rows.unwrap_or(u64::MAX);
         let mut ends = Vec::with_capacity(self.0.len() + 1);
         let steps = self.0.iter().map(|step| match step {
-            Step::Rows(end) => *end,
-            Step::Share(share) => {
+            StageEnd::Rows(end) => *end,
+            StageEnd::Share(share) => {
                 let parts = u128::from(last) * u128::from(*share);
                 u64::try_from(parts.div_ceil(u128::from(MILLION))).unwrap_or(u64::MAX)
             }

@@ -73,7 +73,7 @@ fn time_of_day(text: &str) -> Option<Time> {
 
 /// When a run is to send, as it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum WindowRequest {
     /// From one moment to another; from now on and for ever where none is named.
     Between(Option<When>, Option<When>),
     /// Every day.
@@ -89,7 +89,7 @@ pub(crate) struct Window {
     pub stop: Option<Timestamp>,
 }
 
-impl Asked {
+impl WindowRequest {
     /// The window that it means at `now`, in `zone`.
     ///
     /// # Errors
@@ -208,7 +208,7 @@ mod tests {
     }
 
     /// The window that is asked for at `now`, told in the zone.
-    fn told(asked: Asked, now: &str, name: &str) -> String {
+    fn told(asked: WindowRequest, now: &str, name: &str) -> String {
         let zone = zone(name);
         let now = zone.to_timestamp(now.parse().unwrap()).unwrap();
         let tell = |moment: Option<Timestamp>| match moment {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_daily_window_is_the_present_or_the_next_one() {
-        let daily = |text: &str| Asked::Daily(text.parse().unwrap());
+        let daily = |text: &str| WindowRequest::Daily(text.parse().unwrap());
         let (shanghai, berlin) = ("Asia/Shanghai", "Europe/Berlin");
         for (window, now, zone, expected) in [
             ("22:00-04:00", "2026-12-01T12:00", shanghai, "01 22:00 to 02 04:00"),
@@ -246,7 +246,7 @@ mod tests {
     fn moments_are_the_next_of_their_kind() {
         let between = |start: &str, stop: &str| {
             let when = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
-            Asked::Between(when(start), when(stop))
+            WindowRequest::Between(when(start), when(stop))
         };
         for (start, stop, expected) in [
             ("", "", "- to -"),
