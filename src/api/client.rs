@@ -49,7 +49,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Where certificates cannot be read, or credentials cannot be sent.
+    /// Returns an error if certificates cannot be read, or credentials cannot be sent.
     pub fn new(
         target: Target,
         credentials: Credentials,

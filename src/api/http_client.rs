@@ -13,11 +13,11 @@ use super::error::ClientError;
 use super::target::Target;
 use super::tls::{self, Identity};
 
-/// gunicorn closes idle connections after 2 s (FACTS.md section 7); ours are
-/// given up before, so that few requests meet a connection that is being closed.
+/// Time after which an idle connection is closed: before gunicorn closes it, after 2 s
+/// (FACTS.md section 7), so that few requests meet a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// So many connections are made at a time. When many requests leave at once, the first
+/// Maximum number of connections that are made at a time. When many requests leave at once, the first
 /// answers then free connections for the rest, before each has made one of its own.
 const MAX_CONNECTING: usize = 64;
 

@@ -64,9 +64,7 @@ pub struct Record {
 /// was answered, or what others of the business were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The kind of failure.
     pub class: FailureClass,
-    /// What the server said.
     pub message: Box<str>,
 }
 

@@ -14,7 +14,7 @@ use crate::domain::row::{Fault, Row};
 use crate::domain::task::Business;
 use crate::rules::sample::RowSample;
 
-/// So many bad rows are named one by one.
+/// Maximum number of invalid rows listed individually.
 const MAX_BAD_LISTED: usize = 10;
 
 /// What a look through a whole file found.
@@ -40,7 +40,7 @@ pub struct Checked {
     pub sample: RowSample,
 }
 
-/// Where a checked input is read again.
+/// How a checked input is read again.
 #[derive(Debug)]
 enum CheckedSource {
     Path(PathBuf),
@@ -64,7 +64,7 @@ impl fmt::Debug for Reopener {
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or is no table of rows at all.
+/// Returns an error if it cannot be read, or is no table of rows at all.
 pub fn check(path: &Path, name: &str, format: Format) -> Result<Checked, InputError> {
     let reading = InputReader::of_file((path, name), format, ReadOptions::CHECK)?;
     check_all(reading, (CheckedSource::Path(path.to_owned()), name), format)
@@ -88,7 +88,7 @@ pub(crate) fn check_again(
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or is no table of rows at all.
+/// Returns an error if it cannot be read, or is no table of rows at all.
 pub(crate) fn check_stream(
     source: Box<dyn Read + Send>,
     name: &str,
@@ -172,7 +172,7 @@ impl Checked {
     ///
     /// # Errors
     ///
-    /// Where it can no longer be read.
+    /// Returns an error if it can no longer be read.
     pub fn open(&self) -> Result<OpenedInput, InputError> {
         let Self { source, name, format, .. } = self;
         let options = ReadOptions { keys: self.keys.clone(), ..ReadOptions::STREAM };

@@ -172,7 +172,7 @@ impl<R: BufRead> CsvRows<R> {
     ///
     /// # Errors
     ///
-    /// Where the input cannot be read, or its first record cannot be used.
+    /// Returns an error if the input cannot be read, or its first record cannot be used.
     pub(super) fn open(
         mut records: Records<R>,
         nulls: NullWords,

@@ -6,20 +6,17 @@ use super::null::NullWords;
 use crate::domain::row::{BadRow, Fault};
 use crate::domain::task::{Business, Id, Scope, Task};
 
-/// A record longer than this is no row: memory must not depend on the input.
+/// Maximum size of a record; a longer one is no row, so that memory does not depend on the input.
 pub(super) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// A raw text is kept up to this many characters.
+/// Maximum number of characters that are kept of a raw text.
 const MAX_RAW_CHARS: usize = 200;
 
 /// The texts that name a task.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TaskFields<'a> {
-    /// `bk_biz_id`
     pub biz_id: &'a str,
-    /// `task_id`
     pub task_id: &'a str,
-    /// `scope`
     pub scope: &'a str,
 }
 
@@ -28,7 +25,7 @@ impl TaskFields<'_> {
     ///
     /// # Errors
     ///
-    /// Where one of them is wrong; the first from the left is named.
+    /// Returns what is wrong with the first of them that is.
     pub(super) fn task(self, nulls: NullWords) -> Result<Task, Box<BadRow>> {
         let id = |column, text: &str| {
             if nulls.has(text) {

@@ -122,7 +122,7 @@ impl<R: BufRead> JsonRows<R> {
     ///
     /// # Errors
     ///
-    /// Where the input cannot be read.
+    /// Returns an error if the input cannot be read.
     pub(super) fn open(
         source: R,
         keys: Option<Keys>,

@@ -8,15 +8,15 @@ use crate::domain::record::COLUMNS;
 /// Which columns hold what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Where `bk_biz_id` stands.
+    /// Position of `bk_biz_id`.
     pub biz_id: usize,
-    /// Where `task_id` stands.
+    /// Position of `task_id`.
     pub task_id: usize,
-    /// Where `scope` stands, if anywhere.
+    /// Position of `scope`, if there is one.
     pub scope: Option<usize>,
-    /// The further columns: where they stand, and what the report calls them.
+    /// Positions of the carried columns, and what the report calls them.
     pub carried: Vec<(usize, Box<str>)>,
-    /// How many fields a row may have.
+    /// Maximum number of fields of a row.
     pub width: usize,
     /// Whose file this is.
     pub origin: TableOrigin,
@@ -45,7 +45,7 @@ pub(super) enum First {
 ///
 /// # Errors
 ///
-/// Where it is neither a row nor a header that can be used; says what is wrong.
+/// Returns what is wrong if it is neither a row nor a header that can be used.
 pub(super) fn first_record(fields: &[&str], nulls: NullWords) -> Result<First, String> {
     let is_id = |field: &&&str| {
         let text = field.trim();
@@ -75,7 +75,7 @@ fn without_names(fields: usize) -> Layout {
 ///
 /// # Errors
 ///
-/// Where a needed one is missing, or one is there twice; says what is wrong.
+/// Returns what is wrong if a needed one is missing, or one is there twice.
 pub(super) fn by_names(names: &[&str]) -> Result<Layout, String> {
     let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
     let is = |name: &str, column: &str| name.eq_ignore_ascii_case(column);

@@ -44,7 +44,7 @@ pub(crate) fn format_of(path: &Path) -> Result<Format, InputError> {
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or is no table of rows at all.
+/// Returns an error if it cannot be read, or is no table of rows at all.
 pub fn open_stream(
     source: Box<dyn Read + Send>,
     name: &str,
@@ -57,7 +57,7 @@ pub fn open_stream(
 ///
 /// # Errors
 ///
-/// Where it cannot be read.
+/// Returns an error if it cannot be read.
 pub(crate) fn reopen_file(
     path: &Path,
     name: &str,
@@ -76,7 +76,7 @@ pub(crate) fn reopen_file(
 ///
 /// # Errors
 ///
-/// Where it cannot be read.
+/// Returns an error if it cannot be read.
 pub(crate) fn reopen_stream(
     path: &Path,
     name: &str,

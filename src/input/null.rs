@@ -5,7 +5,7 @@ use crate::domain::format::Format;
 /// Which words mean "no value", beside an empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NullWords {
-    /// None does.
+    /// No word.
     None,
     /// Those of SQL databases: `NULL` by `mysql -B`, `\N` by `mysqldump --tab`, `SELECT ... INTO
     /// OUTFILE` and `COPY`.

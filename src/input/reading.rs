@@ -25,9 +25,9 @@ pub(super) struct InputReader {
 pub(super) struct ReadOptions {
     /// The further keys of JSON Lines that a check has found.
     pub keys: Option<Keys>,
-    /// What becomes of others.
+    /// Whether further keys are taken up.
     pub new_keys: NewKeys,
-    /// What the end of the input is worth.
+    /// How to treat a last line without a line end.
     pub tail: Tail,
 }
 

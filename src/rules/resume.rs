@@ -24,12 +24,9 @@ pub enum Planned {
     Unsent(Row, Outcome),
 }
 
-/// A row that can be launched.
 #[derive(Debug)]
 pub struct LaunchableRow {
-    /// The row.
     pub row: Row,
-    /// Its task.
     pub task: Task,
     /// What earlier sessions left behind of it.
     pub prior: Prior,

@@ -35,7 +35,6 @@ pub enum Stop {
     Auth,
     /// This is no way to the API.
     Config,
-    /// The server was never reached.
     NeverReached,
     /// The app's requests were refused for the whole of `--throttle-patience`.
     Throttled,
@@ -48,7 +47,6 @@ pub struct RetryContext {
     pub counted: u32,
     /// Whether this attempt began an outage, or ended during one.
     pub in_outage: bool,
-    /// What is known of the server.
     pub server: Server,
     /// Connections in a row that could not be made before the first HTTP answer.
     pub unconnected: u32,
@@ -81,7 +79,7 @@ pub enum Server {
 /// Whether those who are refused by a throttle still wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// They do.
+    /// They still wait.
     Left,
     /// Nothing was granted for the whole of `--throttle-patience`.
     Over,
@@ -95,7 +93,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// What to do after `failure`.
+    /// Decides what to do after `failure`.
     ///
     /// | class | and | next |
     /// |---|---|---|
@@ -196,8 +194,8 @@ impl Backoff {
     ///
     /// # Errors
     ///
-    /// Where `first` is no whole number of milliseconds from 1, or `longest` is
-    /// shorter than `first`.
+    /// Returns an error if `first` is no whole number of milliseconds from 1, or if
+    /// `longest` is shorter than `first`.
     pub fn new(first: Duration, longest: Duration) -> Result<Self, BackoffError> {
         if first < Duration::from_millis(1) || !first.subsec_nanos().is_multiple_of(1_000_000) {
             return Err(BackoffError::First);
@@ -251,16 +249,12 @@ impl FromStr for Backoff {
     }
 }
 
-/// The text is no backoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BackoffError {
-    /// Not two durations with `..` between them.
     #[error("write it as two durations with .. between them, such as 500ms..30s")]
     Form,
-    /// The first wait is too short or not whole.
     #[error("the first wait must be a whole number of milliseconds, at least 1ms")]
     First,
-    /// The longest wait is shorter than the first.
     #[error("the longest wait must not be shorter than the first")]
     Order,
 }

@@ -7,12 +7,10 @@ use crate::domain::task::Task;
 /// Maximum number of rows in a sample.
 pub(crate) const MAX_ROWS: usize = 5;
 
-/// A row of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampledRow {
     /// The physical line on which the row begins.
     pub line: u64,
-    /// Its task.
     pub task: Task,
 }
 

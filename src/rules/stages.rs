@@ -8,14 +8,12 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Where each stage ends, cumulative, as it was asked for.
+/// Ends of the stages, cumulative, as the command line gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stages(Vec<StageEnd>);
 
-/// The end of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StageEnd {
-    /// After so many rows.
     Rows(u64),
     /// After so many of a million, rounded up.
     Share(u64),
@@ -26,7 +24,6 @@ const MILLION: u64 = 1_000_000;
 impl FromStr for Stages {
     type Err = StagesError;
 
-    /// `1,10%,100%`
     fn from_str(text: &str) -> Result<Self, StagesError> {
         let steps: Vec<_> =
             text.split(',').map(|step| step.trim().parse()).collect::<Result<_, _>>()?;
@@ -77,8 +74,8 @@ impl Stages {
         self.0.iter().any(|step| matches!(step, StageEnd::Share(_)))
     }
 
-    /// Where each stage ends, for an input of `rows` rows; the last one with its end.
-    /// Empty stages are left out.
+    /// Returns the position at which each stage of an input of `rows` rows ends; the last
+    /// stage ends with the input. Empty stages are left out.
     #[must_use]
     pub(crate) fn ends(&self, rows: Option<u64>) -> Vec<u64> {
         let last = rows.unwrap_or(u64::MAX);
@@ -107,13 +104,10 @@ pub(crate) fn must_be_agreed(border: u64, agreed_to: Option<u64>) -> bool {
     border > 0 && agreed_to.is_none_or(|agreed_to| border >= agreed_to)
 }
 
-/// The text names no stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum StagesError {
-    /// No numbers or shares.
     #[error("write where stages end, in rows or whole percents of them, such as 1,10%,100%")]
     Form,
-    /// They go backwards.
     #[error("each stage must end after the one before it, such as 1,10%,100%")]
     Order,
 }

@@ -76,11 +76,9 @@ fn time_of_day(text: &str) -> Option<Time> {
 pub(crate) enum WindowRequest {
     /// From one moment to another; from now on and for ever where none is named.
     Between(Option<When>, Option<When>),
-    /// Every day.
     Daily(Daily),
 }
 
-/// When a run may send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Window {
     /// From this moment on; at once where there is none.
@@ -94,7 +92,7 @@ impl WindowRequest {
     ///
     /// # Errors
     ///
-    /// Where it would stop before it starts.
+    /// Returns an error if it would stop before it starts.
     pub(crate) fn at(self, now: Timestamp, zone: &TimeZone) -> Result<Window, WindowError> {
         match self {
             Self::Daily(daily) => daily.at(now, zone),
@@ -179,22 +177,16 @@ pub(crate) fn fit(
     }
 }
 
-/// A window that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum WindowError {
-    /// No moment.
     #[error("write a moment as 22:00, 2026-12-01T22:00, 2026-12-01T22:00+08:00 or +90m")]
     When,
-    /// No daily window.
     #[error("write a window as 22:00-04:00")]
     Daily,
-    /// It has no length.
     #[error("a window that starts and stops at the same time has no length")]
     Empty,
-    /// It stops before it starts.
     #[error("the stop is not after the start")]
     Order,
-    /// It is out of reach.
     #[error("that moment is beyond all calendars")]
     Far,
 }
