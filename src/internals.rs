@@ -29,6 +29,9 @@ pub mod domain {
     pub mod clocks {
         pub use crate::domain::clocks::{Boot, Clocks, Reading};
     }
+    pub mod lines {
+        pub use crate::domain::lines::Lines;
+    }
     pub mod rate {
         pub use crate::domain::rate::Rate;
     }
@@ -81,10 +84,10 @@ pub mod rules {
         pub use crate::rules::intents::{Intents, pack, unpack};
     }
     pub mod proof {
-        pub use crate::rules::proof::Finding;
+        pub use crate::rules::proof::Evidence;
     }
     pub mod resume {
-        pub use crate::rules::resume::{Doubts, LastEnding, Lines, doubts, plan};
+        pub use crate::rules::resume::{Doubts, LastEnding, doubts, plan};
     }
     pub mod retry {
         pub use crate::rules::retry::Policy;

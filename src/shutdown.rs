@@ -1,8 +1,8 @@
-//! How a run is told to stop, and by whom.
+//! The switch that stops a run, and why it was thrown.
 //!
-//! Whoever has a cause calls [`Shutdown::drain`]; whoever sends or waits asks
-//! whether the run is draining. The first cause is kept. What draining means is
-//! `launch`'s business.
+//! Whoever has a reason calls [`Shutdown::drain`]; whoever sends or waits asks whether the
+//! run is draining. The first reason is kept. It does not know what draining means: `launch`
+//! does.
 
 use std::sync::Arc;
 use std::thread;
@@ -59,7 +59,7 @@ pub enum StopReason {
 pub(crate) const OUTAGE: &str = "outage";
 
 impl StopReason {
-    /// The cause in a word or a few, for the journal.
+    /// The reason in a few words, for the journal.
     #[must_use]
     pub fn word(&self) -> String {
         match self {
@@ -141,7 +141,7 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// Nothing new is to be sent any more. The first cause is kept.
+    /// Stops everything new from being sent. The first reason is kept.
     pub fn drain(&self, stop_reason: StopReason) {
         self.0.send_if_modified(|stage| match stage {
             Stage::Draining(_) => false,
@@ -156,7 +156,7 @@ impl Shutdown {
         });
     }
 
-    /// No row that was not sent yet is to be sent any more. The first cause is kept.
+    /// Stops rows from being sent that were not sent yet. The first reason is kept.
     pub fn refuse_new_rows(&self, stop_reason: StopReason) {
         self.0.send_if_modified(|stage| match stage {
             Stage::Running => {
@@ -179,7 +179,7 @@ impl Shutdown {
         matches!(*self.0.borrow(), Stage::Running)
     }
 
-    /// The first cause, if there is one.
+    /// The first reason, if there is one.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
         match &*self.0.borrow() {

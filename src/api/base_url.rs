@@ -1,6 +1,6 @@
 //! The URL that a server is known by, and what is wrong with a text that is none.
 //!
-//! Pure; what follows such a URL is the routes' business.
+//! It sends nothing, and does not know what follows such a URL: the routes do.
 
 use reqwest::Url;
 use thiserror::Error;
@@ -26,22 +26,17 @@ pub(super) fn base_url(text: &str) -> Result<Url, TargetError> {
 /// The text is no target. The text itself is not repeated: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TargetError {
-    /// No URL at all.
     #[error("not a URL ({0}); write it as https://host or http://host:port")]
     Url(String),
-    /// Neither http nor https.
     #[error("a URL must begin with http:// or https://, not with {0}:")]
     Scheme(String),
-    /// No host.
     #[error("a URL must name a host, as in https://host")]
     Host,
-    /// User and password in the URL.
     #[error(
         "a URL must not hold a user or a password: command lines and logs show it; \
          credentials come from BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME"
     )]
     Credentials,
-    /// A query or a fragment.
     #[error("a URL must end with its path, without ? and #")]
     Query,
     /// A stage that is no single path segment.

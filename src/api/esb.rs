@@ -21,7 +21,7 @@ impl Esb {
     ///
     /// # Errors
     ///
-    /// Where `text` is no URL of a server.
+    /// Returns an error if `text` is no URL of a server.
     pub fn new(text: &str) -> Result<Self, TargetError> {
         let mut url = base_url(text)?;
         let path = url.path().trim_end_matches('/');
@@ -31,13 +31,13 @@ impl Esb {
         Ok(Self { start: url })
     }
 
-    /// Where tasks are started.
+    /// URL at which tasks are started.
     #[must_use]
     pub const fn start_url(&self) -> &Url {
         &self.start
     }
 
-    /// Where the API `name` is asked about `task`.
+    /// URL at which the API `name` is asked about `task`.
     #[must_use]
     pub fn question_url(&self, name: &str, task: &Task) -> Url {
         let mut url = self.start.clone();

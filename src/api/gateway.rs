@@ -24,7 +24,7 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// Where `template` is no URL of a server, or `stage` is no name of one.
+    /// Returns an error if `template` is no URL of a server, or `stage` no name of one.
     pub fn new(template: &str, stage: &str) -> Result<Self, TargetError> {
         let filled = template.replace("{gateway_name}", NAME).replace("{api_name}", NAME);
         if filled.contains(['{', '}']) {
@@ -44,13 +44,13 @@ impl Gateway {
         &self.base
     }
 
-    /// Where `task` is started.
+    /// URL at which `task` is started.
     #[must_use]
     pub fn start_url(&self, task: &Task) -> Url {
         self.url("start_task", task)
     }
 
-    /// Where the API `name` is asked about `task`.
+    /// URL at which the API `name` is asked about `task`.
     #[must_use]
     pub fn question_url(&self, name: &str, task: &Task) -> Url {
         let mut url = self.url(name, task);

@@ -1,6 +1,6 @@
 //! What came back for one request, as it came.
 //!
-//! Data for `verdict` and `reply`; nothing here judges.
+//! Data for `verdict` and `reply`; it judges nothing.
 
 use http::HeaderMap;
 
@@ -11,7 +11,7 @@ use crate::domain::answer::Delivery;
 pub enum RawResponse<'a> {
     /// No HTTP answer.
     Nothing {
-        /// How far the request came; never [`Delivery::Answered`].
+        /// How far the request came; never `Delivery::Answered`.
         delivery: Delivery,
         /// What happened, for people.
         what: String,

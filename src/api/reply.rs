@@ -1,6 +1,6 @@
-//! What is kept of an answer for the report: what the server told us.
+//! The reply that a report shows of an answer: the server's own words, without secrets.
 //!
-//! Nothing here decides anything.
+//! It decides nothing.
 
 use std::borrow::Cow;
 
@@ -87,7 +87,7 @@ fn title(html: &str) -> Option<&str> {
     Some(rest.split_once("</title>")?.0)
 }
 
-/// Where a redirect points, without its query: that may hold anything.
+/// Target of a redirect, without its query: that may hold anything.
 fn redirect(headers: &HeaderMap, mask: &Mask) -> Option<String> {
     let location = mask.hide(headers.get(LOCATION)?.to_str().ok()?);
     Some(location.split(['?', '#']).next().unwrap_or_default().to_owned())

@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::measured::{Measured, Second, Times};
 use crate::bench::compare::{Better, Change, Pair};
 use crate::bench::slo::Judgement;
-use crate::rules::resume::Lines;
+use crate::domain::lines::Lines;
 
 /// The version of the schema.
 pub(crate) const SCHEMA: u32 = 1;

@@ -1,7 +1,7 @@
 //! Which rows were started: a start is real, so none may be lost count of.
 
 use crate::domain::answer::{Answer, FailureClass, Verdict};
-use crate::rules::resume::Lines;
+use crate::domain::lines::Lines;
 
 /// The lines of rows whose requests left.
 #[derive(Clone, Debug, Default)]

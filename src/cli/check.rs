@@ -15,15 +15,15 @@ use crate::api::{Client, LegacyGet};
 use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
 use crate::domain::escape::escape_control;
 use crate::domain::request_id::{RequestId, RunId};
-use crate::rules::proof::{Conclusion, Finding, conclude};
+use crate::rules::proof::{Conclusion, Evidence, conclude};
 use crate::rules::retry::Stop;
-use crate::rules::sample::{Sample, SampledRow};
+use crate::rules::sample::{RowSample, SampledRow};
 use crate::session::exit::Exit;
 use crate::session::settings::Server;
 use crate::shutdown::StopReason;
 
 /// Asks for the states of a few rows of `list`.
-pub(crate) fn run(server: &Server, list: &str, sample: &Sample) -> Result<Exit, Failure> {
+pub(crate) fn run(server: &Server, list: &str, sample: &RowSample) -> Result<Exit, Failure> {
     let rows = sample.rows();
     if rows.is_empty() {
         return Err(CheckError::Empty.into());
@@ -71,7 +71,7 @@ async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> StatusAnswer 
 struct Answered<'a> {
     list: &'a str,
     row: SampledRow,
-    finding: Finding,
+    finding: Evidence,
     class: Option<FailureClass>,
     said: String,
     /// Why a run would stop at this answer.
@@ -88,27 +88,27 @@ impl<'a> Answered<'a> {
                 (None, "an answer without a state".into())
             }
         };
-        let (finding, stop) = (Finding::of(seen), stop(&seen.answer));
+        let (finding, stop) = (Evidence::of(seen), stop(&seen.answer));
         Self { list, row, finding, class, said, stop }
     }
 
     /// Returns the warning about a row that does not decide the check.
     fn warning(&self) -> Option<String> {
         let (what, hint) = match self.finding {
-            Finding::State | Finding::Refused | Finding::Unanswered => return None,
-            Finding::NotFound => (
+            Evidence::State | Evidence::Refused | Evidence::Unanswered => return None,
+            Evidence::NotFound => (
                 "is not there",
                 "start_task would refuse it; check its ids, and that scope says what bk_biz_id is \
                  an id of",
             ),
-            Finding::NoState if self.class == Some(FailureClass::NotFound) => (
+            Evidence::NoState if self.class == Some(FailureClass::NotFound) => (
                 "is deleted or not there",
                 "start_task starts a deleted task all the same: look at it, or take it out of the \
                  list",
             ),
-            Finding::NoState => ("shows no state", "look at it before you start it"),
-            Finding::Unclear => ("has no clear answer", "if that lasts, look at it"),
-            Finding::Denied => ("may not be viewed", "ask for the right to view it (task_view)"),
+            Evidence::NoState => ("shows no state", "look at it before you start it"),
+            Evidence::Unclear => ("has no clear answer", "if that lasts, look at it"),
+            Evidence::Denied => ("may not be viewed", "ask for the right to view it (task_view)"),
         };
         Some(format!("warning: {self} {what}: {}\n  {hint}", self.told_answer()))
     }
@@ -163,8 +163,8 @@ impl CheckedServer {
         }
     }
 
-    fn tell_success(&self, findings: &[Finding]) {
-        let shown = findings.iter().filter(|finding| **finding == Finding::State).count();
+    fn tell_success(&self, findings: &[Evidence]) {
+        let shown = findings.iter().filter(|finding| **finding == Evidence::State).count();
         let asked = findings.len();
         let rows = if asked == 1 { "row" } else { "rows" };
         notice(&format_args!(
@@ -205,11 +205,11 @@ impl CheckedServer {
     /// What to do about the answer that decides.
     fn hint(&self, answer: &Answered<'_>) -> &'static str {
         match (answer.finding, answer.class) {
-            (Finding::Denied, _) => {
+            (Evidence::Denied, _) => {
                 "ask for the right to view tasks (task_view); without it tasks can be started, but \
                  --confirm and --lookup do not work, and rows in doubt stay unknown"
             }
-            (Finding::Unanswered, _) => "check that the server is up",
+            (Evidence::Unanswered, _) => "check that the server is up",
             (_, Some(FailureClass::Auth)) if self.may_need_query => {
                 "check the credentials; if this is the legacy ESB, which reads those of a GET from its \
                  query alone, say --esb-legacy-get"

@@ -37,7 +37,7 @@ pub enum Verdict {
     Accepted,
     /// The task was started before.
     AlreadyStarted,
-    /// Neither.
+    /// Neither: the request started nothing, as far as is known.
     Failed(Failure),
 }
 
@@ -56,11 +56,8 @@ impl Verdict {
 /// What an answer means, without its details: requests are counted by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum AnswerClass {
-    /// [`Verdict::Accepted`]
     Accepted,
-    /// [`Verdict::AlreadyStarted`]
     AlreadyStarted,
-    /// [`Verdict::Failed`]
     Failed(FailureClass),
 }
 
@@ -90,9 +87,7 @@ impl AnswerClass {
 /// A request that started nothing, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind of failure it is.
     pub class: FailureClass,
-    /// How far the request came.
     pub delivery: Delivery,
     /// Whether the server may have taken the request.
     pub taken: Taken,
@@ -189,7 +184,7 @@ impl fmt::Display for FailureClass {
     }
 }
 
-/// A word that this program never writes.
+/// The text is none of the words of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("is no word of this program")]
 pub struct UnknownWord;
@@ -250,7 +245,7 @@ pub struct Reply {
     pub code: Box<str>,
     /// The body's `message`; without a JSON body, what happened instead.
     pub message: Box<str>,
-    /// Where people can watch the task.
+    /// Page on which people can watch the task.
     pub task_url: Box<str>,
     /// The body's `request_id` and the header `X-Bkapi-Request-Id`, whichever there are.
     pub request_id: Box<str>,

@@ -13,7 +13,6 @@ pub struct FileState {
     pub device: u64,
     /// Number within that.
     pub inode: u64,
-    /// Length.
     pub bytes: u64,
     /// Time of the last write, in nanoseconds since 1970.
     pub modified: i64,

@@ -30,7 +30,6 @@ impl Format {
     }
 }
 
-/// The text is no format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a format is csv, tsv or jsonl")]
 pub struct FormatError;

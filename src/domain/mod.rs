@@ -9,6 +9,7 @@ pub(crate) mod escape;
 pub(crate) mod file_state;
 pub(crate) mod format;
 pub(crate) mod host;
+pub(crate) mod lines;
 pub(crate) mod rate;
 pub(crate) mod record;
 pub(crate) mod report_note;

@@ -1,6 +1,6 @@
 //! How fast: a number of requests per second, minute or hour, or no limit.
 //!
-//! A value only; who waits for it is `limiter`' work.
+//! A value only: it waits for nothing.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -26,11 +26,8 @@ pub enum Rate {
 /// The units in which a rate can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// `/s`
     Second,
-    /// `/m`
     Minute,
-    /// `/h`
     Hour,
 }
 
@@ -117,16 +114,12 @@ impl Rate {
     const MAX: u32 = 1_000_000;
 }
 
-/// The text is no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RateError {
-    /// Neither `N/s`, `N/m`, `N/h` nor `unlimited`.
     #[error("write a rate as 20/s, 100/m, 5000/h or unlimited")]
     Form,
-    /// A rate of nothing would never send.
     #[error("a rate of 0 would never send anything; the least is 1/h")]
     Zero,
-    /// More than can be spaced.
     #[error("at most 1000000 per unit; write unlimited for no limit")]
     TooFast,
 }

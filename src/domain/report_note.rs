@@ -13,7 +13,7 @@ use crate::domain::file_state::FileState;
 /// A report that a session begins to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BegunReport {
-    /// Where it will be.
+    /// Path at which it will be put.
     pub path: PathBuf,
     /// The file, if it is written in place, and not beside.
     pub in_place: Option<FileState>,
@@ -24,7 +24,6 @@ pub struct BegunReport {
 pub enum ReportNote {
     /// It was complete when a session ended.
     Complete {
-        /// Its length.
         bytes: u64,
         /// When it was last written, in nanoseconds since 1970.
         modified: i64,
@@ -37,7 +36,6 @@ pub enum ReportNote {
         inode: u64,
         /// Time of the last commit but one; lines of the last one may not be written yet.
         commit_before: Timestamp,
-        /// Time of the last commit.
         last_commit: Timestamp,
     },
 }

@@ -52,7 +52,6 @@ impl FromStr for Scope {
     }
 }
 
-/// The text is no scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be cmdb_biz, project or empty (which means cmdb_biz)")]
 pub struct ScopeError;
@@ -68,7 +67,6 @@ pub struct Id(u64);
 impl Id {
     const MAX: u64 = i64::MAX.unsigned_abs();
 
-    /// The number itself.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
@@ -101,19 +99,14 @@ impl FromStr for Id {
     }
 }
 
-/// The text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum IdError {
-    /// Nothing but blanks.
     #[error("is empty; a whole number from 1 is needed")]
     Empty,
-    /// A character that is no ASCII digit.
     #[error("must be written with the digits 0 to 9 alone")]
     NotDigits,
-    /// The number 0.
     #[error("must be at least 1")]
     Zero,
-    /// More than a signed 64-bit number holds.
     #[error("must be at most 9223372036854775807")]
     TooLarge,
 }

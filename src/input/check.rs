@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 
 use super::error::InputError;
 use super::jsonl::Keys;
-use super::reading::{Manner, Reading};
-use super::{Format, Opened};
+use super::opened::OpenedInput;
+use super::reading::{InputReader, ReadOptions};
+use crate::domain::format::Format;
 use crate::domain::row::{Fault, Row};
 use crate::domain::task::Business;
-use crate::rules::sample::Sample;
+use crate::rules::sample::RowSample;
 
-/// So many bad rows are named one by one.
+/// Maximum number of invalid rows listed individually.
 const MAX_BAD_LISTED: usize = 10;
 
 /// What a look through a whole file found.
 #[derive(Debug)]
 pub struct Checked {
-    source: Source,
+    source: CheckedSource,
     name: String,
     format: Format,
     keys: Option<Keys>,
@@ -36,14 +37,14 @@ pub struct Checked {
     /// Rows that can be launched, by business.
     pub businesses: BTreeMap<Business, u64>,
     /// A few of them.
-    pub sample: Sample,
+    pub sample: RowSample,
 }
 
-/// Where a checked input is read again.
+/// How a checked input is read again.
 #[derive(Debug)]
-enum Source {
+enum CheckedSource {
     Path(PathBuf),
-    Copy(Copy),
+    Copy(Reopener),
     /// It can be read only once.
     Stream,
 }
@@ -51,9 +52,9 @@ enum Source {
 /// Opens an input from its first byte on, as often as it is called.
 pub(crate) type Reopen = Box<dyn Fn() -> Box<dyn Read + Send>>;
 
-struct Copy(Reopen);
+struct Reopener(Reopen);
 
-impl fmt::Debug for Copy {
+impl fmt::Debug for Reopener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a copy")
     }
@@ -63,10 +64,10 @@ impl fmt::Debug for Copy {
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or is no table of rows at all.
+/// Returns an error if it cannot be read, or is no table of rows at all.
 pub fn check(path: &Path, name: &str, format: Format) -> Result<Checked, InputError> {
-    let reading = Reading::of_file((path, name), format, Manner::CHECK)?;
-    check_all(reading, (Source::Path(path.to_owned()), name), format)
+    let reading = InputReader::of_file((path, name), format, ReadOptions::CHECK)?;
+    check_all(reading, (CheckedSource::Path(path.to_owned()), name), format)
 }
 
 /// Looks through a whole input that `reopen` opens, and that is called `name` in errors.
@@ -79,27 +80,27 @@ pub(crate) fn check_again(
     name: &str,
     format: Format,
 ) -> Result<Checked, InputError> {
-    let reading = Reading::new(reopen(), name.to_owned(), format, Manner::CHECK)?;
-    check_all(reading, (Source::Copy(Copy(reopen)), name), format)
+    let reading = InputReader::new(reopen(), name.to_owned(), format, ReadOptions::CHECK)?;
+    check_all(reading, (CheckedSource::Copy(Reopener(reopen)), name), format)
 }
 
 /// Looks through a whole stream, which is called `name`; it cannot be opened again.
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or is no table of rows at all.
+/// Returns an error if it cannot be read, or is no table of rows at all.
 pub(crate) fn check_stream(
     source: Box<dyn Read + Send>,
     name: &str,
     format: Format,
 ) -> Result<Checked, InputError> {
-    let reading = Reading::new(source, name.to_owned(), format, Manner::CHECK)?;
-    check_all(reading, (Source::Stream, name), format)
+    let reading = InputReader::new(source, name.to_owned(), format, ReadOptions::CHECK)?;
+    check_all(reading, (CheckedSource::Stream, name), format)
 }
 
 fn check_all(
-    mut reading: Reading,
-    (source, name): (Source, &str),
+    mut reading: InputReader,
+    (source, name): (CheckedSource, &str),
     format: Format,
 ) -> Result<Checked, InputError> {
     let mut checked = Checked {
@@ -113,7 +114,7 @@ fn check_all(
         duplicates: 0,
         null_scopes: 0,
         businesses: BTreeMap::new(),
-        sample: Sample::default(),
+        sample: RowSample::default(),
     };
     let mut keys = Vec::new();
     for row in &mut reading {
@@ -171,17 +172,18 @@ impl Checked {
     ///
     /// # Errors
     ///
-    /// Where it can no longer be read.
-    pub fn open(&self) -> Result<Opened, InputError> {
+    /// Returns an error if it can no longer be read.
+    pub fn open(&self) -> Result<OpenedInput, InputError> {
         let Self { source, name, format, .. } = self;
-        let manner = Manner { keys: self.keys.clone(), ..Manner::STREAM };
+        let options = ReadOptions { keys: self.keys.clone(), ..ReadOptions::STREAM };
         let source: Box<dyn Read + Send> = match source {
-            Source::Path(path) => {
-                return Reading::of_file((path, name), *format, manner).map(Reading::opened);
+            CheckedSource::Path(path) => {
+                return InputReader::of_file((path, name), *format, options)
+                    .map(InputReader::opened);
             }
-            Source::Copy(Copy(reopen)) => reopen(),
-            Source::Stream => Box::new(io::empty()),
+            CheckedSource::Copy(Reopener(reopen)) => reopen(),
+            CheckedSource::Stream => Box::new(io::empty()),
         };
-        Reading::new(source, name.clone(), *format, manner).map(Reading::opened)
+        InputReader::new(source, name.clone(), *format, options).map(InputReader::opened)
     }
 }

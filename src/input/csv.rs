@@ -9,9 +9,9 @@ use std::io::{self, BufRead};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::error::Found;
-use super::fields::{Fields, MAX_RECORD_BYTES, whole};
-use super::layout::{First, Layout, Origin, first_record};
+use super::error::BadRecord;
+use super::fields::{MAX_RECORD_BYTES, TaskFields, whole};
+use super::layout::{First, Layout, TableOrigin, first_record};
 use super::null::NullWords;
 use super::tail::Tail;
 use crate::domain::row::{Columns, Row};
@@ -35,7 +35,7 @@ pub(super) struct Records<R> {
 
 /// What a record turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
+enum RecordExtent {
     Whole,
     /// Longer than [`MAX_RECORD_BYTES`]; it was passed over.
     TooLong,
@@ -63,17 +63,17 @@ impl<R: BufRead> Records<R> {
 
     /// Reads the next record that is not blank: the line on which it begins, and
     /// what it is.
-    fn next(&mut self) -> io::Result<Option<(u64, Extent)>> {
+    fn next(&mut self) -> io::Result<Option<(u64, RecordExtent)>> {
         loop {
             if !self.skip_line_ends()? {
                 return Ok(None);
             }
             let line = self.line;
             let extent = self.read()?;
-            if extent == Extent::Torn {
+            if extent == RecordExtent::Torn {
                 return Ok(None);
             }
-            if extent != Extent::Whole || !self.is_blank() {
+            if extent != RecordExtent::Whole || !self.is_blank() {
                 return Ok(Some((line, extent)));
             }
         }
@@ -97,9 +97,9 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    fn read(&mut self) -> io::Result<Extent> {
+    fn read(&mut self) -> io::Result<RecordExtent> {
         let (mut length, mut ends) = (0, 0);
-        let mut extent = Extent::Whole;
+        let mut extent = RecordExtent::Whole;
         loop {
             let input = self.source.fill_buf()?;
             let at_end = input.is_empty();
@@ -114,19 +114,19 @@ impl<R: BufRead> Records<R> {
             length += written;
             ends += ended;
             match result {
-                _ if at_end && self.tail == Tail::Torn => return Ok(Extent::Torn),
+                _ if at_end && self.tail == Tail::Torn => return Ok(RecordExtent::Torn),
                 ReadRecordResult::Record => {
                     self.fields = ends;
                     return Ok(extent);
                 }
-                ReadRecordResult::InputEmpty if at_end => return Ok(Extent::OpenQuote),
+                ReadRecordResult::InputEmpty if at_end => return Ok(RecordExtent::OpenQuote),
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::End => return Ok(extent),
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull
                     if length >= MAX_RECORD_BYTES || ends >= MAX_RECORD_BYTES =>
                 {
                     // The rest is read and thrown away.
-                    extent = Extent::TooLong;
+                    extent = RecordExtent::TooLong;
                     (length, ends) = (0, 0);
                 }
                 ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
@@ -156,7 +156,7 @@ fn lines(mut line: u64, mut after_cr: bool, bytes: &[u8]) -> (u64, bool) {
 }
 
 /// The rows of an input.
-pub(super) struct Rows<R> {
+pub(super) struct CsvRows<R> {
     records: Records<R>,
     layout: Layout,
     nulls: NullWords,
@@ -166,23 +166,23 @@ pub(super) struct Rows<R> {
     first: Option<Row>,
 }
 
-impl<R: BufRead> Rows<R> {
+impl<R: BufRead> CsvRows<R> {
     /// Reads the header, or the first row; `None` where the input is empty. In the columns that
     /// name a task `nulls` mean "no value".
     ///
     /// # Errors
     ///
-    /// Where the input cannot be read, or its first record cannot be used.
+    /// Returns an error if the input cannot be read, or its first record cannot be used.
     pub(super) fn open(
         mut records: Records<R>,
         nulls: NullWords,
-    ) -> io::Result<Result<Option<Self>, Found>> {
+    ) -> io::Result<Result<Option<Self>, BadRecord>> {
         let Some((line, extent)) = records.next()? else { return Ok(Ok(None)) };
-        let fault = |what: String| Ok(Err(Found { line, what }));
+        let fault = |what: String| Ok(Err(BadRecord { line, what }));
         match extent {
-            Extent::TooLong => return fault("the first record is longer than 1 MiB".into()),
-            Extent::OpenQuote => return fault(OPEN_QUOTE.into()),
-            Extent::Whole | Extent::Torn => {}
+            RecordExtent::TooLong => return fault("the first record is longer than 1 MiB".into()),
+            RecordExtent::OpenQuote => return fault(OPEN_QUOTE.into()),
+            RecordExtent::Whole | RecordExtent::Torn => {}
         }
         let mut texts = Vec::with_capacity(records.fields);
         for at in 0..records.fields {
@@ -195,13 +195,13 @@ impl<R: BufRead> Rows<R> {
             }
         }
         let (layout, is_row) = match first_record(&texts, nulls) {
-            Err(what) => return Ok(Err(Found { line, what })),
+            Err(what) => return Ok(Err(BadRecord { line, what })),
             Ok(First::Header(layout)) => (layout, false),
             Ok(First::Row(layout)) => (layout, true),
         };
         let mut rows = Self { records, layout, nulls, null_scopes: 0, first: None };
         if is_row {
-            rows.first = Some(rows.row(line, Extent::Whole));
+            rows.first = Some(rows.row(line, RecordExtent::Whole));
         }
         Ok(Ok(Some(rows)))
     }
@@ -217,26 +217,26 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// The row in the present record, which begins on `line`.
-    fn row(&mut self, line: u64, extent: Extent) -> Row {
+    fn row(&mut self, line: u64, extent: RecordExtent) -> Row {
         let Self { records, layout, nulls, .. } = self;
         let without = |reason: &str| Row {
             line,
-            task: Err(Fields::default().bad(whole(reason.into()))),
+            task: Err(TaskFields::default().bad(whole(reason.into()))),
             carried: Box::default(),
         };
-        if extent == Extent::TooLong {
+        if extent == RecordExtent::TooLong {
             return without("is longer than 1 MiB, and was passed over");
         }
         let text = |at: usize| {
             let text = String::from_utf8_lossy(records.field(at));
             match (layout.origin, text) {
-                (Origin::Report, std::borrow::Cow::Borrowed(text)) => unguard(text).into(),
+                (TableOrigin::Report, std::borrow::Cow::Borrowed(text)) => unguard(text).into(),
                 (_, text) => text,
             }
         };
         let (biz_id, task_id) = (text(layout.biz_id), text(layout.task_id));
         let scope = layout.scope.map(text).unwrap_or_default();
-        let fields = Fields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
+        let fields = TaskFields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
         let task = match fault_of_record(records, layout) {
             Some(reason) => Err(fields.bad(whole(reason))),
             None => fields.task(*nulls),
@@ -248,8 +248,8 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-impl<R: BufRead> Iterator for Rows<R> {
-    type Item = io::Result<Result<Row, Found>>;
+impl<R: BufRead> Iterator for CsvRows<R> {
+    type Item = io::Result<Result<Row, BadRecord>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(first) = self.first.take() {
@@ -258,8 +258,10 @@ impl<R: BufRead> Iterator for Rows<R> {
         let next = self.records.next().transpose()?;
         Some(next.map(|(line, extent)| match extent {
             // It swallowed all that follows, which must not be skipped as one bad row.
-            Extent::OpenQuote => Err(Found { line, what: OPEN_QUOTE.into() }),
-            Extent::Whole | Extent::TooLong | Extent::Torn => Ok(self.row(line, extent)),
+            RecordExtent::OpenQuote => Err(BadRecord { line, what: OPEN_QUOTE.into() }),
+            RecordExtent::Whole | RecordExtent::TooLong | RecordExtent::Torn => {
+                Ok(self.row(line, extent))
+            }
         }))
     }
 }

@@ -6,29 +6,26 @@ use super::null::NullWords;
 use crate::domain::row::{BadRow, Fault};
 use crate::domain::task::{Business, Id, Scope, Task};
 
-/// A record longer than this is no row: memory must not depend on the input.
+/// Maximum size of a record; a longer one is no row, so that memory does not depend on the input.
 pub(super) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// A raw text is kept up to this many characters.
+/// Maximum number of characters that are kept of a raw text.
 const MAX_RAW_CHARS: usize = 200;
 
 /// The texts that name a task.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fields<'a> {
-    /// `bk_biz_id`
+pub(super) struct TaskFields<'a> {
     pub biz_id: &'a str,
-    /// `task_id`
     pub task_id: &'a str,
-    /// `scope`
     pub scope: &'a str,
 }
 
-impl Fields<'_> {
+impl TaskFields<'_> {
     /// The task that they name; `nulls` mean "no value".
     ///
     /// # Errors
     ///
-    /// Where one of them is wrong; the first from the left is named.
+    /// Returns what is wrong with the first of them that is.
     pub(super) fn task(self, nulls: NullWords) -> Result<Task, Box<BadRow>> {
         let id = |column, text: &str| {
             if nulls.has(text) {
@@ -103,7 +100,7 @@ mod tests {
                 "scope must be cmdb_biz, project or empty (which means cmdb_biz), not \"cmdb\"",
             ),
         ] {
-            let bad = Fields { biz_id, task_id, scope }.task(NullWords::None).unwrap_err();
+            let bad = TaskFields { biz_id, task_id, scope }.task(NullWords::None).unwrap_err();
             assert_eq!(bad.fault.to_string(), fault);
             assert_eq!((&*bad.biz_id, &*bad.task_id, &*bad.scope), (biz_id, task_id, scope));
         }
@@ -111,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_null_is_the_default_scope_or_a_missing_id() {
-        let default = Fields { biz_id: "2", task_id: "17", scope: "" }.task(NullWords::None);
+        let default = TaskFields { biz_id: "2", task_id: "17", scope: "" }.task(NullWords::None);
         for (biz_id, task_id, scope, fault) in [
             ("2", "17", "NULL", None),
             ("2", "17", "\\N", None),
@@ -131,7 +128,7 @@ mod tests {
                 ),
             ),
         ] {
-            match (Fields { biz_id, task_id, scope }.task(NullWords::Sql), fault) {
+            match (TaskFields { biz_id, task_id, scope }.task(NullWords::Sql), fault) {
                 (Ok(task), None) => assert_eq!(Ok(task), default),
                 (Err(bad), Some(fault)) => {
                     assert_eq!(bad.fault.to_string(), fault);
@@ -140,7 +137,7 @@ mod tests {
                 }
                 (found, _) => panic!("{found:?} of {biz_id:?} {task_id:?} {scope:?}"),
             }
-            assert!(Fields { biz_id, task_id, scope }.task(NullWords::None).is_err());
+            assert!(TaskFields { biz_id, task_id, scope }.task(NullWords::None).is_err());
         }
     }
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, MAX_RECORD_BYTES, whole};
-use super::layout::{Origin, carried_name};
+use super::fields::{MAX_RECORD_BYTES, TaskFields, whole};
+use super::layout::{TableOrigin, carried_name};
 use super::null::NullWords;
 use super::tail::Tail;
 use crate::domain::record::COLUMNS;
@@ -18,7 +18,7 @@ use crate::domain::row::{Columns, Fault, Row};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Keys {
     names: Vec<Box<str>>,
-    origin: Option<Origin>,
+    origin: Option<TableOrigin>,
 }
 
 /// Whether keys that were not seen before are taken up.
@@ -33,22 +33,25 @@ pub(super) enum NewKeys {
 impl Keys {
     /// The names of the further columns.
     pub(super) fn columns(&self) -> Columns {
-        let origin = self.origin.unwrap_or(Origin::Foreign);
+        let origin = self.origin.unwrap_or(TableOrigin::Foreign);
         self.names.iter().filter_map(|name| carried_name(name, origin)).collect()
     }
 
     /// Learns from the first object whose file this is.
     fn see_first(&mut self, object: &Object) {
         let has = |column: &str| object.0.iter().any(|(key, _)| key.eq_ignore_ascii_case(column));
-        let origin =
-            if COLUMNS.iter().all(|column| has(column)) { Origin::Report } else { Origin::Foreign };
+        let origin = if COLUMNS.iter().all(|column| has(column)) {
+            TableOrigin::Report
+        } else {
+            TableOrigin::Foreign
+        };
         self.origin = Some(origin);
         self.add(object);
     }
 
     fn add(&mut self, object: &Object) {
         for (key, _) in &object.0 {
-            let own = self.origin == Some(Origin::Report)
+            let own = self.origin == Some(TableOrigin::Report)
                 && COLUMNS.iter().any(|column| key.eq_ignore_ascii_case(column));
             if !own && part(key).is_none() && !self.names.iter().any(|name| **name == **key) {
                 self.names.push(key.as_str().into());
@@ -59,18 +62,18 @@ impl Keys {
 
 /// The parts of a task.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum TaskPart {
     BizId,
     TaskId,
     Scope,
 }
 
-fn part(key: &str) -> Option<Part> {
+fn part(key: &str) -> Option<TaskPart> {
     [
-        ("bk_biz_id", Part::BizId),
-        ("biz_id", Part::BizId),
-        ("task_id", Part::TaskId),
-        ("scope", Part::Scope),
+        ("bk_biz_id", TaskPart::BizId),
+        ("biz_id", TaskPart::BizId),
+        ("task_id", TaskPart::TaskId),
+        ("scope", TaskPart::Scope),
     ]
     .into_iter()
     .find_map(|(name, part)| key.trim().eq_ignore_ascii_case(name).then_some(part))
@@ -102,7 +105,7 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 /// The rows of an input.
-pub(super) struct Rows<R> {
+pub(super) struct JsonRows<R> {
     source: R,
     line: u64,
     bytes: Vec<u8>,
@@ -114,12 +117,12 @@ pub(super) struct Rows<R> {
     first: Option<Row>,
 }
 
-impl<R: BufRead> Rows<R> {
+impl<R: BufRead> JsonRows<R> {
     /// Reads the first object, if there is one; `keys` are those that a check found.
     ///
     /// # Errors
     ///
-    /// Where the input cannot be read.
+    /// Returns an error if the input cannot be read.
     pub(super) fn open(
         source: R,
         keys: Option<Keys>,
@@ -142,7 +145,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// Reads a line that is not blank: its number, and whether it came whole.
-    fn read(&mut self) -> io::Result<Option<(u64, Extent)>> {
+    fn read(&mut self) -> io::Result<Option<(u64, LineExtent)>> {
         loop {
             self.bytes.clear();
             let limit = MAX_RECORD_BYTES as u64 + 1;
@@ -155,21 +158,21 @@ impl<R: BufRead> Rows<R> {
             self.line += 1;
             if count > MAX_RECORD_BYTES && self.bytes.last() != Some(&b'\n') {
                 self.source.skip_until(b'\n')?;
-                return Ok(Some((line, Extent::TooLong)));
+                return Ok(Some((line, LineExtent::TooLong)));
             }
             if !self.bytes.iter().all(u8::is_ascii_whitespace) {
-                return Ok(Some((line, Extent::Whole)));
+                return Ok(Some((line, LineExtent::Whole)));
             }
         }
     }
 
-    fn row(&mut self, line: u64, extent: Extent) -> Row {
+    fn row(&mut self, line: u64, extent: LineExtent) -> Row {
         let without = |reason: String| Row {
             line,
-            task: Err(Fields::default().bad(whole(reason))),
+            task: Err(TaskFields::default().bad(whole(reason))),
             carried: Box::default(),
         };
-        if extent == Extent::TooLong {
+        if extent == LineExtent::TooLong {
             return without("is longer than 1 MiB, and was passed over".into());
         }
         let object: Object = match serde_json::from_slice(&self.bytes) {
@@ -188,12 +191,12 @@ impl<R: BufRead> Rows<R> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Extent {
+enum LineExtent {
     Whole,
     TooLong,
 }
 
-impl<R: BufRead> Iterator for Rows<R> {
+impl<R: BufRead> Iterator for JsonRows<R> {
     type Item = io::Result<Row>;
 
     fn next(&mut self) -> Option<io::Result<Row>> {
@@ -206,13 +209,15 @@ impl<R: BufRead> Iterator for Rows<R> {
 }
 
 fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
-    let find = |wanted: Part| object.0.iter().filter(move |(key, _)| part(key) == Some(wanted));
+    let find = |wanted: TaskPart| object.0.iter().filter(move |(key, _)| part(key) == Some(wanted));
     let text = |wanted| find(wanted).next().map(|(_, value)| text_of(value)).unwrap_or_default();
-    let (biz_id, task_id, scope) = (text(Part::BizId), text(Part::TaskId), text(Part::Scope));
-    let fields = Fields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
-    let twice = [(Part::BizId, "bk_biz_id"), (Part::TaskId, "task_id"), (Part::Scope, "scope")]
-        .into_iter()
-        .find(|(part, _)| find(*part).count() > 1);
+    let (biz_id, task_id, scope) =
+        (text(TaskPart::BizId), text(TaskPart::TaskId), text(TaskPart::Scope));
+    let fields = TaskFields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
+    let twice =
+        [(TaskPart::BizId, "bk_biz_id"), (TaskPart::TaskId, "task_id"), (TaskPart::Scope, "scope")]
+            .into_iter()
+            .find(|(part, _)| find(*part).count() > 1);
     let task = match twice {
         Some((_, column)) => Err(fields.bad(Fault {
             column: Some(column),

@@ -8,23 +8,23 @@ use crate::domain::record::COLUMNS;
 /// Which columns hold what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Where `bk_biz_id` stands.
+    /// Position of `bk_biz_id`.
     pub biz_id: usize,
-    /// Where `task_id` stands.
+    /// Position of `task_id`.
     pub task_id: usize,
-    /// Where `scope` stands, if anywhere.
+    /// Position of `scope`, if there is one.
     pub scope: Option<usize>,
-    /// The further columns: where they stand, and what the report calls them.
+    /// Positions of the carried columns, and what the report calls them.
     pub carried: Vec<(usize, Box<str>)>,
-    /// How many fields a row may have.
+    /// Maximum number of fields of a row.
     pub width: usize,
     /// Whose file this is.
-    pub origin: Origin,
+    pub origin: TableOrigin,
 }
 
 /// Whose file an input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum TableOrigin {
     /// Anybody's.
     Foreign,
     /// A report of this program, in which formulas are guarded.
@@ -45,7 +45,7 @@ pub(super) enum First {
 ///
 /// # Errors
 ///
-/// Where it is neither a row nor a header that can be used; says what is wrong.
+/// Returns what is wrong if it is neither a row nor a header that can be used.
 pub(super) fn first_record(fields: &[&str], nulls: NullWords) -> Result<First, String> {
     let is_id = |field: &&&str| {
         let text = field.trim();
@@ -67,7 +67,7 @@ fn without_names(fields: usize) -> Layout {
         scope: Some(2),
         carried: (3..width).map(|at| (at, format!("column_{}", at + 1).into())).collect(),
         width,
-        origin: Origin::Foreign,
+        origin: TableOrigin::Foreign,
     }
 }
 
@@ -75,14 +75,14 @@ fn without_names(fields: usize) -> Layout {
 ///
 /// # Errors
 ///
-/// Where a needed one is missing, or one is there twice; says what is wrong.
+/// Returns what is wrong if a needed one is missing, or one is there twice.
 pub(super) fn by_names(names: &[&str]) -> Result<Layout, String> {
     let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
     let is = |name: &str, column: &str| name.eq_ignore_ascii_case(column);
     let origin = if COLUMNS.iter().all(|column| names.iter().any(|name| is(name, column))) {
-        Origin::Report
+        TableOrigin::Report
     } else {
-        Origin::Foreign
+        TableOrigin::Foreign
     };
     let place = |wanted: &[&str]| {
         let mut found = (0..names.len()).filter(|at| wanted.iter().any(|w| is(&names[*at], w)));
@@ -128,11 +128,11 @@ pub(super) fn by_names(names: &[&str]) -> Result<Layout, String> {
 }
 
 /// What the report calls a further column; `None` for a report's own columns.
-pub(super) fn carried_name(name: &str, origin: Origin) -> Option<Box<str>> {
+pub(super) fn carried_name(name: &str, origin: TableOrigin) -> Option<Box<str>> {
     let is_own = COLUMNS.iter().any(|column| name.eq_ignore_ascii_case(column));
     match (is_own, origin) {
-        (true, Origin::Report) => None,
-        (true, Origin::Foreign) => Some(format!("input.{name}").into()),
+        (true, TableOrigin::Report) => None,
+        (true, TableOrigin::Foreign) => Some(format!("input.{name}").into()),
         (false, _) => Some(name.into()),
     }
 }
@@ -210,7 +210,7 @@ mod tests {
         let mut names = COLUMNS.to_vec();
         names.extend(["note", "input.line"]);
         let layout = by_names(&names).unwrap();
-        assert_eq!(layout.origin, Origin::Report);
+        assert_eq!(layout.origin, TableOrigin::Report);
         assert_eq!(carried(&layout), [(19, "note"), (20, "input.line")]);
         assert_eq!((layout.biz_id, layout.task_id, layout.scope), (1, 2, Some(3)));
     }

@@ -11,6 +11,7 @@ mod fields;
 mod jsonl;
 mod layout;
 mod null;
+mod opened;
 mod reading;
 mod tail;
 
@@ -18,16 +19,13 @@ use std::io::Read;
 use std::path::Path;
 
 pub use crate::domain::format::Format;
-use crate::domain::row::{Columns, Row};
 pub use check::check;
 pub(crate) use check::{Checked, check_again, check_stream};
 pub(crate) use error::InputError;
 pub(crate) use null::NullWords;
-use reading::{Manner, Reading};
+pub(crate) use opened::{InputRows, OpenedInput};
+use reading::{InputReader, ReadOptions};
 use tail::Tail;
-
-/// Rows in the order of the input; after an error there are no more.
-pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
 
 /// The format that the extension of `path` names; CSV if there is none.
 ///
@@ -42,36 +40,32 @@ pub(crate) fn format_of(path: &Path) -> Result<Format, InputError> {
     Format::of_path(path).ok_or_else(|| InputError::Extension { path: path.to_owned() })
 }
 
-/// An input whose columns are known, about to be read.
-pub struct Opened {
-    /// The names of the further columns, as the report prints them.
-    pub columns: Columns,
-    /// The rows.
-    pub rows: Rows,
-}
-
 /// Opens a stream, which is called `name` in errors. It waits for the first line.
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or is no table of rows at all.
+/// Returns an error if it cannot be read, or is no table of rows at all.
 pub fn open_stream(
     source: Box<dyn Read + Send>,
     name: &str,
     format: Format,
-) -> Result<Opened, InputError> {
-    Reading::new(source, name.to_owned(), format, Manner::STREAM).map(Reading::opened)
+) -> Result<OpenedInput, InputError> {
+    InputReader::new(source, name.to_owned(), format, ReadOptions::STREAM).map(InputReader::opened)
 }
 
 /// Opens the copy of a file that was checked before, and is called `name` in errors.
 ///
 /// # Errors
 ///
-/// Where it cannot be read.
-pub(crate) fn reopen_file(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
+/// Returns an error if it cannot be read.
+pub(crate) fn reopen_file(
+    path: &Path,
+    name: &str,
+    format: Format,
+) -> Result<OpenedInput, InputError> {
     match format {
         Format::Csv | Format::Tsv => {
-            Reading::of_file((path, name), format, Manner::STREAM).map(Reading::opened)
+            InputReader::of_file((path, name), format, ReadOptions::STREAM).map(InputReader::opened)
         }
         // Only a look through all of it tells the further keys.
         Format::JsonLines => check(path, name, format)?.open(),
@@ -82,10 +76,14 @@ pub(crate) fn reopen_file(path: &Path, name: &str, format: Format) -> Result<Ope
 ///
 /// # Errors
 ///
-/// Where it cannot be read.
-pub(crate) fn reopen_stream(path: &Path, name: &str, format: Format) -> Result<Opened, InputError> {
-    let manner = Manner { tail: Tail::Torn, ..Manner::STREAM };
-    Reading::of_file((path, name), format, manner).map(Reading::opened)
+/// Returns an error if it cannot be read.
+pub(crate) fn reopen_stream(
+    path: &Path,
+    name: &str,
+    format: Format,
+) -> Result<OpenedInput, InputError> {
+    let options = ReadOptions { tail: Tail::Torn, ..ReadOptions::STREAM };
+    InputReader::of_file((path, name), format, options).map(InputReader::opened)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Words that mean "no value" in the columns that name a task.
 
-use super::Format;
+use crate::domain::format::Format;
 
 /// Which words mean "no value", beside an empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NullWords {
-    /// None does.
+    /// No word.
     None,
     /// Those of SQL databases: `NULL` by `mysql -B`, `\N` by `mysqldump --tab`, `SELECT ... INTO
     /// OUTFILE` and `COPY`.

@@ -5,31 +5,33 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
-use super::error::{Found, InputError};
+use super::error::{BadRecord, InputError};
 use super::jsonl::{Keys, NewKeys};
 use super::null::NullWords;
+use super::opened::OpenedInput;
 use super::tail::Tail;
-use super::{Format, Opened, csv, jsonl};
+use super::{csv, jsonl};
+use crate::domain::format::Format;
 use crate::domain::row::{Columns, Row};
 
 /// An input that is being read.
-pub(super) struct Reading {
+pub(super) struct InputReader {
     name: String,
-    rows: Form,
+    rows: RowReader,
 }
 
 /// How an input is read.
 #[derive(Clone, Debug)]
-pub(super) struct Manner {
+pub(super) struct ReadOptions {
     /// The further keys of JSON Lines that a check has found.
     pub keys: Option<Keys>,
-    /// What becomes of others.
+    /// Whether further keys are taken up.
     pub new_keys: NewKeys,
-    /// What the end of the input is worth.
+    /// How to treat a last line without a line end.
     pub tail: Tail,
 }
 
-impl Manner {
+impl ReadOptions {
     /// How a stream is read, from its first byte on.
     pub(super) const STREAM: Self =
         Self { keys: None, new_keys: NewKeys::Ignore, tail: Tail::Whole };
@@ -38,20 +40,20 @@ impl Manner {
     pub(super) const CHECK: Self = Self { keys: None, new_keys: NewKeys::Add, tail: Tail::Whole };
 }
 
-type Source = BufReader<Box<dyn Read + Send>>;
+type BufferedSource = BufReader<Box<dyn Read + Send>>;
 
-enum Form {
+enum RowReader {
     Empty,
-    Separated(Box<csv::Rows<Source>>),
-    JsonLines(Box<jsonl::Rows<Source>>),
+    Separated(Box<csv::CsvRows<BufferedSource>>),
+    JsonLines(Box<jsonl::JsonRows<BufferedSource>>),
 }
 
-impl Reading {
+impl InputReader {
     /// A file.
     pub(super) fn of_file(
         (path, name): (&Path, &str),
         format: Format,
-        manner: Manner,
+        options: ReadOptions,
     ) -> Result<Self, InputError> {
         let name = name.to_owned();
         let failed = |source| InputError::Open { name: name.clone(), source };
@@ -59,7 +61,7 @@ impl Reading {
         if file.metadata().map_err(failed)?.is_dir() {
             return Err(InputError::Folder { name });
         }
-        Self::new(Box::new(file), name, format, manner)
+        Self::new(Box::new(file), name, format, options)
     }
 
     /// A stream, or whatever can be read.
@@ -67,20 +69,20 @@ impl Reading {
         source: Box<dyn Read + Send>,
         name: String,
         format: Format,
-        manner: Manner,
+        options: ReadOptions,
     ) -> Result<Self, InputError> {
-        let Manner { keys, new_keys, tail } = manner;
+        let ReadOptions { keys, new_keys, tail } = options;
         let read = |source| InputError::Read { name: name.clone(), line: 1, source };
         let source = match without_byte_order_mark(source).map_err(read)? {
-            Start::Text(source) => BufReader::with_capacity(64 * 1024, source),
-            Start::Utf16 => return Err(InputError::Utf16 { name }),
+            TextStart::Text(source) => BufReader::with_capacity(64 * 1024, source),
+            TextStart::Utf16 => return Err(InputError::Utf16 { name }),
         };
         let separated = |delimiter, source| {
             let records = csv::Records::new(source, delimiter, tail);
-            match csv::Rows::open(records, NullWords::of(format)).map_err(read)? {
-                Ok(Some(rows)) => Ok(Form::Separated(Box::new(rows))),
-                Ok(None) => Ok(Form::Empty),
-                Err(Found { line, what }) => {
+            match csv::CsvRows::open(records, NullWords::of(format)).map_err(read)? {
+                Ok(Some(rows)) => Ok(RowReader::Separated(Box::new(rows))),
+                Ok(None) => Ok(RowReader::Empty),
+                Err(BadRecord { line, what }) => {
                     Err(InputError::Record { name: name.clone(), line, what })
                 }
             }
@@ -88,63 +90,63 @@ impl Reading {
         let rows = match format {
             Format::Csv => separated(b',', source)?,
             Format::Tsv => separated(b'\t', source)?,
-            Format::JsonLines => Form::JsonLines(Box::new(
-                jsonl::Rows::open(source, keys, new_keys, tail).map_err(read)?,
+            Format::JsonLines => RowReader::JsonLines(Box::new(
+                jsonl::JsonRows::open(source, keys, new_keys, tail).map_err(read)?,
             )),
         };
         Ok(Self { name, rows })
     }
 
     /// Its columns, and its rows.
-    pub(super) fn opened(self) -> Opened {
+    pub(super) fn opened(self) -> OpenedInput {
         let columns = match &self.rows {
-            Form::Empty => Columns::from([]),
-            Form::Separated(rows) => rows.columns(),
-            Form::JsonLines(rows) => rows.keys.columns(),
+            RowReader::Empty => Columns::from([]),
+            RowReader::Separated(rows) => rows.columns(),
+            RowReader::JsonLines(rows) => rows.keys.columns(),
         };
-        Opened { columns, rows: Box::new(self) }
+        OpenedInput { columns, rows: Box::new(self) }
     }
 
     /// Number of usable rows so far whose scope was a word for "no value".
     pub(super) fn null_scopes(&self) -> u64 {
         match &self.rows {
-            Form::Separated(rows) => rows.null_scopes,
-            Form::Empty | Form::JsonLines(_) => 0,
+            RowReader::Separated(rows) => rows.null_scopes,
+            RowReader::Empty | RowReader::JsonLines(_) => 0,
         }
     }
 
     /// The further keys that were seen in JSON Lines.
     pub(super) fn keys(self) -> Option<Keys> {
         match self.rows {
-            Form::JsonLines(rows) => Some(rows.keys),
-            Form::Empty | Form::Separated(_) => None,
+            RowReader::JsonLines(rows) => Some(rows.keys),
+            RowReader::Empty | RowReader::Separated(_) => None,
         }
     }
 }
 
-impl Iterator for Reading {
+impl Iterator for InputReader {
     type Item = Result<Row, InputError>;
 
     fn next(&mut self) -> Option<Result<Row, InputError>> {
         let (row, line) = match &mut self.rows {
-            Form::Empty => return None,
-            Form::Separated(rows) => (rows.next()?, rows.line()),
-            Form::JsonLines(rows) => (rows.next()?.map(Ok), rows.line()),
+            RowReader::Empty => return None,
+            RowReader::Separated(rows) => (rows.next()?, rows.line()),
+            RowReader::JsonLines(rows) => (rows.next()?.map(Ok), rows.line()),
         };
         let name = || self.name.clone();
         let error = match row {
             Ok(Ok(row)) => return Some(Ok(row)),
-            Ok(Err(Found { line, what })) => InputError::Record { name: name(), line, what },
+            Ok(Err(BadRecord { line, what })) => InputError::Record { name: name(), line, what },
             Err(source) => InputError::Read { name: name(), line, source },
         };
         // What cannot be read once is not read again.
-        self.rows = Form::Empty;
+        self.rows = RowReader::Empty;
         Some(Err(error))
     }
 }
 
 /// How an input begins.
-enum Start {
+enum TextStart {
     /// As text, without its byte order mark.
     Text(Box<dyn Read + Send>),
     Utf16,
@@ -152,14 +154,14 @@ enum Start {
 
 /// Takes off the mark that editors on Windows put before a text. It reads no
 /// more than it must, since the rest may not have been typed yet.
-fn without_byte_order_mark(mut source: Box<dyn Read + Send>) -> io::Result<Start> {
+fn without_byte_order_mark(mut source: Box<dyn Read + Send>) -> io::Result<TextStart> {
     const UTF8: [u8; 3] = [0xef, 0xbb, 0xbf];
     let mut start = Vec::with_capacity(UTF8.len());
     let mut byte = [0];
     while start.len() < UTF8.len() && read_one(&mut source, &mut byte)? {
         start.push(byte[0]);
         if matches!(start[..], [0xff, 0xfe] | [0xfe, 0xff]) {
-            return Ok(Start::Utf16);
+            return Ok(TextStart::Utf16);
         }
         let may_be_a_mark = UTF8.starts_with(&start) || matches!(start[..], [0xff | 0xfe]);
         if !may_be_a_mark {
@@ -167,9 +169,9 @@ fn without_byte_order_mark(mut source: Box<dyn Read + Send>) -> io::Result<Start
         }
     }
     if start == UTF8 {
-        return Ok(Start::Text(source));
+        return Ok(TextStart::Text(source));
     }
-    Ok(Start::Text(Box::new(Cursor::new(start).chain(source))))
+    Ok(TextStart::Text(Box::new(Cursor::new(start).chain(source))))
 }
 
 /// Reads one byte; `false` at the end.

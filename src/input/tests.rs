@@ -3,6 +3,7 @@
 use super::fields::MAX_RECORD_BYTES;
 use super::*;
 use crate::domain::record::COLUMNS;
+use crate::domain::row::Row;
 use proptest::prelude::*;
 use std::io::{self, Cursor};
 
@@ -21,7 +22,7 @@ impl Read for Pieces {
     }
 }
 
-fn open(text: &[u8], format: Format) -> Result<Opened, InputError> {
+fn open(text: &[u8], format: Format) -> Result<OpenedInput, InputError> {
     open_stream(Box::new(Cursor::new(text.to_vec())), "in", format)
 }
 

@@ -11,10 +11,11 @@ use super::{About, Copied, InputState, Journal, JournalError, Order, Session};
 use super::{failure_words, rows};
 use crate::domain::answer::FailureClass;
 use crate::domain::clocks::Boot;
+use crate::domain::lines::Lines;
 use crate::domain::record::{AlreadyStarted, Doubt, OutcomeKind, Record};
 use crate::domain::request_id::RunId;
 use crate::rules::intents::{Intents, unpack};
-use crate::rules::resume::{Doubts, LastEnding, LastSession, Lines};
+use crate::rules::resume::{Doubts, LastEnding, LastSession};
 use crate::rules::server_time::Sighting;
 
 impl Journal {

@@ -11,22 +11,20 @@ use thiserror::Error;
 /// How many failures are tolerated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// So many.
     Rows(u64),
-    /// So many of a million rows, rounded down.
+    /// Millionths of all rows, rounded down.
     Share(u64),
 }
 
 /// What a share is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
-    /// So many rows of the input.
     Rows(u64),
     /// The rows that are settled, and at least twenty: nobody knows how many will come.
     Settled,
 }
 
-/// Of a stream, a share is of so many rows at least.
+/// Minimum number of rows that a share of a stream is taken of.
 const MIN_SHARE_BASE: u64 = 20;
 
 const MILLION: u64 = 1_000_000;
@@ -34,7 +32,6 @@ const MILLION: u64 = 1_000_000;
 impl FromStr for Budget {
     type Err = BudgetError;
 
-    /// `10`, `5%` or `0.5%`.
     fn from_str(text: &str) -> Result<Self, BudgetError> {
         let Some(percent) = text.strip_suffix('%') else {
             return text.parse().map(Self::Rows).map_err(|_| BudgetError);
@@ -53,7 +50,6 @@ impl FromStr for Budget {
     }
 }
 
-/// The text is no budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("write a number of rows, such as 10, or a share of them from 0% to 100%, such as 5%")]
 pub struct BudgetError;
@@ -68,23 +64,22 @@ pub(crate) struct Ledger {
     at_risk: u64,
 }
 
-/// A budget that is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedUp {
-    /// So many rows failed.
+    /// Rows that failed.
     pub failures: u64,
-    /// So many were tolerated.
+    /// Failures that were tolerated.
     pub tolerated: u64,
 }
 
 impl Ledger {
-    /// Nothing is used yet; without a budget nothing ever is.
+    /// A ledger of which nothing is used; without a budget nothing ever is.
     #[must_use]
     pub(crate) fn new(budget: Option<(Budget, Base)>) -> Self {
         Self { budget, ..Self::default() }
     }
 
-    /// A share is of this from now on.
+    /// Sets what a share is of from now on.
     pub(crate) fn rebase(&mut self, base: Base) {
         if let Some((_, present)) = &mut self.budget {
             *present = base;
@@ -119,23 +114,23 @@ impl Ledger {
         Some((tolerated + 1).saturating_sub(self.failures + self.at_risk))
     }
 
-    /// A request of a row leaves.
+    /// Notes that a request of a row leaves.
     pub(crate) fn risk(&mut self) {
         self.at_risk += 1;
     }
 
-    /// A row waits, or is cut off: it cannot fail now.
+    /// Notes that a row waits, or is cut off: it cannot fail now.
     pub(crate) fn withdraw(&mut self) {
         self.at_risk = self.at_risk.saturating_sub(1);
     }
 
-    /// A row that was at risk is settled, and did not fail.
+    /// Notes that a row at risk is settled, and did not fail.
     pub(crate) fn good(&mut self) {
         self.withdraw();
         self.settled += 1;
     }
 
-    /// A row that was at risk has failed. Whether that was one too many.
+    /// Notes that a row at risk has failed, and returns whether that was one too many.
     pub(crate) fn failed(&mut self) -> Option<UsedUp> {
         self.withdraw();
         self.settled += 1;

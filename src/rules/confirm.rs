@@ -28,7 +28,7 @@ pub(crate) enum Ownership {
 }
 
 /// Judges what was `seen` of a row whose first attempt that may have arrived left at
-/// `first` by the server's clock, at the earliest. Where the state or a time cannot be
+/// `first` by the server's clock, at the earliest. If the state or a time cannot be
 /// had, nothing speaks against an attempt of this run.
 #[must_use]
 pub(crate) fn judge(seen: &StatusAnswer, first: Option<Timestamp>) -> Ownership {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The rate that is achieved is that of so long.
+/// Time over which the achieved rate is measured.
 const RATE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How far a launch has come.
@@ -22,7 +22,7 @@ pub struct ProgressCounts {
     pub requests: u64,
 }
 
-/// The course of a launch, looked at now and then.
+/// Estimates the end of a launch from counts that are handed in now and then.
 #[derive(Clone, Debug)]
 pub struct Estimator {
     rows: Option<u64>,
@@ -50,15 +50,15 @@ pub struct Estimate {
 /// Whether what is left fits into the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// It does.
+    /// All of it fits.
     Fits,
-    /// It does not: so many rows will be left.
+    /// About this many rows will be left.
     Leaves(u64),
 }
 
 impl Estimator {
-    /// A launch of `rows` rows, if that is known, that begins at `began`, is to take as
-    /// long as `planned`, and sends no new row from `last_row` on.
+    /// An estimator of a launch of `rows` rows, if that is known, that begins at `began`, is
+    /// planned to take `planned`, and sends no new row from `last_row` on.
     #[must_use]
     pub const fn new(
         rows: Option<u64>,
@@ -69,7 +69,7 @@ impl Estimator {
         Self { rows, began, last_row, planned, recent: VecDeque::new() }
     }
 
-    /// Takes note of how far the launch has come by `now`, and says what is foreseen.
+    /// Estimates the rest of the launch from how far it has come by `now`.
     pub fn estimate(&mut self, counts: ProgressCounts, now: Instant) -> Estimate {
         self.recent.push_back((now, counts.requests));
         while self.recent.len() > 2 && now - self.recent[1].0 >= RATE_INTERVAL {

@@ -9,7 +9,7 @@ use crate::domain::answer::{FailureClass, StatusAnswer, Verdict};
 
 /// What the answer to one question shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Evidence {
     /// The task's state. URL, credentials and the right to view are proved.
     State,
     /// No state, but the right to view was granted before that was found out: the task is
@@ -28,7 +28,7 @@ pub enum Finding {
     Unclear,
 }
 
-impl Finding {
+impl Evidence {
     /// What `seen` shows.
     #[must_use]
     pub fn of(seen: &StatusAnswer) -> Self {
@@ -77,15 +77,15 @@ pub(crate) enum Conclusion {
 /// A row that is at fault, or whose answer is unclear, does not matter if another one proves
 /// everything.
 #[must_use]
-pub(crate) fn conclude(findings: &[Finding]) -> Conclusion {
-    let position = |is_wanted: fn(Finding) -> bool| findings.iter().position(|f| is_wanted(*f));
-    let has_right = |finding| matches!(finding, Finding::State | Finding::NoState);
-    let fault = position(Finding::holds_for_all).or_else(|| position(|f| f == Finding::Denied));
+pub(crate) fn conclude(findings: &[Evidence]) -> Conclusion {
+    let position = |is_wanted: fn(Evidence) -> bool| findings.iter().position(|f| is_wanted(*f));
+    let has_right = |finding| matches!(finding, Evidence::State | Evidence::NoState);
+    let fault = position(Evidence::holds_for_all).or_else(|| position(|f| f == Evidence::Denied));
     if let Some(at) = fault {
         Conclusion::Failed(at)
     } else if findings.iter().copied().any(has_right) {
         Conclusion::Proved
-    } else if let Some(at) = position(|f| f == Finding::Unclear) {
+    } else if let Some(at) = position(|f| f == Evidence::Unclear) {
         Conclusion::Failed(at)
     } else {
         Conclusion::NothingFound
@@ -95,7 +95,7 @@ pub(crate) fn conclude(findings: &[Finding]) -> Conclusion {
 #[cfg(test)]
 mod tests {
     use super::Conclusion::{Failed, NothingFound, Proved};
-    use super::Finding::{Denied, NoState, NotFound, Refused, State, Unanswered, Unclear};
+    use super::Evidence::{Denied, NoState, NotFound, Refused, State, Unanswered, Unclear};
     use super::*;
 
     #[test]

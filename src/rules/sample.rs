@@ -7,23 +7,21 @@ use crate::domain::task::Task;
 /// Maximum number of rows in a sample.
 pub(crate) const MAX_ROWS: usize = 5;
 
-/// A row of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampledRow {
     /// The physical line on which the row begins.
     pub line: u64,
-    /// Its task.
     pub task: Task,
 }
 
 /// The first rows of the first businesses of a list.
 #[derive(Clone, Debug, Default)]
-pub struct Sample {
+pub struct RowSample {
     /// The first rows of each business, in the order in which the businesses appear.
     businesses: Vec<Vec<SampledRow>>,
 }
 
-impl Sample {
+impl RowSample {
     /// Adds the next row of the list. One that repeats a sampled task is left out: it is
     /// never sent.
     pub fn add(&mut self, line: u64, task: Task) {
@@ -72,8 +70,8 @@ mod tests {
         Task { business, id: id.parse().unwrap() }
     }
 
-    fn sample(list: &str) -> Sample {
-        let mut sample = Sample::default();
+    fn sample(list: &str) -> RowSample {
+        let mut sample = RowSample::default();
         for (line, text) in (2..).zip(list.split_whitespace()) {
             sample.add(line, task(text));
         }
@@ -106,12 +104,12 @@ mod tests {
         let sample = sample("2/1 p3/7");
         assert_eq!(sample.first(), Some(task("2/1")));
         assert_eq!(sample.rows()[1], SampledRow { line: 3, task: task("p3/7") });
-        assert_eq!(Sample::default().first(), None);
+        assert_eq!(RowSample::default().first(), None);
     }
 
     #[test]
     fn what_is_kept_of_a_long_list_is_bounded() {
-        let mut sample = Sample::default();
+        let mut sample = RowSample::default();
         for line in 2..100_000 {
             sample.add(line, task(&format!("{}/{line}", 1 + line % 1000)));
         }

@@ -8,14 +8,12 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Where each stage ends, cumulative, as it was asked for.
+/// Ends of the stages, cumulative, as the command line gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stages(Vec<Step>);
+pub(crate) struct Stages(Vec<StageEnd>);
 
-/// The end of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// After so many rows.
+enum StageEnd {
     Rows(u64),
     /// After so many of a million, rounded up.
     Share(u64),
@@ -26,33 +24,31 @@ const MILLION: u64 = 1_000_000;
 impl FromStr for Stages {
     type Err = StagesError;
 
-    /// `1,10%,100%`
     fn from_str(text: &str) -> Result<Self, StagesError> {
         let steps: Vec<_> =
             text.split(',').map(|step| step.trim().parse()).collect::<Result<_, _>>()?;
         let is_ordered = steps.windows(2).all(|pair| match pair {
-            [Step::Rows(one), Step::Rows(other)] | [Step::Share(one), Step::Share(other)] => {
-                one < other
-            }
+            [StageEnd::Rows(one), StageEnd::Rows(other)]
+            | [StageEnd::Share(one), StageEnd::Share(other)] => one < other,
             _ => true,
         });
         if is_ordered { Ok(Self(steps)) } else { Err(StagesError::Order) }
     }
 }
 
-impl FromStr for Step {
+impl FromStr for StageEnd {
     type Err = StagesError;
 
     fn from_str(text: &str) -> Result<Self, StagesError> {
         let step = match text.strip_suffix('%') {
-            None => text.parse().map(Step::Rows).map_err(|_| StagesError::Form)?,
+            None => text.parse().map(StageEnd::Rows).map_err(|_| StagesError::Form)?,
             Some(percent) => {
                 let percent: u32 = percent.parse().map_err(|_| StagesError::Form)?;
-                Step::Share(u64::from(percent) * (MILLION / 100))
+                StageEnd::Share(u64::from(percent) * (MILLION / 100))
             }
         };
         match step {
-            Step::Rows(0) | Step::Share(0 | 1_000_001..) => Err(StagesError::Form),
+            StageEnd::Rows(0) | StageEnd::Share(0 | 1_000_001..) => Err(StagesError::Form),
             step => Ok(step),
         }
     }
@@ -63,8 +59,8 @@ impl fmt::Display for Stages {
         for (at, step) in self.0.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             match step {
-                Step::Rows(rows) => write!(f, "{comma}{rows}")?,
-                Step::Share(share) => write!(f, "{comma}{}%", share / (MILLION / 100))?,
+                StageEnd::Rows(rows) => write!(f, "{comma}{rows}")?,
+                StageEnd::Share(share) => write!(f, "{comma}{}%", share / (MILLION / 100))?,
             }
         }
         Ok(())
@@ -75,18 +71,18 @@ impl Stages {
     /// Whether the number of rows must be known to tell where the stages end.
     #[must_use]
     pub(crate) fn need_rows(&self) -> bool {
-        self.0.iter().any(|step| matches!(step, Step::Share(_)))
+        self.0.iter().any(|step| matches!(step, StageEnd::Share(_)))
     }
 
-    /// Where each stage ends, for an input of `rows` rows; the last one with its end.
-    /// Empty stages are left out.
+    /// Returns the position at which each stage of an input of `rows` rows ends; the last
+    /// stage ends with the input. Empty stages are left out.
     #[must_use]
     pub(crate) fn ends(&self, rows: Option<u64>) -> Vec<u64> {
         let last = rows.unwrap_or(u64::MAX);
         let mut ends = Vec::with_capacity(self.0.len() + 1);
         let steps = self.0.iter().map(|step| match step {
-            Step::Rows(end) => *end,
-            Step::Share(share) => {
+            StageEnd::Rows(end) => *end,
+            StageEnd::Share(share) => {
                 let parts = u128::from(last) * u128::from(*share);
                 u64::try_from(parts.div_ceil(u128::from(MILLION))).unwrap_or(u64::MAX)
             }
@@ -108,13 +104,10 @@ pub(crate) fn must_be_agreed(border: u64, agreed_to: Option<u64>) -> bool {
     border > 0 && agreed_to.is_none_or(|agreed_to| border >= agreed_to)
 }
 
-/// The text names no stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum StagesError {
-    /// No numbers or shares.
     #[error("write where stages end, in rows or whole percents of them, such as 1,10%,100%")]
     Form,
-    /// They go backwards.
     #[error("each stage must end after the one before it, such as 1,10%,100%")]
     Order,
 }

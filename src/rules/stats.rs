@@ -14,7 +14,7 @@ use crate::domain::record::{
     AlreadyStarted, Doubt, Ending, KnownBy, Outcome, OutcomeKind, Record, Standing,
 };
 
-/// So many groups of failures are kept apart; the others are one.
+/// Maximum number of groups of failures that are kept apart; further failures are one group.
 const MAX_GROUPS: usize = 50;
 
 /// Counts over all records of a run.
@@ -37,7 +37,6 @@ pub struct Summary {
 /// Failures of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// How their rows ended.
     pub outcome: Outcome,
     /// The `error` of the report: a class, or what is wrong with a row.
     pub error: String,
@@ -45,18 +44,16 @@ pub struct Group {
     pub message: String,
     /// The line of the first of them.
     pub example: u64,
-    /// How many there are.
     pub rows: u64,
 }
 
 impl Summary {
-    /// Nothing yet; `already` says how `already_started` counts.
+    /// An empty summary; `already` says how `already_started` counts.
     #[must_use]
     pub fn new(already: AlreadyStarted) -> Self {
         Self { already, ..Self::default() }
     }
 
-    /// Adds one record.
     pub fn add(&mut self, record: &Record) {
         self.by_outcome[record.outcome.kind()] += 1;
         let by_reply = record.outcome == Outcome::Started(KnownBy::Reply);
@@ -101,7 +98,6 @@ impl Summary {
         group.rows += 1;
     }
 
-    /// The rows by outcome.
     #[must_use]
     pub const fn by_outcome(&self) -> EnumMap<OutcomeKind, u64> {
         self.by_outcome
@@ -125,19 +121,16 @@ impl Summary {
         groups
     }
 
-    /// All rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.by_outcome.values().sum()
     }
 
-    /// The rows that ended `started`.
     #[must_use]
     pub fn started(&self) -> u64 {
         self.by_outcome[OutcomeKind::Started]
     }
 
-    /// The rows that ended bad.
     #[must_use]
     pub const fn bad(&self) -> u64 {
         self.bad
@@ -178,11 +171,9 @@ pub struct Requests {
     pub retries: u64,
     /// Questions for states and links.
     pub questions: u64,
-    /// What could not be asked.
     pub unasked: Unasked,
     /// The starts by what their answers meant.
     pub by_class: EnumMap<AnswerClass, u64>,
-    /// How long the starts took.
     pub latencies: Latencies,
 }
 
@@ -231,7 +222,7 @@ pub struct Latencies {
     total: Duration,
 }
 
-/// The longest latency that is told apart, in µs.
+/// Longest latency that the histogram tells apart, in µs.
 const MAX_LATENCY_MICROS: u64 = 600_000_000;
 
 impl Default for Latencies {
@@ -243,7 +234,6 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// Adds one request.
     pub fn add(&mut self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(MAX_LATENCY_MICROS);
         self.histogram.saturating_record(micros.max(1));
@@ -264,7 +254,6 @@ impl Latencies {
         (!self.histogram.is_empty()).then(|| Duration::from_micros(self.histogram.max()))
     }
 
-    /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.histogram.len()
@@ -277,7 +266,6 @@ impl Latencies {
         self.histogram.count_between(0, micros)
     }
 
-    /// How long they took together.
     #[must_use]
     pub const fn total(&self) -> Duration {
         self.total

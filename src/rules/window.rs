@@ -73,14 +73,12 @@ fn time_of_day(text: &str) -> Option<Time> {
 
 /// When a run is to send, as it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum WindowRequest {
     /// From one moment to another; from now on and for ever where none is named.
     Between(Option<When>, Option<When>),
-    /// Every day.
     Daily(Daily),
 }
 
-/// When a run may send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Window {
     /// From this moment on; at once where there is none.
@@ -89,12 +87,12 @@ pub(crate) struct Window {
     pub stop: Option<Timestamp>,
 }
 
-impl Asked {
+impl WindowRequest {
     /// The window that it means at `now`, in `zone`.
     ///
     /// # Errors
     ///
-    /// Where it would stop before it starts.
+    /// Returns an error if it would stop before it starts.
     pub(crate) fn at(self, now: Timestamp, zone: &TimeZone) -> Result<Window, WindowError> {
         match self {
             Self::Daily(daily) => daily.at(now, zone),
@@ -179,22 +177,16 @@ pub(crate) fn fit(
     }
 }
 
-/// A window that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum WindowError {
-    /// No moment.
     #[error("write a moment as 22:00, 2026-12-01T22:00, 2026-12-01T22:00+08:00 or +90m")]
     When,
-    /// No daily window.
     #[error("write a window as 22:00-04:00")]
     Daily,
-    /// It has no length.
     #[error("a window that starts and stops at the same time has no length")]
     Empty,
-    /// It stops before it starts.
     #[error("the stop is not after the start")]
     Order,
-    /// It is out of reach.
     #[error("that moment is beyond all calendars")]
     Far,
 }
@@ -208,7 +200,7 @@ mod tests {
     }
 
     /// The window that is asked for at `now`, told in the zone.
-    fn told(asked: Asked, now: &str, name: &str) -> String {
+    fn told(asked: WindowRequest, now: &str, name: &str) -> String {
         let zone = zone(name);
         let now = zone.to_timestamp(now.parse().unwrap()).unwrap();
         let tell = |moment: Option<Timestamp>| match moment {
@@ -223,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_daily_window_is_the_present_or_the_next_one() {
-        let daily = |text: &str| Asked::Daily(text.parse().unwrap());
+        let daily = |text: &str| WindowRequest::Daily(text.parse().unwrap());
         let (shanghai, berlin) = ("Asia/Shanghai", "Europe/Berlin");
         for (window, now, zone, expected) in [
             ("22:00-04:00", "2026-12-01T12:00", shanghai, "01 22:00 to 02 04:00"),
@@ -246,7 +238,7 @@ mod tests {
     fn moments_are_the_next_of_their_kind() {
         let between = |start: &str, stop: &str| {
             let when = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
-            Asked::Between(when(start), when(stop))
+            WindowRequest::Between(when(start), when(stop))
         };
         for (start, stop, expected) in [
             ("", "", "- to -"),

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
 use crate::domain::escape::escape_control;
-use crate::input::{self, Checked, Format, InputError, Opened};
+use crate::input::{self, Checked, Format, InputError, OpenedInput};
 use crate::journal::{About, InputSource};
 use crate::launch;
 use crate::store::{self, Contents, PendingRun, RunDir, Tee, TeeState, Unnamed};
@@ -114,7 +114,7 @@ impl Source {
 /// An input that is about to be launched.
 pub(crate) struct InputRead {
     pub from: Source,
-    pub opened: Opened,
+    pub opened: OpenedInput,
     /// What its copy holds, if all of it is there.
     pub copy: Option<Contents>,
     /// The copy that grows while the input is read.
@@ -169,7 +169,7 @@ fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, Sessio
 }
 
 /// Opens the copy of a run's input.
-pub(crate) fn reopen(folder: &RunDir, about: &About) -> Result<Opened, SessionError> {
+pub(crate) fn reopen(folder: &RunDir, about: &About) -> Result<OpenedInput, SessionError> {
     let path = folder.input(&about.input_format);
     let format: Format = about.input_format.parse()?;
     Ok(match about.source {

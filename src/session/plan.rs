@@ -13,7 +13,7 @@ use crate::api::credentials::{Credentials, User};
 use crate::domain::task::Business;
 use crate::input::{Checked, NullWords};
 use crate::launch::Options;
-use crate::rules::sample::Sample;
+use crate::rules::sample::RowSample;
 use crate::rules::window::{self, WindowFit};
 
 /// The rows of a launch, as far as they are known before.
@@ -38,7 +38,7 @@ pub(crate) struct Left {
     /// Rows that earlier sessions may have started.
     pub in_doubt: u64,
     /// A few of the rows that can be launched.
-    pub sample: Sample,
+    pub sample: RowSample,
     /// Rows that are never sent and have no record yet.
     pub unsent: u64,
 }

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::error::SessionError;
 use super::input;
 use super::run::Run;
+use crate::domain::lines::Lines;
 use crate::domain::record::{Prior, Record};
 use crate::input::InputError;
 use crate::journal::{JournalError, Order};
@@ -92,7 +93,7 @@ impl Unsettled {
         Self::after(run, settled, doubts)
     }
 
-    fn after(run: &Run, settled: resume::Lines, doubts: Doubts) -> Result<Self, SessionError> {
+    fn after(run: &Run, settled: Lines, doubts: Doubts) -> Result<Self, SessionError> {
         let rows = input::reopen(&run.folder, &run.about)?.rows;
         let rows = resume::plan(rows, run.about.rows, settled, doubts);
         Ok(Self { rows: Box::new(rows), next: None })

@@ -14,13 +14,14 @@ use super::reports::{self, Beside};
 use super::settings::{RunSettings, Settings};
 use super::zone;
 use crate::api::credentials::Credentials;
+use crate::domain::lines::Lines;
 use crate::domain::request_id::RunId;
-use crate::input::{InputError, NullWords};
+use crate::input::{InputError, InputRows, NullWords};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::launch::{PlannedRows, RunJournal};
 use crate::report::{Open, Placement};
 use crate::rules::expected_rows::ExpectedRows;
-use crate::rules::resume::{self, Doubts, Lines};
+use crate::rules::resume::{self, Doubts};
 use crate::store::{Lock, PendingRun, RunDir, SavedFlags};
 
 /// Number of the session that a new run begins with.
@@ -185,7 +186,7 @@ fn about(settings: &RunSettings, read: &InputRead, id: &RunId, zone: String) -> 
 }
 
 /// Plans all rows of an input of which nothing is settled.
-fn first_plan(rows: crate::input::Rows, expected: Option<u64>) -> PlannedRows {
+fn first_plan(rows: InputRows, expected: Option<u64>) -> PlannedRows {
     Box::new(resume::plan::<InputError>(rows, expected, Lines::default(), Doubts::new()))
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use bk_launch::internals::rules::proof::Finding;
+use bk_launch::internals::rules::proof::Evidence;
 use bk_launch::mock::{Behaviour, EsbKind, Fault, FaultKind, Mock, View};
 use serde_json::Value;
 
@@ -84,7 +84,7 @@ fn asked_for(stream: &TcpStream) -> u64 {
 
 #[test]
 fn how_far_a_question_came_says_what_is_proved() {
-    use Finding::{Denied, NoState, NotFound, Refused, State, Unclear};
+    use Evidence::{Denied, NoState, NotFound, Refused, State, Unclear};
     for (file, finding) in [
         ("status_created.json", State),
         ("status_running.json", State),
@@ -118,9 +118,9 @@ fn how_far_a_question_came_says_what_is_proved() {
         ("start_success.json", Unclear),
         ("start_already_started.json", Unclear),
     ] {
-        assert_eq!(Finding::of(&judge_state(capture(file))), finding, "{file}");
+        assert_eq!(Evidence::of(&judge_state(capture(file))), finding, "{file}");
     }
-    assert_eq!(Finding::of(&judge_state(Vec::new())), Finding::Unanswered);
+    assert_eq!(Evidence::of(&judge_state(Vec::new())), Evidence::Unanswered);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use bk_launch::internals::domain::lines::Lines;
 use bk_launch::internals::rules::intents::unpack;
-use bk_launch::internals::rules::resume::{Lines, doubts};
+use bk_launch::internals::rules::resume::doubts;
 use bk_launch::mock::{Behaviour, Counts, Fault, Latency, Mock};
 
 use crate::harness::{Folder, HEADER, Report, Running, rows, until};

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::error::SettingsError;
 use crate::args::session::WindowArgs;
-use crate::rules::window::{Asked, Window};
+use crate::rules::window::{Window, WindowRequest};
 use crate::session::timing::{Misfit, Timing};
 
 /// Returns when a session may send, as the flags say at `now`. It waits for `share` of the
@@ -17,9 +17,9 @@ pub(crate) fn timing(
 ) -> Result<Timing, SettingsError> {
     let WindowArgs { start_at, stop_at, window, tz, cutoff, require_fit, jitter } = args;
     let zone = tz.unwrap_or_else(TimeZone::system);
-    let asked = window.map_or(Asked::Between(start_at, stop_at), Asked::Daily);
+    let asked = window.map_or(WindowRequest::Between(start_at, stop_at), WindowRequest::Daily);
     let window = asked.at(now, &zone).map_err(|error| {
-        let flag = if matches!(asked, Asked::Daily(_)) { "--window" } else { "--stop-at" };
+        let flag = if matches!(asked, WindowRequest::Daily(_)) { "--window" } else { "--stop-at" };
         SettingsError::Window { flag, error }
     })?;
     let misfit = if require_fit { Misfit::Refused } else { Misfit::Told };

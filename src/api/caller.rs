@@ -1,0 +1,39 @@
+//! Who calls, prepared for many requests.
+
+use http::header::HeaderValue;
+
+use super::credentials::Credentials;
+use super::error::ClientError;
+use crate::domain::secret::Mask;
+
+/// Reads the credentials once more, where they come from files.
+pub(crate) type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
+
+/// Who calls, prepared once: the credentials as JSON members, as a header, and as what
+/// is taken out of answers.
+pub struct Caller {
+    pub(super) credentials: Credentials,
+    pub(super) members: String,
+    pub(super) authorization: HeaderValue,
+    pub(super) mask: Mask,
+}
+
+impl Caller {
+    pub(super) fn new(credentials: Credentials) -> Result<Self, ClientError> {
+        let members = credentials.members();
+        let mut authorization = HeaderValue::from_bytes(format!("{{{members}}}").as_bytes())
+            .map_err(|_| ClientError::Credentials)?;
+        authorization.set_sensitive(true);
+        let mask = credentials.mask();
+        Ok(Self { credentials, members, authorization, mask })
+    }
+}
+
+/// Whether there are credentials that the server has not refused yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// There are: what was refused may be sent again.
+    Newer,
+    /// There are none.
+    None,
+}

@@ -1,0 +1,94 @@
+//! The HTTP client: its timeouts, its connections, and what went over them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::util::MapResponseLayer;
+
+use super::error::ClientError;
+use super::target::Target;
+use super::tls::{self, Identity};
+
+/// Time after which an idle connection is closed: before gunicorn closes it, after 2 s
+/// (FACTS.md section 7), so that few requests meet a connection that is being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Maximum number of connections that are made at a time. When many requests leave at once, the first
+/// answers then free connections for the rest, before each has made one of its own.
+const MAX_CONNECTING: usize = 64;
+
+/// How the server is reached.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// From sending a request to the end of its answer.
+    pub timeout: Duration,
+    /// For a connection, TLS included.
+    pub connect_timeout: Duration,
+    /// A file of certificates in PEM that are trusted beside the system's.
+    pub cacert: Option<PathBuf>,
+    /// Whether the server must prove who it is.
+    pub identity: Identity,
+}
+
+/// What went over the wire so far.
+#[derive(Debug)]
+pub struct Traffic {
+    /// Connections that were made.
+    pub connects: AtomicU64,
+    /// Bytes of the bodies of requests.
+    pub sent: AtomicU64,
+    /// Bytes of the bodies of answers.
+    pub received: AtomicU64,
+    /// A permit for each connection that was made, and for each that may be made at the
+    /// same time. Whoever takes one before it sends hardly waits for a connection where
+    /// nothing can call it back.
+    pub room: Arc<Semaphore>,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self {
+            connects: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            room: Arc::new(Semaphore::new(MAX_CONNECTING)),
+        }
+    }
+}
+
+/// Builds a client for `target` that keeps `connections` open between requests.
+pub(super) fn build(
+    target: &Target,
+    options: &HttpOptions,
+    connections: usize,
+    traffic: &Arc<Traffic>,
+) -> Result<reqwest::Client, ClientError> {
+    let traffic = Arc::clone(traffic);
+    let connected = MapResponseLayer::new(move |connection| {
+        traffic.connects.fetch_add(1, Ordering::Relaxed);
+        traffic.room.add_permits(1);
+        connection
+    });
+    let tls = tls::config(options.cacert.as_deref(), options.identity)?;
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("bk-launch/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .tcp_nodelay(true)
+        .timeout(options.timeout)
+        .connect_timeout(options.connect_timeout.min(options.timeout))
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .connector_layer(connected)
+        .connector_layer(GlobalConcurrencyLimitLayer::new(MAX_CONNECTING))
+        .pool_max_idle_per_host(connections);
+    if target.is_loopback() {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| ClientError::Http(error.to_string()))
+}
