@@ -1,4 +1,4 @@
-//! What reading a list costs: looking through it, and reading its rows.
+//! Cost of reading a list: checking it, and reading its rows.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may end by a panic")]
 

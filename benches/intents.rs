@@ -1,41 +1,33 @@
-//! What it costs to note rows before they are sent, at 10,000/s: the same work of the
-//! limiter, and the same commits of the journal, without intents and with them.
+//! Cost of noting rows before they are sent, at 10,000/s: the same work of the limiter, and the
+//! same commits of the journal, without intents and with them.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may end by a panic")]
+
+mod sample;
 
 use std::cell::Cell;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bk_launch::internals::domain::answer::Reply;
 use bk_launch::internals::domain::clocks::Clocks;
 use bk_launch::internals::domain::rate::Rate;
-use bk_launch::internals::domain::record::{Attempted, Ending, KnownBy, Outcome, Record};
-use bk_launch::internals::domain::request_id::{RequestId, RunId};
-use bk_launch::internals::domain::row::Row;
-use bk_launch::internals::domain::task::{Business, Scope, Task};
-use bk_launch::internals::journal::{About, InputSource, InputState, Journal, Opening};
+use bk_launch::internals::domain::record::Record;
+use bk_launch::internals::journal::Journal;
 use bk_launch::internals::limiter::{Limiter, Limits, Notes, Try};
 use bk_launch::internals::rules::intents::{Intents, pack};
-use bk_launch::internals::rules::resume::Doubts;
 use bk_launch::internals::rules::server_time::Sighting;
 use bk_launch::internals::system_clocks::SystemClocks;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use jiff::Timestamp;
+use sample::{business, journal, record};
 
 /// Rows between two commits: at 10,000/s there is one every 20 ms.
 const BATCH: u64 = 200;
 
 /// Rows of an iteration, as many as `--lookahead` lets in.
 const ROWS: u64 = 10_000;
-
-fn business(line: u64) -> Business {
-    Business { scope: Scope::CmdbBiz, id: (line % 50 + 1).to_string().parse().unwrap() }
-}
 
 /// Lets `ROWS` rows through, and has the next ones noted whenever a batch has left.
 fn let_through(runtime: &tokio::runtime::Runtime, notes: Notes) {
@@ -92,66 +84,6 @@ fn limiter(c: &mut Criterion) {
         group.bench_function(name, |b| b.iter(|| let_through(&runtime, notes)));
     }
     group.finish();
-}
-
-fn run() -> RunId {
-    RunId::new(Timestamp::UNIX_EPOCH, 1)
-}
-
-fn record(line: u64) -> Record {
-    let id = |number: u64| number.to_string().parse().unwrap();
-    Record {
-        row: Row {
-            line,
-            task: Ok(Task { business: business(line), id: id(line) }),
-            carried: Box::default(),
-        },
-        outcome: Outcome::Started(KnownBy::Reply),
-        ending: Ending::Settled,
-        attempts: 1,
-        first_sent: None,
-        last: Some(Box::new(Attempted {
-            id: RequestId::new(&run(), 1, line, 1),
-            sent: Timestamp::now(),
-            latency: Duration::from_millis(12),
-            reply: Reply {
-                http_status: Some(200),
-                result: Some(true),
-                code: "0".into(),
-                message: "".into(),
-                task_url: format!("http://paas.example.com/taskflow/execute/2/?instance_id={line}")
-                    .into(),
-                request_id: format!("{line:032x}").into(),
-                trace_id: format!("{:032x}", line + 1).into(),
-            },
-            class: None,
-        })),
-        reason: None,
-        elapsed: Some(Duration::from_millis(13)),
-    }
-}
-
-fn journal(folder: &Path) -> Journal {
-    let path = folder.join("journal.db");
-    let about = About {
-        id: run(),
-        name: None,
-        input_name: "tasks.csv".into(),
-        input_format: "csv".into(),
-        source: InputSource::File,
-        columns: [].into(),
-        zone: "UTC".into(),
-        rows: None,
-        copy: None,
-        input: InputState::Ended,
-        agreed_to: None,
-    };
-    Journal::create(&path, &about).unwrap();
-    let mut journal = Journal::open(&path).unwrap();
-    let at = SystemClocks::new(1).read();
-    let opening = Opening { at, target: "http://h/", reopens: None, waits_until: None };
-    journal.begin(&opening, &Doubts::new()).unwrap();
-    journal
 }
 
 /// Settles `ROWS` rows in commits of a batch each, which also note the rows that go next.

@@ -1,6 +1,5 @@
-//! How exactly `bench` keeps its pace, by the arrival times that the mock saw: the
-//! rate that was achieved, and how far the distance of two requests is from the one
-//! that was wanted. Needs a quiet machine; prints figures, and decides nothing.
+//! Exactness of the pace of `bench`, by the arrival times that the mock saw: the achieved rate, and
+//! the error of the gaps between requests. Needs a quiet machine; prints figures, and decides nothing.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may end by a panic")]
 #![expect(clippy::print_stdout, reason = "it prints figures")]

@@ -1,5 +1,5 @@
-//! What a row costs from its line to its record, against the mock in a thread of
-//! its own: whole launches of a thousand rows.
+//! Cost of a row from its line to its record: whole launches of a thousand rows, against the mock
+//! in a thread of its own.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may end by a panic")]
 

@@ -1,4 +1,4 @@
-//! What judging one answer costs: accepted, already started, throttled.
+//! Cost of judging one answer: accepted, already started, throttled.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may end by a panic")]
 

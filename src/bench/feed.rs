@@ -1,28 +1,28 @@
-//! Reads rows on a thread of its own, some ahead of their use.
+//! Reads rows ahead of their use, on a thread of its own.
 
 use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::Tasks;
 use crate::domain::task::Task;
 use crate::input::InputError;
 
-/// So many rows are handed on at a time.
-const BATCH: usize = 512;
+/// Tasks to start, each with its line; after an error there are no more.
+pub(crate) type Tasks = Box<dyn Iterator<Item = Result<(u64, Task), InputError>> + Send>;
 
-/// A row that is to be started.
-pub(super) struct Next {
-    /// Its line.
+/// Number of rows that are handed over at a time.
+const BATCH_ROWS: usize = 512;
+
+/// A row to start.
+pub(super) struct NextRow {
     pub line: u64,
-    /// Its task.
     pub task: Task,
-    /// How often the rows have begun: 1 unless they are used more than once.
+    /// Number of times that the rows have begun: 1 unless they are used again.
     pub lap: u32,
 }
 
-/// Rows that were read.
-pub(super) struct Feed {
+/// Receiving end of the thread that reads rows.
+pub(super) struct RowFeed {
     last_line: u64,
     lap: u32,
     batches: mpsc::Receiver<Result<Vec<(u64, Task)>, InputError>>,
@@ -30,21 +30,20 @@ pub(super) struct Feed {
     error: Option<InputError>,
 }
 
-impl Feed {
-    /// Starts the thread.
+impl RowFeed {
     pub(super) fn start(tasks: Tasks) -> Self {
         let (sender, batches) = mpsc::channel(4);
         thread::spawn(move || read(tasks, &sender));
         Self { last_line: 0, lap: 1, batches, batch: Vec::new().into_iter(), error: None }
     }
 
-    /// The next row; `None` when there are no more.
-    pub(super) async fn next(&mut self) -> Option<Next> {
+    /// Returns the next row; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Option<NextRow> {
         loop {
             if let Some((line, task)) = self.batch.next() {
                 self.lap += u32::from(line <= self.last_line);
                 self.last_line = line;
-                return Some(Next { line, task, lap: self.lap });
+                return Some(NextRow { line, task, lap: self.lap });
             }
             self.ready().await;
             if self.batch.as_slice().is_empty() {
@@ -53,7 +52,7 @@ impl Feed {
         }
     }
 
-    /// Waits until the first rows were read.
+    /// Waits until rows are there, or there are no more.
     pub(super) async fn ready(&mut self) {
         if self.batch.as_slice().is_empty()
             && let Some(batch) = self.batches.recv().await
@@ -65,7 +64,7 @@ impl Feed {
         }
     }
 
-    /// Why they ended before their end, if they did.
+    /// Returns the error that ended the rows early, if there was one.
     pub(super) fn error(&self) -> Option<String> {
         self.error.as_ref().map(ToString::to_string)
     }
@@ -73,9 +72,9 @@ impl Feed {
 
 fn read(mut tasks: Tasks, sender: &mpsc::Sender<Result<Vec<(u64, Task)>, InputError>>) {
     loop {
-        let batch: Result<Vec<_>, _> = tasks.by_ref().take(BATCH).collect();
-        let is_last = batch.as_ref().map_or(true, |batch| batch.len() < BATCH);
-        // Nobody listens once the measurement is over.
+        let batch: Result<Vec<_>, _> = tasks.by_ref().take(BATCH_ROWS).collect();
+        let is_last = batch.as_ref().map_or(true, |batch| batch.len() < BATCH_ROWS);
+        // Once the measurement is over, nobody receives.
         if sender.blocking_send(batch).is_err() || is_last {
             return;
         }

@@ -1,14 +1,14 @@
-//! Whether what is measured is the server, or the one who measures.
+//! How the generator of the load itself fares: whether the figures are the server's, or its own.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The CPU time of this thread.
-pub(super) struct Cpu(Duration);
+/// CPU time of this thread, at a moment.
+pub(super) struct ThreadCpuTime(Duration);
 
-impl Cpu {
+impl ThreadCpuTime {
     pub(super) fn now() -> Self {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
@@ -16,53 +16,51 @@ impl Cpu {
         Self(Duration::new(seconds, nanos))
     }
 
-    /// The share of one core that was used since then; 1 is all of it.
+    /// Returns the CPU time since then as a share of one core; `began` is the time of
+    /// [`now`](Self::now).
     pub(super) fn share_since(self, began: Instant) -> f64 {
         let used = Self::now().0.saturating_sub(self.0);
         used.as_secs_f64() / began.elapsed().as_secs_f64().max(1e-9)
     }
 }
 
-/// How the generator itself fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Health {
+pub(crate) struct GeneratorHealth {
     /// Sends that were more than 10 ms after their due time.
     pub late: u64,
-    /// Of so many sends.
     pub sent: u64,
-    /// Time in which some request was due and not yet sent.
+    /// Time in which at least one request was due and not yet sent.
     pub waited: Duration,
-    /// Requests that failed since this machine had no file or port for them.
+    /// Requests that failed because this machine had no file or port for them.
     pub own_failures: u64,
-    /// The share of one core that it used.
+    /// Share of one core.
     pub cpu: f64,
-    /// Files that were open at a time, at most.
+    /// Maximum number of files that were open at a time.
     pub files: u64,
-    /// Files that may be open at a time.
+    /// Maximum number of files that may be open at a time.
     pub file_limit: Option<u64>,
-    /// Local ports that there are for connections to one address.
+    /// Number of local ports for connections to one address.
     pub ports: Option<u64>,
 }
 
-/// A send is late if it is so long after its due time.
-pub(super) const LATE: Duration = Duration::from_millis(10);
+/// Time after the due time from which on a send is late.
+pub(super) const LATE_THRESHOLD: Duration = Duration::from_millis(10);
 
-/// Share of late sends above which the generator is the bottleneck...
+/// Share of late sends above which the generator is the bottleneck.
 const MAX_LATE_SHARE: f64 = 0.01;
 
-/// ...if there are at least this many. One of three sends is a large share, but any machine pauses
-/// for a moment now and then.
+/// Minimum number of late sends for a bottleneck. One of three sends is a large share, but any
+/// machine pauses for a moment now and then.
 const MIN_LATE: u64 = 3;
 
-impl Health {
-    /// The share of sends that were late.
+impl GeneratorHealth {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share is told with few digits")]
     pub(crate) fn late_share(&self) -> f64 {
         if self.sent == 0 { 0.0 } else { self.late as f64 / self.sent as f64 }
     }
 
-    /// Why the figures are those of the generator and not of the server, if they are.
+    /// Returns why the figures are the generator's and not the server's, if they are.
     #[must_use]
     pub(crate) fn bottleneck(&self) -> Option<String> {
         if self.own_failures > 0 {
@@ -74,37 +72,34 @@ impl Health {
         let is_bottleneck = self.late >= MIN_LATE && self.late_share() > MAX_LATE_SHARE;
         is_bottleneck.then(|| {
             format!(
-                "{:.1}% of the sends were more than {LATE:?} late: this machine was too slow or too busy",
+                "{:.1}% of the sends were more than {LATE_THRESHOLD:?} late: this machine was too slow or too busy",
                 self.late_share() * 100.0
             )
         })
     }
 }
 
-/// Whether a request failed since this machine had no file (24) or port (99) for it.
+/// Whether a request failed because this machine had no file (24) or port (99) for it.
 pub(super) fn is_own_failure(message: &str) -> bool {
     message.ends_with("(os error 24)") || message.ends_with("(os error 99)")
 }
 
-/// Files that are open now.
 pub(super) fn open_files() -> u64 {
     std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
 }
 
-/// Files that may be open.
 pub(super) fn file_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Lets as many files be open as the system allows.
+/// Allows as many open files as the system lets this process have.
 pub(crate) fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // What is left as it was shows in the figures.
+    // A limit that stays is told with the figures.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// Local ports that there are for connections to one address.
 pub(super) fn ports() -> Option<u64> {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut bounds = range.split_whitespace().map(str::parse::<u64>);
@@ -132,7 +127,7 @@ mod tests {
             (3, 299, 0, true),
             (0, 0, 0, false),
         ] {
-            let health = Health { late, sent, own_failures, ..Health::default() };
+            let health = GeneratorHealth { late, sent, own_failures, ..GeneratorHealth::default() };
             let why = format!("{late} of {sent} late, {own_failures}");
             assert_eq!(health.bottleneck().is_some(), is_one, "{why}");
         }
@@ -144,7 +139,7 @@ mod tests {
     fn this_machine_has_files_and_ports() {
         assert!(open_files() > 2 && file_limit().is_none_or(|limit| limit > 2));
         assert!(ports().is_none_or(|ports| ports > 100));
-        let before = Cpu::now();
+        let before = ThreadCpuTime::now();
         let began = Instant::now();
         while began.elapsed() < Duration::from_millis(20) {}
         assert!(before.share_since(began) > 0.1);

@@ -1,43 +1,32 @@
-//! What was measured: times by what the answers meant, a line a second, and what that
-//! says of the expectations.
-//!
-//! Values and arithmetic; how they come about is `meter`'s work.
-
-use std::time::Duration;
+//! Figures of a measurement, and their arithmetic. [`Meter`](super::meter::Meter) collects them.
 
 use enum_map::EnumMap;
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 
-use super::Ended;
-use super::generator::Health;
-use crate::bench::slo::{Figure, Judgement, Slo};
+use super::generator::GeneratorHealth;
+use super::measurement::LoadEnd;
+use crate::bench::slo::{Figure, Slo, SloJudgement};
 use crate::bench::trend::Trend;
 use crate::domain::answer::AnswerClass;
+use crate::rules::stats::{MAX_MICROS, histogram};
 
-/// The longest time that is told apart, in microseconds.
-const LONGEST: u64 = 600_000_000;
-
-/// A histogram of microseconds, of three digits from 1 µs to 10 min.
-#[must_use]
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order")
-}
-
+/// Converts a time to whole microseconds, within the bounds of a [`histogram`].
 pub(super) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(LONGEST).clamp(1, LONGEST)
+    u64::try_from(time.as_micros()).unwrap_or(MAX_MICROS).clamp(1, MAX_MICROS)
 }
 
-/// The times of the requests of one class.
+/// Distributions of the times of some requests, in microseconds.
 #[derive(Clone, Debug)]
-pub(crate) struct Times {
+pub(crate) struct TimeHistograms {
     /// From the due time to the end of the answer.
     pub response: Histogram<u64>,
     /// From the send to the end of the answer.
     pub service: Histogram<u64>,
 }
 
-impl Times {
-    /// No times yet.
+impl TimeHistograms {
     pub(crate) fn new() -> Self {
         Self { response: histogram(), service: histogram() }
     }
@@ -46,125 +35,132 @@ impl Times {
 /// What happened in one second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Second {
-    /// Which one, from 0 on.
+    /// From 0 on.
     pub at: u64,
-    /// How many requests were due.
     pub wanted: f64,
-    /// How many were sent.
     pub sent: u64,
-    /// How many were answered, or given up, by class.
+    /// Number of answers and of requests that were given up.
     pub by_class: EnumMap<AnswerClass, u64>,
-    /// How many were sent late.
     pub late: u64,
-    /// How many could not be sent.
+    /// Requests that were due while too many were in flight.
     pub dropped: u64,
-    /// How many were out at its end.
+    /// At the end of the second.
     pub in_flight: u64,
-    /// Response times of those that were answered, in microseconds: p50, p90, p99,
-    /// max and mean.
-    pub response: Option<[f64; 5]>,
+    /// Response times; `None` if nothing was answered.
+    pub response: Option<SecondTimes>,
+}
+
+/// In microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct SecondTimes {
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub max: f64,
+    pub mean: f64,
 }
 
 impl Second {
-    /// How many were answered, or given up.
     #[must_use]
     pub(crate) fn answered(&self) -> u64 {
         self.by_class.values().sum()
     }
 
-    /// How many of them were errors.
     #[must_use]
     pub(crate) fn errors(&self) -> u64 {
         errors(&self.by_class)
     }
 }
 
-/// How many of the answers in `by_class` were errors.
-pub(super) fn errors(by_class: &EnumMap<AnswerClass, u64>) -> u64 {
-    by_class.iter().filter(|(class, _)| class.is_error()).map(|(_, count)| count).sum()
-}
-
-/// What was measured.
+/// All figures of one measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
-    /// Why it ended.
-    pub ended: Ended,
-    /// For how long requests were sent.
+    pub ended: LoadEnd,
+    /// Time in which requests were sent, without the warm-up.
     pub window: Duration,
-    /// Answers per second, while they came.
+    /// Rate of answers during the time in which they came.
     pub answered_per_second: f64,
-    /// How many requests were due; `None` in a closed loop.
+    /// Requests that were due; `None` in a closed loop.
     pub wanted: Option<f64>,
-    /// The times of each class.
-    pub classes: EnumMap<AnswerClass, Option<Box<Times>>>,
+    /// Times of each class that occurred.
+    pub classes: EnumMap<AnswerClass, Option<Box<TimeHistograms>>>,
     /// What the first answer of each class said.
     pub said: EnumMap<AnswerClass, Option<Box<str>>>,
-    /// The times of all.
-    pub all: Times,
-    /// How long after their due time requests were sent.
+    pub all: TimeHistograms,
+    /// Times from the due time to the send.
     pub lateness: Histogram<u64>,
-    /// Line by line.
     pub seconds: Vec<Second>,
-    /// Requests that were sent.
     pub sent: u64,
-    /// Requests that were due and could not be sent.
+    /// Requests that were due while too many were in flight.
     pub dropped: u64,
-    /// How response times changed over the measurement, in seconds per second, by when the
-    /// requests were due; `None` in a closed loop.
+    /// Change of response times by due time, in seconds per second; `None` in a closed loop.
     pub growth: Option<Trend>,
-    /// How the generator fared.
-    pub health: Health,
-    /// Connections that were made, and bytes of bodies that were sent and received,
-    /// the warm-up included.
-    pub traffic: [u64; 3],
+    pub health: GeneratorHealth,
+    /// Includes the warm-up.
+    pub traffic: TrafficTotals,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TrafficTotals {
+    pub connects: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
 }
 
 impl Measured {
-    /// Answers, and requests that were given up.
+    /// Given-up requests count as answers.
     #[must_use]
     pub(crate) fn answered(&self) -> u64 {
         self.all.response.len()
     }
 
-    /// Answers of a class.
-    #[must_use]
-    pub(crate) fn of_class(&self, class: AnswerClass) -> u64 {
-        self.classes[class].as_ref().map_or(0, |times| times.response.len())
-    }
-
-    /// Answers that were neither accepted nor already started.
+    /// Number of answers that were neither accepted nor already started.
     #[must_use]
     pub(crate) fn errors(&self) -> u64 {
-        AnswerClass::all().filter(|class| class.is_error()).map(|class| self.of_class(class)).sum()
+        errors(&answers_by_class(&self.classes))
     }
 
-    /// Their share of all.
+    /// Errors as a share of the answers; `None` if there are no answers.
     #[must_use]
     pub(crate) fn error_share(&self) -> Option<f64> {
         (self.answered() > 0).then(|| as_f64(self.errors()) / as_f64(self.answered()))
     }
 
-    /// Requests that were sent per second.
     #[must_use]
     pub(crate) fn sent_per_second(&self) -> f64 {
         as_f64(self.sent) / self.window.as_secs_f64().max(1e-6)
     }
 
-    /// Judges what was expected.
+    /// Judges expectations by the final figures.
     #[must_use]
-    pub(crate) fn judge(&self, slos: &[Slo]) -> Vec<Judgement> {
+    pub(crate) fn judge(&self, slos: &[Slo]) -> Vec<SloJudgement> {
         let rate = Some(self.answered_per_second);
         judge(slos, &self.all.response, self.error_share(), rate)
     }
 }
 
-/// Judges what was expected by times, a share of errors, and a rate.
+/// Returns the number of answers of each class.
+pub(super) fn answers_by_class(
+    classes: &EnumMap<AnswerClass, Option<Box<TimeHistograms>>>,
+) -> EnumMap<AnswerClass, u64> {
+    let count = |times: &Option<Box<TimeHistograms>>| {
+        times.as_ref().map_or(0, |times| times.response.len())
+    };
+    classes.iter().map(|(class, times)| (class, count(times))).collect()
+}
+
+/// Returns the number of answers that were neither accepted nor already started.
+pub(super) fn errors(by_class: &EnumMap<AnswerClass, u64>) -> u64 {
+    by_class.iter().filter(|(class, _)| class.is_error()).map(|(_, count)| count).sum()
+}
+
+/// Judges expectations by response times, a share of errors, and a rate.
 pub(super) fn judge(
     slos: &[Slo],
     response: &Histogram<u64>,
     errors: Option<f64>,
     rate: Option<f64>,
-) -> Vec<Judgement> {
+) -> Vec<SloJudgement> {
     let time = |micros: f64| (!response.is_empty()).then_some(micros / 1e6);
     let measured = |figure| match figure {
         Figure::Percentile(percent) => time(as_f64(response.value_at_percentile(percent))),
@@ -176,27 +172,27 @@ pub(super) fn judge(
     slos.iter().map(|slo| slo.judge(measured(slo.figure()))).collect()
 }
 
-/// The share of the answers whose rate counts: a few that come very late, or never, say
-/// nothing about it.
-const IN_TIME: f64 = 0.99;
+/// Share of the answers whose rate counts: the few that come very late, or never, say nothing about
+/// it.
+const COUNTED_SHARE: f64 = 0.99;
 
-/// The rate of answers: so many of them as came in time, by the time from the first
-/// answer until they had come, or by their share of the window if that is longer. The
-/// last of `seconds` is over at `end`.
+/// Returns the rate of answers: the number that came in time, divided by the time from the first
+/// answer until they had come, or by their share of the window if that is longer. The last of
+/// `seconds` is over at `end`.
 pub(super) fn answer_rate(
     seconds: &[Second],
     (first, end): (Duration, Duration),
     window: Duration,
 ) -> f64 {
     let all: u64 = seconds.iter().map(Second::answered).sum();
-    let in_time = as_f64(all) * IN_TIME;
+    let in_time = as_f64(all) * COUNTED_SHARE;
     let mut before = 0.0;
     for second in seconds {
         let answered = as_f64(second.answered());
         if before + answered >= in_time && answered > 0.0 {
             let lasted = (end.as_secs_f64() - as_f64(second.at)).clamp(0.0, 1.0);
             let until = as_f64(second.at) + (in_time - before) / answered * lasted;
-            let came = (until - first.as_secs_f64()).max(window.as_secs_f64() * IN_TIME);
+            let came = (until - first.as_secs_f64()).max(window.as_secs_f64() * COUNTED_SHARE);
             return in_time / came.max(1e-6);
         }
         before += answered;
@@ -212,11 +208,11 @@ pub(super) const fn as_f64(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use enum_map::enum_map;
 
     fn seconds(answered: &[u64]) -> Vec<Second> {
         let second = |(at, answered): (u64, &u64)| {
-            let by_class = enum_map! { AnswerClass::Accepted => *answered, _ => 0 };
+            let mut by_class: EnumMap<AnswerClass, u64> = EnumMap::default();
+            by_class[AnswerClass::Accepted] = *answered;
             Second { at, by_class, ..Second::default() }
         };
         (0..).zip(answered).map(second).collect()

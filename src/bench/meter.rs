@@ -1,48 +1,47 @@
-//! What is measured: times in histograms, by what the answers meant, and a line a
-//! second.
+//! Counts requests and their times, by class of answer and by second.
 //!
-//! It is told of every request when it is sent and when it is answered, and keeps no
-//! sample. Its memory does not grow with the number of requests.
+//! No single time is kept, so memory does not grow with the number of requests.
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use enum_map::EnumMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use enum_map::EnumMap;
 use hdrhistogram::Histogram;
 
-use super::generator::{self, Health, LATE};
+use super::generator::{self, GeneratorHealth, LATE_THRESHOLD};
 use super::measured::{
-    Measured, Second, Times, answer_rate, as_f64, errors, histogram, judge, micros,
+    Measured, Second, SecondTimes, TimeHistograms, TrafficTotals, answer_rate, answers_by_class,
+    as_f64, errors, judge, micros,
 };
-use super::{Ended, Load, Plan, SharedMeter};
+use super::measurement::{Load, LoadEnd, Measurement};
+use super::snapshot::LoadSnapshot;
 use crate::api::Traffic;
 use crate::bench::schedule::Schedule;
 use crate::bench::slo::{Figure, Slo};
 use crate::bench::trend::Blocks;
 use crate::domain::answer::{Answer, AnswerClass, Verdict};
+use crate::rules::stats::histogram;
 
 /// Times of one request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
-    /// When it was due; in a closed loop, when it was sent.
+pub(super) struct RequestTimes {
+    /// In a closed loop the same as `sent`.
     pub due: Instant,
-    /// When it was sent.
     pub sent: Instant,
-    /// When its answer was there.
+    /// End of the answer.
     pub ended: Instant,
 }
 
-/// Measures.
 pub(super) struct Meter {
-    /// When what is measured begins: the warm-up is over.
+    /// End of the warm-up.
     begins: Instant,
     schedule: Option<Schedule>,
     warmup: Duration,
-    classes: EnumMap<AnswerClass, Option<Box<Times>>>,
+    classes: EnumMap<AnswerClass, Option<Box<TimeHistograms>>>,
     /// What the first answer of each class said.
     said: EnumMap<AnswerClass, Option<Box<str>>>,
     lateness: Histogram<u64>,
@@ -54,7 +53,7 @@ pub(super) struct Meter {
     waited: Duration,
     dropped: u64,
     in_flight: u64,
-    /// Response times by when the requests were due; `None` in a closed loop.
+    /// Response times by due time; `None` in a closed loop.
     by_due: Option<Blocks>,
     own_failures: u64,
     first_answer: Option<Instant>,
@@ -64,18 +63,19 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Nothing is measured yet; the first request may be due at `began`.
-    pub(super) fn new(began: Instant, plan: &Plan) -> Self {
-        let schedule = match &plan.load {
+    /// Begins to measure; the first request may be due at `began`.
+    pub(super) fn new(began: Instant, measurement: &Measurement) -> Self {
+        let schedule = match &measurement.load {
             Load::Open { schedule, .. } => Some(schedule.clone()),
             Load::Closed { .. } => None,
         };
-        let measured = |load: &Schedule| load.lasts().saturating_sub(plan.warmup).as_secs_f64();
+        let measured =
+            |load: &Schedule| load.duration().saturating_sub(measurement.warmup).as_secs_f64();
         Self {
-            begins: began + plan.warmup,
+            begins: began + measurement.warmup,
             by_due: schedule.as_ref().map(|load| Blocks::new(measured(load))),
             schedule,
-            warmup: plan.warmup,
+            warmup: measurement.warmup,
             classes: EnumMap::default(),
             said: EnumMap::default(),
             lateness: histogram(),
@@ -95,25 +95,25 @@ impl Meter {
         }
     }
 
-    /// The most files that were open at a time.
+    /// Maximum number of files that were open at a time, for others to count.
     pub(super) fn files(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.files)
     }
 
-    /// When the first request may be due.
+    /// Earliest due time.
     pub(super) fn began(&self) -> Instant {
         self.begins.checked_sub(self.warmup).unwrap_or(self.begins)
     }
 
-    /// A request that was due at `due` is sent.
-    pub(super) fn sends(&mut self, due: Instant, sent: Instant) {
+    /// Adds a request that leaves.
+    pub(super) fn add_send(&mut self, due: Instant, sent: Instant) {
         if due < self.begins {
             self.in_flight += 1;
             return;
         }
-        self.reach(sent);
+        self.close_seconds_until(sent);
         self.in_flight += 1;
-        // Those that wait at the same time wait once.
+        // Requests that wait at the same time count once.
         let since = self.last_send.map_or(due, |last| last.max(due));
         self.waited += sent.saturating_duration_since(since);
         self.last_send = Some(sent);
@@ -121,23 +121,23 @@ impl Meter {
         self.now.sent += 1;
         let lateness = sent.saturating_duration_since(due);
         self.lateness.saturating_record(micros(lateness));
-        if lateness > LATE {
+        if lateness > LATE_THRESHOLD {
             self.late += 1;
             self.now.late += 1;
         }
     }
 
-    /// A request that is due now is not sent, since too many are out.
-    pub(super) fn drops(&mut self, due: Instant) {
+    /// Adds a request that is due now and not sent, since too many are in flight.
+    pub(super) fn add_drop(&mut self, due: Instant) {
         if due >= self.begins {
-            self.reach(Instant::now());
+            self.close_seconds_until(Instant::now());
             self.dropped += 1;
             self.now.dropped += 1;
         }
     }
 
-    /// A request that was due at `due` was not sent after all.
-    pub(super) fn withdraws(&mut self, due: Instant) {
+    /// Takes back a request that was recorded and then not sent.
+    pub(super) fn withdraw_send(&mut self, due: Instant) {
         self.in_flight -= 1;
         if due >= self.begins {
             self.sent -= 1;
@@ -145,16 +145,16 @@ impl Meter {
         }
     }
 
-    /// A request was answered, or given up.
-    pub(super) fn answered(&mut self, sample: Sample, answer: &Answer) {
-        let Sample { due, sent, ended } = sample;
+    /// Adds the answer to a request, or that it was given up.
+    pub(super) fn add_answer(&mut self, sample: RequestTimes, answer: &Answer) {
+        let RequestTimes { due, sent, ended } = sample;
         if matches!(answer.verdict, Verdict::Failed(_))
             && generator::is_own_failure(&answer.reply.message)
         {
             self.own_failures += 1;
         }
         if due >= self.begins {
-            self.reach(ended);
+            self.close_seconds_until(ended);
         }
         self.in_flight -= 1;
         if due < self.begins {
@@ -167,7 +167,7 @@ impl Meter {
         self.said[class].get_or_insert_with(|| answer.reply.message.clone());
         let response = micros(ended.saturating_duration_since(due));
         let service = micros(ended.saturating_duration_since(sent));
-        let times = self.classes[class].get_or_insert_with(|| Box::new(Times::new()));
+        let times = self.classes[class].get_or_insert_with(|| Box::new(TimeHistograms::new()));
         times.response.saturating_record(response);
         times.service.saturating_record(service);
         self.this_second.saturating_record(response);
@@ -177,8 +177,8 @@ impl Meter {
         }
     }
 
-    /// Closes the seconds that are over at `moment`.
-    fn reach(&mut self, moment: Instant) {
+    /// Closes all seconds that are over at `moment`.
+    fn close_seconds_until(&mut self, moment: Instant) {
         let second = moment.saturating_duration_since(self.begins).as_secs();
         while self.now.at < second {
             let next = Second { at: self.now.at + 1, ..Second::default() };
@@ -188,21 +188,22 @@ impl Meter {
         }
     }
 
-    /// A second, of which `part` is over.
+    /// Completes the figures of a second that lasted `part`.
     fn closed(&mut self, second: &Second, part: Duration) -> Second {
         let begins = self.warmup + Duration::from_secs(second.at);
         let wanted = self.schedule.as_ref().map_or(0.0, |load| load.between(begins, begins + part));
         let times = &mut self.this_second;
         let response = (!times.is_empty()).then(|| {
             let at = |percent| as_f64(times.value_at_percentile(percent));
-            [at(50.0), at(90.0), at(99.0), as_f64(times.max()), times.mean()]
+            let (p50, p90, p99, max) = (at(50.0), at(90.0), at(99.0), as_f64(times.max()));
+            SecondTimes { p50, p90, p99, max, mean: times.mean() }
         });
         times.reset();
         Second { wanted, in_flight: self.in_flight, response, ..second.clone() }
     }
 
-    /// The times of all classes together.
-    fn all(&self, which: impl Fn(&Times) -> &Histogram<u64>) -> Histogram<u64> {
+    /// Adds up the times of all classes.
+    fn all(&self, which: impl Fn(&TimeHistograms) -> &Histogram<u64>) -> Histogram<u64> {
         let mut all = histogram();
         for times in self.classes.values().flatten() {
             all.add(which(times)).expect("all histograms have the same bounds");
@@ -210,18 +211,11 @@ impl Meter {
         all
     }
 
-    fn by_class(&self) -> EnumMap<AnswerClass, u64> {
-        let count =
-            |times: &Option<Box<Times>>| times.as_ref().map_or(0, |times| times.response.len());
-        self.classes.iter().map(|(class, times)| (class, count(times))).collect()
-    }
-
-    /// How it goes.
-    pub(super) fn glance(&mut self, now: Instant) -> Glance {
-        self.reach(now);
+    pub(super) fn snapshot(&mut self, now: Instant) -> LoadSnapshot {
+        self.close_seconds_until(now);
         let elapsed = now.saturating_duration_since(self.begins);
         let response = self.all(|times| &times.response);
-        Glance {
+        LoadSnapshot {
             left: self.begins.saturating_duration_since(now),
             elapsed,
             wanted: self.schedule.as_ref().map(|load| load.rate(self.warmup + elapsed)),
@@ -229,48 +223,24 @@ impl Meter {
             late: self.late,
             dropped: self.dropped,
             in_flight: self.in_flight,
-            by_class: self.by_class(),
+            by_class: answers_by_class(&self.classes),
             last: self.seconds.last().cloned(),
-            overall: (!response.is_empty())
-                .then(|| [50.0, 99.0].map(|at| response.value_at_percentile(at))),
+            p50: response.value_at_percentile(50.0),
+            p99: response.value_at_percentile(99.0),
         }
     }
 }
 
-/// How a measurement goes.
-#[derive(Clone, Debug)]
-pub(crate) struct Glance {
-    /// How long the warm-up lasts yet.
-    pub left: Duration,
-    /// For how long it was measured.
-    pub elapsed: Duration,
-    /// The rate that is wanted now; `None` in a closed loop.
-    pub wanted: Option<f64>,
-    /// Requests that were sent...
-    pub sent: u64,
-    /// ...those of them that were late...
-    pub late: u64,
-    /// ...and those that could not be sent.
-    pub dropped: u64,
-    /// Requests in flight.
-    pub in_flight: u64,
-    /// Answers by class.
-    pub by_class: EnumMap<AnswerClass, u64>,
-    /// The last second that is over.
-    pub last: Option<Second>,
-    /// p50 and p99 of all response times, in microseconds.
-    pub overall: Option<[u64; 2]>,
-}
-
-/// Fewer answers than this say nothing about an expectation.
-const ENOUGH: u64 = 100;
+/// Minimum number of answers by which an expectation is judged during a measurement.
+const MIN_JUDGED_ANSWERS: u64 = 100;
 
 impl Meter {
-    /// The first expectation that is missed so far. A rate is only judged at the end.
+    /// Returns the first expectation that is missed so far, in words. Rates are judged at the end
+    /// alone.
     pub(super) fn missed_so_far(&self, slos: &[Slo]) -> Option<String> {
-        let by_class = self.by_class();
+        let by_class = answers_by_class(&self.classes);
         let answered: u64 = by_class.values().sum();
-        if answered < ENOUGH {
+        if answered < MIN_JUDGED_ANSWERS {
             return None;
         }
         let errors = as_f64(errors(&by_class)) / as_f64(answered);
@@ -281,33 +251,80 @@ impl Meter {
     }
 }
 
+impl Meter {
+    /// Returns the time in which requests were sent.
+    fn window(&self, ended: LoadEnd, sent_until: Instant) -> Duration {
+        let since = |moment: Instant| moment.saturating_duration_since(self.begins);
+        let last_send = self.last_send.map(since).unwrap_or_default();
+        // The last request of a schedule is due a little before its end, so that a completed one
+        // lasted as long as it says, or longer if that request was late.
+        match (self.schedule.as_ref().map(Schedule::duration), ended) {
+            (Some(duration), LoadEnd::LoadOver) => {
+                duration.saturating_sub(self.warmup).max(last_send)
+            }
+            (Some(_), LoadEnd::RowsUsedUp | LoadEnd::Stopped) | (None, LoadEnd::LoadOver) => {
+                since(sent_until)
+            }
+            (None, LoadEnd::RowsUsedUp | LoadEnd::Stopped) => last_send,
+        }
+    }
+
+    fn health(&self, cpu: f64) -> GeneratorHealth {
+        GeneratorHealth {
+            late: self.late,
+            sent: self.sent,
+            waited: self.waited,
+            own_failures: self.own_failures,
+            cpu,
+            files: self.files.load(Ordering::Relaxed),
+            file_limit: generator::file_limit(),
+            ports: generator::ports(),
+        }
+    }
+}
+
+impl TrafficTotals {
+    fn of(traffic: &Traffic) -> Self {
+        let Traffic { connects, sent, received, .. } = traffic;
+        let [connects, bytes_sent, bytes_received] =
+            [connects, sent, received].map(|count| count.load(Ordering::Relaxed));
+        Self { connects, bytes_sent, bytes_received }
+    }
+}
+
+/// The meter that all requests of a measurement share.
+#[derive(Clone)]
+pub(super) struct SharedMeter(Arc<Mutex<Meter>>);
+
 impl SharedMeter {
-    /// What was measured, once nothing is out any more.
+    pub(super) fn began(&self) -> Instant {
+        self.lock().began()
+    }
+
+    pub(super) fn new(meter: Meter) -> Self {
+        Self(Arc::new(Mutex::new(meter)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Meter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns all figures, once nothing is in flight.
     pub(super) fn into_measured(
         self,
-        ended: Ended,
+        ended: LoadEnd,
         sent_until: Instant,
         cpu: f64,
         traffic: &Traffic,
     ) -> Measured {
         let mut meter = self.lock();
-        let planned = meter.schedule.as_ref().map(Schedule::lasts);
         let begins = meter.begins;
         let since = move |moment: Instant| moment.saturating_duration_since(begins);
-        let last_send = meter.last_send.map(since).unwrap_or_default();
-        // A schedule that came to its end lasted as long as it says, since its last
-        // request is due a little before; or longer, if that was late.
-        let window = match (planned, ended) {
-            (Some(lasts), Ended::LoadOver) => lasts.saturating_sub(meter.warmup).max(last_send),
-            (Some(_), Ended::RowsUsedUp | Ended::Stopped) | (None, Ended::LoadOver) => {
-                since(sent_until)
-            }
-            (None, Ended::RowsUsedUp | Ended::Stopped) => last_send,
-        };
+        let window = meter.window(ended, sent_until);
         let end = meter.last_answer.unwrap_or(sent_until);
         let over = since(end).max(window);
         let first = meter.first_answer.map(since).unwrap_or_default();
-        meter.reach(end);
+        meter.close_seconds_until(end);
         let last = std::mem::take(&mut meter.now);
         let part = over.saturating_sub(Duration::from_secs(last.at)).min(Duration::from_secs(1));
         if last.sent + last.answered() + last.dropped > 0 {
@@ -317,11 +334,10 @@ impl SharedMeter {
         let answered_per_second = answer_rate(&meter.seconds, (first, since(end)), window);
         let wanted =
             meter.schedule.as_ref().map(|load| load.between(meter.warmup, meter.warmup + window));
-        let all = Times {
+        let all = TimeHistograms {
             response: meter.all(|times| &times.response),
             service: meter.all(|times| &times.service),
         };
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Measured {
             ended,
             window,
@@ -335,17 +351,8 @@ impl SharedMeter {
             sent: meter.sent,
             dropped: meter.dropped,
             growth: meter.by_due.as_ref().and_then(Blocks::trend),
-            health: Health {
-                late: meter.late,
-                sent: meter.sent,
-                waited: meter.waited,
-                own_failures: meter.own_failures,
-                cpu,
-                files: read(&meter.files),
-                file_limit: generator::file_limit(),
-                ports: generator::ports(),
-            },
-            traffic: [&traffic.connects, &traffic.sent, &traffic.received].map(read),
+            health: meter.health(cpu),
+            traffic: TrafficTotals::of(traffic),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Finds the highest rate that holds: by steps that grow and then close in.
+//! Finds the highest rate that holds, by steps that first grow and then close in.
 //!
-//! Rules only. [`judge()`] says what the measurement of a step shows; [`Search`] decides what comes
-//! of it, and which step is next:
+//! [`judge()`] says what the measurement of a step shows; [`RateSearch`] decides what follows from
+//! it, and which step is next:
 //!
 //! | a step shows | the first time at its rate | again |
 //! |---|---|---|
@@ -13,60 +13,52 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use judge::{Judged, Machine, Observed, Step, judge};
+pub(crate) use judge::{MachineFault, StepFinding, StepJudgement, StepObservation, judge};
 
-/// The search for the highest rate that holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Search {
-    next: Role,
-    /// How often the next step was spoiled already.
+pub(crate) struct RateSearch {
+    next: PlannedStep,
+    /// Number of times that the next step was spoiled before.
     spoiled_before: u32,
-    /// The highest rate that held.
     held: Option<f64>,
-    /// The lowest rate that did not.
+    /// Lowest rate that did not hold.
     failed: Option<f64>,
-    /// The lowest rate above the one that held at which this machine spoiled the steps.
+    /// Lowest rate above `held` whose steps this machine spoiled.
     spoiled: Option<f64>,
-    /// Number of rates at which it did while none had held.
+    /// Number of rates that this machine spoiled before one held.
     spoiled_without_any: u32,
     most: f64,
 }
 
-/// A step that is to be taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Role {
-    /// Requests per second.
+pub(crate) struct PlannedStep {
     pub rate: f64,
-    /// How long it is to be.
-    pub length: Length,
+    pub length: StepLength,
 }
 
-/// How long a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Length {
-    /// As long as was asked for.
+pub(crate) enum StepLength {
+    /// As configured.
     Normal,
-    /// Twice as long, to see more in the noise.
+    /// Twice as long, to tell more from noise.
     Double,
 }
 
-/// What the search makes of a step.
+/// What follows from a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum SearchDecision {
     /// The rate holds.
     Held,
-    /// It does not.
+    /// The rate does not hold.
     Failed,
-    /// The same step is taken again.
     Repeat,
-    /// The rate is tried again, for longer.
     RepeatLonger,
-    /// The search goes on below this rate, of which nothing is known.
+    /// Nothing is known of the rate, and the search goes on below it.
     Spoiled,
 }
 
-impl Decision {
-    /// The word for what the step was worth.
+impl SearchDecision {
+    /// Returns the word for the step in results.
     #[must_use]
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -78,17 +70,13 @@ impl Decision {
     }
 }
 
-/// What kept a search from a higher rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// The server.
+pub(crate) enum LimitedBy {
     Server,
-    /// This machine.
     Machine,
 }
 
-impl Limit {
-    /// The word for it.
+impl LimitedBy {
     #[must_use]
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -98,33 +86,33 @@ impl Limit {
     }
 }
 
-/// Where nothing is known yet, the next rate is so many times the last.
-const GROWTH: f64 = 2.0;
+/// Factor from one rate to the next as long as nothing bounds the search.
+const GROWTH_FACTOR: f64 = 2.0;
 
-/// The search is over when the highest rate that held and the lowest that did not are
-/// this near to each other.
-const NEAR: f64 = 0.02;
+/// Gap between the highest rate that held and the lowest that did not, as a share, at which a
+/// search ends.
+const MAX_GAP_SHARE: f64 = 0.02;
 
-/// A rate that failed so near above the result was the limit, whatever this machine spoiled in
-/// between.
-const AS_GOOD_AS_NEAR: f64 = 0.05;
+/// Maximum gap, as a share, at which a rate that failed counts as the limit although this machine
+/// spoiled rates in between.
+const SERVER_LIMIT_GAP_SHARE: f64 = 0.05;
 
-/// Nobody looks for less than one request in so many seconds.
-const LEAST: f64 = 0.1;
+/// Rate in requests per second at which a search gives up.
+const MIN_RATE: f64 = 0.1;
 
-/// Number of times that a step at a new rate may be spoiled before the search goes on below it.
+/// Number of spoiled steps at a new rate after which the search goes on below it.
 const MAX_SPOILED: u32 = 2;
 
-/// Number of rates at which steps may be spoiled before one holds. A machine that is too slow
+/// Number of spoiled rates after which a search gives up if none held. A machine that is too slow
 /// for a sixteenth of the first rate is too slow for a search.
 const MAX_SPOILED_WITHOUT_ANY: u32 = 5;
 
-impl Search {
-    /// A search that begins at `rate` and goes no higher than `most`.
+impl RateSearch {
+    /// Begins at `rate`, to go no higher than `most`.
     #[must_use]
     pub(crate) const fn from(rate: f64, most: f64) -> Self {
         Self {
-            next: Role { rate: rate.min(most), length: Length::Normal },
+            next: PlannedStep { rate: rate.min(most), length: StepLength::Normal },
             spoiled_before: 0,
             held: None,
             failed: None,
@@ -134,55 +122,65 @@ impl Search {
         }
     }
 
-    /// The next step; `None` once the search is over.
+    /// Returns the next step; `None` once the search is over.
     #[must_use]
-    pub(crate) fn attempt(&self) -> Option<Role> {
+    pub(crate) fn next_step(&self) -> Option<PlannedStep> {
         let is_over = match (self.held, self.bound()) {
-            (Some(held), Some(bound)) => bound <= held * (1.0 + NEAR),
+            (Some(held), Some(bound)) => bound <= held * (1.0 + MAX_GAP_SHARE),
             (Some(held), None) => held >= self.most,
             (None, Some(bound)) => {
-                bound <= LEAST || self.spoiled_without_any >= MAX_SPOILED_WITHOUT_ANY
+                bound <= MIN_RATE || self.spoiled_without_any >= MAX_SPOILED_WITHOUT_ANY
             }
             (None, None) => false,
         };
         (!is_over).then_some(self.next)
     }
 
-    /// What is made of the step that was [next](Self::attempt).
+    /// Decides by what the [next step](Self::next_step) showed.
     #[must_use]
-    pub(crate) const fn decide(&self, step: Step) -> Decision {
+    pub(crate) const fn decide(&self, step: StepFinding) -> SearchDecision {
         match (step, self.next.length) {
-            (Step::Held, _) | (Step::SeemsHeld, Length::Double) => Decision::Held,
-            (Step::Failed, _) | (Step::SeemsFailed, Length::Double) => Decision::Failed,
-            (Step::SeemsHeld | Step::SeemsFailed, Length::Normal) => Decision::RepeatLonger,
-            (Step::Spoiled, _) if self.spoiled_before + 1 < MAX_SPOILED => Decision::Repeat,
-            (Step::Spoiled, _) => Decision::Spoiled,
+            (StepFinding::Held, _) | (StepFinding::SeemsHeld, StepLength::Double) => {
+                SearchDecision::Held
+            }
+            (StepFinding::Failed, _) | (StepFinding::SeemsFailed, StepLength::Double) => {
+                SearchDecision::Failed
+            }
+            (StepFinding::SeemsHeld | StepFinding::SeemsFailed, StepLength::Normal) => {
+                SearchDecision::RepeatLonger
+            }
+            (StepFinding::Spoiled, _) if self.spoiled_before + 1 < MAX_SPOILED => {
+                SearchDecision::Repeat
+            }
+            (StepFinding::Spoiled, _) => SearchDecision::Spoiled,
         }
     }
 
-    /// Goes on after a step of which this was made.
+    /// Returns the search after a decision.
     #[must_use]
-    pub(crate) fn after(self, decision: Decision) -> Self {
+    pub(crate) fn after(self, decision: SearchDecision) -> Self {
         let rate = self.next.rate;
         match decision {
-            Decision::Held => {
+            SearchDecision::Held => {
                 let spoiled = self.spoiled.filter(|spoiled| *spoiled > rate);
                 Self { held: Some(rate), spoiled, ..self }.onwards()
             }
-            Decision::Failed => {
+            SearchDecision::Failed => {
                 let spoiled = self.spoiled.filter(|spoiled| *spoiled < rate);
                 Self { failed: Some(rate), spoiled, ..self }.between()
             }
-            Decision::Spoiled => {
+            SearchDecision::Spoiled => {
                 let spoiled_without_any = self.spoiled_without_any + 1;
                 Self { spoiled: Some(rate), spoiled_without_any, ..self }.between()
             }
-            Decision::Repeat => Self { spoiled_before: self.spoiled_before + 1, ..self },
-            Decision::RepeatLonger => Self { next: Role { rate, length: Length::Double }, ..self },
+            SearchDecision::Repeat => Self { spoiled_before: self.spoiled_before + 1, ..self },
+            SearchDecision::RepeatLonger => {
+                Self { next: PlannedStep { rate, length: StepLength::Double }, ..self }
+            }
         }
     }
 
-    /// After a rate that held: a rate that was spoiled has another chance, since the machine may
+    /// Moves on after a rate that held. A spoiled rate gets another chance, since the machine may
     /// have become quiet.
     fn onwards(self) -> Self {
         match self.spoiled {
@@ -191,42 +189,42 @@ impl Search {
         }
     }
 
-    /// To a rate between those that are known.
+    /// Moves to a rate between those that are known.
     fn between(self) -> Self {
         self.at(match (self.held, self.bound()) {
-            (Some(held), None) => (held * GROWTH).min(self.most),
-            (None, Some(bound)) => bound / GROWTH,
+            (Some(held), None) => (held * GROWTH_FACTOR).min(self.most),
+            (None, Some(bound)) => bound / GROWTH_FACTOR,
             (Some(held), Some(bound)) => f64::midpoint(held, bound),
             (None, None) => self.next.rate,
         })
     }
 
     fn at(self, rate: f64) -> Self {
-        let next = Role { rate, length: Length::Normal };
+        let next = PlannedStep { rate, length: StepLength::Normal };
         Self { next, spoiled_before: 0, ..self }
     }
 
-    /// The lowest rate that did not hold, or was spoiled.
+    /// Returns the lowest rate that did not hold or was spoiled.
     fn bound(&self) -> Option<f64> {
         self.failed.into_iter().chain(self.spoiled).reduce(f64::min)
     }
 
-    /// The highest rate that held.
     #[must_use]
     pub(crate) const fn highest(&self) -> Option<f64> {
         self.held
     }
 
-    /// What kept the search from a higher rate; `None` if nothing did.
+    /// Returns what kept the search from a higher rate; `None` if nothing did.
     #[must_use]
-    pub(crate) fn limit(&self) -> Option<Limit> {
-        let is_near =
-            |failed: &f64| self.held.is_some_and(|held| *failed <= held * (1.0 + AS_GOOD_AS_NEAR));
+    pub(crate) fn limit(&self) -> Option<LimitedBy> {
+        let is_near = |failed: &f64| {
+            self.held.is_some_and(|held| *failed <= held * (1.0 + SERVER_LIMIT_GAP_SHARE))
+        };
         match (self.failed, self.spoiled) {
             (None, None) => None,
-            (Some(_), None) => Some(Limit::Server),
-            (Some(failed), Some(_)) if is_near(&failed) => Some(Limit::Server),
-            (_, Some(_)) => Some(Limit::Machine),
+            (Some(_), None) => Some(LimitedBy::Server),
+            (Some(failed), Some(_)) if is_near(&failed) => Some(LimitedBy::Server),
+            (_, Some(_)) => Some(LimitedBy::Machine),
         }
     }
 }

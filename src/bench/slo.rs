@@ -1,6 +1,4 @@
-//! What a server is expected to hold, such as `p99<500ms`, and whether it did.
-//!
-//! Words and arithmetic only: what was measured is handed in.
+//! Expectations of a server, such as `p99<500ms`, and their judgement.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +7,6 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-/// One expectation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Slo {
     figure: Figure,
@@ -17,24 +14,18 @@ pub(crate) struct Slo {
     bound: f64,
 }
 
-/// What an expectation is about.
+/// Figure that is compared with a bound. Times are in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Figure {
-    /// The response time that this percentage of the requests did not exceed, in
-    /// seconds.
+    /// Response time that this percentage of the requests did not exceed.
     Percentile(f64),
-    /// The mean response time, in seconds.
     Mean,
-    /// The longest response time, in seconds.
     Max,
-    /// The share of answers that were neither accepted nor already started, from 0
-    /// to 1.
+    /// Share of answers that were neither accepted nor already started, from 0 to 1.
     Errors,
-    /// Answers per second.
     Rate,
 }
 
-/// How the figure must stand to the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
     Below,
@@ -63,39 +54,36 @@ impl Relation {
     }
 }
 
-/// How an expectation came out.
+/// An expectation and what was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Judgement {
-    /// What was expected.
+pub(crate) struct SloJudgement {
     pub slo: Slo,
-    /// What was measured, in the unit of the figure; `None` where nothing was.
+    /// In the unit of the figure; `None` if nothing was measured.
     pub measured: Option<f64>,
 }
 
 impl Slo {
-    /// What it is about.
     #[must_use]
     pub(crate) const fn figure(&self) -> Figure {
         self.figure
     }
 
-    /// Judges what was measured.
     #[must_use]
-    pub(crate) const fn judge(self, measured: Option<f64>) -> Judgement {
-        Judgement { slo: self, measured }
+    pub(crate) const fn judge(self, measured: Option<f64>) -> SloJudgement {
+        SloJudgement { slo: self, measured }
     }
 }
 
-impl Judgement {
-    /// Whether it holds. What was not measured does not.
+impl SloJudgement {
+    /// Whether the expectation holds. It does not if nothing was measured.
     #[must_use]
     pub(crate) fn holds(&self) -> bool {
         self.measured.is_some_and(|measured| self.slo.relation.holds(measured, self.slo.bound))
     }
 }
 
-impl fmt::Display for Judgement {
-    /// `p99<500ms holds: 412.0 ms`, or `p99<500ms is missed by 120.0 ms: 620.0 ms`
+impl fmt::Display for SloJudgement {
+    /// Writes `p99<500ms holds: 412.0 ms`, or `p99<500ms is missed by 120.0 ms: 620.0 ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { slo, measured } = self;
         match measured {
@@ -147,7 +135,7 @@ impl fmt::Display for Slo {
     }
 }
 
-/// A percentage without the digits that a binary fraction adds.
+/// Drops the digits that a binary fraction adds to a percentage.
 fn tidy(percent: f64) -> f64 {
     (percent * 1e6).round() / 1e6
 }
@@ -201,7 +189,6 @@ fn share(text: &str) -> Option<f64> {
     (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
 }
 
-/// The text is no expectation.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "write one as 'p99<500ms', 'mean<=80ms', 'max<5s', 'errors<1%' or 'rate>=195/s' (quoted, for the shell)"

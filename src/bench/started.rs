@@ -1,35 +1,31 @@
-//! Which rows were started: a start is real, so none may be lost count of.
+//! Which rows were started. A start is real, so every one is accounted for.
 
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::lines::Lines;
 
-/// The lines of rows whose requests left.
+/// Lines of the rows whose requests left.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Started {
-    /// Rows that the server accepted.
-    pub surely: Lines,
-    /// Rows that it may have accepted: nobody can tell.
-    pub perhaps: Lines,
-    /// Rows whose requests are out.
-    pub out: Lines,
+pub(crate) struct StartedLines {
+    pub accepted: Lines,
+    /// Rows that the server may have accepted: nobody can tell.
+    pub in_doubt: Lines,
+    pub in_flight: Lines,
 }
 
-impl Started {
-    /// The request for the row on `line` leaves.
-    pub(crate) fn leaves(&mut self, line: u64) {
-        self.out.insert(line);
+impl StartedLines {
+    pub(crate) fn add_request(&mut self, line: u64) {
+        self.in_flight.insert(line);
     }
 
-    /// It came back, or was given up.
-    pub(crate) fn returns(&mut self, line: u64, answer: &Answer) {
-        self.out.remove(line);
+    pub(crate) fn add_answer(&mut self, line: u64, answer: &Answer) {
+        self.in_flight.remove(line);
         let is_doubtful = matches!(&answer.verdict,
             Verdict::Failed(failure) if failure.class == FailureClass::Ambiguous);
         if answer.verdict == Verdict::Accepted {
-            self.surely.insert(line);
-            self.perhaps.remove(line);
-        } else if is_doubtful && !self.surely.contains(line) {
-            self.perhaps.insert(line);
+            self.accepted.insert(line);
+            self.in_doubt.remove(line);
+        } else if is_doubtful && !self.accepted.contains(line) {
+            self.in_doubt.insert(line);
         }
     }
 }
@@ -50,22 +46,22 @@ mod tests {
 
     #[test]
     fn every_row_that_left_is_out_started_in_doubt_or_not_started() {
-        let mut started = Started::default();
+        let mut started = StartedLines::default();
         for line in 2..=6 {
-            started.leaves(line);
+            started.add_request(line);
         }
-        started.returns(2, &answer(Verdict::Accepted));
-        started.returns(3, &failed(FailureClass::Ambiguous));
-        started.returns(4, &failed(FailureClass::Permission));
-        started.returns(5, &answer(Verdict::AlreadyStarted));
+        started.add_answer(2, &answer(Verdict::Accepted));
+        started.add_answer(3, &failed(FailureClass::Ambiguous));
+        started.add_answer(4, &failed(FailureClass::Permission));
+        started.add_answer(5, &answer(Verdict::AlreadyStarted));
         let all = |lines: &Lines| lines.ranges().collect::<Vec<_>>();
-        assert_eq!(all(&started.surely), [(2, 2)]);
-        assert_eq!(all(&started.perhaps), [(3, 3)]);
-        assert_eq!(all(&started.out), [(6, 6)]);
-        // Rows that are used again: what is known stays known.
-        started.returns(3, &answer(Verdict::Accepted));
-        started.returns(2, &failed(FailureClass::Ambiguous));
-        assert_eq!(all(&started.surely), [(2, 3)]);
-        assert!(started.perhaps.is_empty());
+        assert_eq!(all(&started.accepted), [(2, 2)]);
+        assert_eq!(all(&started.in_doubt), [(3, 3)]);
+        assert_eq!(all(&started.in_flight), [(6, 6)]);
+        // A row that is used again: what is known stays known.
+        started.add_answer(3, &answer(Verdict::Accepted));
+        started.add_answer(2, &failed(FailureClass::Ambiguous));
+        assert_eq!(all(&started.accepted), [(2, 3)]);
+        assert!(started.in_doubt.is_empty());
     }
 }

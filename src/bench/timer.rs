@@ -1,7 +1,7 @@
-//! Waits until a moment, to some ten microseconds.
+//! Waits until a moment, exact to some ten microseconds.
 //!
-//! tokio's own timer knows milliseconds only. A timerfd wakes the same epoll that
-//! waits for answers, so that nothing spins, and no other thread is needed.
+//! tokio's own timer has a resolution of a millisecond. A timerfd wakes the same epoll that waits
+//! for answers, so that nothing spins and no other thread is needed.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -12,19 +12,18 @@ use rustix::time::{
 };
 use tokio::net::unix::pipe;
 
-/// A timer of the kernel. It is waited for and read like the end of a pipe, which is
-/// the safe way to bring such a file to tokio.
+/// A timer of the kernel. tokio takes it for the end of a pipe, which is the safe way to register
+/// such a file.
 pub(super) struct Timer(pipe::Receiver);
 
 impl Timer {
-    /// A timer that is not set.
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         Ok(Self(pipe::Receiver::from_owned_fd_unchecked(timer)?))
     }
 
-    /// Returns once the clock shows `at`.
+    /// Waits until `at`, never less.
     pub(super) async fn until(&self, at: Instant) -> io::Result<()> {
         loop {
             let left = at.saturating_duration_since(Instant::now());

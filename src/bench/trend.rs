@@ -1,22 +1,21 @@
-//! Tells whether a figure rises over time, how fast, and how surely.
+//! Estimates how fast a figure rises over time, with bounds.
 //!
-//! The slope is that of Theil and Sen: the median of the slopes between all pairs of points. A bad
-//! point, or a single step up or down, hardly moves it. Its bounds are those of Sen: they leave out
-//! as many pairs as Kendall's rank correlation does by chance where there is no trend.
+//! The slope is that of Theil and Sen, the median of the slopes between all pairs of points: an
+//! outlier, or a single step up or down, hardly moves it. The bounds are Sen's: they leave out as
+//! many pairs as Kendall's rank correlation does by chance if there is no trend.
 
-/// Number of equal parts that a span of time is divided into. Neighbouring requests resemble each
-/// other, so that each alone would make a trend look surer than it is.
-const BLOCKS: usize = 10;
+/// Number of equal parts of the time span. Neighbouring requests resemble each other, so single
+/// requests would make a trend look surer than it is.
+const BLOCK_COUNT: usize = 10;
 
-/// Quantile of the normal distribution that a bound is away from the median: on either side the
-/// true slope is beyond it once in a hundred times.
-const QUANTILE: f64 = 2.326;
+/// Normal quantile of the bounds: the true slope is beyond each of them once in a hundred times.
+const BOUND_QUANTILE: f64 = 2.326;
 
-/// Means of a figure over equal parts of a span of time.
+/// Means of a figure over equal parts of a time span.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks {
     span: f64,
-    sums: [Sum; BLOCKS],
+    sums: [Sum; BLOCK_COUNT],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,13 +26,13 @@ struct Sum {
 }
 
 impl Blocks {
-    /// Begins with no values, for a span of so many seconds.
+    /// Begins a span of this number of seconds.
     #[must_use]
     pub(crate) fn new(span: f64) -> Self {
-        Self { span, sums: [Sum::default(); BLOCKS] }
+        Self { span, sums: [Sum::default(); BLOCK_COUNT] }
     }
 
-    /// Adds a value at a second of the span; one outside belongs to the nearest part.
+    /// Adds a value at a second of the span, or outside, to the nearest part.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -41,8 +40,8 @@ impl Blocks {
         reason = "a share of a few blocks; a cast of a float saturates"
     )]
     pub(crate) fn add(&mut self, at: f64, value: f64) {
-        let block = (at / self.span * BLOCKS as f64) as usize;
-        let sum = &mut self.sums[block.min(BLOCKS - 1)];
+        let block = (at / self.span * BLOCK_COUNT as f64) as usize;
+        let sum = &mut self.sums[block.min(BLOCK_COUNT - 1)];
         sum.count += 1.0;
         sum.at += at;
         sum.value += value;
@@ -60,11 +59,10 @@ impl Blocks {
 /// Change of a figure per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Trend {
-    /// The likeliest.
     pub slope: f64,
-    /// Lower bound of what the slope may be in truth; infinite if there are too few points.
+    /// Lower bound of the true slope; infinite if there are too few points.
     pub low: f64,
-    /// Upper bound.
+    /// Upper bound, likewise.
     pub high: f64,
 }
 
@@ -88,8 +86,7 @@ impl Trend {
     }
 }
 
-/// Number of the smallest slopes, and of the largest, that lie outside the bounds; the last of
-/// them is the bound.
+/// Returns the number of slopes that are left out on either side; the last of them is the bound.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -99,8 +96,8 @@ impl Trend {
 fn left_out(points: usize, pairs: usize) -> usize {
     let n = points as f64;
     let deviation = (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
-    // Numbers of pairs are whole, and the normal distribution is not.
-    let more_than_by_chance = QUANTILE * deviation - 1.0;
+    // Corrects for numbers of pairs being whole.
+    let more_than_by_chance = BOUND_QUANTILE * deviation - 1.0;
     ((pairs as f64 - more_than_by_chance) / 2.0).round() as usize
 }
 

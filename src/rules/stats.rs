@@ -222,20 +222,23 @@ pub struct Latencies {
     total: Duration,
 }
 
-/// Longest latency that the histogram tells apart, in µs.
-const MAX_LATENCY_MICROS: u64 = 600_000_000;
+/// Longest time that a [`histogram`] tells apart, in microseconds.
+pub(crate) const MAX_MICROS: u64 = 600_000_000;
+
+/// Returns an empty histogram of microseconds: three digits, from 1 µs to 10 min.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_MICROS, 3).expect("the bounds are in order")
+}
 
 impl Default for Latencies {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(1, MAX_LATENCY_MICROS, 3);
-        let histogram = histogram.expect("the bounds are in order");
-        Self { histogram, total: Duration::ZERO }
+        Self { histogram: histogram(), total: Duration::ZERO }
     }
 }
 
 impl Latencies {
     pub fn add(&mut self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(MAX_LATENCY_MICROS);
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(MAX_MICROS);
         self.histogram.saturating_record(micros.max(1));
         self.total += latency;
     }
@@ -262,7 +265,7 @@ impl Latencies {
     /// How many took no longer than `bound`, within the three digits.
     #[must_use]
     pub fn within(&self, bound: Duration) -> u64 {
-        let micros = u64::try_from(bound.as_micros()).unwrap_or(MAX_LATENCY_MICROS);
+        let micros = u64::try_from(bound.as_micros()).unwrap_or(MAX_MICROS);
         self.histogram.count_between(0, micros)
     }
 

@@ -1,6 +1,7 @@
 use super::*;
-use crate::bench::OnMiss;
-use crate::bench::schedule::Spread;
+use crate::bench::measurement::OnMiss;
+use crate::bench::schedule::ArrivalPattern;
+use crate::domain::answer::AnswerClass;
 use crate::domain::answer::Reply;
 use std::num::NonZeroUsize;
 
@@ -9,8 +10,8 @@ fn meter(began: Instant) -> Meter {
     let max_in_flight = NonZeroUsize::MIN;
     Meter::new(
         began,
-        &Plan {
-            load: Load::Open { schedule, spread: Spread::Even, max_in_flight },
+        &Measurement {
+            load: Load::Open { schedule, spread: ArrivalPattern::Even, max_in_flight },
             warmup: Duration::from_secs(1),
             slos: Vec::new(),
             on_miss: OnMiss::GoOn,
@@ -26,13 +27,13 @@ fn a_request_is_measured_from_its_due_time_and_from_its_send() {
     let accepted = Answer::new(Verdict::Accepted, Reply::default());
     // The first is of the warm-up; the last one is called back.
     for (due, sent, ended) in [(500, 500, 1_500), (1_000, 1_020, 1_100), (2_100, 2_100, 2_200)] {
-        meter.sends(at(due), at(sent));
-        let sample = Sample { due: at(due), sent: at(sent), ended: at(ended) };
-        meter.answered(sample, &accepted);
+        meter.add_send(at(due), at(sent));
+        let sample = RequestTimes { due: at(due), sent: at(sent), ended: at(ended) };
+        meter.add_answer(sample, &accepted);
     }
-    meter.sends(at(2_300), at(2_300));
-    meter.withdraws(at(2_300));
-    meter.drops(at(2_400));
+    meter.add_send(at(2_300), at(2_300));
+    meter.withdraw_send(at(2_300));
+    meter.add_drop(at(2_400));
     assert_eq!((meter.sent, meter.late, meter.dropped, meter.in_flight), (2, 1, 1, 0));
     let times = meter.classes[AnswerClass::Accepted].as_ref().unwrap();
     let near = |found: u64, expected: u64| found.abs_diff(expected) < expected / 100;
@@ -40,9 +41,9 @@ fn a_request_is_measured_from_its_due_time_and_from_its_send() {
     // The one that was sent late took no longer from its send.
     assert!(near(times.response.min(), 100_000), "{}", times.response.min());
     assert!(near(times.service.min(), 80_000), "{}", times.service.min());
-    let glance = meter.glance(at(3_200));
-    let second = glance.last.unwrap();
-    assert_eq!((glance.sent, second.at, second.sent, second.in_flight), (2, 1, 1, 0));
+    let snapshot = meter.snapshot(at(3_200));
+    let second = snapshot.last.unwrap();
+    assert_eq!((snapshot.sent, second.at, second.sent, second.in_flight), (2, 1, 1, 0));
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn requests_that_wait_for_this_machine_at_the_same_time_wait_once() {
     for (due, sent) in
         [(1_000, 1_000), (1_100, 1_350), (1_200, 1_350), (1_300, 1_351), (1_400, 1_405)]
     {
-        meter.sends(at(due), at(sent));
+        meter.add_send(at(due), at(sent));
     }
     assert_eq!(meter.waited, Duration::from_millis(250 + 1 + 5));
 }
@@ -68,8 +69,8 @@ fn response_times_grow_by_when_the_requests_were_due() {
     // Each takes half of the time since the warm-up longer; the last answer comes first.
     for due in (10..30).rev().map(|tenth| tenth * 100) {
         let ended = at(due + 10 + (due - 1_000) / 2);
-        meter.sends(at(due), at(due));
-        meter.answered(Sample { due: at(due), sent: at(due), ended }, &accepted);
+        meter.add_send(at(due), at(due));
+        meter.add_answer(RequestTimes { due: at(due), sent: at(due), ended }, &accepted);
     }
     let growth = meter.by_due.unwrap().trend().unwrap();
     assert!((growth.slope - 0.5).abs() < 1e-6 && (growth.low - 0.5).abs() < 1e-6, "{growth:?}");

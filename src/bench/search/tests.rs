@@ -5,19 +5,23 @@ use crate::bench::trend::{Blocks, Trend};
 use proptest::prelude::*;
 
 /// Searches with what each step shows, and says what was found in how many steps.
-fn find(from: f64, most: f64, mut show: impl FnMut(Role) -> Step) -> (Search, usize) {
-    let mut search = Search::from(from, most);
+fn find(
+    from: f64,
+    most: f64,
+    mut show: impl FnMut(PlannedStep) -> StepFinding,
+) -> (RateSearch, usize) {
+    let mut search = RateSearch::from(from, most);
     let mut steps = 0;
-    while let Some(attempt) = search.attempt() {
-        search = search.after(search.decide(show(attempt)));
+    while let Some(planned) = search.next_step() {
+        search = search.after(search.decide(show(planned)));
         steps += 1;
         assert!(steps < 1_000, "the search does not end");
     }
     (search, steps)
 }
 
-fn holds_up_to(capacity: f64) -> impl Fn(Role) -> Step {
-    move |attempt| if attempt.rate <= capacity { Step::Held } else { Step::Failed }
+fn holds_up_to(capacity: f64) -> impl Fn(PlannedStep) -> StepFinding {
+    move |planned| if planned.rate <= capacity { StepFinding::Held } else { StepFinding::Failed }
 }
 
 #[test]
@@ -28,24 +32,28 @@ fn the_highest_rate_is_found_within_two_percent() {
             let found = search.highest().unwrap();
             assert!(found <= capacity && found >= capacity * 0.98, "{found} of {capacity}");
             assert!(steps <= 20, "{steps} steps from {from} to {capacity}");
-            assert_eq!(search.limit(), Some(Limit::Server));
+            assert_eq!(search.limit(), Some(LimitedBy::Server));
         }
     }
     let (search, _) = find(20.0, 1_000.0, holds_up_to(1e9));
     assert_eq!((search.highest(), search.limit()), (Some(1_000.0), None), "no higher than asked");
     let (search, _) = find(20.0, 1_000.0, holds_up_to(0.0));
-    assert_eq!((search.highest(), search.limit()), (None, Some(Limit::Server)), "nothing holds");
+    assert_eq!(
+        (search.highest(), search.limit()),
+        (None, Some(LimitedBy::Server)),
+        "nothing holds"
+    );
 }
 
 /// The rates of a search that is shown these steps from 80/s on, `!` where twice as long.
-fn rates(steps: &[Step]) -> Vec<String> {
-    let mut search = Search::from(80.0, 1_000.0);
+fn rates(steps: &[StepFinding]) -> Vec<String> {
+    let mut search = RateSearch::from(80.0, 1_000.0);
     let mut rates = Vec::new();
     let mut shown = steps.iter();
     loop {
-        rates.push(search.attempt().map_or("over".into(), |attempt| {
-            let sign = if attempt.length == Length::Double { "!" } else { "" };
-            format!("{}{sign}", attempt.rate)
+        rates.push(search.next_step().map_or("over".into(), |planned| {
+            let sign = if planned.length == StepLength::Double { "!" } else { "" };
+            format!("{}{sign}", planned.rate)
         }));
         let Some(step) = shown.next() else { return rates };
         search = search.after(search.decide(*step));
@@ -54,7 +62,7 @@ fn rates(steps: &[Step]) -> Vec<String> {
 
 #[test]
 fn a_step_that_is_spoiled_or_unclear_is_repeated_and_the_search_goes_on() {
-    use Step::{Failed, Held, SeemsFailed, SeemsHeld, Spoiled};
+    use StepFinding::{Failed, Held, SeemsFailed, SeemsHeld, Spoiled};
     for (steps, expected) in [
         (&[Held, Held, Failed][..], "80 160 320 240"),
         // Spoiled once: the same again. Twice: half of the interval...
@@ -83,8 +91,12 @@ fn a_step_that_is_spoiled_or_unclear_is_repeated_and_the_search_goes_on() {
 #[test]
 fn a_machine_that_is_too_slow_is_told_from_a_server_that_is() {
     let spoils_from = |bound: f64, capacity: f64| {
-        let show = move |attempt: Role| {
-            if attempt.rate >= bound { Step::Spoiled } else { holds_up_to(capacity)(attempt) }
+        let show = move |planned: PlannedStep| {
+            if planned.rate >= bound {
+                StepFinding::Spoiled
+            } else {
+                holds_up_to(capacity)(planned)
+            }
         };
         let (search, steps) = find(20.0, 50_000.0, show);
         assert!(steps <= 40, "{steps}");
@@ -94,50 +106,56 @@ fn a_machine_that_is_too_slow_is_told_from_a_server_that_is() {
         let (highest, limit) = spoils_from(bound, capacity);
         let highest = highest.unwrap();
         assert!(highest < bound && highest >= bound * 0.98, "{highest} of {bound}");
-        assert_eq!(limit, Some(Limit::Machine));
+        assert_eq!(limit, Some(LimitedBy::Machine));
     }
-    assert_eq!(spoils_from(0.0, 1e9), (None, Some(Limit::Machine)));
-    assert_eq!(spoils_from(20.0, 100.0).1, Some(Limit::Machine));
-    assert_eq!(spoils_from(100.0, 60.0).1, Some(Limit::Server), "of which nothing was spoiled");
+    assert_eq!(spoils_from(0.0, 1e9), (None, Some(LimitedBy::Machine)));
+    assert_eq!(spoils_from(20.0, 100.0).1, Some(LimitedBy::Machine));
+    assert_eq!(spoils_from(100.0, 60.0).1, Some(LimitedBy::Server), "of which nothing was spoiled");
     // A server that fails just above is the limit as well.
-    let (search, _) = find(20.0, 50_000.0, |attempt| match attempt.rate {
-        rate if rate <= 100.0 => Step::Held,
-        rate if rate >= 102.5 => Step::Failed,
-        _ => Step::Spoiled,
+    let (search, _) = find(20.0, 50_000.0, |planned| match planned.rate {
+        rate if rate <= 100.0 => StepFinding::Held,
+        rate if rate >= 102.5 => StepFinding::Failed,
+        _ => StepFinding::Spoiled,
     });
-    assert_eq!(search.limit(), Some(Limit::Server));
+    assert_eq!(search.limit(), Some(LimitedBy::Server));
 }
 
 #[test]
 fn growth_that_is_no_noise_fails_a_step_unless_this_machine_may_be_the_reason() {
     let growth = |low, slope, high| Some(Trend { slope, low, high });
-    let late = |waited| Some(Machine::Late { waited, why: "late".into() });
-    let unable = || Some(Machine::Unable { why: "no ports".into() });
+    let late = |waited| Some(MachineFault::Late { waited, why: "late".into() });
+    let unable = || Some(MachineFault::Unable { why: "no ports".into() });
     for (growth, missed, machine, expected, why) in [
-        (growth(-0.001, 0.0, 0.001), false, None, Step::Held, ""),
-        (growth(-0.5, -0.4, -0.3), false, None, Step::Held, ""),
-        (growth(-0.02, 0.0, 0.02), false, None, Step::Held, ""),
-        (growth(-0.05, 0.02, 0.05), false, None, Step::SeemsHeld, "-50.0 to 50.0 ms"),
-        (growth(0.001, 0.02, 0.03), false, None, Step::SeemsFailed, "1.0 to 30.0 ms"),
-        (growth(0.02, 0.1, 0.2), false, None, Step::SeemsFailed, "20.0 to 200.0 ms"),
-        (growth(0.2, 0.25, 0.3), false, None, Step::Failed, "250.0 ms each second"),
-        (None, false, None, Step::SeemsHeld, "too few answers"),
-        (growth(f64::NEG_INFINITY, 0.2, f64::INFINITY), false, None, Step::SeemsHeld, "too few"),
-        (growth(-0.001, 0.0, 0.001), true, None, Step::Failed, "p99"),
+        (growth(-0.001, 0.0, 0.001), false, None, StepFinding::Held, ""),
+        (growth(-0.5, -0.4, -0.3), false, None, StepFinding::Held, ""),
+        (growth(-0.02, 0.0, 0.02), false, None, StepFinding::Held, ""),
+        (growth(-0.05, 0.02, 0.05), false, None, StepFinding::SeemsHeld, "-50.0 to 50.0 ms"),
+        (growth(0.001, 0.02, 0.03), false, None, StepFinding::SeemsFailed, "1.0 to 30.0 ms"),
+        (growth(0.02, 0.1, 0.2), false, None, StepFinding::SeemsFailed, "20.0 to 200.0 ms"),
+        (growth(0.2, 0.25, 0.3), false, None, StepFinding::Failed, "250.0 ms each second"),
+        (None, false, None, StepFinding::SeemsHeld, "too few answers"),
+        (
+            growth(f64::NEG_INFINITY, 0.2, f64::INFINITY),
+            false,
+            None,
+            StepFinding::SeemsHeld,
+            "too few",
+        ),
+        (growth(-0.001, 0.0, 0.001), true, None, StepFinding::Failed, "p99"),
         // Late sends make response times longer: what holds, holds.
-        (growth(-0.001, 0.0, 0.001), false, late(1.7), Step::Held, ""),
-        (growth(0.006, 0.007, 0.008), false, late(0.04), Step::Held, ""),
-        (growth(-0.05, 0.0, 0.05), false, late(1.7), Step::SeemsHeld, "-50.0 to 50.0"),
-        (growth(0.001, 0.02, 0.03), false, late(1.7), Step::Spoiled, "late"),
-        (growth(-0.001, 0.0, 0.001), true, late(1.7), Step::Spoiled, "late"),
+        (growth(-0.001, 0.0, 0.001), false, late(1.7), StepFinding::Held, ""),
+        (growth(0.006, 0.007, 0.008), false, late(0.04), StepFinding::Held, ""),
+        (growth(-0.05, 0.0, 0.05), false, late(1.7), StepFinding::SeemsHeld, "-50.0 to 50.0"),
+        (growth(0.001, 0.02, 0.03), false, late(1.7), StepFinding::Spoiled, "late"),
+        (growth(-0.001, 0.0, 0.001), true, late(1.7), StepFinding::Spoiled, "late"),
         // 1.6 s more in 8 s is the server's, unless requests waited here for as long.
-        (growth(0.2, 0.25, 0.3), false, late(1.7), Step::Spoiled, "late"),
-        (growth(0.2, 0.25, 0.3), true, late(1.5), Step::Failed, "as if it took 80.0/s"),
-        (growth(-0.001, 0.0, 0.001), false, unable(), Step::Spoiled, "no ports"),
-        (growth(0.2, 0.25, 0.3), true, unable(), Step::Spoiled, "no ports"),
+        (growth(0.2, 0.25, 0.3), false, late(1.7), StepFinding::Spoiled, "late"),
+        (growth(0.2, 0.25, 0.3), true, late(1.5), StepFinding::Failed, "as if it took 80.0/s"),
+        (growth(-0.001, 0.0, 0.001), false, unable(), StepFinding::Spoiled, "no ports"),
+        (growth(0.2, 0.25, 0.3), true, unable(), StepFinding::Spoiled, "no ports"),
     ] {
         let missed = missed.then(|| "p99<1s is missed".into());
-        let observed = Observed { rate: 100.0, sent: 800.0, growth, missed, machine };
+        let observed = StepObservation { rate: 100.0, sent: 800.0, growth, missed, machine };
         let found = judge(&observed);
         assert_eq!(found.step, expected, "{observed:?}");
         let told = found.why.unwrap_or_default();
@@ -145,9 +163,9 @@ fn growth_that_is_no_noise_fails_a_step_unless_this_machine_may_be_the_reason() 
         assert!(told.contains(why), "{told:?} lacks {why:?}");
     }
     // At a low rate less than one request that piles up is nothing.
-    for (slope, expected) in [(0.03, Step::Held), (0.05, Step::Failed)] {
+    for (slope, expected) in [(0.03, StepFinding::Held), (0.05, StepFinding::Failed)] {
         let growth = growth(slope, slope, slope);
-        let few = Observed { rate: 1.0, sent: 24.0, growth, ..Observed::default() };
+        let few = StepObservation { rate: 1.0, sent: 24.0, growth, ..StepObservation::default() };
         assert_eq!(judge(&few).step, expected, "{slope}");
     }
 }
@@ -169,9 +187,9 @@ const PAUSES: u32 = 12;
 
 impl Simulated {
     /// A step of ten seconds, whose first fifth is left out.
-    fn step(self, attempt: Role, random: &mut fastrand::Rng) -> Step {
-        let Role { rate, length } = attempt;
-        let lasts = if length == Length::Double { 20.0 } else { 10.0_f64 }.max(30.0 / rate);
+    fn step(self, planned: PlannedStep, random: &mut fastrand::Rng) -> StepFinding {
+        let PlannedStep { rate, length } = planned;
+        let lasts = if length == StepLength::Double { 20.0 } else { 10.0_f64 }.max(30.0 / rate);
         let warmup = lasts / 5.0;
         let pauses = if random.f64() < self.spoiled { PAUSES } else { 0 };
         let pauses: Vec<_> = (0..pauses)
@@ -195,13 +213,13 @@ impl Simulated {
             }
         }
         let is_late = late >= 3.0 && late > 0.01 * sent;
-        let machine = is_late.then(|| Machine::Late { waited, why: "late".into() });
-        judge(&Observed { rate, sent, growth: blocks.trend(), missed: None, machine }).step
+        let machine = is_late.then(|| MachineFault::Late { waited, why: "late".into() });
+        judge(&StepObservation { rate, sent, growth: blocks.trend(), missed: None, machine }).step
     }
 
-    fn find(self, seed: u64) -> (Search, usize) {
+    fn find(self, seed: u64) -> (RateSearch, usize) {
         let mut random = fastrand::Rng::with_seed(seed);
-        find(20.0, 50_000.0, |attempt| self.step(attempt, &mut random))
+        find(20.0, 50_000.0, |planned| self.step(planned, &mut random))
     }
 }
 
@@ -211,11 +229,11 @@ proptest! {
         from in 1.0..5_000.0_f64, capacity in 0.2..20_000.0_f64, spoiled in 0.0..=1.0_f64, seed: u64
     ) {
         let mut random = fastrand::Rng::with_seed(seed);
-        let (search, steps) = find(from, 50_000.0, |attempt| {
-            let is_vague = attempt.length == Length::Normal && random.f64() < 0.2;
-            match holds_up_to(capacity)(attempt) {
-                _ if random.f64() < spoiled => Step::Spoiled,
-                _ if is_vague => if random.bool() { Step::SeemsHeld } else { Step::SeemsFailed },
+        let (search, steps) = find(from, 50_000.0, |planned| {
+            let is_vague = planned.length == StepLength::Normal && random.f64() < 0.2;
+            match holds_up_to(capacity)(planned) {
+                _ if random.f64() < spoiled => StepFinding::Spoiled,
+                _ if is_vague => if random.bool() { StepFinding::SeemsHeld } else { StepFinding::SeemsFailed },
                 step => step,
             }
         });
@@ -224,8 +242,8 @@ proptest! {
         let highest = search.highest();
         prop_assert!(highest.is_none_or(|rate| rate <= capacity));
         match search.limit() {
-            Some(Limit::Server) => prop_assert!(highest.is_some_and(|rate| rate * 1.05 >= capacity)),
-            Some(Limit::Machine) => prop_assert!(spoiled > 0.0),
+            Some(LimitedBy::Server) => prop_assert!(highest.is_some_and(|rate| rate * 1.05 >= capacity)),
+            Some(LimitedBy::Machine) => prop_assert!(spoiled > 0.0),
             None => prop_assert!(false, "something is the limit"),
         }
     }
@@ -244,7 +262,7 @@ fn the_capacity_of_a_noisy_server_is_found_within_five_percent() {
                 assert!((0.95..=1.05).contains(&found), "{found} with seed {seed}: {server:?}");
                 assert!(steps <= 25, "{steps} steps with seed {seed}: {server:?}");
                 let limit = search.limit();
-                assert!(spoiled > 0.0 || limit == Some(Limit::Server), "{limit:?}: {server:?}");
+                assert!(spoiled > 0.0 || limit == Some(LimitedBy::Server), "{limit:?}: {server:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The rows that a measurement uses, once each and in their order.
+//! Rows to start.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,29 +10,29 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::super::failure::Failure;
-use crate::bench::Tasks;
+use crate::bench::feed::Tasks;
 use crate::domain::escape::escape_control;
 use crate::domain::task::{Business, Scope, Task};
 use crate::input::{self, Format, InputError};
 
-/// A file of rows, looked through as a whole. What is started is what was looked
-/// through: both read a copy, which goes away with this.
-pub(crate) struct Rows {
+/// A file of valid rows. The check and the measurement read the same copy, so that nothing else is
+/// started than what was checked.
+pub(crate) struct RowFile {
     path: PathBuf,
     copy: NamedTempFile,
     format: Format,
-    /// How many there are.
+    /// Number of rows.
     pub count: u64,
-    /// By business.
+    /// Number of rows of each business.
     pub businesses: BTreeMap<Business, u64>,
 }
 
-/// So many bad rows are named.
-const NAMED: usize = 10;
+/// Maximum number of invalid rows listed individually.
+const MAX_NAMED_ROWS: usize = 10;
 
-impl Rows {
-    /// Looks through the file at `path`; one row that cannot be used is an error. What
-    /// stands there twice is no matter: the server starts a task at most once.
+impl RowFile {
+    /// Copies and checks the file at `path`; an invalid row is an error. Duplicates are not: the
+    /// server starts a task at most once.
     pub(crate) fn of(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
             return Err(RowsError::Stdin.into());
@@ -56,7 +56,7 @@ impl Rows {
                 Ok(task) => *rows.businesses.entry(task.business).or_default() += 1,
                 Err(wrong) => {
                     bad += 1;
-                    if bad <= NAMED as u64 {
+                    if bad <= MAX_NAMED_ROWS as u64 {
                         let fault = escape_control(&wrong.fault.to_string());
                         let _ = write!(named, "\n  {}:{}: {fault}", path.display(), row.line);
                     }
@@ -72,17 +72,16 @@ impl Rows {
         Ok(rows)
     }
 
-    /// What the file is called.
     pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
     }
 
-    /// The tasks of the file; with `Reuse::Again` without an end.
+    /// Returns the tasks in the order of the file, with [`Reuse::Again`] without an end.
     pub(crate) fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
         let (path, name, format) = (self.copy.path().to_owned(), self.name(), self.format);
         let open = move || {
             let rows = input::reopen_file(&path, &name, format)?.rows;
-            // None of the rows is bad, or nothing would have been permitted.
+            // A file with an invalid row was refused.
             Ok::<_, InputError>(rows.filter_map(|row| match row {
                 Ok(row) => row.task.ok().map(|task| Ok((row.line, task))),
                 Err(error) => Some(Err(error)),
@@ -111,23 +110,22 @@ fn copied(path: &Path) -> Result<NamedTempFile, RowsError> {
     Ok(copy)
 }
 
-/// Whether rows are used more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reuse {
-    /// They are not.
+    /// Each row is used once.
     Never,
-    /// When they are used up, it begins with the first again.
+    /// After the last row comes the first again.
     Again,
 }
 
-/// Businesses of the mock's own tasks.
-const BUSINESSES: u64 = 50;
+/// Number of businesses of the mock's tasks.
+const MOCK_BUSINESSES: u64 = 50;
 
-/// Tasks of a mock, for which every task exists: without an end, none twice.
+/// Returns tasks for the mock, which knows every task: without an end, none twice.
 pub(crate) fn of_the_mock() -> Tasks {
     Box::new((1..).map(|number: u64| {
         let id = |number: u64| number.to_string().parse().expect("a positive number is an id");
-        let business = Business { scope: Scope::CmdbBiz, id: id(number % BUSINESSES + 1) };
+        let business = Business { scope: Scope::CmdbBiz, id: id(number % MOCK_BUSINESSES + 1) };
         Ok((number, Task { business, id: id(number) }))
     }))
 }
@@ -153,13 +151,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tasks.csv");
         std::fs::write(&path, "bk_biz_id,task_id\n2,1\n3,1\n2,2\n").unwrap();
-        let rows = Rows::of(&path, None).unwrap();
+        let rows = RowFile::of(&path, None).unwrap();
         assert_eq!((rows.count, rows.businesses.len()), (3, 2));
         let lines = |reuse, count| {
             let tasks = rows.open(reuse).unwrap().take(count);
             tasks.map(|row| row.unwrap().0).collect::<Vec<_>>()
         };
-        // What is written there later is not what was looked through.
+        // What is written there later was not checked.
         std::fs::write(&path, "bk_biz_id,task_id\n99,1\n99,2\n99,3\n99,4\n").unwrap();
         assert_eq!(lines(Reuse::Never, 9), [2, 3, 4]);
         assert_eq!(lines(Reuse::Again, 7), [2, 3, 4, 2, 3, 4, 2]);
@@ -171,11 +169,11 @@ mod tests {
         let path = folder.path().join("tasks.csv");
         let error = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            Rows::of(&path, None).err().map(|error| error.to_string()).unwrap_or_default()
+            RowFile::of(&path, None).err().map(|error| error.to_string()).unwrap_or_default()
         };
         assert!(error("2,1\n2,x\n").contains("tasks.csv:2: "));
         assert!(error("bk_biz_id,task_id\n").contains("has no rows"));
-        assert!(Rows::of(Path::new("-"), None).is_err());
+        assert!(RowFile::of(Path::new("-"), None).is_err());
     }
 
     #[test]

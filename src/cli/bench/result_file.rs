@@ -1,5 +1,4 @@
-//! The files that a result goes to. They are opened before anything is sent, and
-//! written at the end.
+//! Files for a result. They are opened before anything is sent, and written at the end.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,28 +7,27 @@ use std::path::{Path, PathBuf};
 use hdrhistogram::Histogram;
 use thiserror::Error;
 
-use crate::bench::export;
-use crate::bench::result::Outcome;
+use crate::bench::result::export;
+use crate::bench::result::schema::BenchResult;
+use crate::report::Existing;
 
-/// A file for a result.
-pub(crate) struct Saved {
+pub(crate) struct ResultFile {
     path: PathBuf,
-    form: Form,
+    form: ResultFormat,
     file: File,
 }
 
-/// How a result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// All of it.
+enum ResultFormat {
+    /// The whole result.
     Json,
-    /// A line a second.
+    /// One line a second.
     Csv,
-    /// The percentiles of the response time.
+    /// Percentiles of the response time.
     Hgrm,
 }
 
-impl Form {
+impl ResultFormat {
     fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "json" => Some(Self::Json),
@@ -40,19 +38,10 @@ impl Form {
     }
 }
 
-/// What to do with a file that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existing {
-    /// It stays, and nothing is sent.
-    Refuse,
-    /// It is overwritten, once there is something to write.
-    Overwrite,
-}
-
-/// Whether all of them can be opened, as far as that can be seen; nothing is made yet.
+/// Checks names and whether files exist already; creates nothing.
 pub(crate) fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveError> {
     for path in paths {
-        Form::of_path(path).ok_or_else(|| SaveError::Extension(path.clone()))?;
+        ResultFormat::of_path(path).ok_or_else(|| SaveError::Extension(path.clone()))?;
         if existing == Existing::Refuse && path.exists() {
             return Err(SaveError::Exists(path.clone()));
         }
@@ -60,15 +49,14 @@ pub(crate) fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveErr
     Ok(())
 }
 
-/// Opens all of them.
-pub(crate) fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<Saved>, SaveError> {
-    let mut opened: Vec<Saved> = Vec::new();
+/// Opens all files, or leaves none behind.
+pub(crate) fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<ResultFile>, SaveError> {
+    let mut opened: Vec<ResultFile> = Vec::new();
     for path in paths {
         match open_one(path, existing) {
             Ok(saved) => opened.push(saved),
             Err(error) => {
-                // Nothing was sent, so nothing is left behind.
-                Saved::give_up(&opened, existing);
+                ResultFile::give_up(&opened, existing);
                 return Err(error);
             }
         }
@@ -76,8 +64,8 @@ pub(crate) fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<Saved>, 
     Ok(opened)
 }
 
-fn open_one(path: &Path, existing: Existing) -> Result<Saved, SaveError> {
-    let form = Form::of_path(path).ok_or_else(|| SaveError::Extension(path.to_owned()))?;
+fn open_one(path: &Path, existing: Existing) -> Result<ResultFile, SaveError> {
+    let form = ResultFormat::of_path(path).ok_or_else(|| SaveError::Extension(path.to_owned()))?;
     let mut options = File::options();
     options.write(true);
     match existing {
@@ -88,19 +76,17 @@ fn open_one(path: &Path, existing: Existing) -> Result<Saved, SaveError> {
         io::ErrorKind::AlreadyExists => SaveError::Exists(path.to_owned()),
         _ => SaveError::Write { path: path.to_owned(), source },
     })?;
-    Ok(Saved { path: path.to_owned(), form, file })
+    Ok(ResultFile { path: path.to_owned(), form, file })
 }
 
-impl Saved {
-    /// Where it is.
+impl ResultFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes it.
     pub(crate) fn write(
         self,
-        outcome: &Outcome,
+        result: &BenchResult,
         response: &Histogram<u64>,
     ) -> Result<(), SaveError> {
         let Self { path, form, file } = self;
@@ -108,19 +94,19 @@ impl Saved {
             file.set_len(0)?;
             let mut to = BufWriter::new(&file);
             match form {
-                Form::Json => {
-                    serde_json::to_writer_pretty(&mut to, outcome)?;
+                ResultFormat::Json => {
+                    serde_json::to_writer_pretty(&mut to, result)?;
                     writeln!(to)?;
                 }
-                Form::Csv => export::csv(outcome, &mut to)?,
-                Form::Hgrm => export::hgrm(response, &mut to)?,
+                ResultFormat::Csv => export::csv(result, &mut to)?,
+                ResultFormat::Hgrm => export::hgrm(response, &mut to)?,
             }
             to.flush()
         };
         write().map_err(|source| SaveError::Write { path, source })
     }
 
-    /// Takes away what was made for a measurement that did not begin.
+    /// Removes the files that were created for a measurement that did not begin.
     pub(crate) fn give_up(saved: &[Self], existing: Existing) {
         for saved in saved.iter().filter(|_| existing == Existing::Refuse) {
             drop(std::fs::remove_file(&saved.path));
@@ -128,23 +114,14 @@ impl Saved {
     }
 }
 
-/// A result cannot be written.
 #[derive(Debug, Error)]
 pub(crate) enum SaveError {
-    /// Nobody knows how.
     #[error("--output {}: a result ends in .json, .csv or .hgrm", .0.display())]
     Extension(PathBuf),
-    /// It is there.
     #[error("--output {} is there already; say --force to overwrite it", .0.display())]
     Exists(PathBuf),
-    /// The file itself.
     #[error("cannot write the result {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 #[cfg(test)]

@@ -1,60 +1,61 @@
-//! A result in the forms that other programs read: a CSV line a second, and the
-//! percentiles as `HdrHistogram` prints them (`.hgrm`).
+//! Writes a result for other programs: as CSV, a line a second, or as the percentiles that
+//! `HdrHistogram` prints (`.hgrm`).
 
 use std::io::{self, Write};
 
 use hdrhistogram::Histogram;
 
-use super::result::{Outcome, Tick};
+use super::schema::{BenchResult, SecondResult};
 use crate::domain::answer::AnswerClass;
 
-/// Writes a line a second.
-///
-/// # Errors
-///
-/// Where it cannot be written.
-pub(crate) fn csv(outcome: &Outcome, to: impl Write) -> io::Result<()> {
+/// Writes the seconds of a result.
+pub(crate) fn csv(result: &BenchResult, to: impl Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let figures =
         ["second", "wanted", "sent", "answered", "errors", "late", "dropped", "in_flight"];
     let times = ["p50_us", "p90_us", "p99_us", "max_us", "mean_us"];
-    csv.write_record(
-        figures.into_iter().chain(times).chain(AnswerClass::all().map(AnswerClass::as_str)),
-    )?;
-    for tick in &outcome.series {
-        csv.write_record(line(tick))?;
+    let classes = AnswerClass::all().map(AnswerClass::as_str);
+    csv.write_record(figures.into_iter().chain(times).chain(classes))?;
+    for second in &result.series {
+        csv.write_record(line(second))?;
     }
     csv.flush()
 }
 
-fn line(tick: &Tick) -> Vec<String> {
-    let Tick { second, wanted, sent, answered, errors, late, dropped, in_flight, .. } = tick;
-    let mut line = vec![second.to_string(), format!("{wanted:.1}")];
+fn line(second: &SecondResult) -> Vec<String> {
+    let SecondResult {
+        second: number,
+        wanted,
+        sent,
+        answered,
+        errors,
+        late,
+        dropped,
+        in_flight,
+        ..
+    } = second;
+    let mut line = vec![number.to_string(), format!("{wanted:.1}")];
     line.extend([sent, answered, errors, late, dropped, in_flight].map(ToString::to_string));
-    let times = [tick.p50, tick.p90, tick.p99, tick.max, tick.mean];
+    let times = [second.p50, second.p90, second.p99, second.max, second.mean];
     line.extend(times.map(|time| time.map_or_else(String::new, |micros| format!("{micros:.0}"))));
     let of_class = |class: AnswerClass| {
-        tick.classes.get(class.as_str()).copied().unwrap_or_default().to_string()
+        second.classes.get(class.as_str()).copied().unwrap_or_default().to_string()
     };
     line.extend(AnswerClass::all().map(of_class));
     line
 }
 
-/// Steps between two halvings of what is left to 100 %.
-const STEPS: u32 = 5;
+/// Number of percentiles between two halvings of the distance to 100 %.
+const STEPS_PER_HALVING: u32 = 5;
 
 /// Writes the percentiles of a histogram of microseconds, in milliseconds.
-///
-/// # Errors
-///
-/// Where it cannot be written.
 pub(crate) fn hgrm(times: &Histogram<u64>, mut to: impl Write) -> io::Result<()> {
     writeln!(
         to,
         "{:>12} {:>14} {:>10} {:>14}\n",
         "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
     )?;
-    for step in times.iter_quantiles(STEPS) {
+    for step in times.iter_quantiles(STEPS_PER_HALVING) {
         let (value, quantile) = (millis(step.value_iterated_to()), step.quantile_iterated_to());
         let count = times.count_between(0, step.value_iterated_to());
         write!(to, "{value:12.3} {quantile:14.12} {count:10}")?;
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_printed_as_plotters_read_them() {
-        let mut times = super::super::measured::histogram();
+        let mut times = crate::rules::stats::histogram();
         for micros in 1..=1_000 {
             times.record(micros).unwrap();
         }

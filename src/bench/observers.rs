@@ -1,5 +1,5 @@
-//! Looks on while it is measured: for a person, for the files that are open, and for
-//! what is expected.
+//! Tasks that run beside a measurement: one shows it, one counts open files, one ends it if an
+//! expectation is missed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,30 +7,41 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::{OnMiss, Onlooker, Plan, SharedMeter, generator};
+use super::generator;
+use super::measurement::{Measurement, OnMiss};
+use super::meter::SharedMeter;
+use super::snapshot::LoadSnapshot;
 use crate::shutdown::{Shutdown, StopReason};
 
-/// Begins to look on.
-pub(super) fn watch(
+/// Shows a measurement now and then.
+#[derive(Clone)]
+pub(crate) struct LoadObserver {
+    /// Time between two calls of `show`.
+    pub every: Duration,
+    pub show: Arc<dyn Fn(&LoadSnapshot) + Send + Sync>,
+}
+
+/// Spawns the tasks.
+pub(super) fn observe(
     meter: &SharedMeter,
-    onlooker: Option<&Onlooker>,
-    plan: &Plan,
+    observer: Option<&LoadObserver>,
+    measurement: &Measurement,
     shutdown: &Shutdown,
-) -> Watching {
+) -> Observers {
     let files = meter.lock().files();
     let mut tasks = vec![tokio::spawn(count_files(files))];
-    if let Some(Onlooker { every, show }) = onlooker.cloned() {
+    if let Some(LoadObserver { every, show }) = observer.cloned() {
         let meter = meter.clone();
         tasks.push(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(every).await;
-                let glance = meter.lock().glance(Instant::now());
-                show(&glance);
+                let snapshot = meter.lock().snapshot(Instant::now());
+                show(&snapshot);
             }
         }));
     }
-    if plan.on_miss == OnMiss::Abort && !plan.slos.is_empty() {
-        let (meter, slos, shutdown) = (meter.clone(), plan.slos.clone(), shutdown.clone());
+    if measurement.on_miss == OnMiss::Abort && !measurement.slos.is_empty() {
+        let (meter, slos, shutdown) = (meter.clone(), measurement.slos.clone(), shutdown.clone());
         tasks.push(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -41,19 +52,18 @@ pub(super) fn watch(
             }
         }));
     }
-    Watching(tasks)
+    Observers(tasks)
 }
 
-/// Those who look on.
-pub(super) struct Watching(Vec<JoinHandle<()>>);
+pub(super) struct Observers(Vec<JoinHandle<()>>);
 
-impl Watching {
+impl Observers {
     pub(super) fn abort(&self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
 }
 
-/// Counts open files now and then, where that delays nothing else.
+/// Counts open files on another thread, so that no request waits for it.
 async fn count_files(most: Arc<AtomicU64>) {
     loop {
         if let Ok(files) = tokio::task::spawn_blocking(generator::open_files).await {

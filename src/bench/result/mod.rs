@@ -1,0 +1,9 @@
+//! The result of a measurement, as it is saved, read again and compared.
+//!
+//! Its keys are a contract, told in `docs/measuring.md`.
+
+pub(crate) mod build;
+pub(crate) mod export;
+pub(crate) mod figures;
+pub(crate) mod read;
+pub(crate) mod schema;

@@ -1,0 +1,121 @@
+//! What a measurement works with: a server, credentials and rows.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use thiserror::Error;
+
+use super::super::failure::Failure;
+use super::super::notice::notice;
+use super::super::settings;
+use super::super::warnings;
+use super::row_file::{self, Reuse, RowFile};
+use super::start_consent::{Locality, StartConsent};
+use super::text::notices;
+use super::workload::Workload;
+use crate::api::Client;
+use crate::api::target::Target;
+use crate::args::server::ServerArgs;
+use crate::bench::feed::Tasks;
+use crate::input::Format;
+use crate::mock::{Behaviour, Memory, Mock};
+use crate::session::settings::Server;
+
+pub(crate) struct Setup {
+    /// The rows to start; `None` if the server is the mock inside, which knows every task.
+    pub rows: Option<RowFile>,
+    reuse: Reuse,
+    server: Server,
+    /// Keeps the mock inside alive.
+    _mock: Option<Mock>,
+}
+
+impl Setup {
+    /// Returns the server that the flags name and the rows of `input`, or a mock inside if there
+    /// is no `input`.
+    pub(crate) fn prepare(
+        input: Option<PathBuf>,
+        format: Option<Format>,
+        reuse: Reuse,
+        server: ServerArgs,
+    ) -> Result<Self, Failure> {
+        let Some(path) = input else {
+            if server.esb.is_some() || server.gateway.is_some() {
+                return Err(InputMissing.into());
+            }
+            return Self::of_the_mock();
+        };
+        let variables = |name: &str| std::env::var(name).ok();
+        let server = settings::server(server, &variables)?;
+        warnings::warn(&server);
+        let rows = Some(RowFile::of(&path, format)?);
+        Ok(Self { rows, reuse, server, _mock: None })
+    }
+
+    fn of_the_mock() -> Result<Self, Failure> {
+        let mock = Mock::start(Behaviour { memory: Memory::Counts, ..Behaviour::default() }, 0)?;
+        let ServerCommand { server } = ServerCommand::try_parse_from(["--esb", &mock.url()])?;
+        let server = settings::server(server, &credentials_of_the_mock)?;
+        Ok(Self { rows: None, reuse: Reuse::Never, server, _mock: Some(mock) })
+    }
+
+    pub(crate) const fn target(&self) -> &Target {
+        &self.server.target
+    }
+
+    /// Says what will be started, and asks for consent if the server is not on this machine.
+    pub(crate) fn permit(&self, workload: &Workload, yes: Option<u64>) -> Result<(), Failure> {
+        let Some(rows) = &self.rows else {
+            notice(&notices::NO_INPUT);
+            return Ok(());
+        };
+        let requests = workload.requests();
+        let tasks = workload.starts(rows.count);
+        let consent =
+            StartConsent { tasks, businesses: &rows.businesses, target: self.target().to_string() };
+        let place =
+            if self.target().is_loopback() { Locality::ThisMachine } else { Locality::Elsewhere };
+        consent.permit(yes, place)?;
+        notice(&consent.told());
+        if let Some(requests) = requests.filter(|requests| *requests > rows.count)
+            && self.reuse == Reuse::Never
+        {
+            notice(&notices::too_few_rows(requests, &rows.name(), rows.count));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tasks(&self) -> Result<Tasks, Failure> {
+        match &self.rows {
+            Some(rows) => Ok(rows.open(self.reuse)?),
+            None => Ok(row_file::of_the_mock()),
+        }
+    }
+
+    /// Returns a client that keeps up to `connections` connections open.
+    pub(crate) fn client(&self, connections: usize) -> Result<Client, Failure> {
+        // Unlike a launch, a measurement does not read credentials again after a refusal.
+        let Server { target, http_options, credentials, legacy_get: _ } = &self.server;
+        Ok(Client::new(target.clone(), credentials.read()?, http_options, connections)?)
+    }
+}
+
+/// A command line of nothing but the flags that name a server.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct ServerCommand {
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Stands in for the environment: the mock takes any credentials.
+fn credentials_of_the_mock(variable: &str) -> Option<String> {
+    let needed = ["BK_APP_CODE", "BK_APP_SECRET", "BK_TOKEN"];
+    needed.contains(&variable).then(|| "of-the-mock".to_owned())
+}
+
+#[derive(Debug, Error)]
+#[error(
+    "no INPUT: name a file of rows to be started there, or leave the server out for a mock inside"
+)]
+struct InputMissing;
