@@ -10,12 +10,8 @@ use bk_launch::internals::rules::resume::LastEnding;
 use bk_launch::internals::shutdown::StopReason;
 use bk_launch::mock::{Behaviour, Mock};
 
-use crate::harness::{Folder, Report};
+use crate::harness::{Folder, Report, bare_list, mock, well};
 use crate::in_process::{self, Launch, run};
-
-fn list(count: u64) -> String {
-    (1..=count).map(|task| format!("2,{task}\n")).collect()
-}
 
 /// From the sixth start on the server refuses the credentials; whoever then reads them
 /// anew panics, which is a row's task.
@@ -25,10 +21,10 @@ fn panicking(mock: &Mock) -> bk_launch::internals::api::Client {
 
 #[test]
 fn a_row_whose_task_panics_is_no_success_and_stays_in_doubt() {
-    let behaviour = Behaviour { auth_after: Some(5), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    let mock = mock(Behaviour { auth_after: Some(5), ..well() });
+    let folder = Folder::new();
     let (report, journal) = (folder.path("r.csv"), folder.path("journal.db"));
-    let list = list(20);
+    let list = bare_list(20);
     let client = panicking(&mock);
     let launch = Launch { list: &list, report: &report, journal: Some(&journal), client };
     let ended = run(launch.pipeline());
@@ -49,9 +45,9 @@ fn a_row_whose_task_panics_is_no_success_and_stays_in_doubt() {
 
 #[test]
 fn a_feed_that_dies_is_not_the_end_of_the_input() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    let (mock, folder) = (mock(well()), Folder::new());
     let report = folder.path("r.csv");
-    let (list, client) = (list(10), in_process::client(&mock));
+    let (list, client) = (bare_list(10), in_process::client(&mock));
     let launch = Launch { list: &list, report: &report, journal: None, client };
     let pipeline = launch.pipeline();
     let mut left = 5;
@@ -82,9 +78,9 @@ impl report::Report for Fragile {
 
 #[test]
 fn a_collector_that_dies_ends_the_run() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    let (mock, folder) = (mock(well()), Folder::new());
     let report = folder.path("r.csv");
-    let (list, client) = (list(500), in_process::client(&mock));
+    let (list, client) = (bare_list(500), in_process::client(&mock));
     let launch = Launch { list: &list, report: &report, journal: None, client };
     let mut pipeline = launch.pipeline();
     pipeline.reports = vec![Open::new(Name::Stdout, Box::new(Fragile))];

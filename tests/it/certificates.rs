@@ -1,6 +1,6 @@
 //! Certificates of every kind, made for one test, and servers that show them.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, version};
+
+use crate::harness::{http, read_request};
 
 /// What a test does to the form of a certificate.
 pub type Change = fn(&mut CertificateParams);
@@ -137,25 +139,10 @@ pub fn server(identity: &Identity) -> u16 {
 
 fn answer(stream: impl Read + Write) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    reader.read_exact(&mut vec![0; length])?;
+    read_request(&mut reader)?;
     // A start, and a question, are answered alike.
-    let body = r#"{"result":true,"code":0,"data":{"state":"RUNNING"}}"#;
-    let length = body.len();
+    let answer = http("200 OK", r#"{"result":true,"code":0,"data":{"state":"RUNNING"}}"#);
     let stream = reader.get_mut();
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )?;
+    stream.write_all(&answer)?;
     stream.flush()
 }

@@ -1,29 +1,18 @@
 //! `--check`: what the answers to a few questions prove, and what is said of it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::thread;
 
 use bk_launch::internals::rules::proof::Evidence;
-use bk_launch::mock::{Behaviour, EsbKind, Fault, FaultKind, Mock, View};
+use bk_launch::mock::{Behaviour, EsbKind, View};
 use serde_json::Value;
 
-use crate::harness::{Finished, Folder, HEADER, rows};
+use crate::harness::{HEADER, Launch, Server, launch, list, scene, sometimes, well};
 use crate::wire::{answer_bytes, judge_state};
 
-/// Checks a list, without a header, against the mock.
-fn check(mock: &Mock, list: &str, more: &[&str]) -> Finished {
-    let folder = Folder::new();
-    folder.file("tasks.csv", list);
-    let words = ["run", "tasks.csv", "--check", "--esb", &mock.url()];
-    folder.run(&[&words[..], more].concat())
-}
-
-fn mock(behaviour: Behaviour) -> Mock {
-    Mock::start(behaviour, 0).unwrap()
+/// A check of a list against a bk-sops that behaves like this.
+fn check(behaviour: Behaviour, list: &str) -> Launch {
+    launch(list).against(behaviour).with("--check")
 }
 
 /// A captured answer, or one that was written, as it goes over the wire.
@@ -34,52 +23,25 @@ fn capture(file: &str) -> Vec<u8> {
 }
 
 /// A server that answers each question by its task; other tasks have a state.
-struct Scripted {
-    port: u16,
-    /// The tasks that were asked for, in order.
-    asked: Arc<Mutex<Vec<u64>>>,
+fn scripted(answers: &[(u64, &str)]) -> Server {
+    let answers: BTreeMap<_, _> =
+        answers.iter().map(|(task, file)| (*task, capture(file))).collect();
+    let state = capture("esb2_status_ok.json");
+    Server::answering(move |request| {
+        answers.get(&asked_for(&request.first)).unwrap_or(&state).clone()
+    })
 }
 
-impl Scripted {
-    fn start(answers: &[(u64, &str)]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let answers: BTreeMap<_, _> =
-            answers.iter().map(|(task, file)| (*task, capture(file))).collect();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&asked);
-        thread::spawn(move || {
-            let state = capture("esb2_status_ok.json");
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let task = asked_for(&stream);
-                noted.lock().unwrap().push(task);
-                stream.write_all(answers.get(&task).unwrap_or(&state)).unwrap();
-            }
-        });
-        Self { port, asked }
-    }
-
-    fn check(&self, list: &str) -> Finished {
-        let folder = Folder::new();
-        folder.file("tasks.csv", list);
-        let url = format!("http://127.0.0.1:{}", self.port);
-        folder.run(&["run", "tasks.csv", "--check", "--esb", &url])
-    }
-
-    fn asked(&self) -> Vec<u64> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-/// Reads a question; the task that it asks for.
-fn asked_for(stream: &TcpStream) -> u64 {
-    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
-    let first = lines.next().unwrap();
+/// The task that the first line of a question asks for.
+fn asked_for(first: &str) -> u64 {
     assert!(first.starts_with("GET ") && first.contains("/get_task_status/"), "{first}");
-    lines.find(String::is_empty).unwrap();
     let task = first.split("task_id=").nth(1).unwrap();
-    task.split('&').next().unwrap().parse().unwrap()
+    task.split(['&', ' ']).next().unwrap().parse().unwrap()
+}
+
+/// The tasks that were asked for, in order.
+fn asked(server: &Server) -> Vec<u64> {
+    server.heard().iter().map(|request| asked_for(&request.first)).collect()
 }
 
 #[test]
@@ -125,63 +87,60 @@ fn how_far_a_question_came_says_what_is_proved() {
 
 #[test]
 fn a_check_proves_the_way_without_a_start() {
-    let (mock, folder) = (mock(Behaviour::default()), Folder::new());
-    folder.file("tasks.csv", "2,3\n");
-    let passed = &[
+    let passed = [
         "passed: URL, credentials and the right to view are proved",
         "showed the state of 1 of 1 row,",
         "nothing was started",
     ];
-    folder.run(&["run", "tasks.csv", "--check", "--esb", &mock.url()]).exits(0).says(passed);
-    let words = ["run", "tasks.csv", "--check", "--gateway", &mock.gateway()];
-    folder.run(&words).exits(0).says(passed);
-    let words = ["run", "-", "--check", "--esb", &mock.url()];
-    folder.run(&words).exits(2).says(&["--check needs a file"]);
-    folder.file("empty.csv", HEADER);
-    let words = ["run", "empty.csv", "--check", "--esb", &mock.url()];
-    folder.run(&words).exits(2).says(&["--check needs a row"]);
-    assert_eq!((mock.counts().starts, mock.counts().status), (0, 2));
+    let scene = scene("2,3\n");
+    let check = || scene.run_kept().with("--check");
+    check().exits(0).says(passed);
+    check().by_gateway().exits(0).says(passed);
+    check().input("-").exits(2).says("--check needs a file");
+    scene.file("empty.csv", HEADER);
+    let empty = check().input("empty.csv").exits(2).says("--check needs a row");
+    empty.server_saw(|seen| (seen.starts, seen.status), (0, 2));
 }
 
 #[test]
 fn rows_of_different_businesses_are_asked_for() {
-    let server = Scripted::start(&[]);
-    server.check("2,1\n2,2\n2,3\n3,4\n3,5\n3,6,project\n").exits(0).says(&["5 of 5 rows"]);
-    assert_eq!(server.asked(), [1, 4, 6, 2, 5]);
+    let server = scripted(&[]);
+    let check = launch("2,1\n2,2\n2,3\n3,4\n3,5\n3,6,project\n").at(&server.url).with("--check");
+    check.exits(0).says("5 of 5 rows");
+    assert_eq!(asked(&server), [1, 4, 6, 2, 5]);
 }
 
 #[test]
 fn a_row_that_is_not_there_is_a_warning() {
-    let mock = mock(Behaviour { missing: [1, 2, 9].into(), ..Behaviour::default() });
-    let list = format!("{HEADER}{}", rows(2, 1, 7));
-    let checked = check(&mock, &list, &[]).exits(0).says(&[
-        "warning: tasks.csv:2: task 1 of business 2 is not there: ",
-        "TaskFlowInstance(id=1) does not exist",
-        "(not_found)\n  start_task would refuse it; check its ids, and that scope says",
-        "warning: tasks.csv:3: task 2 of business 2 is not there",
-        "showed the state of 3 of 5 rows",
-    ]);
-    assert_eq!(checked.stderr().matches("warning").count(), 2, "{checked}");
-    assert_eq!((mock.counts().starts, mock.counts().status), (0, 5));
+    check(Behaviour { missing: [1, 2, 9].into(), ..well() }, &list(7))
+        .exits(0)
+        .says([
+            "warning: tasks.csv:2: task 1 of business 2 is not there: ",
+            "TaskFlowInstance(id=1) does not exist",
+            "(not_found)\n  start_task would refuse it; check its ids, and that scope says",
+            "warning: tasks.csv:3: task 2 of business 2 is not there",
+            "showed the state of 3 of 5 rows",
+        ])
+        .says_times(2, "warning")
+        .server_saw(|seen| (seen.starts, seen.status), (0, 5));
 }
 
 #[test]
 fn without_a_row_that_is_there_the_right_to_view_is_not_proved() {
-    let mock =
-        mock(Behaviour { missing: [1, 2].into(), view: View::Denied, ..Behaviour::default() });
-    check(&mock, "2,1\n2,2\n", &[]).exits(3).says(&[
+    let missing = || Behaviour { missing: [1, 2].into(), view: View::Denied, ..well() };
+    check(missing(), "2,1\n2,2\n").exits(3).says([
         "warning: tasks.csv:1: task 1 of business 2",
         "warning: tasks.csv:2: task 2 of business 2",
         "failed: none of the 2 rows that it was asked for is there",
         "URL and credentials are proved, but the right to view is not",
     ]);
-    check(&mock, "2,1\n", &[]).exits(3).says(&["the only row", "meant for this server"]);
+    check(missing(), "2,1\n").exits(3).says(["the only row", "meant for this server"]);
 }
 
 #[test]
 fn a_task_that_is_deleted_proves_the_right_to_view() {
-    let server = Scripted::start(&[(15, "written/sops_status_task_deleted.json")]);
-    server.check("2,15\n").exits(0).says(&[
+    let server = scripted(&[(15, "written/sops_status_task_deleted.json")]);
+    launch("2,15\n").at(&server.url).with("--check").exits(0).says([
         "warning: tasks.csv:1: task 15 of business 2 is deleted or not there: task[id=15] get",
         "start_task starts a deleted task all the same",
         "passed: URL, credentials and the right to view are proved",
@@ -191,53 +150,55 @@ fn a_task_that_is_deleted_proves_the_right_to_view() {
 
 #[test]
 fn a_right_that_is_missing_in_one_business_fails_the_check() {
-    let mock =
-        mock(Behaviour { denied: [5, 6].into(), missing: [3].into(), ..Behaviour::default() });
-    check(&mock, "2,3\n2,4\n3,5\n4,6\n5,7\n", &[]).exits(3).says(&[
-        "warning: tasks.csv:1: task 3 of business 2 is not there",
-        "failed: tasks.csv:3: task 5 of business 3: iam authentication exception",
-        "action:task_view (permission)\n  ask for the right to view tasks (task_view)",
-        "warning: tasks.csv:4: task 6 of business 4 may not be viewed",
-    ]);
-    assert_eq!(mock.counts().status, 5);
+    let behaviour = Behaviour { denied: [5, 6].into(), missing: [3].into(), ..well() };
+    check(behaviour, "2,3\n2,4\n3,5\n4,6\n5,7\n")
+        .exits(3)
+        .says([
+            "warning: tasks.csv:1: task 3 of business 2 is not there",
+            "failed: tasks.csv:3: task 5 of business 3: iam authentication exception",
+            "action:task_view (permission)\n  ask for the right to view tasks (task_view)",
+            "warning: tasks.csv:4: task 6 of business 4 may not be viewed",
+        ])
+        .server_saw(|seen| seen.status, 5);
 }
 
 #[test]
 fn what_holds_for_every_row_ends_the_check() {
-    let mock = mock(Behaviour { secret: Some("another".into()), ..Behaviour::default() });
     let list = "2,1\n3,2\n4,3\n";
-    check(&mock, list, &[]).exits(3).says(&["APP Secret", "(auth)", "--esb-legacy-get"]);
-    assert_eq!((mock.counts().requests, mock.counts().refused), (1, 1));
-    let folder = Folder::new();
-    folder.file("tasks.csv", list);
-    let words = ["run", "tasks.csv", "--check", "--gateway", &mock.gateway()];
-    let refused = folder.run(&words).exits(3).says(&["(auth)", "check BK_APP_CODE"]);
-    assert!(!refused.stderr().contains("--esb-legacy-get"), "{refused}");
-    assert_eq!(mock.counts().requests, 2);
+    let refused = check(Behaviour { secret: Some("another".into()), ..well() }, list).exits(3);
+    refused
+        .says(["APP Secret", "(auth)", "--esb-legacy-get"])
+        .server_saw(|seen| (seen.requests, seen.refused), (1, 1))
+        .scene()
+        .run()
+        .by_gateway()
+        .with("--check")
+        .exits(3)
+        .says(["(auth)", "check BK_APP_CODE"])
+        .never_says("--esb-legacy-get")
+        .server_saw(|seen| seen.requests, 2);
 
-    let server = Scripted::start(&[(2, "esb2_wrong_prefix_404.json")]);
-    server.check(list).exits(3).says(&[
+    let server = scripted(&[(2, "esb2_wrong_prefix_404.json")]);
+    launch(list).at(&server.url).with("--check").exits(3).says([
         "failed: this is no way to the API: The content does not exist",
         "\n  check the URL given by --esb or --gateway",
     ]);
-    assert_eq!(server.asked(), [1, 2]);
+    assert_eq!(asked(&server), [1, 2]);
 
-    let words = ["run", "tasks.csv", "--check", "--esb", "http://127.0.0.1:9"];
-    let unreached = folder.run(&words).exits(3).says(&["refused", "check that it is up"]);
-    assert_eq!(unreached.stderr().matches("never reached").count(), 1, "{unreached}");
+    let unreached = launch(list).at("http://127.0.0.1:9").with("--check").exits(3);
+    unreached.says(["refused", "check that it is up"]).says_times(1, "never reached");
 }
 
 #[test]
 fn an_unclear_answer_matters_only_if_nothing_is_proved() {
-    let server = Scripted::start(&[(1, "start_iam_backend_error_500.json")]);
-    server.check("2,1\n2,2\n").exits(0).says(&[
+    let server = scripted(&[(1, "start_iam_backend_error_500.json")]);
+    launch("2,1\n2,2\n").at(&server.url).with("--check").exits(0).says([
         "warning: tasks.csv:1: task 1 of business 2 has no clear answer: ",
         "(transient)",
         "showed the state of 1 of 2 rows",
     ]);
-    let question_faults = vec![Fault { kind: FaultKind::BadGateway, chance: 1.0 }];
-    let mock = mock(Behaviour { question_faults, ..Behaviour::default() });
-    check(&mock, "2,1\n2,2\n", &[]).exits(3).says(&[
+    let question_faults = sometimes("502", 1.0);
+    check(Behaviour { question_faults, ..well() }, "2,1\n2,2\n").exits(3).says([
         "failed: tasks.csv:1: task 1 of business 2: ",
         "502 Bad Gateway",
         "(ambiguous)\n  check again when the server is well",
@@ -247,14 +208,13 @@ fn an_unclear_answer_matters_only_if_nothing_is_proved() {
 
 #[test]
 fn the_legacy_esb_gets_credentials_in_a_query_only_where_that_is_allowed() {
-    let mock = mock(Behaviour { esb: EsbKind::Legacy, ..Behaviour::default() });
-    let list = "2,3\n2,4\n2,5\n";
-    check(&mock, list, &[]).exits(3).says(&["(auth)", "--esb-legacy-get"]);
-    assert_eq!((mock.counts().status, mock.counts().refused), (0, 1));
-    let allowed = check(&mock, list, &["--esb-legacy-get"]).exits(0).says(&["3 of 3 rows"]);
-    assert!(!allowed.stderr().contains("s3cret"), "{allowed}");
-    assert_eq!((mock.counts().status, mock.counts().refused), (3, 2));
-    mock.site().change(|behaviour| behaviour.secret = Some("another".into()));
-    let wrong = check(&mock, list, &["--esb-legacy-get"]).exits(3).says(&["check BK_APP_CODE"]);
-    assert!(!wrong.stderr().contains("--esb-legacy-get"), "{wrong}");
+    let scene = scene("2,3\n2,4\n2,5\n").against(Behaviour { esb: EsbKind::Legacy, ..well() });
+    let check = || scene.run().with("--check");
+    let allowed = || check().with("--esb-legacy-get");
+    let plain = check().exits(3).says(["(auth)", "--esb-legacy-get"]);
+    plain.server_saw(|seen| (seen.status, seen.refused), (0, 1));
+    let passed = allowed().exits(0).says("3 of 3 rows").never_says("s3cret");
+    passed.server_saw(|seen| (seen.status, seen.refused), (3, 2));
+    scene.change(|behaviour| behaviour.secret = Some("another".into()));
+    allowed().exits(3).says("check BK_APP_CODE").never_says("--esb-legacy-get");
 }

@@ -11,11 +11,11 @@ use bk_launch::internals::launch::{Clock, Deadline, Pipeline, RunJournal, Times}
 use bk_launch::internals::rules::resume::{self, doubts};
 use bk_launch::internals::shutdown::{Signal, StopReason};
 use bk_launch::internals::system_clocks::SystemClocks;
-use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
+use bk_launch::mock::{Behaviour, FaultKind, Mock};
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use crate::harness::{Folder, HEADER, Report, rows, until};
+use crate::harness::{Folder, Report, bare_list, each, launch, list, mock, until, well};
 use crate::in_process::{self, Launch, run};
 
 /// The system's clocks, with a wall clock that is put ahead.
@@ -39,10 +39,6 @@ impl Clocks for Slept {
         let (wall, since_boot) = (reading.wall + slept, reading.since_boot + slept);
         Reading { wall, since_boot, ..reading }
     }
-}
-
-fn faults(tasks: std::ops::RangeInclusive<u64>, kind: FaultKind) -> Vec<FirstFault> {
-    tasks.map(|task| FirstFault { task, kind, times: 1 }).collect()
 }
 
 const LIST: &str = "2,1\n2,2\n2,3\n2,4\n";
@@ -118,8 +114,8 @@ fn second_session(
 fn a_wall_clock_that_stepped_between_two_sessions_makes_no_start_somebody_elses() {
     let journals = JOURNALS.into_iter();
     for (journal, ahead) in journals.flat_map(|journal| [(journal, -7200), (journal, 7200)]) {
-        let first = faults(1..=4, FaultKind::ResetAfter);
-        let mock = Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap();
+        let first = each(1..=4, FaultKind::ResetAfter, 1);
+        let mock = mock(Behaviour { first, ..well() });
         let folder = Folder::new();
         first_session(&mock, &folder, SignedDuration::ZERO);
         let clocks = Stepped(SignedDuration::from_secs(ahead));
@@ -139,9 +135,9 @@ fn what_somebody_started_an_hour_before_is_told_whatever_the_wall_clock_shows() 
         ("crashed.db", 1800),
     ] {
         // The first attempt at each never arrives; two tasks were started long ago.
-        let first = faults(1..=4, FaultKind::ResetBefore);
+        let first = each(1..=4, FaultKind::ResetBefore, 1);
         let started = [1, 2].into();
-        let mock = Mock::start(Behaviour { first, started, ..Behaviour::default() }, 0).unwrap();
+        let mock = mock(Behaviour { first, started, ..well() });
         let folder = Folder::new();
         first_session(&mock, &folder, SignedDuration::ZERO);
         let clocks = Stepped(SignedDuration::from_secs(ahead));
@@ -167,8 +163,8 @@ fn after_a_crash_of_the_machine_the_dates_tell_that_were_noted_before() {
     // Row 1 brings a Date, with which row 2 is noted. Whatever is sent for that is lost; whose
     // start it was is told by the Date alone, since no clock goes on.
     for (started, outcome) in [([2].into(), "already_started"), ([].into(), "started")] {
-        let first = faults(2..=2, FaultKind::ResetBefore);
-        let mock = Mock::start(Behaviour { first, started, ..Behaviour::default() }, 0).unwrap();
+        let first = each(2..=2, FaultKind::ResetBefore, 1);
+        let mock = mock(Behaviour { first, started, ..well() });
         let folder = Folder::new();
         let (report, journal) = (folder.path("first.csv"), folder.path("journal.db"));
         let client = in_process::client(&mock);
@@ -196,39 +192,35 @@ fn after_a_crash_of_the_machine_the_dates_tell_that_were_noted_before() {
 fn a_server_whose_clocks_differ_makes_no_start_somebody_elses() {
     // The host that writes Date is ahead of the one that starts tasks.
     let date_ahead = SignedDuration::from_secs(90);
-    let first = faults(1..=4, FaultKind::ResetAfter);
-    let mock = Mock::start(Behaviour { first, date_ahead, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 8)));
-    folder.run(&["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()]).exits(0);
-    let report = folder.report("r.csv");
-    assert_eq!(report.counts()["started"], 8);
-    assert_eq!(report.line(2)["known_by"], "retry");
+    let first = each(1..=4, FaultKind::ResetAfter, 1);
+    launch(list(8))
+        .against(Behaviour { first, date_ahead, ..well() })
+        .exits(0)
+        .reports(8, "started")
+        .row(2)
+        .is("started", "retry");
 }
 
 #[test]
 fn a_server_whose_clock_jumps_makes_no_start_somebody_elses() {
-    let first = faults(1..=4, FaultKind::ResetAfter);
-    let mock = Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 8)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--backoff", "1s..1s", "--esb", &mock.url()];
-    let running = folder.start(&mut folder.program(&words));
-    until("every row was sent", || mock.counts().starts >= 8);
+    let run = launch(list(8))
+        .against(Behaviour { first: each(1..=4, FaultKind::ResetAfter, 1), ..well() })
+        .with("--backoff 1s..1s")
+        .start()
+        .once("every row was sent", |seen| seen.starts >= 8);
     // By what the server says now, its tasks were started an hour ago.
-    mock.site().change(|behaviour| behaviour.date_ahead = SignedDuration::from_hours(1));
-    running.wait().exits(0);
-    assert_eq!(folder.report("r.csv").counts()["started"], 8);
+    run.scene.change(|behaviour| behaviour.date_ahead = SignedDuration::from_hours(1));
+    run.exits(0).reports(8, "started");
 }
 
 #[test]
 fn a_machine_that_sleeps_while_requests_are_out_makes_no_start_somebody_elses() {
     // Four rows are answered, so the server's time is known; the answers of four others are
     // lost, and meanwhile two hours pass, here and there.
-    let first = faults(5..=8, FaultKind::ResetAfter);
-    let mock = Arc::new(Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap());
+    let first = each(5..=8, FaultKind::ResetAfter, 1);
+    let mock = Arc::new(mock(Behaviour { first, ..well() }));
     let folder = Folder::new();
-    let list: String = (1..=8).map(|task| format!("2,{task}\n")).collect();
+    let list = bare_list(8);
     let (report, client) = (folder.path("r.csv"), in_process::client(&mock));
     let launch = Launch { list: &list, report: &report, journal: None, client };
     let mut pipeline = launch.pipeline();
@@ -243,7 +235,7 @@ fn a_machine_that_sleeps_while_requests_are_out_makes_no_start_somebody_elses() 
     });
     let report = Report::read(&report);
     assert_eq!(report.counts()["started"], 8, "{:?}", report.counts());
-    assert_eq!(report.lines.iter().filter(|line| line["known_by"] == "retry").count(), 4);
+    assert_eq!(report.count_where("known_by", "retry"), 4);
 }
 
 /// The system's clocks; the wall clock is put ahead by two hours once somebody says so.
@@ -258,8 +250,8 @@ impl Clocks for PutAhead {
 
 #[test]
 fn a_step_of_the_wall_clock_that_ends_a_window_is_told() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    let list: String = (1..=2_000).map(|task| format!("2,{task}\n")).collect();
+    let (mock, folder) = (mock(well()), Folder::new());
+    let list = bare_list(2_000);
     let report = folder.path("r.csv");
     let client = in_process::client(&mock);
     let mut pipeline = Launch { list: &list, report: &report, journal: None, client }.pipeline();
@@ -293,13 +285,10 @@ fn a_step_of_the_wall_clock_that_ends_a_window_is_told() {
 #[test]
 fn the_date_of_a_question_tells_too_whose_start_it_was() {
     // The only attempt is lost, so the first Date comes with the look at the task.
-    let first = faults(1..=2, FaultKind::ResetBefore);
-    let started = [1].into();
-    let mock = Mock::start(Behaviour { first, started, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", LIST.lines().take(2).collect::<Vec<_>>().join("\n"));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--retries", "0", "--esb", &mock.url()];
-    folder.run(&words).exits(1);
-    let report = folder.report("r.csv");
-    assert_eq!([1, 2].map(|line| report.outcome(line)), ["already_started", "unknown"]);
+    let first = each(1..=2, FaultKind::ResetBefore, 1);
+    launch(bare_list(2))
+        .against(Behaviour { first, started: [1].into(), ..well() })
+        .with("--retries 0")
+        .exits(1)
+        .reports_in_order(["already_started", "unknown"]);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::Folder;
+use crate::harness::{Scene, scene};
 
 /// Folders of which every page is a document.
 const FOLDERS: [&str; 5] = ["", "docs", "benches", "packaging", "tests/wire"];
@@ -100,11 +100,10 @@ fn every_flag_that_the_manual_names_is_one_of_the_program() {
         let names = starts.map(|(at, _)| text[at..].chars().take_while(|c| of_flag(*c)).collect());
         names.filter(|name: &String| name.len() > 2 && !name.ends_with('-')).collect()
     };
-    let folder = Folder::new();
+    let scene = Scene::new();
     let mut known = BTreeSet::from(OF_CARGO.map(str::to_owned));
     for command in ["", "run", "resume", "runs", "runs prune", "report", "bench", "mock"] {
-        let words: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
-        known.extend(flags(&folder.run(&words).exits(0).stdout()));
+        known.extend(flags(&scene.command(command).with("--help").exits(0).stdout()));
     }
     assert!(known.contains("--confirm") && known.len() > 60, "{known:?}");
     for (page, text) in manual() {
@@ -119,10 +118,8 @@ fn every_config_file_of_the_manual_is_taken() {
     let configs = blocks("toml");
     assert!(!configs.is_empty());
     for config in configs {
-        let folder = Folder::new();
-        folder.file("tasks.csv", "2,1\n");
-        folder.file("bk-launch.toml", &config);
-        let plan = folder.run(&["run", "tasks.csv", "--dry-run"]).exits(0).stdout();
-        assert!(plan.contains("(profile "), "{config}\n{plan}");
+        let scene = scene("2,1\n");
+        scene.file("bk-launch.toml", &config);
+        scene.run_kept().nowhere().with("--dry-run").exits(0).prints("(profile ");
     }
 }

@@ -6,9 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use bk_launch::mock::{Behaviour, Mock};
-
-use crate::harness::{Folder, HEADER, rows};
+use crate::harness::{HEADER, Scene, rows, scene};
 
 /// The system calls that are looked at.
 const CALLS: &str = "openat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,fsync,\
@@ -30,10 +28,10 @@ struct Trace(Vec<Call>);
 impl Trace {
     /// Runs a line of shell, in which TRACED is the program under strace.
     #[track_caller]
-    fn of(folder: &Folder, line: &str) -> Self {
+    fn of(scene: &Scene, line: &str) -> Self {
         let traced = format!("strace -f -y -s 1000 -e trace={CALLS} -o trace.txt PROGRAM");
-        folder.shell(&line.replace("TRACED", &traced)).exits(0);
-        Self::read(&folder.path("trace.txt"))
+        scene.shell(&line.replace("TRACED", &traced)).exits(0);
+        Self::read(&scene.path("trace.txt"))
     }
 
     /// Reads `PID call(arguments) = result`, in two parts where other threads came in between.
@@ -117,11 +115,9 @@ fn shown(path: &Path) -> String {
 #[test]
 #[ignore = "needs strace"]
 fn a_run_is_on_disk_before_its_first_request_and_its_report_before_the_end() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 101, 3)));
-    let line = format!("TRACED run tasks.csv -o r.csv --esb {}", mock.url());
-    let trace = Trace::of(&folder, &line);
-    let run = folder.only_run().path;
+    let scene = scene(format!("{HEADER}{}", rows(2, 101, 3)));
+    let trace = Trace::of(&scene, "TRACED run tasks.csv -o r.csv --esb URL");
+    let run = scene.only_run().path;
     let (runs, unborn) = (run.parent().unwrap(), run.with_extension("new"));
     let renamed = trace.first("rename renameat renameat2", &format!("{}\"", run.display()));
     assert!(renamed.text.contains(&format!("\"{}\"", unborn.display())), "{}", renamed.text);
@@ -140,7 +136,7 @@ fn a_run_is_on_disk_before_its_first_request_and_its_report_before_the_end() {
         call.began < renamed.began && (call.name != "openat" || call.text.contains("O_CREAT"))
     });
     trace.is_synced_between(last_change.unwrap(), &shown(&unborn), renamed);
-    let connected = trace.first("connect", &format!("htons({})", mock.port()));
+    let connected = trace.first("connect", &format!("htons({})", scene.mock().port()));
     trace.is_synced_between(renamed, &shown(runs), connected);
     // Also that of the folders above it, which were made for it.
     for made in [runs, runs.parent().unwrap()] {
@@ -160,23 +156,22 @@ fn a_run_is_on_disk_before_its_first_request_and_its_report_before_the_end() {
     assert!(commits.count() >= 2, "the session begins, and intents are noted");
 
     // Records, before they are shown; the report, before the program ends.
-    let report = shown(&folder.path("r.csv"));
+    let report = shown(&scene.path("r.csv"));
     let answered = trace.first("read recvfrom", "HTTP/1.1 200 OK");
     let shows = trace.find("write", &report).find(|write| write.text.contains(",started,"));
     trace.is_synced_between(answered, &journal, shows.unwrap());
     let written = trace.find("write", &report).next_back().unwrap();
     trace.is_lasting_before(&report, trace.ended());
-    trace.is_synced_between(written, &shown(folder.path("r.csv").parent().unwrap()), trace.ended());
+    trace.is_synced_between(written, &shown(scene.path("r.csv").parent().unwrap()), trace.ended());
     trace.is_lasting_before(&journal, trace.ended());
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn a_row_of_a_stream_is_on_disk_before_it_is_sent() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
+    let scene = Scene::new();
     let typed = format!("(printf '{HEADER}2,101,\\n'; sleep 1; printf 2,102,)");
-    let line = format!("{typed} | TRACED run - -o r.csv --esb {}", mock.url());
-    let trace = Trace::of(&folder, &line);
+    let trace = Trace::of(&scene, &format!("{typed} | TRACED run - -o r.csv --esb URL"));
     let copied = |row: &str| {
         let mut copies = trace.find("write", row).filter(|call| call.text.contains("/input.csv>"));
         copies.next().unwrap_or_else(|| panic!("{row} is not copied"))
@@ -185,22 +180,20 @@ fn a_row_of_a_stream_is_on_disk_before_it_is_sent() {
     trace.is_synced_between(copied("2,102,"), "/input.csv>", trace.start_of(102));
     // The line end that the last row lacked, too.
     trace.is_lasting_before("/input.csv>", trace.start_of(102));
-    let copy = folder.only_run().input("csv");
+    let copy = scene.only_run().input("csv");
     assert_eq!(fs::read_to_string(copy).unwrap(), format!("{HEADER}2,101,\n2,102,\n"));
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn a_resume_puts_its_report_in_place_when_it_is_on_disk() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 101, 3)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--limit", "1", "--esb", &mock.url()];
-    folder.run(&words).exits(0);
-    let trace = Trace::of(&folder, "TRACED resume");
-    let run = folder.only_run();
+    let scene = scene(format!("{HEADER}{}", rows(2, 101, 3)));
+    scene.run().with("--limit 1").exits(0);
+    let trace = Trace::of(&scene, "TRACED resume");
+    let run = scene.only_run();
     let journal = shown(&run.path.join("journal.db-wal"));
     trace.is_lasting_before(&journal, trace.start_of(102));
-    let (report, part) = (folder.path("r.csv"), folder.path(&format!("r.csv.{}.part", run.id)));
+    let (report, part) = (scene.path("r.csv"), scene.path(&format!("r.csv.{}.part", run.id)));
     let renamed = trace.first("rename renameat renameat2", &format!("{}\"", report.display()));
     let part = shown(&part);
     trace.is_lasting_before(&part, renamed);

@@ -2,22 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
+use bk_launch::mock::{Behaviour, Business, Counts, EsbKind, FaultKind, Scope};
 
-use crate::harness::{Folder, HEADER, rows};
+use crate::harness::{HEADER, each, launch, list, rows, well};
 
 /// In microseconds.
 const SECOND: u64 = 1_000_000;
 
-fn throttled(rate: &str, business: u64) -> Mock {
-    let key = Business { scope: Scope::CmdbBiz, id: business };
-    let throttles = [(key, rate.parse().unwrap())].into();
-    Mock::start(Behaviour { throttles, ..Behaviour::default() }, 0).unwrap()
+/// Business 2 gets starts at this rate; others get as many as they want.
+pub fn throttled(rate: &str) -> Behaviour {
+    let key = Business { scope: Scope::CmdbBiz, id: 2 };
+    Behaviour { throttles: [(key, rate.parse().unwrap())].into(), ..well() }
+}
+
+/// So many rows of business 2, and then so many of business 3.
+fn two_businesses(of_two: u64, of_three: u64) -> String {
+    format!("{HEADER}{}{}", rows(2, 1, of_two), rows(3, 1, of_three))
 }
 
 /// Seconds from the first start to the last, of what a test of arrivals picks.
-fn span(mock: &Mock, business: &str) -> (f64, f64) {
-    let counts = mock.counts();
+fn span(counts: &Counts, business: &str) -> (f64, f64) {
     let arrivals = &counts.arrivals;
     let own: Vec<_> =
         arrivals.iter().filter(|a| a.business == business).map(|a| a.micros).collect();
@@ -27,42 +31,29 @@ fn span(mock: &Mock, business: &str) -> (f64, f64) {
 
 #[test]
 fn a_held_business_does_not_stop_the_one_behind_it() {
-    let (mock, folder) = (throttled("2/m", 2), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 1500), rows(3, 1, 20)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
-    let run = folder.start(&mut folder.program(&words));
-    crate::harness::until("the 20 were started", || {
-        mock.counts()
-            .tasks
-            .iter()
-            .filter(|(key, task)| key.starts_with("cmdb_biz/3/") && task.started)
-            .count()
-            == 20
-    });
-    let (_, last) = span(&mock, "cmdb_biz/3");
+    let is_of_three = |key: &str| key.starts_with("cmdb_biz/3/");
+    let run = launch(two_businesses(1500, 20)).against(throttled("2/m")).start().once(
+        "the 20 were started",
+        |seen| {
+            seen.tasks.iter().filter(|(key, task)| is_of_three(key) && task.started).count() == 20
+        },
+    );
+    let (_, last) = span(&run.scene.seen(), "cmdb_biz/3");
     // Business 2 is held for half a minute each time.
     assert!(last < 15.0, "the last of the 20 was sent after {last} s");
-    run.signal("INT");
-    run.wait().exits(130);
-    let report = folder.report("r.csv");
-    report.is_complete(1520);
-    assert_eq!(report.counts()["started"], 22);
+    run.signal("INT").exits(130).reports_all(1520).reports(22, "started");
 }
 
 #[test]
 fn each_business_keeps_its_own_rate_and_none_waits_for_another() {
     // Retries are starts of their business, too.
-    let first = (1..=5).map(|task| FirstFault { task, kind: FaultKind::Crash, times: 1 });
-    let behaviour = Behaviour { first: first.collect(), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 25), rows(3, 101, 30)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "unlimited"];
-    folder
-        .run(&[&words[..], &["--rate-per-biz", "10/s", "--backoff", "1ms..10ms"]].concat())
+    let run = launch(format!("{HEADER}{}{}", rows(2, 1, 25), rows(3, 101, 30)))
+        .against(Behaviour { first: each(1..=5, FaultKind::Crash, 1), ..well() })
+        .with("--rate unlimited --rate-per-biz 10/s --backoff 1ms..10ms")
         .exits(0);
-    let arrivals = mock.counts().arrivals;
+    let counts = run.scene().seen();
     for business in ["cmdb_biz/2", "cmdb_biz/3"] {
-        let own = arrivals.iter().filter(|arrival| arrival.business == business);
+        let own = counts.arrivals.iter().filter(|arrival| arrival.business == business);
         let own: Vec<_> = own.map(|arrival| arrival.micros).collect();
         assert_eq!(own.len(), 30, "{business}");
         let within = |from: &u64| {
@@ -75,59 +66,54 @@ fn each_business_keeps_its_own_rate_and_none_waits_for_another() {
         let lasted = own.iter().max().unwrap() - own.iter().min().unwrap();
         assert!(lasted > 2 * SECOND, "30 of {business} in {lasted} µs");
     }
-    let (_, last) = span(&mock, "cmdb_biz/2");
-    let (first, _) = span(&mock, "cmdb_biz/3");
+    let (_, last) = span(&counts, "cmdb_biz/2");
+    let (first, _) = span(&counts, "cmdb_biz/3");
     assert!(first < last / 2.0, "business 3 began after {first} s, and 2 ended after {last} s");
 }
 
 #[test]
 fn no_row_of_a_throttled_business_fails() {
-    let (mock, folder) = (throttled("4/s", 2), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 20)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
-    let fast = ["--rate", "unlimited", "--concurrency", "64", "--retries", "1"];
-    folder.run(&[&words[..], &fast].concat()).exits(0);
-    assert_eq!(mock.counts().started, 20);
+    launch(list(20))
+        .against(throttled("4/s"))
+        .with("--rate unlimited --concurrency 64 --retries 1")
+        .exits(0)
+        .server_saw(|seen| seen.started, 20);
 }
 
 #[test]
 fn a_throttle_that_lets_nothing_through_is_given_up_after_the_patience() {
-    let (mock, folder) = (throttled("1/h", 2), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 3), rows(3, 1, 1)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
-    let patience = ["--throttle-patience", "1s", "--backoff", "100ms..200ms"];
-    folder.run(&[&words[..], &patience].concat()).exits(1);
-    let report = folder.report("r.csv");
-    assert_eq!((report.counts()["started"], report.counts()["failed"]), (2, 2));
-    let failed = report.lines.iter().find(|line| line["outcome"] == "failed").unwrap();
+    let run = launch(two_businesses(3, 1))
+        .against(throttled("1/h"))
+        .with("--throttle-patience 1s --backoff 100ms..200ms")
+        .exits(1)
+        .reports(2, "started")
+        .reports(2, "failed");
+    let report = run.report();
+    let failed = report.of("failed").next().unwrap();
     assert_eq!(failed["error"], "throttled_biz");
     assert!(failed["elapsed_ms"].parse::<u64>().unwrap() >= 1000);
 }
 
 #[test]
 fn without_retries_a_throttled_row_fails_at_once() {
-    let (mock, folder) = (throttled("1/h", 2), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 2)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--retries", "0"];
-    folder.run(&[&words[..], &["--concurrency", "1"]].concat()).exits(1);
-    let report = folder.report("r.csv");
-    assert_eq!((report.counts()["started"], report.counts()["failed"]), (1, 1));
-    assert_eq!(mock.counts().starts, 2);
+    launch(list(2))
+        .against(throttled("1/h"))
+        .with("--retries 0 --concurrency 1")
+        .exits(1)
+        .reports(1, "started")
+        .reports(1, "failed")
+        .server_saw(|seen| seen.starts, 2);
 }
 
 #[test]
 fn a_limit_on_the_app_holds_everyone_for_the_stated_time() {
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 2), rows(3, 1, 2)));
-    let limit = Some("2/s".parse().unwrap());
-    for esb in [bk_launch::mock::EsbKind::Legacy, bk_launch::mock::EsbKind::Newer] {
-        let mock =
-            Mock::start(Behaviour { app_limit: limit, esb, ..Behaviour::default() }, 0).unwrap();
-        let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", &mock.url()];
-        folder.run(&[&words[..], &["--rate", "unlimited", "--concurrency", "1"]].concat()).exits(0);
-        let counts = mock.counts();
-        assert_eq!(counts.started, 4);
-        let refused = counts.answers["app_throttled"];
+    for esb in [EsbKind::Legacy, EsbKind::Newer] {
+        let run = launch(two_businesses(2, 2))
+            .against(Behaviour { app_limit: Some("2/s".parse().unwrap()), esb, ..well() })
+            .with("--rate unlimited --concurrency 1")
+            .exits(0)
+            .server_saw(|seen| seen.started, 4);
+        let refused = run.scene().seen().answers["app_throttled"];
         assert!((1..=3).contains(&refused), "{esb:?}: the stated pause was kept: {refused}");
     }
 }
@@ -135,26 +121,23 @@ fn a_limit_on_the_app_holds_everyone_for_the_stated_time() {
 #[test]
 #[ignore = "needs real seconds, and a quiet machine"]
 fn businesses_are_launched_side_by_side() {
-    let throttle = Some("20/s".parse().unwrap());
-    let mock = Mock::start(Behaviour { throttle, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    let list: String = (1..=5).map(|business| rows(business, 1, 100)).collect();
-    folder.file("tasks.csv", format!("{HEADER}{list}"));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "unlimited"];
+    let businesses: String = (1..=5).map(|business| rows(business, 1, 100)).collect();
+    let run = launch(format!("{HEADER}{businesses}"))
+        .against(Behaviour { throttle: Some("20/s".parse().unwrap()), ..well() })
+        .with("--rate unlimited");
     let begun = Instant::now();
-    folder.run(&words).exits(0);
+    let run = run.exits(0);
     let took = begun.elapsed().as_secs_f64();
     assert!((3.9..5.6).contains(&took), "{took} s");
-    assert_eq!(mock.counts().started, 500);
+    run.server_saw(|seen| seen.started, 500);
 }
 
 #[test]
 #[ignore = "needs two real minutes"]
 fn at_two_starts_a_minute_no_row_fails() {
-    let (mock, folder) = (throttled("2/m", 2), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 5)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
-    let fast = ["--rate", "unlimited", "--concurrency", "64"];
-    folder.run(&[&words[..], &fast].concat()).exits(0);
-    assert_eq!(mock.counts().started, 5);
+    launch(list(5))
+        .against(throttled("2/m"))
+        .with("--rate unlimited --concurrency 64")
+        .exits(0)
+        .server_saw(|seen| seen.started, 5);
 }

@@ -7,31 +7,31 @@ use std::thread;
 use std::time::Duration;
 
 use bk_launch::internals::domain::rate::Rate;
-use bk_launch::mock::{Behaviour, Memory, Mock};
+use bk_launch::mock::{Behaviour, Memory};
 use serde_json::Value;
 
-use crate::bench::{MILLISECOND, Share, bench, field, mock, result, within};
-use crate::harness::{Finished, until};
+use crate::bench::{MILLISECOND, Share, field, within};
+use crate::harness::{Outcome, Scene, well};
 
-/// A server that works off so many requests per second.
-fn server(per_second: u32) -> Mock {
+/// A list of `rows` rows, and a server that works off so many requests per second.
+fn server(per_second: u32, rows: u64) -> Scene {
     let capacity: Rate = format!("{per_second}/s").parse().unwrap();
     let memory = Memory::Counts;
-    mock(Behaviour { capacity: Some(capacity), memory, ..Behaviour::default() })
+    field(rows).against(Behaviour { capacity: Some(capacity), memory, ..well() })
 }
 
 /// The capacity that was found, checked against what the server counted; a search that ended at
 /// this machine's limit says so.
 #[track_caller]
-fn found(finished: Finished, mock: &Mock, capacity: u32, share: Share) -> Value {
-    let found = result(&finished);
-    assert_eq!(found["rows"]["started"], mock.counts().started, "of all steps");
+fn found(finished: Outcome, capacity: u32, share: Share) -> Value {
+    let found = finished.json();
+    assert_eq!(found["rows"]["started"], finished.scene().seen().started, "of all steps");
     within("the highest rate", &found["highest_per_second"], f64::from(capacity), share);
     if found["limited_by"] == "machine" {
-        finished.exits(1).says(&["above it this machine was the limit"]);
+        finished.exits(1).says("above it this machine was the limit");
     } else {
         assert_eq!(found["limited_by"], "server");
-        finished.exits(0).says(&["the highest rate that holds"]);
+        finished.exits(0).says("the highest rate that holds");
     }
     found
 }
@@ -45,45 +45,35 @@ fn verdicts(found: &Value, rate: f64) -> Vec<&str> {
 
 #[test]
 fn the_highest_rate_is_found_by_steps() {
-    let (mock, folder) = (server(120), field(20_000));
-    let flags = ["--find-max", "--slo", "p99<500ms", "--rate", "80/s", "--duration", "1s"];
-    let finished = bench(&folder, &mock.url(), &flags).says(&["80.0/s held", "did not hold: "]);
-    let found = found(finished, &mock, 120, Share::Exactly(0.15));
+    let flags = "--find-max --slo p99<500ms --rate 80/s --duration 1s";
+    let finished = server(120, 20_000).bench().with(flags).ends();
+    let finished = finished.says(["80.0/s held", "did not hold: "]);
+    let found = found(finished, 120, Share::Exactly(0.15));
     assert_eq!(verdicts(&found, 160.0), ["failed"]);
     assert!(found["response"]["p99"].as_u64().unwrap() < 500_000);
 }
 
 /// A search that stands still for `pause` and goes on for as long, over and over, as on a machine
-/// that is very busy, until `enough`.
-fn disturbed(
-    mock: &Mock,
-    rows: u64,
-    flags: &[&str],
-    pause: Duration,
-    enough: impl Fn() -> bool,
-) -> Finished {
-    let (folder, url) = (field(rows), mock.url());
-    let words = ["bench", "tasks.csv", "--esb", &url, "--json", "--find-max"];
-    let mut run = folder.start(&mut folder.program(&[&words[..], flags].concat()));
-    until("it began", || mock.counts().starts > 5);
-    while run.child.try_wait().unwrap().is_none() && !enough() {
-        run.signal("STOP");
+/// that is very busy, until so many starts were sent.
+fn disturbed(scene: &Scene, flags: &str, pause: Duration, until_sent: u64) -> Outcome {
+    let run = scene.bench().with("--find-max").with(flags).start();
+    let mut run = run.once("it began", |seen| seen.starts > 5);
+    while run.child.try_wait().unwrap().is_none() && scene.seen().starts <= until_sent {
+        run = run.signal("STOP");
         thread::sleep(pause);
-        run.signal("CONT");
+        run = run.signal("CONT");
         thread::sleep(pause);
     }
-    run.wait()
+    run.ends()
 }
 
 #[test]
 fn a_step_that_this_machine_spoiled_is_repeated_and_the_search_goes_on() {
-    let mock = server(120);
-    let flags = ["--slo", "p99<150ms", "--rate", "40/s", "--duration", "2s"];
+    let flags = "--slo p99<150ms --rate 40/s --duration 2s";
     // 80 requests are the first step.
-    let finished =
-        disturbed(&mock, 20_000, &flags, 250 * MILLISECOND, || mock.counts().starts > 70);
-    let finished = finished.says(&["40.0/s is tried again, since this machine spoiled it: "]);
-    let found = found(finished, &mock, 120, Share::Exactly(0.15));
+    let finished = disturbed(&server(120, 20_000), flags, 250 * MILLISECOND, 70);
+    let finished = finished.says("40.0/s is tried again, since this machine spoiled it: ");
+    let found = found(finished, 120, Share::Exactly(0.15));
     let verdicts = verdicts(&found, 40.0);
     assert!(verdicts[0] == "spoiled" && verdicts.len() > 1, "{verdicts:?}");
     assert!(found["steps"][0]["late_share"].as_f64().unwrap() > 0.1);
@@ -91,26 +81,27 @@ fn a_step_that_this_machine_spoiled_is_repeated_and_the_search_goes_on() {
 
 #[test]
 fn a_rate_that_holds_although_requests_are_late_holds() {
-    let mock = server(60);
     // 200 requests are the first step, and 600 are enough to repeat it, twice as long.
-    let flags = ["--slo", "p99<5s", "--rate", "50/s", "--duration", "4s"];
-    let finished = disturbed(&mock, 700, &flags, 40 * MILLISECOND, || false).exits(1);
-    let finished = finished.says(&["/s held, although ", " late", "longer than the server's own"]);
-    let found = result(&finished);
+    let flags = "--slo p99<5s --rate 50/s --duration 4s";
+    let finished = disturbed(&server(60, 700), flags, 40 * MILLISECOND, u64::MAX).exits(1);
+    let finished = finished.says(["/s held, although ", " late", "longer than the server's own"]);
+    let found = finished.json();
     assert!(found["highest_per_second"].as_f64().unwrap() <= 51.0, "{finished}");
     assert!(found["stopped"].as_str().unwrap().contains("rows were used up"), "{finished}");
 }
 
 #[test]
 fn a_machine_that_spoils_every_step_is_said_to_be_the_limit() {
-    let mock = server(2_000);
-    let flags = ["--slo", "p99<150ms", "--rate", "640/s", "--duration", "600ms"];
-    let finished = disturbed(&mock, 20_000, &flags, 250 * MILLISECOND, || false).exits(1).says(&[
-        "640.0/s says nothing about the server, so the search goes on at 320.0/s: ",
-        "40.0/s says nothing about the server, and the search ends: ",
-        "no rate held, since this machine was the limit",
-    ]);
-    let found = result(&finished);
+    let flags = "--slo p99<150ms --rate 640/s --duration 600ms";
+    let finished = disturbed(&server(2_000, 20_000), flags, 250 * MILLISECOND, u64::MAX);
+    let found = finished
+        .exits(1)
+        .says([
+            "640.0/s says nothing about the server, so the search goes on at 320.0/s: ",
+            "40.0/s says nothing about the server, and the search ends: ",
+            "no rate held, since this machine was the limit",
+        ])
+        .json();
     assert_eq!((&found["limited_by"], &found["exit"]), (&"machine".into(), &1.into()));
     assert!(found.get("highest_per_second").is_none());
     assert!(found["stopped"].as_str().unwrap().contains("this machine's own limit"));
@@ -153,9 +144,8 @@ enum Core {
 fn capacities_are_found(busy: Option<Core>) {
     for capacity in [20, 80, 230, 1_000] {
         let _busy = busy.map(Busy::begin);
-        let (mock, folder) = (server(capacity), field(200_000));
-        let finished = bench(&folder, &mock.url(), &["--find-max", "--duration", "5s"]);
-        found(finished, &mock, capacity, Share::Exactly(0.05));
+        let finished = server(capacity, 200_000).bench().with("--find-max --duration 5s").ends();
+        found(finished, capacity, Share::Exactly(0.05));
     }
 }
 

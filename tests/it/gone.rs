@@ -2,104 +2,115 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Fault, FaultKind, FirstFault, Front, Gone, Mock};
+use bk_launch::mock::{Behaviour, FaultKind, Front, Gone};
 
-use crate::harness::{Finished, Folder, HEADER, Running, rows, until};
+use crate::harness::{
+    HEADER, Launch, Outcome, Running, Scene, each, launch, list, rows, scene, sometimes, well,
+};
 
 const ROWS: u64 = 200;
-const QUICK: [&str; 4] = ["--backoff", "50ms..200ms", "--rate", "100/s"];
+const QUICK: &str = "--backoff 50ms..200ms --rate 100/s";
 
 /// The fronts, each with the route that it is on and what is said of it.
-const FRONTS: [(Front, &str, &str); 6] = [
-    (Front::Nginx, "--esb", "nginx answers 502 for bk-sops"),
-    (Front::Ingress, "--esb", "nginx answers 404 for bk-sops"),
-    (Front::Esb, "--esb", "the ESB answers 1306201 for bk-sops"),
-    (Front::EsbNginx, "--esb", "the ESB answers 1306201 for bk-sops"),
-    (Front::Gateway, "--gateway", "the API gateway answers 1650200 for bk-sops"),
-    (Front::Permission, "--esb", "bk-sops answers that it failed"),
+const FRONTS: [(Front, By, &str); 6] = [
+    (Front::Nginx, By::Esb, "nginx answers 502 for bk-sops"),
+    (Front::Ingress, By::Esb, "nginx answers 404 for bk-sops"),
+    (Front::Esb, By::Esb, "the ESB answers 1306201 for bk-sops"),
+    (Front::EsbNginx, By::Esb, "the ESB answers 1306201 for bk-sops"),
+    (Front::Gateway, By::Gateway, "the API gateway answers 1650200 for bk-sops"),
+    (Front::Permission, By::Esb, "bk-sops answers that it failed"),
 ];
 
-fn start(folder: &Folder, mock: &Mock, route: &str, flags: &[&str]) -> Running {
-    folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 150), rows(3, 1001, 50)));
-    let url = if route == "--gateway" { mock.gateway() } else { mock.url() };
-    let words = ["run", "tasks.csv", "-o", "r.csv", route, &url];
-    folder.start(&mut folder.program(&[&words[..], &QUICK, flags].concat()))
+/// The route of a launch.
+#[derive(Clone, Copy)]
+enum By {
+    Esb,
+    Gateway,
+}
+
+/// A launch of rows of two businesses.
+fn of_two_businesses(behaviour: Behaviour, by: By) -> Launch {
+    let rows = format!("{HEADER}{}{}", rows(2, 1, 150), rows(3, 1001, 50));
+    let run = launch(rows).against(behaviour).with(QUICK);
+    match by {
+        By::Esb => run,
+        By::Gateway => run.by_gateway(),
+    }
+}
+
+fn goes_away(scene: &Scene, front: Front) {
+    scene.change(|behaviour| behaviour.gone = vec![Gone::behind(front)]);
+}
+
+fn comes_back(scene: &Scene) {
+    scene.change(|behaviour| behaviour.gone.clear());
 }
 
 /// Takes bk-sops away in the middle of a launch, for so long.
-fn restart(mock: &Mock, front: Front, lasts: Duration) {
-    until("some are started", || mock.counts().started >= 40);
-    mock.site().change(|behaviour| behaviour.gone = vec![Gone::behind(front)]);
+fn restart(run: Running, front: Front, lasts: Duration) -> Running {
+    let run = run.once("some are started", |seen| seen.started >= 40);
+    goes_away(&run.scene, front);
     std::thread::sleep(lasts);
-    mock.site().change(|behaviour| behaviour.gone.clear());
+    comes_back(&run.scene);
+    run
 }
 
-fn all_are_started(folder: &Folder, mock: &Mock, run: &Finished) {
-    let report = folder.report("r.csv");
-    report.is_complete(ROWS);
-    assert_eq!(report.counts()["started"] as u64, ROWS, "{run}");
-    let counts = mock.counts();
-    assert_eq!(counts.started, ROWS);
-    assert!(counts.tasks.values().all(|task| task.accepted == 1), "none was started twice");
+/// Every row is started, and none twice.
+fn all_are_started(run: Outcome) -> Outcome {
+    run.reports_all(ROWS)
+        .reports(ROWS, "started")
+        .server_saw(|seen| seen.started, ROWS)
+        .server_saw(|seen| seen.tasks.values().all(|task| task.accepted == 1), true)
 }
 
 #[test]
 fn a_restart_behind_any_front_costs_time_and_no_rows() {
-    for (front, route, says) in FRONTS {
-        let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-        let run = start(&folder, &mock, route, &["--retries", "3"]);
-        restart(&mock, front, Duration::from_secs(2));
-        let gone = mock.counts().gone;
-        let run = run.wait().exits(0);
-        all_are_started(&folder, &mock, &run);
+    for (front, by, says) in FRONTS {
+        let run = of_two_businesses(well(), by).with("--retries 3").start();
+        let run = restart(run, front, Duration::from_secs(2));
+        let gone = run.scene.seen().gone;
+        let run = all_are_started(run.exits(0));
         assert!(
             (9..100).contains(&gone),
             "{front:?}: it was really gone, and hardly asked: {gone}"
         );
-        let run = run.says(&["bk-sops is gone: ", says, "bk-sops is back after 2 s"]);
-        assert_eq!(run.stderr().matches("bk-sops is gone").count(), 1, "{front:?}: {run}");
+        run.says(["bk-sops is gone: ", says, "bk-sops is back after 2 s"])
+            .says_times(1, "bk-sops is gone");
     }
 }
 
 #[test]
 fn questions_and_confirmations_do_not_pay_for_an_outage() {
-    let first = vec![FirstFault { task: 3, kind: FaultKind::ResetAfter, times: 1 }];
-    let queue = Duration::from_millis(300);
-    let behaviour = Behaviour { queue, first, ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    let (queue, first) = (Duration::from_millis(300), each([3], FaultKind::ResetAfter, 1));
     // Shorter than the outage: that time is no part of it.
-    let run = start(&folder, &mock, "--esb", &["--confirm=1500ms", "--retries", "0"]);
-    restart(&mock, Front::Nginx, Duration::from_secs(3));
-    let run = run.wait();
-    let report = folder.report("r.csv");
-    report.is_complete(ROWS);
-    let counts = report.counts();
+    let run = of_two_businesses(Behaviour { queue, first, ..well() }, By::Esb)
+        .with("--confirm=1500ms --retries 0")
+        .start();
+    let run = restart(run, Front::Nginx, Duration::from_secs(3)).ends();
+    let run = run.reports_all(ROWS).reports(0, "unconfirmed");
     // With --retries 0 an idle attempt ends its row, in an outage too.
-    let unknown = counts.get("unknown").copied().unwrap_or_default();
-    assert_eq!(counts["started"] + unknown, 200, "{run}");
+    let unknown = run.report().count("unknown");
     assert!(unknown <= 24 + 30, "eight, those in flight, and probes: {run}");
-    assert_eq!(report.counts().get("unconfirmed"), None, "{run}");
+    run.reports(200 - unknown, "started");
 }
 
 #[test]
 fn beyond_the_patience_the_run_stops_and_a_resume_takes_the_rows_that_were_out_last() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    let run = start(&folder, &mock, "--esb", &["--outage-patience", "1s"]);
-    until("some are started", || mock.counts().started >= 40);
-    mock.site().change(|behaviour| behaviour.gone = vec![Gone::behind(Front::Nginx)]);
-    let run = run.wait().exits(3);
-    run.says(&["was gone for 1 s", "nginx answers 502 for bk-sops", "go on with"]);
-    let report = folder.report("r.csv");
-    report.is_complete(ROWS);
-    let out: Vec<u64> = (report.lines.iter())
-        .filter(|line| line["outcome"] == "pending" && line["attempts"] != "0")
+    let run = of_two_businesses(well(), By::Esb).with("--outage-patience 1s").start();
+    let run = run.once("some are started", |seen| seen.started >= 40);
+    goes_away(&run.scene, Front::Nginx);
+    let run = run
+        .exits(3)
+        .says(["was gone for 1 s", "nginx answers 502 for bk-sops", "go on with"])
+        .reports_all(ROWS);
+    let out: Vec<u64> = (run.report().of("pending"))
+        .filter(|line| line["attempts"] != "0")
         .map(|line| line["line"].parse().unwrap())
         .collect();
     assert!(out.len() >= 4, "{out:?}");
-    mock.site().change(|behaviour| behaviour.gone.clear());
-    let resumed = folder.run(&["resume", "--concurrency", "1"]).exits(0);
-    all_are_started(&folder, &mock, &resumed);
-    let report = folder.report("r.csv");
+    comes_back(&run.scene());
+    let resumed = all_are_started(run.resume().with("--concurrency 1").exits(0));
+    let report = resumed.report();
     // Each business goes in its own order.
     for business in ["2", "3"] {
         let lines = report.lines.iter().rev().filter(|line| line["bk_biz_id"] == business);
@@ -111,73 +122,67 @@ fn beyond_the_patience_the_run_stops_and_a_resume_takes_the_rows_that_were_out_l
 
 #[test]
 fn rows_that_bk_sops_cannot_bear_are_told_from_a_bk_sops_that_is_gone() {
-    let bad: Vec<u64> = (21..=30).collect();
-    let crash = |task: &u64| FirstFault { task: *task, kind: FaultKind::Crash, times: 99 };
-    let behaviour = Behaviour { first: bad.iter().map(crash).collect(), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
+    let first = each(21..=30, FaultKind::Crash, 99);
     let begun = Instant::now();
-    let run = start(&folder, &mock, "--gateway", &["--retries", "1"]).wait().exits(1);
+    let run = of_two_businesses(Behaviour { first, ..well() }, By::Gateway)
+        .with("--retries 1")
+        .exits(1)
+        .reports_all(ROWS)
+        .reports(190, "started")
+        .reports(10, "failed");
     assert!(begun.elapsed() < Duration::from_secs(40), "{run}");
-    let report = folder.report("r.csv");
-    report.is_complete(ROWS);
-    assert_eq!((report.counts()["started"], report.counts()["failed"]), (190, 10), "{run}");
-    for line in report.lines.iter().filter(|line| line["outcome"] == "failed") {
+    for line in run.report().of("failed") {
         assert_eq!(line["error"], "transient", "{line:?}");
-        assert!(bad.contains(&line["task_id"].parse().unwrap()));
+        assert!((21..=30).contains(&line["task_id"].parse().unwrap()));
     }
 }
 
 #[test]
 fn where_only_bad_rows_are_left_they_end_by_their_class() {
-    let crash = |task| FirstFault { task, kind: FaultKind::Crash, times: 999 };
-    let behaviour = Behaviour { first: (1..=12).map(crash).collect(), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}{}", rows(2, 1, 12), rows(2, 50, 1)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--gateway", &mock.gateway()];
-    let run = folder.run(&[&words[..], &QUICK, &["--retries", "4"]].concat()).exits(1);
-    let report = folder.report("r.csv");
-    report.is_complete(13);
-    assert_eq!((report.counts()["started"], report.counts()["failed"]), (1, 12), "{run}");
-    run.says(&["bk-sops works, and fails what was sent for "]);
+    launch(format!("{HEADER}{}{}", rows(2, 1, 12), rows(2, 50, 1)))
+        .against(Behaviour { first: each(1..=12, FaultKind::Crash, 999), ..well() })
+        .by_gateway()
+        .with(QUICK)
+        .with("--retries 4")
+        .exits(1)
+        .reports_all(13)
+        .reports(1, "started")
+        .reports(12, "failed")
+        .says("bk-sops works, and fails what was sent for ");
 }
 
 #[test]
 fn single_faults_of_a_bk_sops_that_works_are_no_outage() {
-    let faults = ["502", "500", "reset-before"];
-    let faults = faults.map(|kind| Fault { kind: kind.parse().unwrap(), chance: 0.05 }).to_vec();
-    let (mock, folder) =
-        (Mock::start(Behaviour { faults, ..Behaviour::default() }, 0).unwrap(), Folder::new());
-    let run = start(&folder, &mock, "--esb", &[]).wait().exits(0);
-    all_are_started(&folder, &mock, &run);
-    assert!(!run.stderr().contains("bk-sops is gone"), "{run}");
+    let faults = sometimes("502 500 reset-before", 0.05);
+    let run = of_two_businesses(Behaviour { faults, ..well() }, By::Esb).exits(0);
+    all_are_started(run).never_says("bk-sops is gone");
 }
 
 #[test]
 fn questions_that_bk_sops_fails_each_time_are_given_up_and_starts_go_on() {
-    let question_faults = vec![Fault { kind: "500".parse().unwrap(), chance: 1.0 }];
-    let behaviour =
-        Behaviour { question_faults, started: (1..=9).collect(), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 12)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--gateway", &mock.gateway()];
-    let run = |flag| folder.run(&[&words[..], &QUICK, &[flag]].concat()).exits(1);
+    let scene = scene(list(12)).against(Behaviour {
+        question_faults: sometimes("500", 1.0),
+        started: (1..=9).collect(),
+        ..well()
+    });
+    let run = || scene.run().by_gateway().with("--force").with(QUICK);
     let begun = Instant::now();
-    let confirmed = run("--confirm=1s");
-    let report = folder.report("r.csv");
-    report.is_complete(12);
-    assert_eq!(report.counts()["unconfirmed"], 3, "{confirmed}");
-    for line in report.lines.iter().filter(|line| line["outcome"] == "unconfirmed") {
+    let confirmed = run()
+        .with("--confirm=1s")
+        .exits(1)
+        .reports_all(12)
+        .reports(3, "unconfirmed")
+        .says("accepted, but their state could not be asked")
+        .never_says("longer than --outage-patience");
+    for line in confirmed.report().of("unconfirmed") {
         assert_eq!(line["error"], "transient", "the last question's answer: {line:?}");
         assert_ne!(line["message"], "");
     }
-    let confirmed = confirmed.says(&["accepted, but their state could not be asked"]);
-    assert!(!confirmed.stderr().contains("longer than --outage-patience"), "{confirmed}");
-    let looked_up = run("--lookup");
-    let looked_up = looked_up.says(&[
+    let looked_up = run().with("--lookup").exits(1).reports_all(12);
+    looked_up.says([
         "bk-sops works, and fails what was sent for ",
         "that ends",
         "12 links could not be asked for",
     ]);
-    folder.report("r.csv").is_complete(12);
-    assert!(begun.elapsed() < Duration::from_secs(50), "{looked_up}");
+    assert!(begun.elapsed() < Duration::from_secs(50));
 }

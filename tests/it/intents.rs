@@ -5,17 +5,17 @@ use std::time::Duration;
 use bk_launch::internals::launch::{OutputFailure, Pipeline};
 use bk_launch::internals::rules::intents::unpack;
 use bk_launch::internals::shutdown::StopReason;
-use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
+use bk_launch::mock::{Behaviour, FaultKind, Mock};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-use crate::harness::{Folder, HEADER, Report, rows, until};
+use crate::harness::{Folder, Report, Scene, bare_list, each, launch, list, mock, well};
 use crate::in_process::{self, Launch, run};
 
 /// A launch of twenty rows that has begun, and another way into its journal.
-fn launch(mock: &Mock, folder: &Folder) -> (Pipeline, Connection) {
+fn begun(mock: &Mock, folder: &Folder) -> (Pipeline, Connection) {
     let (report, journal) = (folder.path("r.csv"), folder.path("journal.db"));
-    let list: String = (1..=20).map(|task| format!("2,{task}\n")).collect();
+    let list = bare_list(20);
     let client = in_process::client(mock);
     let launch = Launch { list: &list, report: &report, journal: Some(&journal), client };
     (launch.pipeline(), Connection::open(&journal).unwrap())
@@ -23,8 +23,8 @@ fn launch(mock: &Mock, folder: &Folder) -> (Pipeline, Connection) {
 
 #[test]
 fn as_long_as_the_journal_cannot_be_written_no_row_goes() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    let (pipeline, journal) = launch(&mock, &folder);
+    let (mock, folder) = (mock(well()), Folder::new());
+    let (pipeline, journal) = begun(&mock, &folder);
     journal.execute_batch("BEGIN IMMEDIATE").unwrap();
     let server = &mock;
     std::thread::scope(|scope| {
@@ -41,8 +41,8 @@ fn as_long_as_the_journal_cannot_be_written_no_row_goes() {
 
 #[test]
 fn rows_whose_intents_cannot_be_committed_are_not_sent() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    let (pipeline, journal) = launch(&mock, &folder);
+    let (mock, folder) = (mock(well()), Folder::new());
+    let (pipeline, journal) = begun(&mock, &folder);
     journal.execute_batch("DROP TABLE intent").unwrap();
     let ended = run(pipeline);
     assert!(matches!(ended.failure, Some(OutputFailure::Journal(_))), "{:?}", ended.failure);
@@ -52,8 +52,8 @@ fn rows_whose_intents_cannot_be_committed_are_not_sent() {
 }
 
 /// The lines of rows that `sql` finds of a session of the only run: packed, or one by one.
-fn lines(folder: &Folder, sql: &str, session: u32) -> Vec<u64> {
-    let journal = Connection::open(folder.only_run().journal()).unwrap();
+fn lines(scene: &Scene, sql: &str, session: u32) -> Vec<u64> {
+    let journal = scene.database();
     let mut select = journal.prepare(sql).unwrap();
     let read = |row: &rusqlite::Row<'_>| match row.get_ref(0)? {
         ValueRef::Blob(packed) => Ok(unpack(packed).unwrap()),
@@ -67,22 +67,19 @@ fn lines(folder: &Folder, sql: &str, session: u32) -> Vec<u64> {
 
 #[test]
 fn a_row_that_an_earlier_session_sent_is_noted_once_more() {
-    let lost = |task| FirstFault { task, kind: FaultKind::ResetAfter, times: 1 };
-    let first = (1..=3).map(lost).collect();
-    let mock = Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 8)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--stages", "3", "--esb", &mock.url()];
-    let words = [&words[..], &["--backoff", "20s..30s"]].concat();
-    let running = folder.start(&mut folder.program(&words));
-    until("the first stage was sent", || mock.counts().tasks.len() == 3);
-    running.signal("TERM");
-    running.wait().exits(143);
+    let stopped = launch(list(8))
+        .against(Behaviour { first: each(1..=3, FaultKind::ResetAfter, 1), ..well() })
+        .with("--stages 3 --backoff 20s..30s")
+        .start()
+        .once("the first stage was sent", |seen| seen.tasks.len() == 3)
+        .signal("TERM")
+        .exits(143);
+    let scene = stopped.scene();
     let open = "SELECT line FROM open_row WHERE session = ?1 AND known_at = 'end'";
-    assert_eq!(lines(&folder, open, 1), [2, 3, 4], "of the others nothing is to be known");
-    folder.run(&["resume"]).exits(0);
-    assert_eq!(mock.counts().starts, 3 + 8, "three were sent in each session");
+    assert_eq!(lines(&scene, open, 1), [2, 3, 4], "of the others nothing is to be known");
+    // Three were sent in each session.
+    stopped.resume().exits(0).server_saw(|seen| seen.starts, 3 + 8);
     let noted = "SELECT lines FROM intent WHERE session = ?1";
-    assert_eq!(lines(&folder, noted, 1), [2, 3, 4]);
-    assert_eq!(lines(&folder, noted, 2), [2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(lines(&scene, noted, 1), [2, 3, 4]);
+    assert_eq!(lines(&scene, noted, 2), [2, 3, 4, 5, 6, 7, 8, 9]);
 }

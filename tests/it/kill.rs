@@ -6,9 +6,9 @@ use std::time::Duration;
 use bk_launch::internals::domain::lines::Lines;
 use bk_launch::internals::rules::intents::unpack;
 use bk_launch::internals::rules::resume::doubts;
-use bk_launch::mock::{Behaviour, Counts, Fault, Latency, Mock};
+use bk_launch::mock::{Behaviour, Counts, Latency};
 
-use crate::harness::{Folder, HEADER, Report, Running, rows, until};
+use crate::harness::{Report, Running, Scene, launch, list, scene, slow, sometimes, well};
 
 const ROWS: u64 = 2_000;
 
@@ -17,63 +17,53 @@ fn is_somebody_elses(task: u64) -> bool {
     task.is_multiple_of(100)
 }
 
-fn faulty(seed: u64) -> Mock {
-    let kinds = ["429", "502", "reset-before", "reset-after", "hang", "broken-json"];
-    let faults = kinds.map(|kind| Fault { kind: kind.parse().unwrap(), chance: 0.02 }).to_vec();
-    let latency = Latency::Exponential(Duration::from_millis(5));
-    let started = (1..=ROWS).filter(|task| is_somebody_elses(*task)).collect();
-    Mock::start(Behaviour { faults, seed, latency, started, ..Behaviour::default() }, 0).unwrap()
+fn faulty(seed: u64) -> Behaviour {
+    Behaviour {
+        faults: sometimes("429 502 reset-before reset-after hang broken-json", 0.02),
+        seed,
+        latency: Latency::Exponential(Duration::from_millis(5)),
+        started: (1..=ROWS).filter(|task| is_somebody_elses(*task)).collect(),
+        ..well()
+    }
 }
 
 /// A launch that is killed over and over.
 struct Victim {
-    folder: Folder,
-    mock: Mock,
-    flags: Vec<String>,
+    scene: Scene,
     random: fastrand::Rng,
 }
 
 impl Victim {
     fn new(seed: u64) -> Self {
-        let (folder, mock) = (Folder::new(), faulty(seed));
-        folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, ROWS)));
-        let flags = "--rate unlimited --timeout 1s --backoff 1ms..50ms --concurrency 64 --esb";
-        let mut flags: Vec<_> = flags.split(' ').map(str::to_owned).collect();
-        flags.push(mock.url());
-        Self { folder, mock, flags, random: fastrand::Rng::with_seed(seed) }
+        let scene = scene(list(ROWS)).against(faulty(seed));
+        Self { scene, random: fastrand::Rng::with_seed(seed) }
     }
 
     fn begin(&self) -> Running {
         let lookahead = ["20", "300", "10000"][self.random.clone().usize(..3)];
-        let mut words =
-            vec!["run", "tasks.csv", "-o", "r.csv", "--force", "--lookahead", lookahead];
-        words.extend(self.flags.iter().map(String::as_str));
-        self.folder.start(&mut self.folder.program(&words))
-    }
-
-    fn resume(&self) -> Running {
-        self.folder.start(&mut self.folder.program(&["resume"]))
+        self.scene
+            .run()
+            .with("--force --rate unlimited --timeout 1s --backoff 1ms..50ms --concurrency 64")
+            .with(format!("--lookahead {lookahead}"))
+            .start()
     }
 
     /// Kills it after a while, and gives what was settled by then.
     fn kill(&mut self, run: Running) -> (Lines, Counts) {
         std::thread::sleep(Duration::from_millis(self.random.u64(20..900)));
-        run.signal("KILL");
-        run.wait();
-        let settled = if self.folder.runs().is_empty() {
-            Lines::default()
-        } else {
-            self.folder.journal().settled().unwrap()
-        };
-        let counts = self.mock.counts();
+        run.killed();
+        let is_born = !self.scene.runs().is_empty();
+        let settled =
+            if is_born { self.scene.journal().settled().unwrap() } else { Lines::default() };
+        let counts = self.scene.seen();
         self.nothing_was_sent_that_was_not_noted(&counts);
         (settled, counts)
     }
 
     /// No row without an intent, and no row before it was born, ever reached the server.
     fn nothing_was_sent_that_was_not_noted(&self, counts: &Counts) {
-        let noted =
-            if self.folder.runs().is_empty() { Lines::default() } else { noted(&self.folder) };
+        let is_born = !self.scene.runs().is_empty();
+        let noted = if is_born { noted(&self.scene) } else { Lines::default() };
         for (key, task) in &counts.tasks {
             let id: u64 = key.rsplit('/').next().unwrap().parse().unwrap();
             let is_noted = noted.contains(id + 1);
@@ -83,13 +73,13 @@ impl Victim {
 
     /// A run that was killed before it was born is begun again.
     fn again(&self) -> Running {
-        if self.folder.runs().is_empty() { self.begin() } else { self.resume() }
+        if self.scene.runs().is_empty() { self.begin() } else { self.scene.resume().start() }
     }
 }
 
 /// The lines of all rows that any session of the only run noted before sending them.
-fn noted(folder: &Folder) -> Lines {
-    let journal = rusqlite::Connection::open(folder.only_run().journal()).unwrap();
+fn noted(scene: &Scene) -> Lines {
+    let journal = scene.database();
     let mut select = journal.prepare("SELECT lines FROM intent").unwrap();
     let batches = select.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
     batches.flat_map(|packed| unpack(&packed.unwrap()).unwrap()).collect()
@@ -131,14 +121,14 @@ fn round(seed: u64) {
     let first = victim.kill(run);
     let again = victim.again();
     let second = victim.kill(again);
-    let end = victim.again().wait();
-    let counts = victim.mock.counts();
+    let end = victim.again().ends();
+    let counts = victim.scene.seen();
     settled_rows_were_left_alone(seed, &first, &counts);
     settled_rows_were_left_alone(seed, &second, &counts);
     assert!(matches!(end.code(), Some(0 | 1)), "seed {seed}: {end}");
-    let report = victim.folder.report("r.csv");
+    let report = victim.scene.report("r.csv");
     is_true(seed, &report, &counts);
-    let unknown = report.counts().get("unknown").copied().unwrap_or(0);
+    let unknown = report.count("unknown");
     assert!(unknown < 20, "seed {seed}: {unknown} unknown rows of {ROWS}");
 }
 
@@ -165,25 +155,17 @@ fn killed_in_thirty_rounds_nothing_is_lost_or_made_up() {
 }
 
 /// Kills a launch with default slots after `starts` starts, and counts the rows in doubt.
-fn in_doubt_after(rate: &str, latency: Duration, starts: u64) -> (Folder, Mock, usize) {
-    let behaviour = Behaviour { latency: Latency::Fixed(latency), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 5_000)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--rate", rate, "--esb", &mock.url()];
-    let run = folder.start(&mut folder.program(&words));
-    until("rows were started", || mock.counts().starts >= starts);
-    run.signal("KILL");
-    run.wait();
-    let journal = folder.journal();
+fn in_doubt_after(rate: &str, latency: u64, starts: u64) -> (Scene, usize) {
+    let run = launch(list(5_000)).against(slow(latency)).with(format!("--rate {rate}")).start();
+    let scene = run.once_sent(starts).killed().scene();
+    let journal = scene.journal();
     let doubts = doubts(journal.last_session().unwrap(), &journal.settled().unwrap());
-    let in_doubt = doubts.len();
-    let counts = mock.counts();
-    for task in counts.tasks.keys().map(|key| key.rsplit('/').next().unwrap()) {
+    for task in scene.seen().tasks.keys().map(|key| key.rsplit('/').next().unwrap()) {
         let line = task.parse::<u64>().unwrap() + 1;
         let is_known = journal.settled().unwrap().contains(line) || doubts.contains_key(&line);
         assert!(is_known, "line {line} was sent, and is neither settled nor in doubt");
     }
-    (folder, mock, in_doubt)
+    (scene, doubts.len())
 }
 
 #[test]
@@ -191,26 +173,26 @@ fn after_a_crash_no_more_than_a_second_of_rows_is_in_doubt() {
     for (rate, latency, starts, most) in
         [("20/s", 5, 25, 60), ("200/s", 5, 250, 300), ("unlimited", 8, 1_500, 1_100)]
     {
-        let latency = Duration::from_millis(latency);
-        let (_folder, _mock, in_doubt) = in_doubt_after(rate, latency, starts);
+        let (_scene, in_doubt) = in_doubt_after(rate, latency, starts);
         assert!(in_doubt <= most, "{in_doubt} rows are in doubt at {rate}");
     }
 }
 
 #[test]
 fn what_somebody_starts_between_a_crash_and_the_resume_is_his() {
-    let (folder, mock, in_doubt) = in_doubt_after("20/s", Duration::from_millis(5), 25);
+    let (scene, in_doubt) = in_doubt_after("20/s", 5, 25);
     // The last row was never sent, and a colleague starts its task now.
-    mock.site().change(|behaviour| {
+    scene.change(|behaviour| {
         behaviour.started.insert(5_000);
     });
-    let words = ["resume", "--rate", "unlimited", "--already-started", "fail"];
-    let resumed = folder.run(&words).exits(1);
-    resumed.says(&["somebody else started these tasks"]);
-    let report = folder.report("r.csv");
-    report.is_complete(5_000);
-    assert_eq!(report.outcome(5_001), "already_started");
-    assert_eq!(report.counts()["started"], 4_999);
-    let by_resume = report.lines.iter().filter(|line| line["known_by"] == "resume").count();
+    let resumed = scene
+        .resume()
+        .with("--rate unlimited --already-started fail")
+        .exits(1)
+        .says("somebody else started these tasks")
+        .reports_all(5_000)
+        .reports(4_999, "started");
+    assert_eq!(resumed.report().outcome(5_001), "already_started");
+    let by_resume = resumed.report().count_where("known_by", "resume");
     assert!(by_resume <= in_doubt, "{by_resume} of {in_doubt}");
 }

@@ -1,5 +1,5 @@
 //! The program as its users meet it: the binary, files, and a server over a real
-//! socket. A file per capability; what they share is in `harness` and `certificates`.
+//! socket. A file per capability; `harness` has the words in which they are written.
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 #![expect(

@@ -3,15 +3,14 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-use crate::harness::{Folder, Running, in_time};
+use crate::harness::{Running, Scene, in_time};
 
 const START: &str = "/api/c/compapi/v2/sops/start_task/";
 const STATUS: &str = "/api/c/compapi/v2/sops/get_task_status/";
 
 /// A mock of the program, and where it listens.
-fn mock(folder: &Folder, flags: &[&str]) -> (Running, String) {
-    let words = [&["mock", "--port", "0"], flags].concat();
-    let mut mock = folder.start(&mut folder.program(&words));
+fn mock(flags: &str) -> (Running, String) {
+    let mut mock = Scene::new().command("mock --port 0").with(flags).start();
     let stdout = mock.child.stdout.take().unwrap();
     let url = in_time("the mock names its URL", || {
         let mut line = String::new();
@@ -41,10 +40,9 @@ fn ask(address: &str, path: &str, business: u64, task: u64) -> String {
 
 #[test]
 fn flags_say_what_becomes_of_tasks_and_businesses() {
-    let folder = Folder::new();
-    let tasks = ["--unclaimed", "11", "--deleted", "12", "--no-plugin", "13", "--run-time", "1us"];
-    let limits = ["--limit-reached", "3", "--limit-reached", "project:2", "--gone", "gateway"];
-    let (_mock, address) = mock(&folder, &[&tasks[..], &limits].concat());
+    let tasks = "--unclaimed 11 --deleted 12 --no-plugin 13 --run-time 1us";
+    let limits = "--limit-reached 3 --limit-reached project:2 --gone gateway";
+    let (_mock, address) = mock(&format!("{tasks} {limits}"));
     for task in 11..=14 {
         let answer = ask(&address, START, 2, task);
         assert!(answer.contains(r#""result":true"#), "task {task}: {answer}");
@@ -64,32 +62,30 @@ fn flags_say_what_becomes_of_tasks_and_businesses() {
 
 #[test]
 fn flags_take_bk_sops_away_and_make_its_broker_forget() {
-    let folder = Folder::new();
-    let (_mock, address) = mock(&folder, &["--gone", "nginx=0s+1h"]);
+    let (_mock, address) = mock("--gone nginx=0s+1h");
     let answer = ask(&address, START, 2, 1);
     assert!(answer.contains("502 Bad Gateway") && answer.contains("server: nginx"), "{answer}");
 
-    let later = ["--gone", "nginx=1h+1h", "--broker-forgets", "0s+1h"];
-    let (_mock, address) = mock(&folder, &later);
+    let (_mock, address) = mock("--gone nginx=1h+1h --broker-forgets 0s+1h");
     for _ in 0..2 {
         assert!(ask(&address, START, 2, 1).contains(r#""result":true"#));
         assert!(ask(&address, STATUS, 2, 1).contains("CREATED"));
     }
 
-    let (_mock, address) = mock(&folder, &["--fault", "https-port=1"]);
+    let (_mock, address) = mock("--fault https-port=1");
     let answer = ask(&address, START, 2, 1);
     assert!(answer.contains("The plain HTTP request was sent to HTTPS port"), "{answer}");
 }
 
 #[test]
 fn a_mistaken_flag_says_how_it_is_written() {
-    let folder = Folder::new();
     for (flag, value, says) in [
         ("--gone", "apache", "nginx, nginx-404, esb, esb-502, gateway and permission"),
         ("--gone", "nginx=5s", "FROM+DURATION"),
         ("--broker-forgets", "5s", "FROM+DURATION"),
         ("--limit-reached", "cmdb_biz/3", "3, or project:3"),
     ] {
-        folder.run(&["mock", "--port", "0", flag, value]).exits(2).says(&[says, flag]);
+        let mock = Scene::new().command("mock --port 0").with(flag).arg(value);
+        mock.exits(2).says([says, flag]);
     }
 }

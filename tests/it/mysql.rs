@@ -5,9 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use bk_launch::mock::{Behaviour, Mock};
-
-use crate::harness::{Folder, Running, until};
+use crate::harness::{Outcome, Running, Scene, until};
 use crate::recipes::{cook, kitchen, recipes};
 
 /// Where Debian has the programs of the database, whatever the `PATH` of the tests is.
@@ -22,8 +20,8 @@ struct Database {
 impl Database {
     /// Makes the files, starts the server and waits until it answers. In the folder `mysql` is
     /// the real client, and finds the server by its configuration, as it does for people.
-    fn start(folder: &Folder) -> Self {
-        let (data, socket) = (folder.path("data"), folder.path("socket"));
+    fn start(scene: &Scene) -> Self {
+        let (data, socket) = (scene.path("data"), scene.path("socket"));
         let options = |words: &[&str]| -> Vec<String> {
             let mut options = vec!["--no-defaults".into(), format!("--datadir={}", data.display())];
             options.extend(words.iter().map(ToString::to_string));
@@ -35,8 +33,8 @@ impl Database {
         };
         let install = options(&["--auth-root-authentication-method=normal", "--skip-test-db"]);
         let mut made = Command::new("mariadb-install-db");
-        folder.start(made.env("PATH", PROGRAMS).args(install)).wait().exits(0);
-        let (to, log) = (socket.display(), folder.path("mariadbd.log"));
+        scene.start(made.env("PATH", PROGRAMS).args(install)).exits(0);
+        let (to, log) = (socket.display(), scene.path("mariadbd.log"));
         let serve = options(&[
             "--skip-networking",
             &format!("--socket={to}"),
@@ -44,12 +42,12 @@ impl Database {
             &format!("--log-error={}", log.display()),
         ]);
         let mut server = Command::new("mariadbd");
-        let server = folder.start(server.env("PATH", PROGRAMS).args(serve));
+        let server = scene.start(server.env("PATH", PROGRAMS).args(serve));
         let settings = format!("[client]\nsocket={to}\nuser=root\n[mysql]\ndatabase=ops\n");
-        folder.file(".my.cnf", settings);
-        std::fs::remove_file(folder.path("bin/mysql")).unwrap();
-        symlink("/usr/bin/mariadb", folder.path("bin/mysql")).unwrap();
-        let mut database = Self { server, home: folder.path("") };
+        scene.file(".my.cnf", settings);
+        std::fs::remove_file(scene.path("bin/mysql")).unwrap();
+        symlink("/usr/bin/mariadb", scene.path("bin/mysql")).unwrap();
+        let mut database = Self { server, home: scene.path("") };
         until("the database answers", || {
             let is_over = database.server.child.try_wait().unwrap().is_some();
             let log = std::fs::read_to_string(&log).unwrap_or_default();
@@ -77,18 +75,29 @@ impl Database {
     }
 }
 
-/// What the mock started, as `cmdb_biz/2/17`.
-fn started(mock: &Mock) -> Vec<String> {
-    let tasks = mock.counts().tasks.into_iter();
+/// What the server started, as `cmdb_biz/2/17`.
+fn started(cooked: &Outcome) -> Vec<String> {
+    let tasks = cooked.scene().seen().tasks.into_iter();
     tasks.filter(|(_, counts)| counts.started).map(|(name, _)| name).collect()
+}
+
+/// Another kitchen, with the same database.
+fn with_the_client_of(pantry: &Scene) -> Scene {
+    let scene = kitchen();
+    for name in ["bin/mysql", ".my.cnf"] {
+        drop(std::fs::remove_file(scene.path(name)));
+        symlink(pantry.path(name), scene.path(name)).unwrap();
+    }
+    scene
 }
 
 #[test]
 #[ignore = "needs Debian's packages mariadb-server-core and mariadb-client-core"]
 fn the_recipe_with_mysql_starts_what_the_database_says() {
     let recipe = recipes().into_iter().find(|recipe| recipe.contains("mysql -B")).unwrap();
-    let folder = kitchen();
-    let database = Database::start(&folder);
+    let pantry = kitchen();
+    let database = Database::start(&pantry);
+    let cook = |recipe: &str| cook(&with_the_client_of(&pantry), recipe);
     database.run(
         "create database ops;
          create table ops.plan (bk_biz_id bigint, task_id bigint, scope varchar(10), note text);
@@ -99,23 +108,21 @@ fn the_recipe_with_mysql_starts_what_the_database_says() {
     let expected = database.run(&format!("select {name} as name from ops.plan order by name"));
     assert_eq!(expected.len(), 5);
 
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    let cooked = cook(&folder, &mock, &recipe).exits(0);
-    let cooked = cooked.says(&["5 rows: 5 started", "; a scope that is NULL means cmdb_biz"]);
-    assert_eq!(started(&mock), expected, "{cooked}");
-    let scopes = folder.report("report.csv");
+    let cooked = cook(&recipe).exits(0);
+    let cooked = cooked.says(["5 rows: 5 started", "; a scope that is NULL means cmdb_biz"]);
+    assert_eq!(started(&cooked), expected, "{cooked}");
+    let scopes = cooked.scene().report("report.csv");
     assert_eq!((&*scopes.line(2)["scope"], &*scopes.line(3)["scope"]), ("cmdb_biz", "project"));
 
     // What is carried through is what the client wrote, word for word.
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
     let all = recipe.replace("scope from", "scope, note from").replace("report", "notes");
-    cook(&folder, &mock, &all).exits(0);
+    let cooked = cook(&all).exits(0);
     let notes = database.run("select note from ops.plan");
     assert_eq!(notes, ["NULL", "a\\tb\\nc\\\\", "NULL", "", "\\\\N"]);
     for (line, note) in (2..).zip(notes) {
-        assert_eq!(folder.report("notes.csv").line(line)["note"], note);
+        assert_eq!(cooked.scene().report("notes.csv").line(line)["note"], note);
     }
-    assert_eq!(started(&mock), expected);
+    assert_eq!(started(&cooked), expected);
 
     // Quotes that open a text are its own only in JSON.
     database.run("update ops.plan set note = '\"open' where task_id = 22");
@@ -124,16 +131,14 @@ fn the_recipe_with_mysql_starts_what_the_database_says() {
     let json = format!(
         "mysql -BNr -e \"select {select} from plan\" | bk-launch run - --format jsonl -o json.csv"
     );
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    cook(&folder, &mock, &json).exits(0);
-    assert_eq!(folder.report("json.csv").line(2)["note"], "\"open");
-    assert_eq!(started(&mock), expected);
+    let cooked = cook(&json).exits(0);
+    assert_eq!(cooked.scene().report("json.csv").line(2)["note"], "\"open");
+    assert_eq!(started(&cooked), expected);
 
     // An id that is missing starts nothing.
     database.run("insert into ops.plan values (2, null, 'project', ''), (null, 24, null, '')");
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    cook(&folder, &mock, &recipe.replace("report", "again")).exits(1).says(&["2 invalid"]);
-    let again = folder.report("again.csv");
+    let cooked = cook(&recipe.replace("report", "again")).exits(1).says("2 invalid");
+    let again = cooked.scene().report("again.csv");
     for (line, column) in [(7, "task_id"), (8, "bk_biz_id")] {
         let invalid = again.line(line);
         assert_eq!((&*invalid["outcome"], &*invalid[column]), ("invalid", "NULL"));
@@ -142,5 +147,5 @@ fn the_recipe_with_mysql_starts_what_the_database_says() {
             "{invalid:?}"
         );
     }
-    assert_eq!(started(&mock), expected);
+    assert_eq!(started(&cooked), expected);
 }

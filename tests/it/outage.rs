@@ -3,27 +3,22 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Mock};
+use bk_launch::mock::Mock;
 use socket2::{Domain, Socket, Type};
 
-use crate::harness::{Folder, HEADER, rows, until};
+use crate::harness::{answer_once, launch, list, mock, until, well};
 
 /// Stops the mock in the middle of a run for a while: all rows are started all the same.
-fn outage(lasts: Duration, flags: &[&str]) {
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    let (folder, port) = (Folder::new(), mock.port());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 300)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "100/s"];
-    let run = folder.start(&mut folder.program(&[&words[..], flags].concat()));
+fn outage(lasts: Duration, flags: &str) {
+    let mock = mock(well());
+    let port = mock.port();
+    let run = launch(list(300)).at(mock.url()).with("--rate 100/s").with(flags).start();
     until("a third is started", || mock.counts().started >= 100);
     let site = mock.stop();
     std::thread::sleep(lasts);
     let before = site.counts().starts;
     let mock = Mock::at(site, port).unwrap();
-    run.wait().exits(0);
-    let report = folder.report("r.csv");
-    report.is_complete(300);
-    assert_eq!(report.counts()["started"], 300);
+    run.exits(0).reports_all(300).reports(300, "started");
     let counts = mock.counts();
     assert_eq!(counts.started, 300);
     assert!(before < 200, "it really was away: {before}");
@@ -34,57 +29,52 @@ fn outage(lasts: Duration, flags: &[&str]) {
 /// row are an outage, and its probes do not count.
 #[test]
 fn an_outage_costs_time_and_no_rows() {
-    outage(Duration::from_millis(1500), &["--backoff", "50ms..200ms", "--retries", "2"]);
+    outage(Duration::from_millis(1500), "--backoff 50ms..200ms --retries 2");
 }
 
 #[test]
 fn an_outage_costs_nothing_of_the_budget() {
-    let budget = ["--max-failures", "0"];
-    let flags = ["--backoff", "50ms..200ms", "--retries", "2"];
-    outage(Duration::from_millis(1500), &[&flags[..], &budget].concat());
+    let flags = "--backoff 50ms..200ms --retries 2 --max-failures 0";
+    outage(Duration::from_millis(1500), flags);
 }
 
 #[test]
 #[ignore = "needs half a minute"]
 fn an_outage_of_twenty_seconds_costs_time_and_no_rows() {
-    outage(Duration::from_secs(20), &[]);
+    outage(Duration::from_secs(20), "");
 }
 
 #[test]
 fn an_outage_beyond_the_patience_stops_the_run() {
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 300)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "100/s"];
-    let patience = ["--outage-patience", "1s", "--backoff", "50ms..200ms"];
-    let run = folder.start(&mut folder.program(&[&words[..], &patience].concat()));
+    let mock = mock(well());
+    let run = launch(list(300))
+        .at(mock.url())
+        .with("--rate 100/s --outage-patience 1s --backoff 50ms..200ms")
+        .start();
     until("some are started", || mock.counts().started >= 20);
     let site = mock.stop();
-    run.wait().exits(3).says(&["--outage-patience", "was gone for 1 s"]);
-    let report = folder.report("r.csv");
-    report.is_complete(300);
-    let started = report.counts()["started"] as u64;
+    let run = run.exits(3).says(["--outage-patience", "was gone for 1 s"]).reports_all(300);
+    let report = run.report();
+    let started = report.count("started");
     assert!(started >= 20 && started <= site.counts().started);
-    let unsure = report.counts().get("unknown").copied().unwrap_or(0) as u64;
+    let unsure = report.count("unknown");
     assert!(site.counts().started - started <= unsure, "{:?}", report.counts());
 }
 
 #[test]
 fn a_server_that_was_never_there_stops_the_run_soon() {
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    let (folder, url) = (Folder::new(), mock.url());
-    drop(mock);
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 100)));
+    let url = mock(well()).url();
     for retries in ["2", "0"] {
-        let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", &url];
-        let flags = ["--backoff", "10ms..50ms", "--retries", retries];
         let begun = Instant::now();
-        let run = folder.run(&[&words[..], &flags].concat());
-        run.exits(3).says(&["was never reached", "Connection refused", &url]);
+        launch(list(100))
+            .at(&url)
+            .with(format!("--backoff 10ms..50ms --retries {retries}"))
+            .exits(3)
+            .says(["was never reached", "Connection refused", &url])
+            .reports_all(100)
+            // Surely not started.
+            .reports(100, "pending");
         assert!(begun.elapsed() < Duration::from_mins(1));
-        let report = folder.report("r.csv");
-        report.is_complete(100);
-        assert_eq!(report.counts()["pending"], 100, "surely not started");
     }
 }
 
@@ -110,41 +100,36 @@ fn a_connection_that_is_not_made_in_time_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let no_handshake = format!("https://{}", silent.local_addr().unwrap());
     for url in [no_room, no_handshake] {
-        let folder = Folder::new();
-        folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 20)));
-        let words = ["run", "tasks.csv", "-o", "r.csv", "--retries", "1", "--esb", &url];
-        let flags = ["--connect-timeout", "200ms", "--timeout", "1m", "--backoff", "10ms..20ms"];
+        let run = launch(list(20))
+            .at(&url)
+            .with("--retries 1 --connect-timeout 200ms --timeout 1m --backoff 10ms..20ms");
         let begun = Instant::now();
-        let run = folder.run(&[&words[..], &flags].concat()).exits(3);
+        let run = run.exits(3);
         let took = begun.elapsed();
-        let run = run.says(&["was never reached", "no connection: ", &url]);
+        let run = run.says(["was never reached", "no connection: ", &url]);
         assert!(took < Duration::from_secs(3), "it took {took:?}: {run}");
-        let report = folder.report("r.csv");
-        report.is_complete(20);
-        assert_eq!(report.counts()["pending"], 20, "surely not started");
+        // Surely not started.
+        run.reports_all(20).reports(20, "pending");
     }
 }
 
 #[test]
 fn a_host_name_without_an_address_stops_the_run_at_once() {
-    let folder = Folder::new();
-    folder.file("tasks.csv", "2,3\n");
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", "http://no-such-host.invalid"];
-    folder.run(&words).exits(3).says(&["the host name has no address", "no-such-host.invalid"]);
-    assert_eq!(folder.report("r.csv").outcome(1), "pending");
+    let run = launch("2,3\n").at("http://no-such-host.invalid").exits(3);
+    run.says(["the host name has no address", "no-such-host.invalid"]).row(1).is("pending", "");
 }
 
 #[test]
 fn a_server_that_speaks_no_http_stops_the_run_at_once() {
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 20)));
-    let port = crate::wire::answer_once(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
+    let port = answer_once(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
     let url = format!("http://127.0.0.1:{port}");
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &url, "--concurrency", "1"];
-    let run = folder.run(&[&words[..], &["--no-journal"]].concat()).exits(3);
-    run.says(&["no way to the API", "what came back is no HTTP", &url]);
-    let report = folder.report("r.csv");
-    report.is_complete(20);
     // The request went out, and whoever is there may have obeyed it.
-    assert_eq!((report.counts()["unknown"], report.counts()["pending"]), (1, 19));
+    launch(list(20))
+        .at(&url)
+        .with("--concurrency 1 --no-journal")
+        .exits(3)
+        .says(["no way to the API", "what came back is no HTTP", &url])
+        .reports_all(20)
+        .reports(1, "unknown")
+        .reports(19, "pending");
 }

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use bk_launch::mock::{Behaviour, Fault, Mock, Span};
+use bk_launch::mock::{Behaviour, FaultKind, Span};
 
-use crate::harness::{Folder, HEADER, rows};
+use crate::harness::{Outcome, each, launch, list, sometimes, well};
 
 /// Seconds of the start requests, since the first.
-fn arrivals(mock: &Mock) -> Vec<f64> {
-    let arrivals = mock.counts().arrivals;
+fn arrivals(run: &Outcome) -> Vec<f64> {
+    let arrivals = run.scene().seen().arrivals;
     let first = arrivals[0].micros;
     arrivals.iter().map(|a| Duration::from_micros(a.micros - first).as_secs_f64()).collect()
 }
@@ -24,12 +24,7 @@ const MOST: usize = 202 + 4;
 
 #[test]
 fn forty_a_second_are_never_more() {
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 60)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "40/s"];
-    folder.run(&words).exits(0);
-    let arrivals = arrivals(&mock);
+    let arrivals = arrivals(&launch(list(60)).with("--rate 40/s").exits(0));
     assert_eq!(arrivals.len(), 60);
     // A busy machine delays requests, the first one too; it sends none of them earlier.
     assert!(busiest_second(&arrivals) <= 45, "{}", busiest_second(&arrivals));
@@ -42,20 +37,17 @@ fn forty_a_second_are_never_more() {
 fn two_hundred_a_second_are_two_hundred_with_faults_and_retries_too() {
     // Four kinds make 5 %. The gateway's 429 is not among them: it states a hold of a
     // second, which is no fault of the pace.
-    let chance = 0.0125;
-    let kinds = ["500", "502", "reset-before", "broken-json"];
-    let faults = kinds.map(|kind| Fault { kind: kind.parse().unwrap(), chance }).to_vec();
-    let mock = Mock::start(Behaviour { faults, seed: 3, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 2000)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "200/s"];
-    folder.run(&words).exits(0);
-    let arrivals = arrivals(&mock);
+    let faults = sometimes("500 502 reset-before broken-json", 0.0125);
+    let run = launch(list(2000))
+        .against(Behaviour { faults, seed: 3, ..well() })
+        .with("--rate 200/s")
+        .exits(0);
+    let arrivals = arrivals(&run);
     assert!(busiest_second(&arrivals) <= MOST, "{}", busiest_second(&arrivals));
     // As long as there are rows that were never sent.
     let steady = arrivals.iter().filter(|a| **a < 9.0).count();
     // Rows in doubt are asked for, and their questions take turns of the pace too.
-    let asked = usize::try_from(mock.counts().status).unwrap();
+    let asked = usize::try_from(run.scene().seen().status).unwrap();
     assert!(steady <= 1818 && steady + asked >= 1782, "{steady} starts in 9 s, {asked} questions");
 }
 
@@ -63,12 +55,11 @@ fn two_hundred_a_second_are_two_hundred_with_faults_and_retries_too() {
 #[ignore = "needs real seconds, and a quiet machine"]
 fn a_stall_of_the_server_does_not_turn_into_a_burst() {
     let stall = Some(Span { from: Duration::from_secs(2), lasts: Duration::from_secs(2) });
-    let mock = Mock::start(Behaviour { stall, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 1200)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "200/s"];
-    folder.run(&[&words[..], &["--concurrency", "64"]].concat()).exits(0);
-    let arrivals = arrivals(&mock);
+    let run = launch(list(1200))
+        .against(Behaviour { stall, ..well() })
+        .with("--rate 200/s --concurrency 64")
+        .exits(0);
+    let arrivals = arrivals(&run);
     assert!(busiest_second(&arrivals) <= MOST, "{}", busiest_second(&arrivals));
     let after = arrivals.iter().filter(|a| (4.5..6.5).contains(*a)).count();
     assert!((396..=404).contains(&after), "{after} in 2 s after the stall");
@@ -77,13 +68,12 @@ fn a_stall_of_the_server_does_not_turn_into_a_burst() {
 #[test]
 #[ignore = "needs real seconds, and a quiet machine"]
 fn a_retry_that_is_due_goes_before_rows_that_were_never_sent() {
-    let first =
-        bk_launch::mock::FirstFault { task: 1, kind: bk_launch::mock::FaultKind::Crash, times: 1 };
-    let mock = Mock::start(Behaviour { first: vec![first], ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 4)));
-    let words = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url(), "--rate", "1/s"];
-    folder.run(&[&words[..], &["--backoff", "100ms..1s"]].concat()).exits(0);
-    let order: Vec<_> = mock.counts().arrivals.iter().map(|a| a.task).collect();
-    assert_eq!(order, [1, 1, 2, 3, 4]);
+    launch(list(4))
+        .against(Behaviour { first: each([1], FaultKind::Crash, 1), ..well() })
+        .with("--rate 1/s --backoff 100ms..1s")
+        .exits(0)
+        .server_saw(
+            |seen| seen.arrivals.iter().map(|a| a.task).collect::<Vec<_>>(),
+            [1, 1, 2, 3, 4],
+        );
 }

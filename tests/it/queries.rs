@@ -1,20 +1,18 @@
 //! The manual's queries, each run as it stands there against a real journal.
 
-use bk_launch::mock::{Behaviour, Mock};
-use rusqlite::Connection;
+use bk_launch::mock::Behaviour;
 
 use crate::docs::blocks;
-use crate::harness::Folder;
+use crate::harness::{scene, well};
 
 #[test]
 fn every_query_of_the_manual_works() {
     let queries = blocks("sql");
     assert_eq!(queries.len(), 2);
-    let behaviour = Behaviour { denied: [2002, 2003].into(), ..Behaviour::default() };
-    let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", "2,2001\n2,2002\n2,2003\n");
-    folder.run(&["run", "tasks.csv", "--esb", &mock.url()]).exits(1);
-    let journal = Connection::open(folder.only_run().journal()).unwrap();
+    let scene = scene("2,2001\n2,2002\n2,2003\n")
+        .against(Behaviour { denied: [2002, 2003].into(), ..well() });
+    scene.run_kept().exits(1);
+    let journal = scene.database();
     let rows = |query: &str| -> Vec<Vec<String>> {
         let mut select = journal.prepare(query).unwrap();
         let columns = select.column_count();

@@ -2,14 +2,13 @@
 //! and the hours of its window.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::os::unix::fs::symlink;
 
-use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
+use bk_launch::mock::FaultKind;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::docs::blocks;
-use crate::harness::{Finished, Folder};
+use crate::harness::{Outcome, Scene, each, mock, scene, well};
 
 /// Programs that recipes use and a test machine may lack, in the shape in which
 /// the recipe needs them.
@@ -29,24 +28,22 @@ pub fn recipes() -> Vec<String> {
     recipes.into_iter().collect()
 }
 
-/// A folder in which a recipe finds what it names.
-pub fn kitchen() -> Folder {
-    let folder = Folder::new();
+/// A scene in which a recipe finds what it names.
+pub fn kitchen() -> Scene {
+    let scene = scene("bk_biz_id,task_id,note\n2,1,a\n2,2,b\n3,3,c\n");
     let samples = format!("{}/samples", env!("CARGO_MANIFEST_DIR"));
-    std::os::unix::fs::symlink(samples, folder.path("samples")).unwrap();
-    folder.file("tasks.csv", "bk_biz_id,task_id,note\n2,1,a\n2,2,b\n3,3,c\n");
-    folder.file("plan.csv", "\u{feff}bk_biz_id,task_id,owner\r\n2,11,me\r\n");
+    symlink(samples, scene.path("samples")).unwrap();
+    scene.file("plan.csv", "\u{feff}bk_biz_id,task_id,owner\r\n2,11,me\r\n");
     let certificate = rcgen::generate_simple_self_signed(["h".to_owned()]).unwrap();
-    folder.file("ca.pem", certificate.cert.pem());
-    std::fs::create_dir(folder.path("bin")).unwrap();
-    let program = env!("CARGO_BIN_EXE_bk-launch");
-    std::os::unix::fs::symlink(program, folder.path("bin/bk-launch")).unwrap();
+    scene.file("ca.pem", certificate.cert.pem());
+    scene.folder("bin");
+    symlink(env!("CARGO_BIN_EXE_bk-launch"), scene.path("bin/bk-launch")).unwrap();
     for (name, script) in SHIMS {
-        let path = folder.path("bin").join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let name = format!("bin/{name}");
+        scene.file(&name, format!("#!/bin/sh\n{script}\n"));
+        scene.mode(&name, 0o755);
     }
-    folder
+    scene
 }
 
 /// A window that is open now, where recipes have one that is open at night.
@@ -58,37 +55,32 @@ fn open_window() -> String {
     format!("{}-{} --tz UTC", hour(-2), hour(2))
 }
 
-pub fn cook(folder: &Folder, mock: &Mock, recipe: &str) -> Finished {
+pub fn cook(scene: &Scene, recipe: &str) -> Outcome {
     // The recipe's own mock gets a port that is free.
-    let spare = Mock::start(Behaviour::default(), 0).unwrap();
-    let port = spare.port().to_string();
-    drop(spare);
+    let port = mock(well()).port().to_string();
+    let url = scene.url();
     let recipe = recipe
-        .replace("https://paas.example.com", &mock.url())
-        .replace("https://bkapi.example.com", &mock.url())
+        .replace("https://paas.example.com", &url)
+        .replace("https://bkapi.example.com", &url)
         .replace("8080", &port)
         .replace("22:00-04:00 --tz Asia/Shanghai", &open_window())
         .replace("22:00-04:00", &open_window())
         .replace("&\n", "& sleep 0.5\n");
     let script = format!("{recipe}\nstatus=$?\n[ -z \"$!\" ] || kill $!\nexit $status\n");
-    let program = folder.program(&[]);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &script]).current_dir(folder.path("")).env_clear().stdin(Stdio::null());
-    shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.env("PATH", format!("{}:/usr/bin:/bin", folder.path("bin").display()));
-    shell.env("BK_COMPONENT_API_URL", mock.url()).env("HOME", folder.path(""));
-    folder.start(&mut shell).wait()
+    let mut shell = scene.other("sh");
+    shell.args(["-c", &script]).env("BK_COMPONENT_API_URL", url).env("HOME", scene.path(""));
+    shell.env("PATH", format!("{}:/usr/bin:/bin", scene.path("bin").display()));
+    scene.start(&mut shell).ends()
 }
 
-/// Leaves in `folder` what a recipe takes up: a report with a failed row, or a run that stopped.
-fn prepare(folder: &Folder, mock: &Mock, recipe: &str) {
-    let words = ["run", "tasks.csv", "-o", "report.csv", "--esb", &mock.url()];
+/// Leaves what a recipe takes up: a report with a failed row, or a run that stopped.
+fn prepare(scene: &Scene, recipe: &str) {
+    let run = scene.run().report("report.csv");
     if recipe.contains("awk") {
-        let first = vec![FirstFault { task: 2, kind: FaultKind::Crash, times: 1 }];
-        mock.site().change(|behaviour| behaviour.first = first);
-        folder.run(&[&words[..], &["--retries", "0"]].concat()).exits(1);
+        scene.change(|behaviour| behaviour.first = each([2], FaultKind::Crash, 1));
+        run.with("--retries 0").exits(1);
     } else if recipe.contains("bk-launch resume") {
-        folder.run(&[&words[..], &["--limit", "1"]].concat()).exits(0);
+        run.with("--limit 1").exits(0);
     }
 }
 
@@ -97,15 +89,11 @@ fn every_recipe_of_the_manual_works() {
     let recipes = recipes();
     assert!(recipes.len() >= 20, "{} recipes", recipes.len());
     for recipe in recipes {
-        let mock = Mock::start(Behaviour::default(), 0).unwrap();
-        let folder = kitchen();
-        prepare(&folder, &mock, &recipe);
-        let before = mock.counts().started;
-        let cooked = cook(&folder, &mock, &recipe);
-        let told = cooked.stderr();
-        assert!(!told.contains("error:") && !told.contains("not found"), "{recipe}\n{cooked}");
-        let cooked = cooked.exits(0);
-        let started = mock.counts().started - before;
+        let scene = kitchen();
+        prepare(&scene, &recipe);
+        let before = scene.seen().started;
+        let cooked = cook(&scene, &recipe).never_says(["error:", "not found"]).exits(0);
+        let started = scene.seen().started - before;
         let launches = recipe.contains("bk-launch ") && !recipe.contains("8080");
         assert!(started > 0 || !launches, "{recipe}\n{cooked}");
         if recipe.contains("awk") {

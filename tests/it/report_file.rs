@@ -6,37 +6,25 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bk_launch::mock::{Behaviour, Latency, Mock};
-
-use crate::harness::{Folder, HEADER, Running, rows, until};
-
-fn mock() -> Mock {
-    Mock::start(Behaviour::default(), 0).unwrap()
-}
+use crate::harness::{Report, Running, Scene, launch, list, scene, slow, until};
 
 /// A run of 30 rows that goes on for more than a second.
-fn begin(folder: &Folder, mock: &Mock, words: &[&str]) -> Running {
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 30)));
-    let run = ["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()];
-    let rate = if words.contains(&"--rate") { &[][..] } else { &["--rate", "20/s"] };
-    let run = folder.start(&mut folder.program(&[&run[..], rate, words].concat()));
-    until("it has begun", || mock.counts().starts >= 3);
-    run
+fn begun(flags: &str) -> Running {
+    launch(list(30)).with(flags).start().once("it has begun", |seen| seen.starts >= 3)
 }
 
-/// A folder with a run of `all` rows, of which `done` are settled, and its report.
-fn half_done(mock: &Mock, (done, all): (u64, u64), report: &str) -> (Folder, String) {
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, all)));
-    let words = ["run", "tasks.csv", "--rate", "unlimited", "--esb", &mock.url(), "-o", report];
-    folder.run(&[&words[..], &["--limit", &done.to_string()]].concat()).exits(0);
-    let old = fs::read_to_string(folder.path(report)).unwrap();
-    (folder, old)
+/// A scene with a run of `all` rows, of which `done` are settled, and its report.
+fn half_done((done, all): (u64, u64), report: &str) -> (Scene, String) {
+    let scene = scene(list(all));
+    let run = scene.run().report(report).with("--rate unlimited");
+    run.with(format!("--limit {done}")).exits(0);
+    let old = scene.read(report);
+    (scene, old)
 }
 
 /// The file in which a report of the only run grows.
-fn part(folder: &Folder, report: &str) -> PathBuf {
-    folder.path(&format!("{report}.{}.part", folder.only_run().id))
+fn part(scene: &Scene, report: &str) -> PathBuf {
+    scene.path(&format!("{report}.{}.part", scene.only_run().id))
 }
 
 #[test]
@@ -47,25 +35,27 @@ fn a_report_that_vanished_while_the_run_went_on_is_no_success() {
         ("echo remark >> r.csv", "the report r.csv was changed"),
         (": > r.csv", "the report r.csv was changed"),
     ] {
-        for journal in [&[][..], &["--no-journal"]] {
-            let (mock, folder) = (mock(), Folder::new());
-            let run = begin(&folder, &mock, journal);
-            folder.shell(line).exits(0);
-            let theirs = fs::read(folder.path("r.csv")).ok();
-            run.wait().exits(6).says(&[says]);
-            assert_eq!(mock.counts().starts, 30, "{line}: rows went on");
+        for journal in ["", "--no-journal"] {
+            let run = begun("--rate 20/s").scene.clone();
+            drop(run);
+            let run = launch(list(30)).with("--rate 20/s").with(journal).start();
+            let run = run.once("it has begun", |seen| seen.starts >= 3);
+            let scene = run.scene.clone();
+            scene.shell(line).exits(0);
+            let theirs = fs::read(scene.path("r.csv")).ok();
+            // Rows went on.
+            run.exits(6).says(says).server_saw(|seen| seen.starts, 30);
             if line.contains("mv") {
-                assert_eq!(fs::read(folder.path("r.csv")).ok(), theirs, "{line}");
+                assert_eq!(fs::read(scene.path("r.csv")).ok(), theirs, "{line}");
             }
             if journal.is_empty() {
                 // All that is left of the report is in the run's folder.
-                let listed = folder.run(&["runs"]).exits(0).stdout();
-                assert!(listed.contains("stopped: an output failed     6 "), "{listed}");
-                folder.run(&["runs", "prune", "--keep", "0"]).exits(0).says(&["not finished"]);
-                folder.run(&["resume", "-o", "again.csv"]).exits(0).says(&["not finished"]);
-                folder.report("again.csv").is_complete(30);
-                let listed = folder.run(&["runs"]).exits(0).stdout();
-                assert!(listed.contains(" finished     0 "), "{listed}");
+                let listed = || scene.command("runs").exits(0);
+                listed().prints("stopped: an output failed     6 ");
+                scene.command("runs prune --keep 0").exits(0).says("not finished");
+                let again = scene.resume().report("again.csv").exits(0);
+                again.says("not finished").reports_all(30);
+                listed().prints(" finished     0 ");
             }
         }
     }
@@ -73,106 +63,94 @@ fn a_report_that_vanished_while_the_run_went_on_is_no_success() {
 
 #[test]
 fn a_resume_leaves_the_old_report_until_the_new_one_is_complete() {
-    let mock = mock();
-    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
-    fs::set_permissions(folder.path("r.csv"), fs::Permissions::from_mode(0o664)).unwrap();
-    let part = part(&folder, "r.csv");
+    let (scene, old) = half_done((5, 30), "r.csv");
+    scene.mode("r.csv", 0o664);
+    let part = part(&scene, "r.csv");
     // What an earlier crash left is no hindrance.
     fs::write(&part, "torn").unwrap();
-    let resume = || folder.start(&mut folder.program(&["resume", "--rate", "20/s"]));
-    let run = resume();
-    until("it goes on", || mock.counts().starts >= 10);
-    assert_eq!(fs::read_to_string(folder.path("r.csv")).unwrap(), old);
+    let resume = || scene.resume().with("--rate 20/s").start();
+    let run = resume().once("it goes on", |seen| seen.starts >= 10);
+    assert_eq!(scene.read("r.csv"), old);
     until("the new report grows beside it", || {
         fs::read_to_string(&part).is_ok_and(|text| text.lines().count() > 6)
     });
-    run.signal("KILL");
-    run.wait();
-    assert_eq!(fs::read_to_string(folder.path("r.csv")).unwrap(), old);
+    run.killed();
+    assert_eq!(scene.read("r.csv"), old);
     assert!(part.exists());
-    resume().wait().exits(0);
-    folder.report("r.csv").is_complete(30);
-    assert_eq!(folder.report("r.csv").counts()["started"], 30);
-    assert_eq!(folder.path("r.csv").metadata().unwrap().permissions().mode() & 0o777, 0o664);
+    resume().exits(0).reports_all(30).reports(30, "started");
+    assert_eq!(scene.path("r.csv").metadata().unwrap().permissions().mode() & 0o777, 0o664);
     assert!(!part.exists());
 }
 
 #[test]
 fn a_resume_that_fails_leaves_the_old_report() {
-    let mock = mock();
-    let (folder, old) = half_done(&mock, (990, 1000), "r.jsonl");
-    let same = |what: &str| {
-        assert!(fs::read_to_string(folder.path("r.jsonl")).unwrap() == old, "{what}");
-        assert!(!part(&folder, "r.jsonl").exists(), "{what}");
+    let (scene, old) = half_done((990, 1000), "r.jsonl");
+    let is_kept = |text: &str, what: &str| {
+        assert!(scene.read("r.jsonl") == text, "{what}");
+        assert!(!part(&scene, "r.jsonl").exists(), "{what}");
     };
-    folder.run(&["resume", "-o", "r.jsonl", "-o", "/dev/full"]).exits(6).says(&["/dev/full"]);
-    same("another report cannot be written");
-    let full = folder.run(&["resume", "-o", "r.jsonl", "-o", "nowhere/r.csv"]).exits(2);
-    full.says(&["nowhere/r.csv", "No such file"]);
-    same("another report cannot be made");
-    assert_eq!(mock.counts().starts, 990, "nothing was sent");
+    let resume = || scene.resume().report("r.jsonl");
+    resume().with("-o /dev/full").exits(6).says("/dev/full");
+    is_kept(&old, "another report cannot be written");
+    resume().with("-o nowhere/r.csv").exits(2).says(["nowhere/r.csv", "No such file"]);
+    is_kept(&old, "another report cannot be made");
+    assert_eq!(scene.seen().starts, 990, "nothing was sent");
     let kib = old.len() / 1024 - 20;
-    let limited = folder.shell(&format!("ulimit -f {kib}; PROGRAM resume")).exits(6);
-    limited.says(&["cannot write the report", "go on with: bk-launch resume"]);
-    same("it cannot grow");
-    folder.run(&["resume"]).exits(0);
-    let new = fs::read_to_string(folder.path("r.jsonl")).unwrap();
+    let limited = |words: &str| scene.shell(&format!("ulimit -f {kib}; PROGRAM {words}")).exits(6);
+    limited("resume").says(["cannot write the report", "go on with: bk-launch resume"]);
+    is_kept(&old, "it cannot grow");
+    scene.resume().exits(0);
+    let new = scene.read("r.jsonl");
     assert_eq!(new.matches("\"outcome\":\"started\"").count(), 1000);
-    folder.shell(&format!("ulimit -f {kib}; PROGRAM resume")).exits(6);
-    folder.shell(&format!("ulimit -f {kib}; PROGRAM report -o r.jsonl --force")).exits(6);
-    assert!(fs::read_to_string(folder.path("r.jsonl")).unwrap() == new, "as it was");
-    assert!(!part(&folder, "r.jsonl").exists());
+    limited("resume");
+    limited("report -o r.jsonl --force");
+    is_kept(&new, "as it was");
 }
 
 #[test]
 fn the_report_that_a_link_names_is_replaced_and_the_link_stays() {
-    let mock = mock();
-    let (folder, _) = half_done(&mock, (1, 3), "r.csv");
-    fs::create_dir(folder.path("far")).unwrap();
-    fs::rename(folder.path("r.csv"), folder.path("far/real.csv")).unwrap();
-    symlink("far/real.csv", folder.path("r.csv")).unwrap();
-    folder.run(&["resume"]).exits(0);
-    assert!(folder.path("r.csv").symlink_metadata().unwrap().is_symlink());
-    assert_eq!(folder.report("far/real.csv").counts()["started"], 3);
-    let left = fs::read_dir(folder.path("far")).unwrap().count();
+    let (scene, _) = half_done((1, 3), "r.csv");
+    scene.folder("far");
+    fs::rename(scene.path("r.csv"), scene.path("far/real.csv")).unwrap();
+    symlink("far/real.csv", scene.path("r.csv")).unwrap();
+    scene.resume().exits(0);
+    assert!(scene.path("r.csv").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(scene.report("far/real.csv").count("started"), 3);
+    let left = fs::read_dir(scene.path("far")).unwrap().count();
     assert_eq!(left, 1, "nothing else is there");
 }
 
 #[test]
 fn a_new_report_that_vanishes_while_it_grows_is_no_success() {
-    let latency = Latency::Fixed(Duration::from_millis(5));
-    let mock = Mock::start(Behaviour { latency, ..Behaviour::default() }, 0).unwrap();
-    let (folder, _) = half_done(&mock, (5, 30), "r.csv");
-    let part = part(&folder, "r.csv");
-    let resume = || {
-        let run = folder.start(&mut folder.program(&["resume", "--rate", "20/s"]));
-        until("it goes on", || part.exists());
-        run
-    };
-    let run = resume();
-    until("it sends", || mock.counts().starts >= 10);
+    let (scene, _) = half_done((5, 30), "r.csv");
+    scene.change(|behaviour| behaviour.latency = slow(5).latency);
+    let part = part(&scene, "r.csv");
+    let run = scene.resume().with("--rate 20/s").start();
+    until("it goes on", || part.exists());
+    let run = run.once("it sends", |seen| seen.starts >= 10);
     fs::remove_file(&part).unwrap();
-    run.wait().exits(6).says(&["r.csv.", ".part was removed"]);
-    let run = folder.start(&mut folder.program(&["resume", "-o", "s.csv", "--retry-failed"]));
-    run.wait().exits(0);
-    assert_eq!(mock.counts().starts, 30);
-    assert_eq!(folder.report("s.csv").counts()["started"], 30);
+    run.exits(6).says(["r.csv.", ".part was removed"]);
+    scene
+        .resume()
+        .report("s.csv")
+        .with("--retry-failed")
+        .exits(0)
+        .server_saw(|seen| seen.starts, 30)
+        .reports(30, "started");
 }
 
 #[test]
 fn what_somebody_writes_into_the_old_report_is_not_replaced() {
-    let mock = mock();
-    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
-    let part = part(&folder, "r.csv");
-    let run = folder.start(&mut folder.program(&["resume", "--rate", "20/s"]));
-    until("it sends", || mock.counts().starts >= 10);
+    let (scene, old) = half_done((5, 30), "r.csv");
+    let part = part(&scene, "r.csv");
+    let run = scene.resume().with("--rate 20/s").start();
+    let run = run.once("it sends", |seen| seen.starts >= 10);
     let edited = format!("{old}a remark\n");
-    fs::write(folder.path("r.csv"), &edited).unwrap();
-    let ended = run.wait().exits(6);
+    scene.file("r.csv", &edited);
     let stands = format!("stands in {} and not in", part.display());
-    ended.says(&[&stands, "somebody changed that meanwhile"]);
-    assert_eq!(fs::read_to_string(folder.path("r.csv")).unwrap(), edited);
-    crate::harness::Report::read(&part).is_complete(30);
+    run.exits(6).says(stands).says("somebody changed that meanwhile");
+    assert_eq!(scene.read("r.csv"), edited);
+    Report::read(&part).is_complete(30);
 }
 
 /// Changes the time of a file's last write, by a number of seconds.
@@ -186,124 +164,108 @@ fn shift(path: &Path, seconds: i64) {
 
 #[test]
 fn a_report_that_somebody_changed_is_not_overwritten_unasked() {
-    let mock = mock();
-    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
-    let path = folder.path("r.csv");
+    let (scene, old) = half_done((5, 30), "r.csv");
+    let path = scene.path("r.csv");
     let modified = path.metadata().unwrap().modified().unwrap();
     let refused = |what: &str| {
         let theirs = fs::read(&path).unwrap();
-        for words in [&["resume"][..], &["resume", "-o", "r.csv", "-o", "s.csv"]] {
-            let refused = folder.run(words).exits(2);
-            refused.says(&["r.csv was changed since this run wrote it", "--force", "-o"]);
+        for words in ["resume", "resume -o r.csv -o s.csv"] {
+            let refused = scene.command(words).exits(2);
+            refused.says(["r.csv was changed since this run wrote it", "--force", "-o"]);
         }
-        assert_eq!(mock.counts().starts, 5, "{what}: nothing was sent");
+        assert_eq!(scene.seen().starts, 5, "{what}: nothing was sent");
         assert_eq!(fs::read(&path).unwrap(), theirs, "{what}");
-        assert!(!folder.path("s.csv").exists() && !part(&folder, "r.csv").exists(), "{what}");
+        assert!(!scene.has("s.csv") && !part(&scene, "r.csv").exists(), "{what}");
     };
-    fs::write(&path, format!("{old}a remark\n")).unwrap();
+    scene.file("r.csv", format!("{old}a remark\n"));
     refused("a line more");
-    let length = format!("it had {} bytes", old.len());
-    folder.run(&["resume"]).exits(2).says(&[&length, &format!("has {} bytes", old.len() + 9)]);
-    fs::write(&path, old.replace("started", "STARTED")).unwrap();
+    let longer = scene.resume().exits(2).says(format!("it had {} bytes", old.len()));
+    longer.says(format!("has {} bytes", old.len() + 9));
+    scene.file("r.csv", old.replace("started", "STARTED"));
     refused("as long as before");
     fs::remove_file(&path).unwrap();
-    fs::copy(folder.path("tasks.csv"), &path).unwrap();
+    fs::copy(scene.path("tasks.csv"), &path).unwrap();
     refused("another file");
 
     // As it was: a backup that was put back, with its time.
-    fs::write(&path, &old).unwrap();
+    scene.file("r.csv", &old);
     fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-    folder.run(&["resume", "--limit", "1"]).exits(0);
-    let edited = fs::read_to_string(&path).unwrap().replace("started", "STARTED");
-    fs::write(&path, edited).unwrap();
+    scene.resume().with("--limit 1").exits(0);
+    scene.file("r.csv", scene.read("r.csv").replace("started", "STARTED"));
     // Another file needs no --force, and the edited one stays.
-    folder.run(&["resume", "--limit", "1", "-o", "s.csv"]).exits(0);
-    assert!(fs::read_to_string(&path).unwrap().contains("STARTED"));
-    assert_eq!(folder.report("s.csv").counts()["started"], 7);
-    folder.run(&["resume", "--force"]).exits(0);
-    assert_eq!(folder.report("r.csv").counts()["started"], 30);
+    scene.resume().report("s.csv").with("--limit 1").exits(0).reports(7, "started");
+    assert!(scene.read("r.csv").contains("STARTED"));
+    scene.resume().with("--force").exits(0).reports(30, "started");
     // What a session left is known to the next, also when nothing is left to send.
-    folder.run(&["resume"]).exits(0).says(&["nothing was sent"]);
-    folder.run(&["resume"]).exits(0);
-    fs::write(&path, "a remark\n").unwrap();
-    folder.run(&["resume"]).exits(2).says(&["was changed since this run wrote it"]);
-    assert_eq!(fs::read_to_string(&path).unwrap(), "a remark\n");
+    scene.resume().exits(0).says("nothing was sent");
+    scene.resume().exits(0);
+    scene.file("r.csv", "a remark\n");
+    scene.resume().exits(2).says("was changed since this run wrote it");
+    assert_eq!(scene.read("r.csv"), "a remark\n");
 }
 
 #[test]
 fn after_a_crash_the_time_of_the_last_commit_tells_whether_a_report_was_changed() {
     for (seconds, code) in [(0, 0), (60, 2), (-60, 2)] {
-        let (mock, folder) = (mock(), Folder::new());
-        let run = begin(&folder, &mock, &[]);
-        until("lines are there", || folder.report("r.csv").lines.len() >= 3);
-        run.signal("KILL");
-        run.wait();
-        let path = folder.path("r.csv");
+        let run = begun("--rate 20/s");
+        let scene = run.scene.clone();
+        until("lines are there", || scene.report("r.csv").lines.len() >= 3);
+        run.killed();
         if seconds != 0 {
-            fs::write(&path, "a remark\n").unwrap();
-            shift(&path, seconds);
+            scene.file("r.csv", "a remark\n");
+            shift(&scene.path("r.csv"), seconds);
         }
-        let starts = mock.counts().starts;
-        let resumed = folder.run(&["resume", "--rate", "unlimited"]).exits(code);
+        let starts = scene.seen().starts;
+        let resume = || scene.resume().with("--rate unlimited");
+        let resumed = resume().exits(code);
         if code == 0 {
-            folder.report("r.csv").is_complete(30);
+            resumed.reports_all(30);
         } else {
-            resumed.says(&["was changed since this run wrote it", "the run last wrote to it"]);
-            assert_eq!(mock.counts().starts, starts, "nothing was sent");
-            assert_eq!(fs::read_to_string(&path).unwrap(), "a remark\n");
-            folder.run(&["resume", "--rate", "unlimited", "--force"]).exits(0);
-            folder.report("r.csv").is_complete(30);
+            resumed
+                .says(["was changed since this run wrote it", "the run last wrote to it"])
+                .server_saw(|seen| seen.starts, starts);
+            assert_eq!(scene.read("r.csv"), "a remark\n");
+            resume().with("--force").exits(0).reports_all(30);
         }
     }
 }
 
 #[test]
 fn a_run_that_died_after_a_while_needs_no_force() {
-    let (mock, folder) = (mock(), Folder::new());
     // Longer than what is tolerated between a commit and its lines.
-    let run = begin(&folder, &mock, &["--rate", "3/s"]);
-    until("it went on for 8 s", || mock.counts().starts >= 24);
-    run.signal("KILL");
-    run.wait();
-    folder.run(&["resume", "--rate", "unlimited"]).exits(0);
-    folder.report("r.csv").is_complete(30);
+    let killed = begun("--rate 3/s").once("it went on for 8 s", |seen| seen.starts >= 24);
+    killed.killed().resume().with("--rate unlimited").exits(0).reports_all(30);
 }
 
 #[test]
 fn killed_between_the_note_and_the_renaming_either_report_is_the_runs() {
-    let mock = mock();
-    let (folder, old) = half_done(&mock, (5, 30), "r.csv");
-    let path = folder.path("r.csv");
-    fs::copy(&path, folder.path("kept.csv")).unwrap();
+    let (scene, old) = half_done((5, 30), "r.csv");
+    let path = scene.path("r.csv");
+    fs::copy(&path, scene.path("kept.csv")).unwrap();
     let modified = path.metadata().unwrap().modified().unwrap();
-    folder.run(&["resume", "--limit", "5"]).exits(0);
-    assert!(fs::read_to_string(&path).unwrap() != old);
+    scene.resume().with("--limit 5").exits(0);
+    assert!(scene.read("r.csv") != old);
     // The old one, as if the new one had not come to its place.
-    fs::rename(folder.path("kept.csv"), &path).unwrap();
+    fs::rename(scene.path("kept.csv"), &path).unwrap();
     fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-    fs::write(part(&folder, "r.csv"), "complete, but not in its place").unwrap();
-    folder.run(&["resume", "-o", "s.csv"]).exits(0);
-    assert!(!part(&folder, "r.csv").exists(), "what a crash left is removed");
-    folder.run(&["resume"]).exits(0);
-    folder.report("r.csv").is_complete(30);
+    fs::write(part(&scene, "r.csv"), "complete, but not in its place").unwrap();
+    scene.resume().report("s.csv").exits(0);
+    assert!(!part(&scene, "r.csv").exists(), "what a crash left is removed");
+    scene.resume().exits(0).reports_all(30);
 }
 
 #[test]
 #[ignore = "needs user namespaces, which some systems forbid"]
 fn a_report_on_a_disk_that_was_full_needs_no_force() {
-    let (mock, folder) = (mock(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 3000)));
-    let line = format!(
-        "unshare -Urm bash -c 'mkdir -p small && mount -t tmpfs -o size=200k none small && \
-         PROGRAM run tasks.csv -o small/r.csv --rate 5000/s --lookahead 100 --esb {}; \
-         test $? = 6 && cp $(ls -d state/runs/*/journal.db) then.db && \
-         mount -o remount,size=64m small && PROGRAM resume && cp small/r.csv new.csv'",
-        mock.url()
-    );
-    folder.shell(&line).exits(0).says(&["cannot write the report small/r.csv: No space left"]);
-    folder.report("new.csv").is_complete(3000);
+    let scene = scene(list(3000));
+    let line = "unshare -Urm bash -c 'mkdir -p small && mount -t tmpfs -o size=200k none small && \
+                PROGRAM run tasks.csv -o small/r.csv --rate 5000/s --lookahead 100 --esb URL; \
+                test $? = 6 && cp $(ls -d state/runs/*/journal.db) then.db && \
+                mount -o remount,size=64m small && PROGRAM resume && cp small/r.csv new.csv'";
+    scene.shell(line).exits(0).says("cannot write the report small/r.csv: No space left");
+    scene.report("new.csv").is_complete(3000);
     // Rows in flight may take minutes after that, so how it was left is noted.
-    let journal = rusqlite::Connection::open(folder.path("then.db")).unwrap();
+    let journal = rusqlite::Connection::open(scene.path("then.db")).unwrap();
     let sql = "SELECT bytes IS NOT NULL FROM report";
     assert!(journal.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
 }
@@ -311,31 +273,26 @@ fn a_report_on_a_disk_that_was_full_needs_no_force() {
 #[test]
 #[ignore = "needs user namespaces, which some systems forbid"]
 fn a_resume_on_a_full_disk_leaves_the_old_report() {
-    let (mock, folder) = (mock(), Folder::new());
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 3000)));
+    let scene = scene(list(3000));
     // The old report fits; no second one does until there is room.
-    let line = format!(
-        "unshare -Urm bash -c 'mkdir -p small && mount -t tmpfs -o size=1m none small && \
-         PROGRAM run tasks.csv -o small/r.csv --rate unlimited --limit 2900 --esb {} && \
-         cp small/r.csv old.csv && PROGRAM resume --rate unlimited; test $? = 6 && \
-         cmp small/r.csv old.csv && test $(ls small | wc -l) = 1 && \
-         mount -o remount,size=64m small && PROGRAM resume && cp small/r.csv new.csv'",
-        mock.url()
-    );
-    folder.shell(&line).exits(0).says(&["small/r.csv: No space left"]);
-    assert_eq!(folder.report("old.csv").counts()["pending"], 100);
-    assert_eq!(folder.report("new.csv").counts()["started"], 3000);
+    let line = "unshare -Urm bash -c 'mkdir -p small && mount -t tmpfs -o size=1m none small && \
+                PROGRAM run tasks.csv -o small/r.csv --rate unlimited --limit 2900 --esb URL && \
+                cp small/r.csv old.csv && PROGRAM resume --rate unlimited; test $? = 6 && \
+                cmp small/r.csv old.csv && test $(ls small | wc -l) = 1 && \
+                mount -o remount,size=64m small && PROGRAM resume && cp small/r.csv new.csv'";
+    scene.shell(line).exits(0).says("small/r.csv: No space left");
+    assert_eq!(scene.report("old.csv").count("pending"), 100);
+    assert_eq!(scene.report("new.csv").count("started"), 3000);
 }
 
 #[test]
 #[ignore = "needs user namespaces, which some systems forbid"]
 fn a_report_that_is_mounted_is_written_over() {
-    let mock = mock();
-    let (folder, _) = half_done(&mock, (5, 30), "r.csv");
-    folder.file("host.csv", "");
+    let (scene, _) = half_done((5, 30), "r.csv");
+    scene.file("host.csv", "");
     let line = "unshare -Urm bash -c 'cp -p r.csv host.csv && mount --bind host.csv r.csv && \
                 PROGRAM resume --limit 5 && test $(ls r.csv* | wc -l) = 1 && \
                 PROGRAM resume --rate unlimited'";
-    folder.shell(line).exits(0);
-    assert_eq!(folder.report("host.csv").counts()["started"], 30);
+    scene.shell(line).exits(0);
+    assert_eq!(scene.report("host.csv").count("started"), 30);
 }

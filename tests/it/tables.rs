@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use bk_launch::mock::{Behaviour, Mock};
 use serde_json::Value;
 
 use crate::docs::root;
-use crate::harness::Folder;
+use crate::harness::{Scene, launch};
 
 /// The words of code in the first cells of the table that follows `heading` in `page`.
 fn listed(page: &str, heading: &str) -> Vec<String> {
@@ -26,20 +25,13 @@ fn keys(object: &Value) -> BTreeSet<String> {
 
 #[test]
 fn the_columns_of_a_report_are_listed_in_their_order() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", "2,1\n");
-    folder.run(&["run", "tasks.csv", "-o", "r.csv", "--esb", &mock.url()]).exits(0);
-    let report = fs::read_to_string(folder.path("r.csv")).unwrap();
-    let header: Vec<_> = report.lines().next().unwrap().split(',').collect();
-    assert_eq!(listed("input-and-report.md", "### Columns"), header);
+    let run = launch("2,1\n").exits(0);
+    assert_eq!(listed("input-and-report.md", "### Columns"), run.report().columns);
 }
 
 #[test]
 fn the_outcomes_and_keys_of_a_summary_are_listed() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", "2,1\n");
-    let run = folder.run(&["run", "tasks.csv", "--json", "--esb", &mock.url()]).exits(0);
-    let summary: Value = serde_json::from_str(&run.stdout()).unwrap();
+    let summary = launch("2,1\n").with("--json").exits(0).json();
     let listed = |heading| listed("input-and-report.md", heading).into_iter().collect();
     assert_eq!(keys(&summary), listed("## Summary"));
     assert_eq!(keys(&summary["outcomes"]), listed("### Outcomes"));
@@ -47,11 +39,8 @@ fn the_outcomes_and_keys_of_a_summary_are_listed() {
 
 #[test]
 fn the_metrics_are_listed() {
-    let (mock, folder) = (Mock::start(Behaviour::default(), 0).unwrap(), Folder::new());
-    folder.file("tasks.csv", "2,1\n");
-    let words = ["run", "tasks.csv", "--metrics-file", "m.prom", "--stop-at", "+2h"];
-    folder.run(&[&words[..], &["--esb", &mock.url()]].concat()).exits(0);
-    let metrics = fs::read_to_string(folder.path("m.prom")).unwrap();
+    let run = launch("2,1\n").with("--metrics-file m.prom --stop-at +2h").exits(0);
+    let metrics = run.scene().read("m.prom");
     let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let written: BTreeSet<_> = types.map(|line| line.split(' ').next().unwrap()).collect();
     let listed = listed("cron-and-monitoring.md", "## Metrics");
@@ -64,10 +53,8 @@ fn the_metrics_are_listed() {
 
 #[test]
 fn the_keys_of_a_measurement_are_listed() {
-    let folder = Folder::new();
     // A busy machine may be too slow for a measurement, but the result is written.
-    let bench = folder.run(&["bench", "--rate", "5/s", "--requests", "2", "--json"]);
-    let result: Value = serde_json::from_str(&bench.stdout()).unwrap();
+    let result = Scene::new().command("bench --rate 5/s --requests 2 --json").ends().json();
     let of_a_search = ["highest_per_second", "limited_by", "steps"].map(str::to_owned);
     let listed = listed("measuring.md", "## The result").into_iter().collect();
     assert_eq!(&keys(&result) | &of_a_search.into(), listed);

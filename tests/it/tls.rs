@@ -1,6 +1,5 @@
 //! Servers with certificates of their own.
 
-use bk_launch::mock::{Behaviour, Mock};
 use rcgen::{ExtendedKeyUsagePurpose, Issuer, KeyPair};
 use rustls::version;
 
@@ -8,48 +7,44 @@ use crate::certificates::{
     Change, Identity, as_it_is, authority, expired, form, no_authority, not_yet_valid, server,
     server_of, server_of_files,
 };
-use crate::harness::{Finished, Folder};
+use crate::harness::{Launch, Outcome, Scene, scene};
 
-fn words(url: &str) -> [&str; 8] {
-    ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", url, "--cacert=ca.pem"]
-}
+/// A scene with one row, and certificates that are trusted.
+struct Trusting(Scene);
 
-/// A folder with one row, and certificates that are trusted.
-struct Scene(Folder);
+impl Trusting {
+    fn of(certificates: &str) -> Self {
+        let scene = scene("2,3\n");
+        scene.file("ca.pem", certificates);
+        Self(scene)
+    }
 
-impl Scene {
-    fn trusting(certificates: &str) -> Self {
-        let folder = Folder::new();
-        folder.file("tasks.csv", "2,3\n");
-        folder.file("ca.pem", certificates);
-        Self(folder)
+    fn run(&self, url: &str) -> Launch {
+        self.0.run().at(url).with("--force --cacert=ca.pem")
     }
 
     /// Both a check and a run reach the server.
     #[track_caller]
     fn reaches(&self, host: &str, port: u16) {
         let url = format!("https://{host}:{port}");
-        self.0.run(&[&words(&url)[..], &["--check"]].concat()).exits(0);
-        self.0.run(&words(&url)).exits(0);
-        assert_eq!(self.0.report("r.csv").outcome(1), "started");
+        self.run(&url).with("--check").exits(0);
+        self.run(&url).exits(0).row(1).is("started", "reply");
     }
 
     /// Neither a check nor a run trusts the server, and both say why, in the same words.
     #[track_caller]
-    fn refuses(&self, host: &str, port: u16, parts: &[&str]) {
+    fn refuses<const N: usize>(&self, host: &str, port: u16, parts: [&str; N]) {
         let url = format!("https://{host}:{port}");
-        let check = self.0.run(&[&words(&url)[..], &["--check"]].concat()).exits(3);
-        let run = self.0.run(&words(&url)).exits(3);
-        assert_eq!(self.0.report("r.csv").outcome(1), "pending");
-        assert_eq!(reason(&check), reason(&run), "{check}{run}");
-        check.says(&["this is no way to the API", "--esb", &url]).says(parts);
-        run.says(&["this is no way to the API", "--esb", &url]).says(parts);
+        let says = ["this is no way to the API", "--esb", &url];
+        let check = self.run(&url).with("--check").exits(3).says(says).says(parts);
+        let run = self.run(&url).exits(3).says(says).says(parts).reports_in_order(["pending"]);
+        assert_eq!(reason(&check), reason(&run));
     }
 }
 
 /// Why there was no connection, but for what a clock shows.
 #[track_caller]
-fn reason(finished: &Finished) -> String {
+fn reason(finished: &Outcome) -> String {
     let said = finished.stderr();
     let (_, reason) = said.split_once("the TLS handshake failed: ").expect("a reason");
     let line = reason.lines().next().unwrap_or_default();
@@ -61,9 +56,9 @@ fn a_private_certificate_is_trusted_only_where_it_is_given() {
     for change in [as_it_is, no_authority] {
         let own = Identity::self_made(&["localhost"], change);
         let port = server(&own);
-        Scene::trusting(&own.pem()).reaches("localhost", port);
-        let scene = Scene::trusting(&Identity::self_made(&["other"], change).pem());
-        scene.refuses("localhost", port, &["unknown issuer", "--cacert"]);
+        Trusting::of(&own.pem()).reaches("localhost", port);
+        let scene = Trusting::of(&Identity::self_made(&["other"], change).pem());
+        scene.refuses("localhost", port, ["unknown issuer", "--cacert"]);
     }
 }
 
@@ -72,18 +67,17 @@ fn a_private_certificate_is_trusted_only_where_it_is_given() {
 fn what_openssl_makes_is_trusted_where_it_is_given() {
     let name = "-addext subjectAltName=DNS:localhost";
     for kind in ["rsa:2048", "ec -pkeyopt ec_paramgen_curve:P-256"] {
-        let folder = Folder::new();
+        let folder = Scene::new();
         let make = |more: &str| {
             let form = "-x509 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out ca.pem";
             folder.shell(&format!("openssl req {form} -newkey {kind} {more}")).exits(0);
             let port = server_of_files(&folder.path("ca.pem"), &folder.path("key.pem"));
-            let given = std::fs::read_to_string(folder.path("ca.pem")).unwrap();
-            (Scene::trusting(&given), port)
+            (Trusting::of(&folder.read("ca.pem")), port)
         };
         let (scene, port) = make(name);
         scene.reaches("localhost", port);
         let (scene, port) = make("");
-        scene.refuses("localhost", port, &["names no host", "subjectAltName=DNS:localhost"]);
+        scene.refuses("localhost", port, ["names no host", "subjectAltName=DNS:localhost"]);
     }
 }
 
@@ -98,7 +92,7 @@ fn a_certificate_that_is_given_may_have_any_key() {
         let own = Identity::of_key(algorithm, &["localhost", "127.0.0.1"], as_it_is);
         for version in [&version::TLS13, &version::TLS12] {
             let port = server_of(&[&own], &own.key, version);
-            Scene::trusting(&own.pem()).reaches("127.0.0.1", port);
+            Trusting::of(&own.pem()).reaches("127.0.0.1", port);
         }
     }
 }
@@ -108,17 +102,17 @@ fn a_certificate_that_is_given_is_trusted_for_its_names_alone() {
     for change in [as_it_is, no_authority] {
         let names = ["a.example.com", "*.b.example.com", "127.0.0.1"];
         let own = Identity::self_made(&names, change);
-        let (scene, port) = (Scene::trusting(&own.pem()), server(&own));
+        let (scene, port) = (Trusting::of(&own.pem()), server(&own));
         scene.reaches("127.0.0.1", port);
         scene.refuses(
             "localhost",
             port,
-            &["not for localhost, but for a.example.com, *.b.example.com, 127.0.0.1\n"],
+            ["not for localhost, but for a.example.com, *.b.example.com, 127.0.0.1\n"],
         );
         let nameless = Identity::self_made(&[], change);
         let port = server(&nameless);
-        let scene = Scene::trusting(&nameless.pem());
-        scene.refuses("localhost", port, &["not for localhost", "names no host"]);
+        let scene = Trusting::of(&nameless.pem());
+        scene.refuses("localhost", port, ["not for localhost", "names no host"]);
     }
 }
 
@@ -144,7 +138,7 @@ fn a_certificate_that_is_given_is_trusted_in_its_period_alone() {
     ];
     for (change, parts) in made {
         let own = Identity::self_made(&["localhost"], change);
-        Scene::trusting(&own.pem()).refuses("localhost", server(&own), &parts);
+        Trusting::of(&own.pem()).refuses("localhost", server(&own), parts);
     }
 }
 
@@ -159,8 +153,8 @@ fn a_certificate_like_the_one_that_is_given_is_another() {
     ] {
         let given = Identity::self_made(&["localhost"], change);
         let shown = Identity::of_key(algorithm, &["localhost"], change);
-        let scene = Scene::trusting(&given.pem());
-        scene.refuses("localhost", server(&shown), &[said, "--cacert"]);
+        let scene = Trusting::of(&given.pem());
+        scene.refuses("localhost", server(&shown), [said, "--cacert"]);
     }
 }
 
@@ -171,10 +165,10 @@ fn whoever_shows_the_certificate_that_is_given_must_have_its_key() {
         let other = KeyPair::generate().unwrap();
         for version in [&version::TLS13, &version::TLS12] {
             let port = server_of(&[&own], &other, version);
-            Scene::trusting(&own.pem()).refuses(
+            Trusting::of(&own.pem()).refuses(
                 "localhost",
                 port,
-                &["or the server does not have its key"],
+                ["or the server does not have its key"],
             );
         }
     }
@@ -196,34 +190,30 @@ fn a_chain_is_trusted_by_its_root_and_its_end_by_itself() {
 
     let good = made(as_it_is);
     let good_port = port(&good);
-    Scene::trusting(&root).reaches("localhost", good_port);
-    Scene::trusting(&root).refuses(
-        "127.0.0.1",
-        good_port,
-        &["not for 127.0.0.1, but for localhost"],
-    );
+    Trusting::of(&root).reaches("localhost", good_port);
+    Trusting::of(&root).refuses("127.0.0.1", good_port, ["not for 127.0.0.1, but for localhost"]);
     // Of curl's two ways to trust, the second one: no issuer, but the certificate itself.
-    Scene::trusting(&good.pem()).reaches("localhost", good_port);
+    Trusting::of(&good.pem()).reaches("localhost", good_port);
     let other = made(as_it_is);
     let parts = ["unknown issuer", "--cacert"];
-    Scene::trusting(&good.pem()).refuses("localhost", port(&other), &parts);
+    Trusting::of(&good.pem()).refuses("localhost", port(&other), parts);
     let late = made(expired);
-    Scene::trusting(&root).refuses("localhost", port(&late), &["expired at 2020-02-01"]);
+    Trusting::of(&root).refuses("localhost", port(&late), ["expired at 2020-02-01"]);
     let early = made(not_yet_valid);
-    Scene::trusting(&root).refuses("localhost", port(&early), &["not valid before 2150-03-01"]);
+    Trusting::of(&root).refuses("localhost", port(&early), ["not valid before 2150-03-01"]);
     let client = made(|form| {
         form.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
     });
-    Scene::trusting(&root).refuses("localhost", port(&client), &["certificate"]);
-    Scene::trusting(&client.pem()).refuses("localhost", port(&client), &["server authentication"]);
+    Trusting::of(&root).refuses("localhost", port(&client), ["certificate"]);
+    Trusting::of(&client.pem()).refuses("localhost", port(&client), ["server authentication"]);
 }
 
 #[test]
 fn https_to_a_port_that_speaks_http_says_so() {
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
-    let scene = Scene::trusting(&Identity::self_made(&["localhost"], as_it_is).pem());
-    scene.refuses("127.0.0.1", mock.port(), &["no TLS, but plain HTTP perhaps"]);
-    assert_eq!(mock.counts().starts, 0);
+    let trusting = Trusting::of(&Identity::self_made(&["localhost"], as_it_is).pem());
+    let port = trusting.0.mock().port();
+    trusting.refuses("127.0.0.1", port, ["no TLS, but plain HTTP perhaps"]);
+    assert_eq!(trusting.0.seen().starts, 0);
 }
 
 #[test]
@@ -231,32 +221,26 @@ fn insecure_believes_any_certificate_and_says_so() {
     let own = Identity::self_made(&["other.example.com"], expired);
     let stranger = KeyPair::generate().unwrap();
     let port = server_of(&[&own], &stranger, &version::TLS13);
-    let scene = Scene::trusting(&own.pem());
-    let url = format!("https://localhost:{port}");
-    for more in [&["--insecure", "--check"][..], &["--insecure"]] {
-        scene
-            .0
-            .run(&[&words(&url)[..], more].concat())
-            .exits(0)
-            .says(&["warning: --insecure believes any certificate"]);
+    let trusting = Trusting::of(&own.pem());
+    for flags in ["--insecure --check", "--insecure"] {
+        let run = trusting.run(&format!("https://localhost:{port}")).with(flags).exits(0);
+        run.says("warning: --insecure believes any certificate");
     }
 }
 
 #[test]
 fn a_machine_without_roots_needs_them_for_https_alone() {
-    let mock = Mock::start(Behaviour::default(), 0).unwrap();
     let own = Identity::self_made(&["localhost"], as_it_is);
-    let (scene, port) = (Scene::trusting(&own.pem()), server(&own));
-    let run = |url: &str, more: &[&str]| {
-        let words = ["run", "tasks.csv", "-o", "r.csv", "--force", "--esb", url];
-        let mut program = scene.0.program(&[&words[..], more].concat());
-        program.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", scene.0.path("none"));
-        scene.0.start(&mut program).wait()
+    let (scene, port) = (Trusting::of(&own.pem()).0, server(&own));
+    let rootless = || {
+        let none = scene.path("none");
+        let run = scene.run().with("--force").environment("SSL_CERT_FILE", "/dev/null");
+        run.environment("SSL_CERT_DIR", none)
     };
     let https = format!("https://localhost:{port}");
-    run(&https, &[]).exits(3).says(&["root certificates cannot be had", "--cacert"]);
-    run(&https, &["--cacert", "ca.pem"]).exits(0);
-    run(&mock.url(), &[]).exits(0);
+    rootless().at(&https).exits(3).says(["root certificates cannot be had", "--cacert"]);
+    rootless().at(&https).with("--cacert ca.pem").exits(0);
+    rootless().exits(0);
 }
 
 #[test]
@@ -268,7 +252,6 @@ fn a_file_of_certificates_that_cannot_be_used_is_named() {
         ("no certificate\n".into(), "--cacert: ca.pem holds no certificate in PEM"),
         (good.replace("\n-----END", "!\n-----END"), "--cacert: ca.pem holds no certificate in PEM"),
     ] {
-        let scene = Scene::trusting(&certificates);
-        scene.0.run(&words("https://localhost:1")).exits(2).says(&[said]);
+        Trusting::of(&certificates).run("https://localhost:1").exits(2).says(said);
     }
 }

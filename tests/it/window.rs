@@ -7,167 +7,130 @@ use bk_launch::internals::domain::clocks::{Clocks, Reading};
 use bk_launch::internals::launch::{Deadline, Times};
 use bk_launch::internals::shutdown::StopReason;
 use bk_launch::internals::system_clocks::SystemClocks;
-use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
+use bk_launch::mock::{Behaviour, Counts, FaultKind, Mock};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::harness::{Folder, HEADER, rows};
+use crate::harness::{
+    Folder, HEADER, bare_list, each, launch, list, mock, rows, scene, sometimes, well,
+};
 use crate::in_process::{self, Launch, run};
 
-fn mock(first: Vec<FirstFault>) -> Mock {
-    Mock::start(Behaviour { first, ..Behaviour::default() }, 0).unwrap()
-}
-
-fn list(count: u64) -> Folder {
-    let folder = Folder::new();
-    folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, count)));
-    folder
-}
-
 /// From the first start to the last, by the mock's clock.
-fn lasted(mock: &Mock) -> Duration {
-    let arrivals = mock.counts().arrivals;
-    let times = || arrivals.iter().map(|arrival| arrival.micros);
+fn lasted(counts: &Counts) -> Duration {
+    let times = || counts.arrivals.iter().map(|arrival| arrival.micros);
     Duration::from_micros(times().max().unwrap() - times().min().unwrap())
-}
-
-fn words<'a>(url: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
-    [&["run", "tasks.csv", "-o", "r.csv", "--esb", url], flags].concat()
 }
 
 #[test]
 fn a_window_that_closes_leaves_the_rest_pending_and_the_next_one_finishes_it() {
-    let (mock, folder) = (mock(Vec::new()), list(200));
-    let url = mock.url();
-    let run = folder.run(&words(&url, &["--rate", "50/s", "--stop-at", "+2s"])).exits(4);
-    run.says(&["does not fit: about", "stopped: the window closed", "go on with"]);
-    let report = folder.report("r.csv");
-    report.is_complete(200);
-    let counts = mock.counts();
+    let run = launch(list(200))
+        .with("--rate 50/s --stop-at +2s")
+        .exits(4)
+        .says(["does not fit: about", "stopped: the window closed", "go on with"])
+        .reports_all(200);
+    let counts = run.scene().seen();
     // Without a stop it takes four seconds.
-    assert!(lasted(&mock) <= Duration::from_secs(3), "{:?}", lasted(&mock));
-    assert_eq!(report.counts()["started"] as u64, counts.started);
-    assert_eq!(report.counts()["pending"] as u64, 200 - counts.starts);
-    folder.run(&["resume", "--rate", "unlimited"]).exits(0);
-    assert_eq!(mock.counts().started, 200);
-    assert_eq!(mock.counts().starts, 200, "nothing was sent twice");
+    assert!(lasted(&counts) <= Duration::from_secs(3), "{:?}", lasted(&counts));
+    let run = run.reports(counts.started, "started").reports(200 - counts.starts, "pending");
+    // Nothing is sent twice.
+    let resumed = run.resume().with("--rate unlimited").exits(0);
+    resumed.server_saw(|seen| (seen.started, seen.starts), (200, 200));
 }
 
 #[test]
 fn questions_too_end_with_the_window() {
-    let first =
-        (1..=50).map(|task| FirstFault { task, kind: FaultKind::Silent, times: 9 }).collect();
-    let (mock, folder) = (mock(first), list(50));
-    let url = mock.url();
-    let flags = ["--rate", "100/s", "--confirm", "--window", "00:00-23:59", "--tz", "UTC"];
+    let first = each(1..=50, FaultKind::Silent, 9);
+    let scene = scene(list(50)).against(Behaviour { first, ..well() });
     let begun = Instant::now();
     // A window that was kept gives way to a stop that is typed.
-    folder.run(&words(&url, &[&flags[..], &["--limit", "0"]].concat())).exits(0);
-    folder.run(&["resume", "--stop-at", "+2s"]).exits(4).says(&["50 rows: 50 unconfirmed"]);
+    let flags = "--rate 100/s --confirm --window 00:00-23:59 --tz UTC --limit 0";
+    scene.run().with(flags).exits(0);
+    let stopped = scene.resume().with("--stop-at +2s").exits(4);
+    stopped.says("50 rows: 50 unconfirmed");
     assert!(begun.elapsed() < Duration::from_secs(30), "and not as long as --confirm");
-    let asked = mock.counts().requests;
+    let asked = scene.seen().requests;
     std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(mock.counts().requests, asked);
+    assert_eq!(scene.seen().requests, asked);
 }
 
 #[test]
 fn before_the_end_no_new_row_is_begun_but_retries_may_go() {
-    let first = vec![FirstFault { task: 1, kind: FaultKind::Crash, times: 1 }];
-    let (mock, folder) = (mock(first), list(100));
-    let url = mock.url();
-    let flags = ["--rate", "20/s", "--backoff", "3s..3s", "--stop-at", "+5s", "--cutoff", "4s"];
-    folder.run(&words(&url, &flags)).exits(4);
-    let counts = mock.counts();
+    let run = launch(list(100))
+        .against(Behaviour { first: each([1], FaultKind::Crash, 1), ..well() })
+        .with("--rate 20/s --backoff 3s..3s --stop-at +5s --cutoff 4s")
+        .exits(4);
+    let counts = run.scene().seen();
     assert_eq!(counts.tasks["cmdb_biz/2/1"].requests, 2, "it was sent again in the last minutes");
     let mut arrivals: Vec<_> = counts.arrivals.iter().map(|arrival| arrival.micros).collect();
     arrivals.sort_unstable();
     let new = arrivals[arrivals.len() - 2] - arrivals[0];
     // The rate alone would let all go in five seconds.
     assert!(new <= 2_500_000, "the last new row came {new} µs after the first");
-    let report = folder.report("r.csv");
-    assert_eq!(report.outcome(2), "started");
-    assert_eq!(report.counts()["started"] as u64, counts.started);
+    run.reports(counts.started, "started").row(2).is("started", "reply");
 }
 
 #[test]
 fn it_waits_for_the_start_and_says_until_when() {
-    let (mock, folder) = (mock(Vec::new()), list(3));
-    let url = mock.url();
     let begun = Instant::now();
-    let run = folder.run(&words(&url, &["--start-at", "+2s"])).exits(0);
-    run.says(&["waiting until ", "; from "]);
+    let run = launch(list(3)).with("--start-at +2s").exits(0);
     assert!(begun.elapsed() >= Duration::from_secs(2));
-    assert_eq!(mock.counts().started, 3);
+    run.says(["waiting until ", "; from "]).server_saw(|seen| seen.started, 3);
 }
 
 #[test]
 fn stopped_while_it_waits_nothing_was_sent_and_a_resume_waits_no_more() {
-    let (mock, folder) = (mock(Vec::new()), list(3));
-    let url = mock.url();
-    let run = folder.start(&mut folder.program(&words(&url, &["--start-at", "+1h"])));
-    run.handles_signals();
-    run.signal("TERM");
-    run.wait().exits(143).says(&["3 rows: 3 pending"]);
-    assert_eq!(mock.counts().requests, 0);
-    folder.run(&["resume"]).exits(0);
-    assert_eq!(mock.counts().started, 3);
+    launch(list(3))
+        .with("--start-at +1h")
+        .start()
+        .once_it_handles_signals()
+        .signal("TERM")
+        .exits(143)
+        .says("3 rows: 3 pending")
+        .server_saw(|seen| seen.requests, 0)
+        .resume()
+        .exits(0)
+        .server_saw(|seen| seen.started, 3);
 }
 
 #[test]
 fn a_window_that_is_over_or_too_short_starts_nothing() {
-    let (mock, folder) = (mock(Vec::new()), list(100));
-    let url = mock.url();
+    let scene = scene(list(100));
     for (flags, code, says) in [
-        (
-            &["--stop-at", "+1m", "--cutoff", "5m"][..],
-            4,
-            "no row is begun within the --cutoff of 300s",
-        ),
-        (
-            &["--start-at", "2020-01-01T00:00", "--stop-at", "2020-01-01T04:00"],
-            4,
-            "the window ends at 2020",
-        ),
-        (&["--stop-at", "+2s", "--require-fit"], 2, "rows would be left; --require-fit"),
-        (&["--stop-at", "2020-01-01T00:00"], 2, "--stop-at: the stop is not after the start"),
-        (&["--start-at", "+2h", "--stop-at", "+1h"], 2, "the stop is not after the start"),
-        (&["--window", "22:00"], 2, "22:00-04:00"),
-        (&["--stop-at", "soon"], 2, "+90m"),
-        (&["--tz", "Mars/Olympus"], 2, "Asia/Shanghai"),
-        (&["--window", "22:00-04:00", "--stop-at", "+1h"], 2, "cannot be used with"),
+        ("--stop-at +1m --cutoff 5m", 4, "no row is begun within the --cutoff of 300s"),
+        ("--start-at 2020-01-01T00:00 --stop-at 2020-01-01T04:00", 4, "the window ends at 2020"),
+        ("--stop-at +2s --require-fit", 2, "rows would be left; --require-fit"),
+        ("--stop-at 2020-01-01T00:00", 2, "--stop-at: the stop is not after the start"),
+        ("--start-at +2h --stop-at +1h", 2, "the stop is not after the start"),
+        ("--window 22:00", 2, "22:00-04:00"),
+        ("--stop-at soon", 2, "+90m"),
+        ("--tz Mars/Olympus", 2, "Asia/Shanghai"),
+        ("--window 22:00-04:00 --stop-at +1h", 2, "cannot be used with"),
     ] {
-        folder.run(&words(&url, flags)).exits(code).says(&[says]);
-        assert!(folder.runs().is_empty() && !folder.path("r.csv").exists(), "{flags:?}");
+        scene.run().with(flags).exits(code).says(says);
+        assert!(scene.runs().is_empty() && !scene.has("r.csv"), "{flags:?}");
     }
-    assert_eq!(mock.counts().requests, 0);
-    folder.run(&words(&url, &["--stop-at", "+1h", "--require-fit", "--rate", "100/s"])).exits(0);
+    assert_eq!(scene.seen().requests, 0);
+    scene.run().with("--stop-at +1h --require-fit --rate 100/s").exits(0);
 }
 
 #[test]
 fn a_dry_run_tells_the_window_and_whether_it_fits() {
-    let (mock, folder) = (mock(Vec::new()), list(100));
-    let url = mock.url();
-    let flags = ["--dry-run", "--stop-at", "+1h", "--tz", "Asia/Shanghai"];
-    let told = folder.run(&words(&url, &flags)).exits(0).stdout();
-    assert!(told.contains("+08:00: fits, done about "), "{told}");
-    assert!(told.contains("tz = Asia/Shanghai (command line)"), "{told}");
+    let plan = launch(list(100)).with("--dry-run --stop-at +1h --tz Asia/Shanghai").exits(0);
+    plan.prints(["+08:00: fits, done about ", "tz = Asia/Shanghai (command line)"]);
 }
 
 #[test]
 fn a_cutoff_with_a_rate_for_each_business_comes_to_its_end() {
-    let faults = vec!["500=8%".parse().unwrap()];
-    let mock = Mock::start(Behaviour { faults, ..Behaviour::default() }, 0).unwrap();
-    let folder = Folder::new();
-    let list: String = (1..=40).map(|business| rows(business, business * 100, 50)).collect();
-    folder.file("tasks.csv", format!("{HEADER}{list}"));
-    let url = mock.url();
-    let flags = ["--rate", "unlimited", "--rate-per-biz", "10/s", "--backoff", "100ms..1s"];
-    let window = ["--stop-at", "+2500ms", "--cutoff", "1s"];
-    folder.run(&words(&url, &[&flags[..], &window[..]].concat())).exits(4);
-    let report = folder.report("r.csv");
-    report.is_complete(2000);
-    let counts = report.counts();
-    assert_eq!(counts["started"] as u64, mock.counts().started, "{counts:?}");
-    assert!(counts["pending"] > 500, "{counts:?}");
+    let businesses: String = (1..=40).map(|business| rows(business, business * 100, 50)).collect();
+    let run = launch(format!("{HEADER}{businesses}"))
+        .against(Behaviour { faults: sometimes("500", 0.08), ..well() })
+        .with("--rate unlimited --rate-per-biz 10/s --backoff 100ms..1s")
+        .with("--stop-at +2500ms --cutoff 1s")
+        .exits(4)
+        .reports_all(2000);
+    let started = run.scene().seen().started;
+    let pending = run.reports(started, "started").report().count("pending");
+    assert!(pending > 500, "{pending} are pending");
 }
 
 /// The system's clocks, with a wall clock that steps an hour ahead once five tasks were sent.
@@ -192,9 +155,9 @@ fn a_row_whose_turn_came_before_the_end_and_that_is_late_is_not_sent() {
     let of_all = Times { stop: Some(end), ..Times::default() };
     let of_new_rows = Times { last_row: Some(end), ..Times::default() };
     for (times, backoff, first) in [(of_all, "20s..20s", 1), (of_new_rows, "200ms..200ms", 2)] {
-        let crash = FirstFault { task: 1, kind: FaultKind::Crash, times: 1 };
-        let (mock, folder) = (Arc::new(mock(vec![crash])), Folder::new());
-        let list: String = (1..=2000).map(|task| format!("2,{task}\n")).collect();
+        let crash = each([1], FaultKind::Crash, 1);
+        let mock = Arc::new(mock(Behaviour { first: crash, ..well() }));
+        let (folder, list) = (Folder::new(), bare_list(2000));
         let (report, client) = (folder.path("r.csv"), in_process::client(&mock));
         let launch = Launch { list: &list, report: &report, journal: None, client };
         let mut pipeline = launch.pipeline();

@@ -2,10 +2,7 @@
 //! over a real socket, and judged. What each must become stands in the tables of
 //! `tests/wire/`, which were written by hand from the servers' facts.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use bk_launch::internals::api::credentials::{Credentials, User};
@@ -17,6 +14,8 @@ use bk_launch::internals::domain::request_id::{RequestId, RunId};
 use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::domain::task::{Business, Scope, Task};
 use serde_json::Value;
+
+use crate::harness::answer_once;
 
 /// One answer, as the bytes that go over the wire.
 pub fn answer_bytes(capture: &Value) -> Vec<u8> {
@@ -41,31 +40,6 @@ pub fn answer_bytes(capture: &Value) -> Vec<u8> {
         }
     };
     format!("{head}\r\n{body}").into_bytes()
-}
-
-/// Reads one request, answers with `bytes`, and closes; the port it listens on.
-pub fn answer_once(bytes: Vec<u8>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        let mut reader = BufReader::new(&stream);
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        reader.read_exact(&mut vec![0; length]).unwrap();
-        // The client may hang up before it has read all of a long answer.
-        drop((&stream).write_all(&bytes));
-    });
-    port
 }
 
 /// What the client makes of an answer of these bytes to a start.

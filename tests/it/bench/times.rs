@@ -1,0 +1,80 @@
+//! Times that are true, whoever stands still: the server, or the machine that measures.
+
+use std::time::{Duration, Instant};
+
+use bk_launch::mock::{Behaviour, Span};
+use serde_json::Value;
+
+use super::{MILLISECOND, Share, field, is_quiet, measured, within};
+use crate::harness::slow;
+
+/// What an open loop of `per_second` sees of a server that takes `service`, and stands
+/// still for `stall` in the middle of `lasts`: the response time that `percent` of the
+/// requests do not exceed, in microseconds.
+fn expected(percent: f64, lasts: f64, stall: f64) -> f64 {
+    // Whoever comes in the stall waits for the rest of it, evenly from none to all.
+    let above = (1.0 - percent / 100.0) * lasts;
+    (stall - above) * 1e6
+}
+
+fn stalls(lasts: u32, rate: &str, from: u32, stall: u32, share: Share) -> Value {
+    let span = Span { from: from * MILLISECOND, lasts: stall * MILLISECOND };
+    let scene = field(20_000).against(Behaviour { stall: Some(span), ..slow(1) });
+    let bench = scene.bench().with(format!("--rate {rate} --duration {lasts}s"));
+    let found = measured(bench.ends());
+    if !is_quiet(&found) {
+        return found;
+    }
+    let at = |percent| expected(percent, f64::from(lasts), f64::from(stall) / 1e3);
+    for (key, percent) in [("p95", 95.0), ("p99", 99.0)] {
+        within(key, &found["response"][key], at(percent), share);
+        // With room for all in flight, the server is charged the same by both clocks.
+        within(key, &found["service"][key], at(percent), share);
+    }
+    found
+}
+
+#[test]
+fn a_stall_is_charged_to_all_who_would_have_waited() {
+    stalls(4, "200/s", 1_000, 1_000, Share::Roughly(0.15));
+}
+
+#[test]
+#[ignore = "needs real seconds, and a quiet machine"]
+fn percentiles_of_a_stall_are_what_arithmetic_says() {
+    let found = stalls(20, "500/s", 9_000, 2_000, Share::Exactly(0.05));
+    assert!(is_quiet(&found));
+}
+
+/// Stops the generator itself for a while. Whatever was due then is late, evenly from
+/// none to all of it, so that the longest tenth of all are the first that were due.
+fn stopped(rate: &str, lasts: u32, stop: Duration, share: Share) {
+    let bench = field(20_000).against(slow(1)).bench();
+    let run = bench.with(format!("--rate {rate} --duration {lasts}s")).start();
+    let run = run.once("it goes on", |seen| seen.starts > 20).signal("STOP");
+    let begun = Instant::now();
+    std::thread::sleep(stop);
+    let run = run.signal("CONT");
+    let p90 = expected(90.0, f64::from(lasts), begun.elapsed().as_secs_f64());
+    // A generator that was late for so many is the bottleneck, and says so.
+    let found = run.exits(1).says("NOT the server but this machine was measured").json();
+    within("response p90", &found["response"]["p90"], p90, share);
+    let service = found["service"]["p90"].as_f64().unwrap();
+    let most = match share {
+        Share::Exactly(_) => p90 / 3.0,
+        Share::Roughly(_) => found["response"]["p90"].as_f64().unwrap() * 0.8,
+    };
+    assert!(service < most, "service times are the server's: {service}");
+    assert!(found["generator"]["late_share"].as_f64().unwrap() > 0.1);
+}
+
+#[test]
+fn a_generator_that_is_late_says_so() {
+    stopped("50/s", 3, Duration::from_secs(1), Share::Roughly(0.2));
+}
+
+#[test]
+#[ignore = "needs real seconds, and a quiet machine"]
+fn response_times_count_from_the_due_time_and_service_times_from_the_send() {
+    stopped("200/s", 6, Duration::from_millis(1_500), Share::Exactly(0.1));
+}
