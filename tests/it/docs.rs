@@ -10,7 +10,7 @@ use crate::harness::Folder;
 const FOLDERS: [&str; 4] = ["", "docs", "benches", "tests/wire"];
 
 /// Flags in the documents that are those of cargo.
-const OF_CARGO: [&str; 3] = ["--lib", "--path", "--release"];
+const OF_CARGO: [&str; 2] = ["--lib", "--path"];
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
