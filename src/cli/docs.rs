@@ -23,15 +23,17 @@ pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
 pub(crate) fn man() -> Result<Exit, Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
-    let mut pages = Vec::new();
-    page(&command, &mut pages)?;
-    for sub in command.get_subcommands() {
-        page(sub, &mut pages)?;
-    }
-    io::stdout().write_all(&pages)?;
+    let mut manual = Vec::new();
+    pages(&command, &mut manual)?;
+    io::stdout().write_all(&manual)?;
     Ok(Exit::Good)
 }
 
-fn page(command: &Command, pages: &mut Vec<u8>) -> io::Result<()> {
-    clap_mangen::Man::new(command.clone()).render(pages)
+/// What a page names as its source.
+const SOURCE: &str = concat!("bk-launch ", env!("CARGO_PKG_VERSION"));
+
+/// Appends the page of `command`, and then those of its commands.
+fn pages(command: &Command, manual: &mut Vec<u8>) -> io::Result<()> {
+    clap_mangen::Man::new(command.clone()).source(SOURCE).render(manual)?;
+    command.get_subcommands().try_for_each(|sub| pages(sub, manual))
 }
