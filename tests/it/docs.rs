@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::Folder;
 
 /// Folders of which every page is a document.
-const FOLDERS: [&str; 4] = ["", "docs", "benches", "tests/wire"];
+const FOLDERS: [&str; 5] = ["", "docs", "benches", "packaging", "tests/wire"];
 
 /// Flags in the documents that are those of cargo.
 const OF_CARGO: [&str; 2] = ["--lib", "--path"];
