@@ -2,31 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use source::{files, files_of_rooms, rooms_used, root};
 
 fn page() -> String {
     fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
-}
-
-/// Every source file below `folder`.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// The texts between backticks on a line of their own kind: no code blocks.
@@ -79,33 +64,11 @@ fn every_item_that_is_named_exists() {
     }
 }
 
-/// The room that a file belongs to.
-fn room_of(file: &Path) -> String {
-    let relative = file.strip_prefix(root().join("src")).unwrap();
-    let first = relative.components().next().unwrap().as_os_str();
-    Path::new(first).file_stem().unwrap().to_str().unwrap().to_owned()
-}
-
-/// The rooms that a text uses, comments apart.
-fn used(text: &str) -> BTreeSet<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let code = code.collect::<Vec<_>>().join("\n");
-    let end = |c: char| !c.is_alphanumeric() && c != '_';
-    let names = code.match_indices("crate::").map(|(at, found)| {
-        code[at + found.len()..].split(end).next().unwrap_or_default().to_owned()
-    });
-    names.filter(|name| !name.is_empty()).collect()
-}
-
 /// Each room with those that it uses, a line each.
 fn imports() -> String {
     let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in files(&root().join("src")) {
-        let room = room_of(&file);
-        if matches!(room.as_str(), "lib" | "main") {
-            continue;
-        }
-        let uses = used(&fs::read_to_string(&file).unwrap());
+    for (room, file) in files_of_rooms() {
+        let uses = rooms_used(&fs::read_to_string(&file).unwrap());
         rooms.entry(room.clone()).or_default().extend(uses.into_iter().filter(|n| *n != room));
     }
     let mut text = String::new();
