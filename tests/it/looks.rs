@@ -96,6 +96,17 @@ fn every_command_has_a_manual_page_and_so_has_each_of_runs() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_and_so_has_each_of_runs() {
+    let manual = Folder::new().run(&["man"]).exits(0).stdout();
+    let titles = manual.lines().filter_map(|line| line.strip_prefix(".TH "));
+    let pages: Vec<_> = titles.map(|title| title.split(' ').next().unwrap()).collect();
+    let commands =
+        "run resume runs runs-list runs-show runs-prune report bench mock demo completions man";
+    let commands = commands.split(' ').map(|command| format!("bk-launch-{command}"));
+    assert_eq!(pages, [vec!["bk-launch".to_owned()], commands.collect()].concat());
+}
+
+#[test]
 fn a_misspelt_word_suggests_the_near_one() {
     for (words, says) in
         [("run --rte 5/s", "--rate"), ("rum", "run"), ("completion bash", "completions")]
