@@ -19,7 +19,7 @@ use bk_launch::internals::domain::request_id::{RequestId, RunId};
 use bk_launch::internals::domain::row::Row;
 use bk_launch::internals::domain::task::{Business, Scope, Task};
 use bk_launch::internals::journal::{About, InputSource, InputState, Journal, Opening};
-use bk_launch::internals::limiter::{Limiter, Limits, Notes, Try};
+use bk_launch::internals::limiter::{IntentNotes, Limiter, Limits, Try};
 use bk_launch::internals::rules::intents::{Intents, pack};
 use bk_launch::internals::rules::resume::Doubts;
 use bk_launch::internals::rules::server_time::Sighting;
@@ -38,7 +38,7 @@ fn business(line: u64) -> Business {
 }
 
 /// Lets `ROWS` rows through, and has the next ones noted whenever a batch has left.
-fn let_through(runtime: &tokio::runtime::Runtime, notes: Notes) {
+fn let_through(runtime: &tokio::runtime::Runtime, notes: IntentNotes) {
     let limits = Limits {
         rate: Rate::Unlimited,
         burst: None,
@@ -77,8 +77,8 @@ fn let_through(runtime: &tokio::runtime::Runtime, notes: Notes) {
     });
 }
 
-fn note(limiter: &Limiter, notes: Notes) {
-    if notes == Notes::Needed {
+fn note(limiter: &Limiter, notes: IntentNotes) {
+    if notes == IntentNotes::Needed {
         black_box(pack(&limiter.name_intents()));
         limiter.intents_committed();
     }
@@ -88,7 +88,7 @@ fn limiter(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut group = c.benchmark_group("intents/limiter");
     group.throughput(Throughput::Elements(ROWS));
-    for (name, notes) in [("without", Notes::NotNeeded), ("with", Notes::Needed)] {
+    for (name, notes) in [("without", IntentNotes::NotNeeded), ("with", IntentNotes::Needed)] {
         group.bench_function(name, |b| b.iter(|| let_through(&runtime, notes)));
     }
     group.finish();
@@ -155,11 +155,11 @@ fn journal(folder: &Path) -> Journal {
 }
 
 /// Settles `ROWS` rows in commits of a batch each, which also note the rows that go next.
-fn settle(journal: &mut Journal, clocks: &SystemClocks, records: &[Record], notes: Notes) {
+fn settle(journal: &mut Journal, clocks: &SystemClocks, records: &[Record], notes: IntentNotes) {
     for batch in records.chunks(usize::try_from(BATCH).unwrap()) {
         let commit = journal.commit(|commit| {
             batch.iter().try_for_each(|record| commit.settle(record))?;
-            if notes == Notes::NotNeeded {
+            if notes == IntentNotes::NotNeeded {
                 return Ok(());
             }
             let lines = batch.iter().map(|record| record.row.line + ROWS).collect();
@@ -175,7 +175,7 @@ fn commits(c: &mut Criterion) {
     let clocks = SystemClocks::new(1);
     let mut group = c.benchmark_group("intents/journal");
     group.throughput(Throughput::Elements(ROWS)).sample_size(50);
-    for (name, notes) in [("without", Notes::NotNeeded), ("with", Notes::Needed)] {
+    for (name, notes) in [("without", IntentNotes::NotNeeded), ("with", IntentNotes::Needed)] {
         let folder = tempfile::tempdir().unwrap();
         let (mut journal, mut next) = (journal(folder.path()), 1);
         group.bench_function(name, |b| {

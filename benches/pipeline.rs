@@ -21,8 +21,8 @@ use bk_launch::internals::launch::{
     Audience, Certainty, Clock, Lookup, Options, Pipeline, Source, Staged, Systemd, Times,
 };
 use bk_launch::internals::limiter::Limits;
-use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
-use bk_launch::internals::report::{Destination, Existing, Placement};
+use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
+use bk_launch::internals::report::{Destination, IfExists, Placement};
 use bk_launch::internals::rules::forecast::Course;
 use bk_launch::internals::rules::resume::{self, Doubts, Lines};
 use bk_launch::internals::rules::retry::Policy;
@@ -56,9 +56,9 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     let list = std::io::Cursor::new(list.to_owned().into_bytes());
     let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
     let report = Path::new("/dev/null");
-    let report = Destination::file(report, Existing::Refuse, Placement::InPlace).unwrap();
+    let report = Destination::file(report, IfExists::Refuse, Placement::InPlace).unwrap();
     let slots = NonZeroUsize::new(64).unwrap();
-    let frame = Frame { rows: None, wanted: Rate::Unlimited };
+    let goal = ProgressGoal { rows: None, wanted: Rate::Unlimited };
     Pipeline {
         rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
         source: Source::File,
@@ -91,8 +91,8 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         },
         keeping: None,
         audience: Audience {
-            progress: Progress::begin(Look::None, frame, Box::new(())),
-            frame,
+            progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
+            goal,
             course: Course::new(None, Instant::now(), None, None),
             metrics: None,
             systemd: Systemd::Absent,

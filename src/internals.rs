@@ -63,15 +63,15 @@ pub mod launch {
     };
 }
 pub mod limiter {
-    pub use crate::limiter::{Limiter, Limits, Notes, Try};
+    pub use crate::limiter::{IntentNotes, Limiter, Limits, Try};
 }
 pub mod monitor {
     pub mod progress {
-        pub use crate::monitor::progress::{Frame, Look, Progress};
+        pub use crate::monitor::progress::{Progress, ProgressGoal, ProgressMode};
     }
 }
 pub mod report {
-    pub use crate::report::{Destination, Existing, Name, Open, Placement, Report};
+    pub use crate::report::{Destination, IfExists, OpenReport, Placement, Report, ReportName};
 }
 pub mod rules {
     pub mod forecast {

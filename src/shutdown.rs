@@ -121,7 +121,7 @@ impl Signal {
 
 /// How far a run has come with stopping.
 #[derive(Clone, Debug, Default)]
-enum Stage {
+enum StopState {
     #[default]
     Running,
     /// Rows that were sent go on; no other is sent any more.
@@ -132,11 +132,11 @@ enum Stage {
 
 /// Whether, and why, a run is to stop. Clones are the same switch.
 #[derive(Clone, Debug)]
-pub struct Shutdown(Arc<watch::Sender<Stage>>);
+pub struct Shutdown(Arc<watch::Sender<StopState>>);
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Stage::Running)))
+        Self(Arc::new(watch::Sender::new(StopState::Running)))
     }
 }
 
@@ -144,13 +144,13 @@ impl Shutdown {
     /// Nothing new is to be sent any more. The first cause is kept.
     pub fn drain(&self, cause: Cause) {
         self.0.send_if_modified(|stage| match stage {
-            Stage::Draining(_) => false,
-            Stage::NoNewRows(first) => {
-                *stage = Stage::Draining(first.clone());
+            StopState::Draining(_) => false,
+            StopState::NoNewRows(first) => {
+                *stage = StopState::Draining(first.clone());
                 true
             }
-            Stage::Running => {
-                *stage = Stage::Draining(cause);
+            StopState::Running => {
+                *stage = StopState::Draining(cause);
                 true
             }
         });
@@ -159,44 +159,44 @@ impl Shutdown {
     /// No row that was not sent yet is to be sent any more. The first cause is kept.
     pub fn refuse_new_rows(&self, cause: Cause) {
         self.0.send_if_modified(|stage| match stage {
-            Stage::Running => {
-                *stage = Stage::NoNewRows(cause);
+            StopState::Running => {
+                *stage = StopState::NoNewRows(cause);
                 true
             }
-            Stage::NoNewRows(_) | Stage::Draining(_) => false,
+            StopState::NoNewRows(_) | StopState::Draining(_) => false,
         });
     }
 
     /// Whether nothing new is to be sent.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        matches!(*self.0.borrow(), Stage::Draining(_))
+        matches!(*self.0.borrow(), StopState::Draining(_))
     }
 
     /// Whether rows that were not sent yet may be sent.
     #[must_use]
     pub fn takes_new_rows(&self) -> bool {
-        matches!(*self.0.borrow(), Stage::Running)
+        matches!(*self.0.borrow(), StopState::Running)
     }
 
     /// The first cause, if there is one.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         match &*self.0.borrow() {
-            Stage::Running => None,
-            Stage::NoNewRows(cause) | Stage::Draining(cause) => Some(cause.clone()),
+            StopState::Running => None,
+            StopState::NoNewRows(cause) | StopState::Draining(cause) => Some(cause.clone()),
         }
     }
 
     /// Returns once nothing new is to be sent.
     pub async fn draining(&self) {
         // The sender lives as long as `self`, so this cannot fail.
-        drop(self.0.subscribe().wait_for(|stage| matches!(stage, Stage::Draining(_))).await);
+        drop(self.0.subscribe().wait_for(|stage| matches!(stage, StopState::Draining(_))).await);
     }
 
     /// Returns once no row that was not sent yet is to be sent.
     pub async fn no_new_rows(&self) {
-        drop(self.0.subscribe().wait_for(|stage| !matches!(stage, Stage::Running)).await);
+        drop(self.0.subscribe().wait_for(|stage| !matches!(stage, StopState::Running)).await);
     }
 
     /// Listens for signals, until the program ends: the first one drains, the second one

@@ -22,7 +22,7 @@ use crate::rules::budget::Budget;
 use crate::rules::retry::Backoff;
 use crate::rules::stages::Stages;
 use crate::rules::window::{Daily, When};
-use crate::store::Name;
+use crate::store::RunName;
 
 /// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
 /// what became of every one.
@@ -286,7 +286,7 @@ pub(super) struct StageArgs {
 pub(super) struct CronArgs {
     /// Call the run so; one run of a name goes on at a time, a second one ends with exit 5.
     #[arg(long, value_name = "NAME")]
-    pub name: Option<Name>,
+    pub name: Option<RunName>,
     /// Start nothing if the file has fewer or more rows than that, such as 100.. or 1..500.
     #[arg(long, value_name = "FROM..TO")]
     pub expect_rows: Option<RowsExpected>,

@@ -23,10 +23,10 @@ use crate::domain::record::AlreadyStarted;
 use crate::input;
 use crate::launch::{Certainty, Lookup, Options};
 use crate::limiter::Limits;
-use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
+use crate::mock::{Behaviour, FaultKind, FirstFault, Mock, MockBusiness, MockScope};
 use crate::monitor::console;
 use crate::monitor::progress;
-use crate::report::Existing;
+use crate::report::IfExists;
 use crate::rules::retry::Policy;
 use crate::store::SavedFlags;
 
@@ -62,7 +62,7 @@ pub(super) fn run() -> Result<Exit, Failure> {
 
 /// What happens in life, to the rows of the sample.
 fn behaviour() -> Result<Behaviour, Failure> {
-    let throttled = Business { scope: Scope::CmdbBiz, id: 3 };
+    let throttled = MockBusiness { scope: MockScope::CmdbBiz, id: 3 };
     let first = |task, kind, times| FirstFault { task, kind, times };
     Ok(Behaviour {
         seed: 1,
@@ -126,7 +126,7 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
         look: Look::None,
         legacy_get: LegacyGet::Forbidden,
         outputs: vec![report.to_owned()],
-        existing: Existing::Refuse,
+        existing: IfExists::Refuse,
         summary: SummaryForm::Text,
         target: Target::Esb(Esb::new(&mock.url())?),
         credentials: Origin::find(Files { app_secret: None, token: None }, &demo_variable)?,
@@ -137,9 +137,9 @@ fn session_settings(mock: &Mock, report: &Path) -> Result<Settings, Failure> {
             identity: Identity::Proven,
         },
         progress: if std::io::stderr().is_terminal() {
-            progress::Look::Bar
+            progress::ProgressMode::Bar
         } else {
-            progress::Look::None
+            progress::ProgressMode::None
         },
         verbosity: 0,
         log_format: LogFormat::Text,

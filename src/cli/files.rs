@@ -17,7 +17,7 @@ use crate::domain::row::Columns;
 use crate::input::{self, Checked, InputError, Opened};
 use crate::journal::{About, InputSource};
 use crate::launch;
-use crate::report::{Destination, Existing, Open, Placement, ReportError};
+use crate::report::{Destination, IfExists, OpenReport, Placement, ReportError};
 use crate::store::{self, Contents, PendingRun, RunDir, Tee, TeeState, Unnamed};
 
 /// Where rows come from, after a look at it.
@@ -103,10 +103,10 @@ pub(super) struct InputRead {
 pub(super) fn read(
     input: &Input,
     on_invalid: OnInvalid,
-    birth: Option<&PendingRun>,
+    pending: Option<&PendingRun>,
 ) -> Result<InputRead, Failure> {
-    let Some(birth) = birth else { return read_unkept(input, on_invalid) };
-    let to = birth.folder().input(&input.format().to_string());
+    let Some(pending) = pending else { return read_unkept(input, on_invalid) };
+    let to = pending.folder().input(&input.format().to_string());
     if let Input::File(path, format) = input
         && path.metadata().is_ok_and(|meta| meta.is_file())
     {
@@ -191,7 +191,7 @@ fn stream(input: &Input) -> Result<Stream, FileError> {
 pub(super) fn destinations(
     input: Option<&Input>,
     outputs: &[PathBuf],
-    existing: impl Fn(&Path) -> Result<Existing, Failure>,
+    existing: impl Fn(&Path) -> Result<IfExists, Failure>,
     placement: Placement<'_>,
 ) -> Result<Vec<Destination>, Failure> {
     let mut opened = Vec::with_capacity(outputs.len());
@@ -232,7 +232,7 @@ pub(super) fn begin(
     columns: &Columns,
     zone: &TimeZone,
     beside: Beside,
-) -> Result<Vec<Open>, ReportError> {
+) -> Result<Vec<OpenReport>, ReportError> {
     let mut reports = Vec::with_capacity(destinations.len());
     let mut closed = None;
     for destination in destinations {

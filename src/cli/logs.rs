@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::monitor::console::{self, Kind};
+use crate::monitor::console::{self, TextKind};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -56,7 +56,7 @@ impl<'a> MakeWriter<'a> for Teller {
 
 impl io::Write for Teller {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        console::show(Kind::Log, String::from_utf8_lossy(event).trim_end());
+        console::show(TextKind::Log, String::from_utf8_lossy(event).trim_end());
         Ok(event.len())
     }
 

@@ -10,7 +10,8 @@ use super::Failure;
 use super::exit::Exit;
 use crate::domain::rate::Rate;
 use crate::mock::{
-    Behaviour, Business, EsbKind, Fault, Gone, Latency, Memory, Mock, Span, ThrottleRule, View,
+    Behaviour, EsbKind, FaultChance, Gone, Latency, Memory, Mock, MockBusiness, Span, ThrottleRule,
+    View,
 };
 
 const EXAMPLES: &str = "\
@@ -55,10 +56,10 @@ struct FaultArgs {
     /// reset-after, broken-json, silent or https-port; repeatable. With -after the start was taken
     /// before.
     #[arg(long = "fault", value_name = "KIND=CHANCE")]
-    faults: Vec<Fault>,
+    faults: Vec<FaultChance>,
     /// The same for questions about a task's state or link; repeatable.
     #[arg(long = "question-fault", value_name = "KIND=CHANCE")]
-    question_faults: Vec<Fault>,
+    question_faults: Vec<FaultChance>,
     /// Seeds the chances.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -95,7 +96,7 @@ struct LimitArgs {
     throttles: Vec<ThrottleRule>,
     /// A business whose limit of starts is reached and never frees, as 3 or project:3; repeatable.
     #[arg(long, value_name = "BUSINESS")]
-    limit_reached: Vec<Business>,
+    limit_reached: Vec<MockBusiness>,
     /// Requests that the app may send.
     #[arg(long, value_name = "RATE")]
     app_limit: Option<Rate>,

@@ -49,9 +49,9 @@ use args::{Cli, Command};
 use exit::Exit;
 
 use crate::journal::JournalError;
-use crate::monitor::console::{self, Kind, Release};
+use crate::monitor::console::{self, Release, TextKind};
 use crate::report::ReportError;
-use crate::store::{StoreError, Taken};
+use crate::store::{NameTaken, StoreError};
 use session::Alive;
 
 /// Reads the command line and does what it says.
@@ -99,7 +99,7 @@ fn exit_of(error: &Failure) -> Exit {
             error.downcast_ref(),
             Some(JournalError::Write { .. } | JournalError::Gone { .. })
         );
-    let is_locked = error.is::<Alive>() || error.is::<Taken>();
+    let is_locked = error.is::<Alive>() || error.is::<NameTaken>();
     match (is_locked, is_output) {
         (true, _) => Exit::Locked,
         (false, true) => Exit::Output,
@@ -112,7 +112,7 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Tells people something, beside a bar if there is one, or later.
 fn tell(what: &dyn Display) {
-    console::show(Kind::Notice, &what.to_string());
+    console::show(TextKind::Notice, &what.to_string());
 }
 
 /// From now on everything is held back.
@@ -128,7 +128,7 @@ fn end(exit: Exit) -> Exit {
             thread::park();
         }
     }
-    close(exit, console::PATIENCE);
+    close(exit, console::MAX_WAIT);
     exit
 }
 

@@ -17,7 +17,7 @@ use super::{Failure, kept, runs, session, tell};
 use crate::domain::record::{Prior, Record};
 use crate::journal::{InputState, JournalError, Order};
 use crate::launch::{Resumable, left_open};
-use crate::report::{Existing, Finished, Open, Placement, ReportError};
+use crate::report::{Finished, IfExists, OpenReport, Placement, ReportError};
 use crate::rules::resume::{self, Doubts, Planned};
 use crate::rules::stats::Summary;
 
@@ -53,7 +53,7 @@ pub(super) fn run(args: ReportArgs) -> Result<Exit, Failure> {
     let runs = super::settings::runs(state, &|name| std::env::var(name).ok())?;
     let runtime = session::runtime()?;
     let run = Run::open(&runs::choose(&runs, run.as_deref())?)?;
-    let existing = if force { Existing::Overwrite } else { Existing::Refuse };
+    let existing = if force { IfExists::Overwrite } else { IfExists::Refuse };
     let placement = Placement::Beside(&run.folder.id);
     let destinations = files::destinations(None, &outputs, |_| Ok(existing), placement)?;
     let zone = session::zone(&run.about.zone);
@@ -75,7 +75,7 @@ pub(super) fn run(args: ReportArgs) -> Result<Exit, Failure> {
 pub(super) fn replay(
     run: &Run,
     order: Order,
-    reports: &mut Vec<Open>,
+    reports: &mut Vec<OpenReport>,
     summary: &mut Summary,
 ) -> Result<(), Failure> {
     run.journal.freeze()?;
@@ -97,7 +97,7 @@ fn replay_with(
     mut open: Unsettled,
     run: &Run,
     order: Order,
-    reports: &mut Vec<Open>,
+    reports: &mut Vec<OpenReport>,
     summary: &mut Summary,
 ) -> Result<(), ReplayError> {
     let mut write = |record: &Record| {
@@ -113,13 +113,13 @@ fn replay_with(
     while let Some(row) = open.before(u64::MAX)? {
         write(&row)?;
     }
-    Ok(each(reports, Open::flush)?)
+    Ok(each(reports, OpenReport::flush)?)
 }
 
 /// Does something to every report. Whoever closed standard output has seen enough.
 fn each(
-    reports: &mut Vec<Open>,
-    mut act: impl FnMut(&mut Open) -> Result<(), ReportError>,
+    reports: &mut Vec<OpenReport>,
+    mut act: impl FnMut(&mut OpenReport) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
     let mut failure = None;
     reports.retain_mut(|report| match act(report) {

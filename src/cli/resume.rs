@@ -25,7 +25,7 @@ use crate::journal::{About, Copied, FINISHED, InputState, Journal, Opening, Orde
 use crate::launch::{PlannedRows, RunJournal, Source};
 use crate::monitor::console;
 use crate::monitor::systemd;
-use crate::report::{Existing, Finished, Open, Placement};
+use crate::report::{Finished, IfExists, OpenReport, Placement};
 use crate::rules::resume::{self, Doubts, Lines, Planned};
 use crate::rules::stats::Summary;
 use crate::shutdown::OUTAGE;
@@ -210,7 +210,7 @@ fn finished(
         let opening = Opening { at, target: &target, reopens: None, waits_until: None };
         run.journal.begin(&opening, &Doubts::new())?;
         run.journal.end(&Doubts::new())?;
-        run.journal.came_out(FINISHED, exit.code())?;
+        run.journal.note_exit(FINISHED, exit.code())?;
     }
     let reports = named_reports(&run.folder, &args.output.outputs);
     let text = format!(
@@ -234,9 +234,9 @@ fn named_reports(folder: &RunDir, outputs: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Opens them, beside what is there; the run's own are replaced at the end, unless somebody
 /// changed them.
-fn open_reports(run: &Run, outputs: &[PathBuf], force: bool) -> Result<Vec<Open>, Failure> {
+fn open_reports(run: &Run, outputs: &[PathBuf], force: bool) -> Result<Vec<OpenReport>, Failure> {
     let existing = |output: &Path| {
-        if force { Ok(Existing::Overwrite) } else { own_report::existing(run, output) }
+        if force { Ok(IfExists::Overwrite) } else { own_report::existing(run, output) }
     };
     let outputs = named_reports(&run.folder, outputs);
     let placement = Placement::Beside(&run.folder.id);
@@ -303,7 +303,7 @@ impl Resume {
             run.journal.note_copy(&run.copied)?;
         }
         let session = run.journal.begin(&opening, &before.doubts)?;
-        let begun: Vec<_> = reports.iter().filter_map(Open::begun).collect();
+        let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
         run.journal.begin_reports(session, &begun)?;
         if is_other {
             kept::change_target(&mut run.kept, &kept::keep(matches, None));

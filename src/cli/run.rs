@@ -29,9 +29,9 @@ use crate::input::{InputError, NullWords, Rows as InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::launch::{Ended, PlannedRows, RunJournal};
 use crate::monitor::console;
-use crate::report::{Open, Placement};
+use crate::report::{OpenReport, Placement};
 use crate::rules::resume::{self, Doubts, Lines};
-use crate::store::{Lock, Name, PendingRun, RunDir, RunStore, SavedFlags};
+use crate::store::{Lock, PendingRun, RunDir, RunName, RunStore, SavedFlags};
 use crate::system_clocks::SystemClocks;
 
 /// Runs the command; `matches` tell where each setting comes from.
@@ -118,14 +118,14 @@ pub(super) fn launch(
     let left_behind = name.as_ref().and_then(|(name, runs)| runs::left_behind(runs, name));
     session::warn(&settings);
     let id = RunId::new(Timestamp::now(), fastrand::u32(..));
-    let birth = match &runs {
+    let pending = match &runs {
         None => None,
         Some(runs) => {
             files::is_there(&input)?;
             Some(PendingRun::begin(runs, id.clone())?)
         }
     };
-    let read = files::read(&input, on_invalid, birth.as_ref())?;
+    let read = files::read(&input, on_invalid, pending.as_ref())?;
     check_rows(expect_rows, &read.from)?;
     settings.staging.ends(read.from.rows())?;
     let credentials = settings.credentials.read()?;
@@ -136,24 +136,24 @@ pub(super) fn launch(
     let is_large = plan.launched().is_some_and(|rows| rows >= MANY);
     let client = session::client(&mut settings, credentials)?;
     let zone = session::zone_name();
-    if let Some(birth) = &birth {
-        kept.write(birth.folder())?;
+    if let Some(pending) = &pending {
+        kept.write(pending.folder())?;
         Journal::create(
-            &birth.folder().journal(),
+            &pending.folder().journal(),
             &about(&input, &read, (&id, name.as_ref()), &zone),
         )?;
     }
     let columns = &read.opened.columns;
-    let reports = open_reports(&settings, &input, birth.as_ref(), columns, &zone)?;
-    let told_reports = match (&birth, settings.outputs.is_empty()) {
-        (Some(birth), true) => vec![birth.future().report()],
+    let reports = open_reports(&settings, &input, pending.as_ref(), columns, &zone)?;
+    let told_reports = match (&pending, settings.outputs.is_empty()) {
+        (Some(pending), true) => vec![pending.future().report()],
         _ => settings.outputs.clone(),
     };
     let mut told = Told { target: settings.target.to_string(), reports: told_reports, place: None };
     let expected = read.from.expected();
     let (all, source) = (read.from.rows(), read.from.kind());
     let clocks = SystemClocks::new(fastrand::u128(..));
-    let begun = begin(birth, &settings, &clocks)?;
+    let begun = begin(pending, &settings, &clocks)?;
     if let Some(last) = left_behind {
         tell_of_last(&last, state_dir.clone());
     }
@@ -201,7 +201,7 @@ fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>) {
 fn about(
     input: &Input,
     read: &files::InputRead,
-    (id, name): (&RunId, Option<&(Name, RunStore)>),
+    (id, name): (&RunId, Option<&(RunName, RunStore)>),
     zone: &str,
 ) -> About {
     About {
@@ -234,23 +234,24 @@ fn first_plan(rows: InputRows, expected: Option<u64>) -> PlannedRows {
 fn open_reports(
     settings: &Settings,
     input: &Input,
-    birth: Option<&PendingRun>,
+    pending: Option<&PendingRun>,
     columns: &Columns,
     zone: &str,
-) -> Result<Vec<Open>, Failure> {
-    let own = birth.map(|birth| birth.folder().report()).filter(|_| settings.outputs.is_empty());
+) -> Result<Vec<OpenReport>, Failure> {
+    let own =
+        pending.map(|pending| pending.folder().report()).filter(|_| settings.outputs.is_empty());
     let outputs = own.map_or_else(|| settings.outputs.clone(), |own| vec![own]);
     let existing = |_: &Path| Ok(settings.existing);
     let destinations = files::destinations(Some(input), &outputs, existing, Placement::InPlace)?;
-    let beside = if birth.is_some() { Beside::Journal } else { Beside::Nothing };
+    let beside = if pending.is_some() { Beside::Journal } else { Beside::Nothing };
     let mut reports = files::begin(destinations, columns, &session::zone(zone), beside)?;
-    if let Some(birth) = birth {
+    if let Some(pending) = pending {
         for report in &mut reports {
-            report.folder_renamed(&birth.folder().path, &birth.future().path);
+            report.folder_renamed(&pending.folder().path, &pending.future().path);
         }
         // Before the run has its name, so that no crash leaves a report that is not known.
-        let begun: Vec<_> = reports.iter().filter_map(Open::begun).collect();
-        Journal::open(&birth.folder().journal())?.begin_reports(FIRST_SESSION, &begun)?;
+        let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
+        Journal::open(&pending.folder().journal())?.begin_reports(FIRST_SESSION, &begun)?;
     }
     Ok(reports)
 }
@@ -259,12 +260,12 @@ type Begun = (Place, Journal, Option<Lock>);
 
 /// Gives the run its name, and begins its first session.
 fn begin(
-    birth: Option<PendingRun>,
+    pending: Option<PendingRun>,
     settings: &Settings,
     clocks: &SystemClocks,
 ) -> Result<Option<Begun>, Failure> {
-    let Some(birth) = birth else { return Ok(None) };
-    let (folder, lock) = birth.born()?;
+    let Some(pending) = pending else { return Ok(None) };
+    let (folder, lock) = pending.commit()?;
     let mut journal = Journal::open(&folder.journal())?;
     let opening = Opening {
         at: clocks.read(),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{files, kept};
 use crate::domain::record::{AlreadyStarted, Outcome, Standing};
 use crate::domain::request_id::RunId;
-use crate::journal::{About, FINISHED, InputState, Journal, JournalError, Session};
+use crate::journal::{About, FINISHED, InputState, Journal, JournalError, PastSession};
 use crate::rules::stats::OUTCOMES;
 use crate::store::{Holder, Lock, RunDir, SavedFlags};
 
@@ -45,7 +45,7 @@ impl RunState {
     }
 
     /// The state after the session `last`; `alive` is who works on the run, if anybody does.
-    fn after(alive: Option<&Holder>, last: Option<&Session>, now: Timestamp) -> Self {
+    fn after(alive: Option<&Holder>, last: Option<&PastSession>, now: Timestamp) -> Self {
         let Some(pid) = alive.map(|holder| holder.pid) else {
             return match last.and_then(|last| last.ending.as_deref()) {
                 Some(FINISHED) => Self::Finished,
@@ -113,7 +113,7 @@ pub(super) struct RunSummary {
     /// What it is, if that can be read.
     pub about: Option<About>,
     /// Its sessions.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<PastSession>,
     already: AlreadyStarted,
     counts: Counts,
     settled: u64,
@@ -270,7 +270,7 @@ pub(super) fn shown(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
-fn session_json(session: &Session) -> Value {
+fn session_json(session: &PastSession) -> Value {
     json!({
         "session": session.number,
         "began": session.began.to_string(),
@@ -292,7 +292,7 @@ mod tests {
     fn a_state_says_what_a_process_waits_for_and_why_it_ended() {
         let now: Timestamp = "2026-12-01T22:00:00Z".parse().unwrap();
         let later: Timestamp = "2026-12-01T23:00:00Z".parse().unwrap();
-        let session = |waits_until, draining: Option<&str>, ending: Option<&str>| Session {
+        let session = |waits_until, draining: Option<&str>, ending: Option<&str>| PastSession {
             number: 1,
             began: now,
             waits_until,

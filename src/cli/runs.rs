@@ -18,7 +18,7 @@ use super::stdout::stdout;
 use super::{Failure, tell};
 use crate::domain::request_id::RunId;
 use crate::journal::{InputState, Journal};
-use crate::store::{Name, RunDir, RunStore, StoreError};
+use crate::store::{RunDir, RunName, RunStore, StoreError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,7 +94,7 @@ pub(super) fn choose_quietly(
     let mut all = runs.all()?;
     if let Some(named) = named {
         match runs.find(named) {
-            Err(StoreError::Unknown { .. }) if named.parse::<Name>().is_ok() => {}
+            Err(StoreError::Unknown { .. }) if named.parse::<RunName>().is_ok() => {}
             found => return Ok((found?, None)),
         }
         all.retain(|folder| name_of(folder).as_deref() == Some(named));
@@ -109,7 +109,7 @@ pub(super) fn choose_quietly(
 }
 
 /// The last run of a name, if it left rows to be done.
-pub(super) fn left_behind(runs: &RunStore, name: &Name) -> Option<RunSummary> {
+pub(super) fn left_behind(runs: &RunStore, name: &RunName) -> Option<RunSummary> {
     let name = name.to_string();
     let all = runs.all().ok()?;
     let last = all.iter().rev().find(|folder| name_of(folder).as_ref() == Some(&name))?;

@@ -33,13 +33,13 @@ use crate::launch::{
 };
 use crate::monitor::console;
 use crate::monitor::notify::Urgency;
-use crate::monitor::progress::{Frame, Progress};
+use crate::monitor::progress::{Progress, ProgressGoal};
 use crate::monitor::systemd;
-use crate::report::Open;
+use crate::report::OpenReport;
 use crate::rules::budget::Base;
 use crate::rules::forecast::Course;
 use crate::shutdown::{Cause, Shutdown, Signal};
-use crate::store::{Holder, Lock, Name, NameLock, RunDir, RunStore};
+use crate::store::{Holder, Lock, NameLock, RunDir, RunName, RunStore};
 use crate::system_clocks::SystemClocks;
 
 /// What a session works on.
@@ -63,7 +63,7 @@ pub(super) struct Work {
     /// Where the run is kept, if it is.
     pub keeping: Option<RunJournal>,
     /// Where records go.
-    pub reports: Vec<Open>,
+    pub reports: Vec<OpenReport>,
     /// Those who are told how the session goes and ends.
     pub monitors: Monitors,
     /// This machine's clocks.
@@ -122,7 +122,7 @@ pub(super) fn launch(
     let begin = settings.timing.window.start.map_or(clock.at, |start| clock.ahead(start));
     let most = settings.options.limit.map_or(u64::MAX, |limit| work.settled.saturating_add(limit));
     let aim = work.all.map(|all| all.min(most));
-    let frame = Frame { rows: work.all, wanted: settings.options.limits.rate };
+    let goal = ProgressGoal { rows: work.all, wanted: settings.options.limits.rate };
     let mut options = settings.options.clone();
     if let (Some((_, base)), Some(all)) = (&mut options.limits.budget, work.all) {
         *base = Base::Rows(all);
@@ -135,8 +135,8 @@ pub(super) fn launch(
         times,
         staged: staged(&settings.staging, work.all, work.agreed_to)?,
         audience: Audience {
-            progress: Progress::begin(settings.progress, frame, Box::new(screen::Stderr)),
-            frame,
+            progress: Progress::begin(settings.progress, goal, Box::new(screen::Stderr)),
+            goal,
             course: Course::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
             metrics: work.monitors.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
@@ -301,7 +301,7 @@ pub(super) enum Printed {
 fn note(ended: &mut Ended, exit: &mut Exit) {
     let word = ending::word(ended);
     let Some(journal) = &mut ended.journal else { return };
-    if let Err(error) = journal.came_out(word.as_deref().unwrap_or(FINISHED), exit.code()) {
+    if let Err(error) = journal.note_exit(word.as_deref().unwrap_or(FINISHED), exit.code()) {
         ended.failure.get_or_insert(OutputFailure::Journal(error));
         *exit = Exit::Output;
     }
@@ -318,7 +318,7 @@ pub(super) fn lock(folder: &RunDir) -> Result<Lock, Failure> {
 }
 
 /// Takes the lock of a name, unless a run of that name is alive.
-pub(super) fn lock_name(runs: &RunStore, name: &Name) -> Result<NameLock, Failure> {
+pub(super) fn lock_name(runs: &RunStore, name: &RunName) -> Result<NameLock, Failure> {
     match NameLock::take(runs, name, Timestamp::now()) {
         Ok(Ok(lock)) => Ok(lock),
         Ok(Err(taken)) => Err(taken.into()),

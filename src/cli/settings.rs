@@ -29,11 +29,11 @@ use crate::input;
 use crate::launch::{Certainty, Lookup, Options};
 use crate::limiter::Limits;
 use crate::monitor::progress;
-use crate::report::Existing;
+use crate::report::IfExists;
 use crate::rules::budget::Base;
 use crate::rules::retry::Policy;
 use crate::rules::window::WindowError;
-use crate::store::{Name, RunStore};
+use crate::store::{RunName, RunStore};
 
 const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
 const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
@@ -76,7 +76,7 @@ pub(super) struct RunSettings {
     /// Where the run is kept, if it is.
     pub runs: Option<RunStore>,
     /// What people call it, and where the lock of that name is.
-    pub name: Option<(Name, RunStore)>,
+    pub name: Option<(RunName, RunStore)>,
     /// How many rows it must have.
     pub expect_rows: Option<RowsExpected>,
     /// The settings of its first session.
@@ -94,7 +94,7 @@ pub(super) struct Settings {
     /// The reports that were named; `-` is standard output.
     pub outputs: Vec<PathBuf>,
     /// What to do with one that is there already.
-    pub existing: Existing,
+    pub existing: IfExists,
     /// When requests may leave.
     pub timing: Timing,
     /// In which stages.
@@ -110,7 +110,7 @@ pub(super) struct Settings {
     /// How it is reached.
     pub reach: Reach,
     /// How progress is shown.
-    pub progress: progress::Look,
+    pub progress: progress::ProgressMode,
     /// How much is logged: the number of `-v`.
     pub verbosity: u8,
     /// How logs are written.
@@ -390,7 +390,7 @@ impl Settings {
             legacy_get: if esb_legacy_get { LegacyGet::Allowed } else { LegacyGet::Forbidden },
             watch: Watch::new(watch, environment)?,
             outputs,
-            existing: if force { Existing::Overwrite } else { Existing::Refuse },
+            existing: if force { IfExists::Overwrite } else { IfExists::Refuse },
             summary,
             target,
             credentials,
@@ -412,17 +412,17 @@ impl From<AlreadyStartedArg> for AlreadyStarted {
 }
 
 /// A bar needs a terminal that can move its cursor.
-pub(super) fn look(progress: ProgressArg, voice: Voice) -> progress::Look {
+pub(super) fn look(progress: ProgressArg, voice: Voice) -> progress::ProgressMode {
     if voice == Voice::HeldBack {
-        return progress::Look::None;
+        return progress::ProgressMode::None;
     }
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     match progress {
-        ProgressArg::Auto if is_terminal && !is_dumb => progress::Look::Bar,
-        ProgressArg::Bar => progress::Look::Bar,
-        ProgressArg::Auto | ProgressArg::Plain => progress::Look::Plain,
-        ProgressArg::None => progress::Look::None,
+        ProgressArg::Auto if is_terminal && !is_dumb => progress::ProgressMode::Bar,
+        ProgressArg::Bar => progress::ProgressMode::Bar,
+        ProgressArg::Auto | ProgressArg::Plain => progress::ProgressMode::Plain,
+        ProgressArg::None => progress::ProgressMode::None,
     }
 }
 

@@ -16,8 +16,8 @@ use super::args::WatchArgs;
 use super::credentials::{self, Environment};
 use super::exit::Exit;
 use super::{Failure, exit_of, tell};
-use crate::monitor::metrics::{Figures, State, Textfile, Writing};
-use crate::monitor::notify::{Address, Addresses, CameOut, News, Notices, PATIENCE, Urgency};
+use crate::monitor::metrics::{Figures, SessionState, Textfile, Writing};
+use crate::monitor::notify::{Address, Addresses, MAX_WAIT, Notices, SessionEnd, Success, Urgency};
 
 const PING_VARIABLE: &str = "BK_LAUNCH_PING_URL";
 const NOTIFY_VARIABLE: &str = "BK_LAUNCH_NOTIFY_URL";
@@ -102,7 +102,7 @@ impl Watch {
         let metrics = self.metrics.as_ref().and_then(|path| begin(path, name));
         if let Some(file) = &metrics {
             let now = Timestamp::now();
-            warn_of_metrics(file, file.write_within(PATIENCE, None, State::Running, now));
+            warn_of_metrics(file, file.write_within(MAX_WAIT, None, SessionState::Running, now));
         }
         let notices = self.notices().map(Arc::new);
         let name = name.map(Into::into);
@@ -164,19 +164,19 @@ impl Monitors {
     /// allows.
     pub(super) fn tell(&self, outcome: &Outcome, urgency: Urgency) {
         let patience = match urgency {
-            Urgency::InOrder => PATIENCE,
+            Urgency::InOrder => MAX_WAIT,
             Urgency::Now => AT_ONCE,
         };
         let (exit, figures) = (outcome.exit, outcome.figures.clone());
-        let state = State::Ended(exit.code());
+        let state = SessionState::Ended(exit.code());
         let writing =
             self.metrics.as_ref().map(|file| file.write_aside(figures, state, Timestamp::now()));
         if let Some(notices) = &self.notices {
-            let came_out = if exit == Exit::Good { CameOut::Well } else { CameOut::Badly };
+            let success = if exit == Exit::Good { Success::Yes } else { Success::No };
             let mut json = outcome.json.clone();
             json["name"] = self.name.as_deref().into();
             let (text, json) = (outcome.text.clone(), json.to_string());
-            notices.tell(News { came_out, text, json, urgency });
+            notices.tell(SessionEnd { success, text, json, urgency });
         }
         self.wait(writing, patience);
     }

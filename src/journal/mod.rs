@@ -104,7 +104,7 @@ pub struct Opening<'a> {
 
 /// A session that was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct PastSession {
     /// Its number, from 1.
     pub number: u32,
     /// When it began.
@@ -323,7 +323,7 @@ impl Journal {
     /// # Errors
     ///
     /// Where that cannot be written.
-    pub fn came_out(&mut self, ending: &str, exit: u8) -> Result<(), JournalError> {
+    pub fn note_exit(&mut self, ending: &str, exit: u8) -> Result<(), JournalError> {
         let note = self.connection.execute(
             "UPDATE session SET ending = ?2, exit = ?3 WHERE session = ?1",
             params![self.session, ending, exit],

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::KnownAt;
-use super::{About, Copied, InputSource, InputState, Journal, JournalError, Order, Session};
+use super::{About, Copied, InputSource, InputState, Journal, JournalError, Order, PastSession};
 use super::{bad_words, rows};
 use crate::domain::clocks::Boot;
 use crate::domain::record::{AlreadyStarted, Record};
@@ -179,8 +179,8 @@ impl Journal {
     /// # Errors
     ///
     /// Where the journal is damaged.
-    pub fn sessions(&self) -> Result<Vec<Session>, JournalError> {
-        let read = || -> rusqlite::Result<Vec<Session>> {
+    pub fn sessions(&self) -> Result<Vec<PastSession>, JournalError> {
+        let read = || -> rusqlite::Result<Vec<PastSession>> {
             let sql = "SELECT session, began, target, retry_failed, ended, ending, exit, waits_until, \
                        draining FROM session ORDER BY session";
             let time = |millis| {
@@ -189,7 +189,7 @@ impl Journal {
             let mut select = self.connection.prepare(sql)?;
             let sessions = select.query_map([], |row| {
                 let (ended, waits_until): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(7)?);
-                Ok(Session {
+                Ok(PastSession {
                     number: row.get(0)?,
                     began: time(row.get(1)?)?,
                     waits_until: waits_until.map(time).transpose()?,

@@ -17,31 +17,31 @@ use crate::rules::server_time::Departure;
 use crate::shutdown::Cause;
 
 /// What asking for a state came to.
-pub(super) struct Found {
+pub(super) struct StateResult {
     /// What the state says of the row.
     pub judged: Judged,
     /// Why there is no state, if there is none.
     pub unanswered: Option<Reason>,
     /// Whether the question was refused for where its credentials stood.
-    pub refused: Refused,
+    pub refused: AuthRefusal,
 }
 
-impl Found {
+impl StateResult {
     /// Nothing, since bk-sops works and failed each time that it was asked, the last time
     /// with `answer`.
     fn nothing(answer: Option<Answer>) -> Self {
         let unanswered = answer.and_then(|answer| unanswered(Judged::Unseen, answer));
-        Self { judged: Judged::Unseen, unanswered, refused: Refused::No }
+        Self { judged: Judged::Unseen, unanswered, refused: AuthRefusal::None }
     }
 }
 
 /// Whether a question was refused for where its credentials stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum AuthRefusal {
     /// The ESB read none from the header, and the query is forbidden.
     ToHeader,
     /// It was not.
-    No,
+    None,
 }
 
 /// Asks for the state of `task` on `line`, whose first attempt that may have arrived left at
@@ -56,14 +56,14 @@ pub(super) async fn state(
     task: &Task,
     id: &RequestId,
     first: Option<&Departure>,
-) -> Result<Found, Closed> {
+) -> Result<StateResult, Closed> {
     let RunContext { client, .. } = launch;
     let (mut manner, mut in_vain) = (client.manner(), None);
     loop {
         let permit = match launch.acquire_question(Question::State, line).await {
             Ok(permit) => permit,
             Err(NotAsked::Closed) => return Err(Closed),
-            Err(NotAsked::InVain) => return Ok(Found::nothing(in_vain)),
+            Err(NotAsked::InVain) => return Ok(StateResult::nothing(in_vain)),
         };
         let caller = client.caller();
         let seen = Box::pin(client.status(&caller, task, id, manner)).await;
@@ -77,7 +77,11 @@ pub(super) async fn state(
         let Some(other) = client.other_manner(manner, &seen.answer) else {
             let judged = judge(&seen, first.and_then(Departure::earliest));
             let refused = refusal(launch, manner, &seen.answer);
-            return Ok(Found { judged, unanswered: unanswered(judged, seen.answer), refused });
+            return Ok(StateResult {
+                judged,
+                unanswered: unanswered(judged, seen.answer),
+                refused,
+            });
         };
         manner = other;
     }
@@ -98,9 +102,9 @@ fn unanswered(judged: Judged, answer: Answer) -> Option<Reason> {
 }
 
 /// Notes and tells that the server refuses a question for where its credentials stand.
-fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> Refused {
+fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> AuthRefusal {
     if !launch.client.is_refused_to_header(manner, answer) {
-        return Refused::No;
+        return AuthRefusal::None;
     }
     launch.could_not_ask(|unasked| {
         unasked.to_header += 1;
@@ -111,7 +115,7 @@ fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> Refused {
             );
         }
     });
-    Refused::ToHeader
+    AuthRefusal::ToHeader
 }
 
 /// Asks for the state of the first task, before anything is started: where the

@@ -16,10 +16,10 @@ use tracing::debug;
 use super::batch::{Event, EventBatcher};
 use super::context::RunContext;
 use super::output_failure::OutputFailure;
-use super::views::{Beside, LiveCounts, Shown, Views};
+use super::views::{Backing, LiveCounts, ReplayedViews, Views};
 use crate::domain::record::{Doubt, Ending, Prior, Record};
 use crate::journal::{Copied, Journal, JournalError};
-use crate::report::Open;
+use crate::report::OpenReport;
 use crate::rules::intents::Intents;
 use crate::rules::resume::Doubts;
 use crate::rules::stats::Summary;
@@ -27,7 +27,7 @@ use crate::shutdown::Cause;
 use crate::store::TeeState;
 
 /// What was written lies in a buffer no longer than this.
-const FLUSH: Duration = Duration::from_secs(1);
+const MAX_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where a run is kept.
 pub struct RunJournal {
@@ -74,7 +74,7 @@ pub(super) fn collect(
         // Only now may the permits of the batch come back: draining has begun where the
         // commit failed.
         collector.show(batch);
-        if (events.is_empty() || flushed.elapsed() >= FLUSH)
+        if (events.is_empty() || flushed.elapsed() >= MAX_FLUSH_INTERVAL)
             && let Some(views) = collector.shown.now()
         {
             views.flush();
@@ -88,7 +88,7 @@ pub(super) fn collect(
 /// Writes records: first to the journal, then to the views of it.
 pub(super) struct Collector {
     keeping: Option<RunJournal>,
-    shown: Shown,
+    shown: ReplayedViews,
     /// What happened while earlier sessions are being replayed. The permits of these rows
     /// are kept back, so that there are never many.
     deferred: Vec<Event>,
@@ -109,7 +109,7 @@ enum Draining {
 }
 
 /// What is committed beside what happened.
-struct Notes {
+struct CommitNotes {
     /// The rows that go next.
     intents: Intents,
     /// Why nothing new is sent any more, if that is news.
@@ -120,19 +120,21 @@ impl Collector {
     /// Begins to replay what earlier sessions settled; nothing else is written yet.
     pub(super) fn new(
         keeping: Option<RunJournal>,
-        reports: Vec<Open>,
+        reports: Vec<OpenReport>,
         launch: Arc<RunContext>,
         batcher: Arc<EventBatcher>,
     ) -> Self {
         let summary = Summary::new(launch.options.already_started);
-        let beside = if keeping.is_some() { Beside::Journal } else { Beside::Nothing };
-        let views = Views::new(beside, reports, summary);
+        let backing = if keeping.is_some() { Backing::Journal } else { Backing::Nothing };
+        let views = Views::new(backing, reports, summary);
         let journal = keeping.as_ref().map(|keeping| &keeping.journal);
         let reader = journal.filter(|journal| journal.has_earlier_sessions()).map(Journal::reader);
         let (shown, failed) = match reader {
-            None => (Shown::at_once(views), None),
-            Some(Ok(reader)) => (Shown::replaying(views, reader, batcher), None),
-            Some(Err(error)) => (Shown::at_once(views), Some(OutputFailure::Journal(error))),
+            None => (ReplayedViews::at_once(views), None),
+            Some(Ok(reader)) => (ReplayedViews::replaying(views, reader, batcher), None),
+            Some(Err(error)) => {
+                (ReplayedViews::at_once(views), Some(OutputFailure::Journal(error)))
+            }
         };
         let (deferred, open) = (Vec::new(), Doubts::new());
         let (rows, failure, draining) = (None, None, Draining::NotNoted);
@@ -155,7 +157,7 @@ impl Collector {
         let shutdown = &self.launch.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
         let draining = shutdown.cause().filter(|_| is_news).map(|cause| cause.word());
-        match write(keeping, batch, &Notes { intents, draining }) {
+        match write(keeping, batch, &CommitNotes { intents, draining }) {
             Ok(()) => {
                 limiter.intents_committed();
                 if is_news {
@@ -256,9 +258,13 @@ fn leave_open(open: &mut Doubts, record: &Record) {
 }
 
 /// Writes to the journal what a batch says, which rows may go, and that the session drains.
-fn write(keeping: &mut RunJournal, batch: &[Event], notes: &Notes) -> Result<(), JournalError> {
+fn write(
+    keeping: &mut RunJournal,
+    batch: &[Event],
+    notes: &CommitNotes,
+) -> Result<(), JournalError> {
     let RunJournal { journal, copied } = keeping;
-    let Notes { intents, draining } = notes;
+    let CommitNotes { intents, draining } = notes;
     let is_kept = |event: &&Event| match event {
         Event::Settled(record, _) => record.ending == Ending::Settled,
         Event::SettledWithoutLink(_)

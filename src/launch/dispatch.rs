@@ -67,7 +67,7 @@ pub enum Proceed {
 }
 
 /// The stage that a launch is in.
-struct Stage {
+struct CurrentStage {
     staged: Staged,
     at: usize,
     /// Whether this session opened any row of it.
@@ -80,7 +80,7 @@ enum Opened {
     Some,
 }
 
-impl Stage {
+impl CurrentStage {
     const fn new(staged: Staged) -> Self {
         Self { staged, at: 0, opened: Opened::None }
     }
@@ -130,7 +130,7 @@ impl Dispatcher {
         shutdown: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> (InputEnd, u64) {
-        let mut stage = Stage::new(staged);
+        let mut stage = CurrentStage::new(staged);
         let mut batch = Vec::with_capacity(feed::BATCH);
         let mut end = None;
         let (mut left, mut rows) = (self.launch.options.limit.unwrap_or(u64::MAX), 0);
@@ -199,7 +199,7 @@ impl Dispatcher {
 
     /// Sees to it that the stage of `position` has begun: the one before is settled, its
     /// pause is over, and whoever wanted to be asked agrees.
-    async fn enter(&self, stage: &mut Stage, position: u64, shutdown: &Shutdown) {
+    async fn enter(&self, stage: &mut CurrentStage, position: u64, shutdown: &Shutdown) {
         let limiter = &self.launch.limiter;
         if let Some(next) = stage.passage(position) {
             let ends = &stage.staged.ends;
@@ -226,7 +226,7 @@ impl Dispatcher {
         }
     }
 
-    async fn pass_over(&self, stage: &Stage, passage: StageChange) -> Proceed {
+    async fn pass_over(&self, stage: &CurrentStage, passage: StageChange) -> Proceed {
         let Staged { tell, pause, ask, agreed_to, .. } = &stage.staged;
         if stage.opened == Opened::Some {
             self.permits.all_back().await;

@@ -40,9 +40,9 @@ use crate::domain::request_id::RunId;
 use crate::domain::row::Row;
 use crate::input::InputError;
 use crate::journal::Journal;
-use crate::limiter::{Counters, Limiter, Notes};
+use crate::limiter::{Counters, IntentNotes, Limiter};
 use crate::monitor::metrics::Figures;
-use crate::report::Open;
+use crate::report::OpenReport;
 use crate::rules::resume::Planned;
 use crate::rules::stats::{Requests, Summary};
 use crate::shutdown::{Cause, Shutdown};
@@ -88,7 +88,7 @@ pub struct Pipeline {
     /// Where the run is kept, if it is.
     pub keeping: Option<RunJournal>,
     /// Where records go.
-    pub reports: Vec<Open>,
+    pub reports: Vec<OpenReport>,
     /// What stops the run.
     pub shutdown: Shutdown,
     /// The name of the run.
@@ -158,8 +158,8 @@ impl Pipeline {
             None => Resumable::Never,
         };
         let notes = match resumable {
-            Resumable::FromJournal => Notes::Needed,
-            Resumable::Never => Notes::NotNeeded,
+            Resumable::FromJournal => IntentNotes::Needed,
+            Resumable::Never => IntentNotes::NotNeeded,
         };
         let limiter = Limiter::new(&options.limits, notes);
         let batcher = Arc::new(EventBatcher::default());

@@ -15,8 +15,8 @@ use super::Permits;
 use super::context::RunContext;
 use super::views::LiveCounts;
 use crate::limiter::{self, Counters, LimiterSnapshot};
-use crate::monitor::metrics::{self, Figures, State, Textfile};
-use crate::monitor::progress::{Frame, Held, Pause, Progress, Room, Standing};
+use crate::monitor::metrics::{self, Figures, SessionState, Textfile};
+use crate::monitor::progress::{Pause, PauseReason, Progress, ProgressGoal, Room, RunSnapshot};
 use crate::monitor::systemd;
 use crate::rules::forecast::{Course, Outlook, Reached};
 use crate::rules::stats::Summary;
@@ -26,7 +26,7 @@ pub struct Audience {
     /// Whoever sits at the terminal.
     pub progress: Progress,
     /// How its lines begin.
-    pub frame: Frame,
+    pub goal: ProgressGoal,
     /// What is foreseen.
     pub course: Course,
     /// The file of metrics, if one is wanted.
@@ -55,35 +55,36 @@ pub(super) struct Observer {
 }
 
 /// The last file of metrics is waited for no longer than that.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WRITE_WAIT: Duration = Duration::from_secs(5);
 
 impl Observer {
     /// Waits a while for the file that is being written, so that no later one is
     /// overwritten by it.
     pub(super) async fn written(&mut self) {
         if let Some(writing) = self.writing.take() {
-            drop(tokio::time::timeout(PATIENCE, writing).await);
+            drop(tokio::time::timeout(MAX_WRITE_WAIT, writing).await);
         }
     }
 
     pub(super) async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
         let Audience { progress, metrics, systemd, .. } = &self.audience;
         let mut drawing = Ticks::every(progress.every());
-        let mut measuring = Ticks::every(metrics.as_ref().map(|_| metrics::EVERY));
-        let mut telling = Ticks::every((*systemd == Systemd::Listens).then_some(systemd::EVERY));
+        let mut measuring = Ticks::every(metrics.as_ref().map(|_| metrics::WRITE_INTERVAL));
+        let mut telling =
+            Ticks::every((*systemd == Systemd::Listens).then_some(systemd::STATUS_INTERVAL));
         self.measure(Instant::now());
         tokio::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return done,
                 now = drawing.next() => {
-                    let (standing, outlook) = self.look(now);
-                    self.audience.progress.show(&standing, &outlook);
+                    let (snapshot, outlook) = self.look(now);
+                    self.audience.progress.show(&snapshot, &outlook);
                 }
                 now = measuring.next() => self.measure(now),
                 now = telling.next() => {
-                    let (standing, outlook) = self.look(now);
-                    systemd::status(&self.audience.frame.told(&standing, &outlook));
+                    let (snapshot, outlook) = self.look(now);
+                    systemd::status(&self.audience.goal.told(&snapshot, &outlook));
                 }
             }
         }
@@ -91,15 +92,16 @@ impl Observer {
 
     /// Writes the file of metrics, if there is one.
     fn measure(&mut self, now: Instant) {
-        let (standing, outlook) = self.look(now);
+        let (snapshot, outlook) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
         // A disk that hangs must not keep requests waiting.
         if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
-        let (file, figures) = (file.clone(), self.figures(&standing, outlook));
+        let (file, figures) = (file.clone(), self.figures(&snapshot, outlook));
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            if let Err(error) = file.write(Some(&figures), State::Running, Timestamp::now()) {
+            if let Err(error) = file.write(Some(&figures), SessionState::Running, Timestamp::now())
+            {
                 debug!(%error, "the metrics could not be written");
             }
         }));
@@ -108,41 +110,41 @@ impl Observer {
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
     /// What was measured in all, once nothing is open any more.
     pub(super) fn at_the_end(&mut self, summary: &Summary, took: Duration) -> Figures {
-        let (standing, _) = self.look(Instant::now());
-        let requests = standing.requests as f64;
+        let (snapshot, _) = self.look(Instant::now());
+        let requests = snapshot.requests as f64;
         let achieved = requests / took.as_secs_f64().max(1e-6);
         let outlook = Outlook { achieved, left: None, fit: None };
-        Figures { by_outcome: summary.by_outcome(), ..self.figures(&standing, outlook) }
+        Figures { by_outcome: summary.by_outcome(), ..self.figures(&snapshot, outlook) }
     }
 
-    fn figures(&self, standing: &Standing, outlook: Outlook) -> Figures {
+    fn figures(&self, snapshot: &RunSnapshot, outlook: Outlook) -> Figures {
         let Counters { throttled, holds, .. } = self.launch.limiter.counters();
         Figures {
             began: self.launch.clock.wall,
-            rows: self.audience.frame.rows,
+            rows: self.audience.goal.rows,
             by_outcome: self.written.by_outcome.each_ref().map(read),
             requests: self.launch.requests(),
             throttled,
             holds,
-            open_rows: standing.waiting + standing.in_flight,
-            in_flight: standing.in_flight,
-            wanted: self.audience.frame.wanted,
+            open_rows: snapshot.waiting + snapshot.in_flight,
+            in_flight: snapshot.in_flight,
+            wanted: self.audience.goal.wanted,
             outlook,
         }
     }
 
-    fn look(&mut self, now: Instant) -> (Standing, Outlook) {
-        let standing = self.standing(now);
-        let Standing { done, replayed, requests, .. } = standing;
+    fn look(&mut self, now: Instant) -> (RunSnapshot, Outlook) {
+        let snapshot = self.snapshot(now);
+        let RunSnapshot { done, replayed, requests, .. } = snapshot;
         let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
         if self.launch.shutdown.takes_new_rows() {
-            return (standing, outlook);
+            return (snapshot, outlook);
         }
         // What is pending will not be done in this session, however long it lasts.
-        (standing, Outlook { left: None, fit: None, ..outlook })
+        (snapshot, Outlook { left: None, fit: None, ..outlook })
     }
 
-    fn standing(&self, now: Instant) -> Standing {
+    fn snapshot(&self, now: Instant) -> RunSnapshot {
         let LimiterSnapshot { in_flight, requests, held } = self.launch.limiter.snapshot();
         let this_session = read(&self.written.now);
         // In the order of `stats::OUTCOMES`.
@@ -160,7 +162,7 @@ impl Observer {
         } else {
             Room::Free
         };
-        Standing {
+        RunSnapshot {
             done,
             replayed: all.saturating_sub(this_session).min(done),
             started,
@@ -183,10 +185,10 @@ fn read(count: &AtomicU64) -> u64 {
 
 fn pause(held: limiter::Held, now: Instant) -> Pause {
     let (who, until) = match held {
-        limiter::Held::Outage(until, says) => (Held::Outage(says), until),
-        limiter::Held::Everyone(until) => (Held::Everyone, until),
+        limiter::Held::Outage(until, says) => (PauseReason::Outage(says), until),
+        limiter::Held::Everyone(until) => (PauseReason::Everyone, until),
         limiter::Held::Businesses(count, business, until) => {
-            (Held::Businesses(count, business), until)
+            (PauseReason::Businesses(count, business), until)
         }
     };
     Pause { who, left: until.saturating_duration_since(now) }

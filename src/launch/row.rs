@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::ask::{self, Found, Refused};
+use super::ask::{self, AuthRefusal, StateResult};
 use super::context::RunContext;
 use super::row_state::RowState;
 use crate::api::{Caller, Renewal};
@@ -61,15 +61,15 @@ struct Settling<'a> {
 }
 
 /// What one try to send a row came to.
-enum Once {
+enum TryResult {
     /// It was sent, or was to be.
-    Came(Came),
+    Answered(RowAnswer),
     /// It is given up instead.
     GiveUp(GivenUp),
 }
 
 /// What one request of a row brought.
-struct Came {
+struct RowAnswer {
     caller: Arc<Caller>,
     verdict: Verdict,
     /// What the server said, or what happened.
@@ -78,7 +78,7 @@ struct Came {
 }
 
 /// How the sending of a row ended.
-enum Sent {
+enum SendResult {
     /// The server took it, as far as that can be known by sending.
     Taken(KnownBy),
     /// There is nothing more to be done.
@@ -96,8 +96,8 @@ impl Settling<'_> {
         let mut turn = Try::First;
         loop {
             let known_by = match self.send(turn).await? {
-                Sent::Settled(outcome) => return Ok(outcome),
-                Sent::Taken(known_by) => known_by,
+                SendResult::Settled(outcome) => return Ok(outcome),
+                SendResult::Taken(known_by) => known_by,
             };
             let Some(timeout) = self.launch.options.certainty.confirm else {
                 return Ok(Outcome::Started(known_by));
@@ -124,16 +124,18 @@ impl Settling<'_> {
     }
 
     /// Sends the row until the server takes it, or it is given up.
-    async fn send(&mut self, mut turn: Try) -> Result<Sent, Closed> {
+    async fn send(&mut self, mut turn: Try) -> Result<SendResult, Closed> {
         let RunContext { options, shutdown, client, .. } = self.launch;
         loop {
-            let Came { caller, verdict, message, known } = match self.send_once(turn).await? {
-                Once::Came(came) => came,
-                Once::GiveUp(why) => return self.give_up_unsent(&why).await.map(Sent::Settled),
+            let RowAnswer { caller, verdict, message, known } = match self.send_once(turn).await? {
+                TryResult::Answered(came) => came,
+                TryResult::GiveUp(why) => {
+                    return self.give_up_unsent(&why).await.map(SendResult::Settled);
+                }
             };
             turn = Try::Retry;
             let failure = match verdict {
-                Verdict::Accepted => return Ok(Sent::Taken(KnownBy::Reply)),
+                Verdict::Accepted => return Ok(SendResult::Taken(KnownBy::Reply)),
                 Verdict::AlreadyStarted => return self.already_started().await,
                 Verdict::Failed(failure) => failure,
             };
@@ -146,7 +148,7 @@ impl Settling<'_> {
                 Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
                     debug!(line, "sent again, with credentials that were not refused yet");
                 }
-                Next::GiveUp => return self.give_up(failure.class).await.map(Sent::Settled),
+                Next::GiveUp => return self.give_up(failure.class).await.map(SendResult::Settled),
                 Next::Stop(stop) => {
                     shutdown.drain(Cause::Answer { stop, message });
                     return Err(Closed);
@@ -162,14 +164,14 @@ impl Settling<'_> {
     }
 
     /// Sends one request, as soon as it may leave.
-    async fn send_once(&mut self, turn: Try) -> Result<Once, Closed> {
+    async fn send_once(&mut self, turn: Try) -> Result<TryResult, Closed> {
         let Self { launch, line, task, state, risk } = self;
         let RunContext { client, limiter, run, session, clock, clocks, .. } = &**launch;
         let mut permit = match launch.acquire_start(task, turn, *line, state.attempts).await? {
             Admitted::Go(permit) => permit,
             Admitted::GiveUp(why, at_risk) => {
                 *risk = Some(at_risk);
-                return Ok(Once::GiveUp(why));
+                return Ok(TryResult::GiveUp(why));
             }
         };
         *risk = permit.risk();
@@ -196,7 +198,7 @@ impl Settling<'_> {
         } else {
             state.not_sent();
         }
-        Ok(Once::Came(Came { caller, verdict, message, known }))
+        Ok(TryResult::Answered(RowAnswer { caller, verdict, message, known }))
     }
 
     /// Ends the row without another request.
@@ -218,19 +220,19 @@ impl Settling<'_> {
 
     /// "Already started": by somebody else, unless an attempt of ours may have
     /// arrived; then the state of the task tells more.
-    async fn already_started(&mut self) -> Result<Sent, Closed> {
+    async fn already_started(&mut self) -> Result<SendResult, Closed> {
         let Some(known_by) = self.state.ours() else {
-            return Ok(Sent::Settled(Outcome::AlreadyStarted));
+            return Ok(SendResult::Settled(Outcome::AlreadyStarted));
         };
         Ok(match (self.ask().await?, self.launch.options.certainty.confirm) {
             (Judged::SomebodyElses, _) if self.state.doubt() != Doubt::Accepted => {
-                Sent::Settled(Outcome::AlreadyStarted)
+                SendResult::Settled(Outcome::AlreadyStarted)
             }
             (Judged::Ours | Judged::SomebodyElses, Some(_)) => {
-                Sent::Settled(Outcome::Started(KnownBy::Status))
+                SendResult::Settled(Outcome::Started(KnownBy::Status))
             }
             (Judged::Ours | Judged::SomebodyElses, None) | (Judged::NotYet | Judged::Unseen, _) => {
-                Sent::Taken(known_by)
+                SendResult::Taken(known_by)
             }
         })
     }
@@ -283,9 +285,9 @@ impl Settling<'_> {
         let id = self.state.next_question(run, *session, self.line);
         let first = self.state.first.as_ref();
         let found = ask::state(self.launch, self.line, &self.task, &id, first).await?;
-        let Found { judged, unanswered, refused } = found;
+        let StateResult { judged, unanswered, refused } = found;
         self.state.asked(unanswered);
-        if refused == Refused::ToHeader && self.state.is_first_refusal() {
+        if refused == AuthRefusal::ToHeader && self.state.is_first_refusal() {
             self.launch.could_not_ask(|unasked| unasked.states += 1);
         }
         Ok(judged)

@@ -46,10 +46,10 @@ impl Deadline {
 }
 
 /// Longest time between two looks at the wall clock.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const MAX_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A step of the wall clock below this is not told: clocks are corrected all the time.
-const STEP: SignedDuration = SignedDuration::from_secs(2);
+const STEP_THRESHOLD: SignedDuration = SignedDuration::from_secs(2);
 
 impl Times {
     /// Waits until the wall clock says that requests may leave, or the run stops.
@@ -64,7 +64,7 @@ impl Times {
             tokio::select! {
                 biased;
                 () = shutdown.draining() => return,
-                () = sleep(left.min(LOOK_EVERY)) => {}
+                () = sleep(left.min(MAX_LOOK_INTERVAL)) => {}
             }
         }
     }
@@ -103,24 +103,24 @@ impl Times {
     }
 
     /// Returns the time until the next look.
-    fn close_what_is_over(self, (now, read): Look, shutdown: &Shutdown) -> Duration {
+    fn close_what_is_over(self, (now, read): ClockLook, shutdown: &Shutdown) -> Duration {
         self.close(now, read.wall, shutdown);
         let ends = [self.last_row, self.stop].into_iter().flatten();
         let ahead = ends.filter(|end| !end.is_over(now, read.wall));
         let next = ahead.map(|end| end.left(now, read.wall)).min();
-        next.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
+        next.unwrap_or(MAX_LOOK_INTERVAL).min(MAX_LOOK_INTERVAL)
     }
 }
 
 /// All clocks at one moment: the one that timers go by, and the machine's.
-type Look = (Instant, Reading);
+type ClockLook = (Instant, Reading);
 
-fn look(clocks: &dyn Clocks) -> Look {
+fn look(clocks: &dyn Clocks) -> ClockLook {
     (Instant::now(), clocks.read())
 }
 
 /// Looks again, and tells a step of the wall clock since the look `before`.
-fn look_for_a_step(before: Look, clocks: &dyn Clocks) -> Look {
+fn look_for_a_step(before: ClockLook, clocks: &dyn Clocks) -> ClockLook {
     let looked = look(clocks);
     if let Some(step) = step((looked.0 - before.0, before.1), &looked.1) {
         warn!("{step}");
@@ -135,12 +135,13 @@ fn step((passed, before): (Duration, Reading), read: &Reading) -> Option<String>
     let slept = read.since_boot - before.since_boot - passed;
     let stepped = before.wall.duration_until(read.wall) - passed - slept;
     let effect = "a window goes by the wall clock";
-    if stepped.abs() >= STEP {
+    if stepped.abs() >= STEP_THRESHOLD {
         let way = if stepped.is_positive() { "ahead" } else { "back" };
         let seconds = whole_seconds(stepped.abs());
         return Some(format!("the wall clock was put {way} by {seconds} s; {effect}"));
     }
-    (slept >= STEP).then(|| format!("the machine slept for {} s; {effect}", whole_seconds(slept)))
+    (slept >= STEP_THRESHOLD)
+        .then(|| format!("the machine slept for {} s; {effect}", whole_seconds(slept)))
 }
 
 fn whole_seconds(time: SignedDuration) -> i64 {

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::domain::task::Business;
 
-pub(crate) use probe::{Place, Search};
+pub(crate) use probe::{ProbeRow, ProbeSearch};
 
 /// Whether a row was sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum Blocked {
 
 /// Whether rows must be noted before they are sent for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notes {
+pub enum IntentNotes {
     /// They must, so that a crash leaves no doubt about the others.
     Needed,
     /// Nothing is kept of them.
@@ -53,8 +53,8 @@ pub enum Notes {
 /// The waiting rows, each of them a `T`.
 #[derive(Debug)]
 pub(crate) struct FairQueue<T> {
-    notes: Notes,
-    queues: HashMap<Business, Queue<T>, RandomState>,
+    notes: IntentNotes,
+    queues: HashMap<Business, BusinessQueue<T>, RandomState>,
     rings: Rings,
     asleep: BTreeSet<(Instant, Business)>,
     /// Businesses with rows that were named and are not committed.
@@ -66,7 +66,7 @@ pub(crate) struct FairQueue<T> {
 
 /// The waiting rows of one business, and what keeps them.
 #[derive(Debug)]
-struct Queue<T> {
+struct BusinessQueue<T> {
     again: VecDeque<T>,
     /// Of these the first `noted` may go, and the next `named` once that is committed.
     first: VecDeque<T>,
@@ -109,7 +109,7 @@ struct Rings {
     last_ticket: Ticket,
 }
 
-impl<T> Default for Queue<T> {
+impl<T> Default for BusinessQueue<T> {
     fn default() -> Self {
         Self {
             again: VecDeque::new(),
@@ -122,7 +122,7 @@ impl<T> Default for Queue<T> {
     }
 }
 
-impl<T> Queue<T> {
+impl<T> BusinessQueue<T> {
     fn is_empty(&self) -> bool {
         self.again.is_empty() && self.first.is_empty()
     }
@@ -131,7 +131,7 @@ impl<T> Queue<T> {
 impl<T> FairQueue<T> {
     /// A queue in which nobody waits.
     #[must_use]
-    pub(crate) fn new(notes: Notes) -> Self {
+    pub(crate) fn new(notes: IntentNotes) -> Self {
         Self {
             notes,
             queues: HashMap::default(),
@@ -149,7 +149,7 @@ impl<T> FairQueue<T> {
             Try::Retry => queue.again.push_back(row),
             Try::First => {
                 queue.first.push_back(row);
-                if self.notes == Notes::NotNeeded {
+                if self.notes == IntentNotes::NotNeeded {
                     queue.noted += 1;
                 }
             }

@@ -36,12 +36,12 @@ use crate::domain::task::Business;
 use crate::rules::budget::{Base, Budget};
 use crate::rules::retry::{Backoff, Patience, Role, Server};
 
-use circuit_breaker::{Change, Ended, Learned, Sign, description};
-pub use fair_queue::{Notes, Try};
+use circuit_breaker::{AttemptResult, Learned, OutageChange, Sign, description};
+pub use fair_queue::{IntentNotes, Try};
 pub(crate) use permit::{Admitted, GivenUp, Permit, Risk};
 pub(crate) use request_kind::RequestKind;
-use state::{Asking, Pick, State};
-use throttle::{Began, Refused};
+use state::{AcquireRequest, LimiterState, Pick};
+use throttle::{Began, ThrottleRefusal};
 
 /// The limits on requests.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub struct Limits {
 /// The limiter that every request passes.
 #[derive(Debug)]
 pub struct Limiter {
-    state: Mutex<State<oneshot::Sender<Granted>>>,
+    state: Mutex<LimiterState<oneshot::Sender<Granted>>>,
     changed: Notify,
     /// Rows are to be noted, so that requests need not wait.
     intents_wanted: Notify,
@@ -174,9 +174,9 @@ pub struct Lasting {
 impl Limiter {
     /// A limiter with these limits, open from now on.
     #[must_use]
-    pub fn new(limits: &Limits, notes: Notes) -> Arc<Self> {
+    pub fn new(limits: &Limits, notes: IntentNotes) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State::new(limits, notes, Instant::now())),
+            state: Mutex::new(LimiterState::new(limits, notes, Instant::now())),
             changed: Notify::new(),
             intents_wanted: Notify::new(),
             backoff: limits.backoff,
@@ -200,8 +200,8 @@ impl Limiter {
         let request_kind = RequestKind::Start(business, turn);
         let risk = || Risk(Some(Arc::clone(self)));
         Ok(match self.wait_for(request_kind, line, attempts).await? {
-            Granted::Go(attempt) => {
-                let mut permit = self.permit(request_kind, line, attempt);
+            Granted::Go(role) => {
+                let mut permit = self.permit(request_kind, line, role);
                 permit.risk = Some(risk());
                 Admitted::Go(permit)
             }
@@ -226,7 +226,7 @@ impl Limiter {
             Question::Link => RequestKind::Lookup,
         };
         match self.wait_for(request_kind, line, 0).await? {
-            Granted::Go(attempt) => Ok(self.permit(request_kind, line, attempt)),
+            Granted::Go(role) => Ok(self.permit(request_kind, line, role)),
             Granted::GiveUp(_) => Err(NotAsked::Closed),
             Granted::InVain => Err(NotAsked::InVain),
         }
@@ -239,14 +239,14 @@ impl Limiter {
         attempts: u32,
     ) -> Result<Granted, Closed> {
         let (row, granted) = oneshot::channel();
-        self.state().join(Asking { request_kind, line, attempts, row })?;
+        self.state().join(AcquireRequest { request_kind, line, attempts, row })?;
         self.changed.notify_one();
         granted.await.map_err(|_| Closed)
     }
 
-    fn permit(self: &Arc<Self>, request_kind: RequestKind, line: u64, attempt: Role) -> Permit {
+    fn permit(self: &Arc<Self>, request_kind: RequestKind, line: u64, role: Role) -> Permit {
         let (limiter, sent) = (Arc::clone(self), Instant::now());
-        Permit { limiter, request_kind, line, sent, attempt, risk: None }
+        Permit { limiter, request_kind, line, sent, role, risk: None }
     }
 
     /// The one loop: hands out permits until the limiter is closed.
@@ -278,9 +278,9 @@ impl Limiter {
                     return Ok(wake);
                 }
                 // A row that no longer waits gives its slot and its risk back at once.
-                Pick::Go(request_kind, attempt, grant) => {
-                    if grant.send(Granted::Go(attempt)).is_err() {
-                        state.release(request_kind, attempt, now);
+                Pick::Go(request_kind, role, grant) => {
+                    if grant.send(Granted::Go(role)).is_err() {
+                        state.release(request_kind, role, now);
                         if let RequestKind::Start(..) = request_kind {
                             state.ledger.withdraw();
                         }
@@ -305,10 +305,10 @@ impl Limiter {
         state.first_answer.heard(contact(&answer.verdict), now, &self.backoff);
         let server = state.first_answer.server();
         let sign = Sign::of(&answer.verdict, server);
-        let ended = Ended { line: permit.line, attempt: permit.attempt, sign, at: now };
+        let ended = AttemptResult { line: permit.line, role: permit.role, sign, at: now };
         let Learned { in_outage, lasted, change } =
             state.outage.heard(ended, &self.backoff, || description(answer).into());
-        if let Change::Over(lasted) = change {
+        if let OutageChange::Over(lasted) = change {
             state.outage_is_over(lasted, now);
         }
         match &answer.verdict {
@@ -336,7 +336,7 @@ impl Limiter {
     /// An answer asked for a pause: whether those who are to pause still wait.
     fn refused<T>(
         &self,
-        state: &mut State<T>,
+        state: &mut LimiterState<T>,
         permit: &Permit,
         hold: Hold,
         answer: &Answer,
@@ -351,7 +351,7 @@ impl Limiter {
             Some(business) => &mut state.business(business, now).throttle,
             None => &mut state.everyone,
         };
-        let refused = Refused { sent: permit.sent, stated: hold.stated };
+        let refused = ThrottleRefusal { sent: permit.sent, stated: hold.stated };
         let began = throttle.refused(refused, now, &self.backoff);
         let patience = throttle.patience(now, self.throttle_patience);
         if began == Began::Hold {
@@ -428,20 +428,20 @@ impl Limiter {
         self.changed.notify_one();
     }
 
-    fn state(&self) -> MutexGuard<'_, State<oneshot::Sender<Granted>>> {
+    fn state(&self) -> MutexGuard<'_, LimiterState<oneshot::Sender<Granted>>> {
         // Nothing that holds the lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Tells that an outage begins or ends: whoever looks at the log of a night wants to know.
-fn tell_outage(change: Change, says: &str) {
+fn tell_outage(change: OutageChange, says: &str) {
     match change {
-        Change::None => {}
-        Change::Began => {
+        OutageChange::None => {}
+        OutageChange::Began => {
             warn!("bk-sops is gone: {says}; until it is back only one probe at a time is sent");
         }
-        Change::Over(lasted) => warn!("bk-sops is back after {:.0} s", lasted.as_secs_f64()),
+        OutageChange::Over(lasted) => warn!("bk-sops is back after {:.0} s", lasted.as_secs_f64()),
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Permit {
     pub(super) request_kind: RequestKind,
     pub(super) line: u64,
     pub(super) sent: Instant,
-    pub(super) attempt: Role,
+    pub(super) role: Role,
     pub(super) risk: Option<Risk>,
 }
 
@@ -53,7 +53,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.limiter.state().release(self.request_kind, self.attempt, Instant::now());
+        self.limiter.state().release(self.request_kind, self.role, Instant::now());
         self.limiter.changed.notify_one();
     }
 }

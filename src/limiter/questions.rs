@@ -42,7 +42,7 @@ impl<T> Questions<T> {
 
     /// Whether a question for a link may go.
     pub(super) fn link(&self) -> Option<()> {
-        self.links.front().filter(|_| self.links_out < request_kind::LOOKUPS).map(|_| ())
+        self.links.front().filter(|_| self.links_out < request_kind::MAX_LOOKUPS).map(|_| ())
     }
 
     /// Looks for the first question about a row that is wanted, those for states before

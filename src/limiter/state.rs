@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::circuit_breaker::{CircuitBreaker, May, Round};
-use super::fair_queue::{Blocked, FairQueue, Notes, Place, Search, Try};
+use super::fair_queue::{Blocked, FairQueue, IntentNotes, ProbeRow, ProbeSearch, Try};
 use super::first_answer::FirstAnswer;
 use super::intents::Ahead;
 use super::pace::Pace;
 use super::questions::{Questions, Sought};
-use super::request_kind::{self, Kind, RequestKind};
+use super::request_kind::{self, RequestClass, RequestKind};
 use super::throttle::Throttle;
 use super::{Closed, Counters, GivenUp, Held, LimiterSnapshot, Limits, Question};
 use crate::domain::rate::Rate;
@@ -25,7 +25,7 @@ use crate::rules::retry::Role;
 
 /// Everything that decides who goes next; a waiting row is a `T`.
 #[derive(Debug)]
-pub(super) struct State<T> {
+pub(super) struct LimiterState<T> {
     queue: FairQueue<Waiting<T>>,
     ahead: Ahead,
     /// Starts of rows that were never sent, as many as left since the last commit.
@@ -34,7 +34,7 @@ pub(super) struct State<T> {
     /// Questions that are given up: bk-sops works, and fails each time that it is asked.
     unanswerable: VecDeque<T>,
     /// The kind that went last.
-    last: Kind,
+    last: RequestClass,
     pub ledger: Ledger,
     businesses: HashMap<Business, Share, RandomState>,
     pub everyone: Throttle,
@@ -82,7 +82,7 @@ struct Failing<T> {
 
 /// A row that asks to be let through.
 #[derive(Debug)]
-pub(super) struct Asking<T> {
+pub(super) struct AcquireRequest<T> {
     pub request_kind: RequestKind,
     pub line: u64,
     /// How often it was sent.
@@ -104,7 +104,7 @@ enum Choice {
     /// The one whose turn it is for this kind of request.
     InTurn(RequestKind),
     /// The start that an outage is probed with.
-    Probe(Place),
+    Probe(ProbeRow),
     /// The question that it is probed with: which of its kind.
     ProbeByQuestion(Question, usize),
 }
@@ -113,7 +113,7 @@ impl Choice {
     const fn request_kind(self) -> RequestKind {
         match self {
             Self::InTurn(request_kind) => request_kind,
-            Self::Probe(Place { business, turn, .. }) => RequestKind::Start(business, turn),
+            Self::Probe(ProbeRow { business, turn, .. }) => RequestKind::Start(business, turn),
             Self::ProbeByQuestion(Question::State, _) => RequestKind::Poll,
             Self::ProbeByQuestion(Question::Link, _) => RequestKind::Lookup,
         }
@@ -145,15 +145,15 @@ pub(super) enum Pick<T> {
     Wait(Option<Instant>),
 }
 
-impl<T> State<T> {
-    pub(super) fn new(limits: &Limits, notes: Notes, now: Instant) -> Self {
+impl<T> LimiterState<T> {
+    pub(super) fn new(limits: &Limits, notes: IntentNotes, now: Instant) -> Self {
         Self {
             queue: FairQueue::new(notes),
             ahead: Ahead::new(limits.rate, limits.burst.map_or(0, |burst| burst.get().into())),
             left: 0,
             questions: Questions::new(),
             unanswerable: VecDeque::new(),
-            last: Kind::Start(Try::First),
+            last: RequestClass::Start(Try::First),
             ledger: Ledger::new(limits.budget),
             businesses: HashMap::default(),
             everyone: Throttle::default(),
@@ -172,8 +172,8 @@ impl<T> State<T> {
         }
     }
 
-    pub(super) fn join(&mut self, asking: Asking<T>) -> Result<(), Closed> {
-        let Asking { request_kind, line, attempts, row } = asking;
+    pub(super) fn join(&mut self, asking: AcquireRequest<T>) -> Result<(), Closed> {
+        let AcquireRequest { request_kind, line, attempts, row } = asking;
         let is_new = matches!(request_kind, RequestKind::Start(_, Try::First));
         if self.gate == Gate::Closed || (self.gate == Gate::ClosedToNew && is_new) {
             return Err(Closed);
@@ -202,12 +202,12 @@ impl<T> State<T> {
             self.ledger.risk();
             return Ok(Pick::GiveUp(failing.why, failing.waiting.row));
         }
-        let attempt = match self.may_go(now) {
-            Ok(attempt) => attempt,
+        let role = match self.may_go(now) {
+            Ok(role) => role,
             Err(wake) => return Ok(Pick::Wait(wake)),
         };
-        let choice = match attempt {
-            Role::Normal => self.next_errand(now).map(Choice::InTurn),
+        let choice = match role {
+            Role::Normal => self.next_request(now).map(Choice::InTurn),
             Role::Probe => match self.next_probe(now) {
                 Ok(choice) => choice,
                 // The outage is over, or a new round begins.
@@ -229,8 +229,8 @@ impl<T> State<T> {
         self.first_answer.sent(self.in_flight, now);
         self.in_flight += 1;
         self.counters.requests += 1;
-        self.outage.sent(attempt);
-        Ok(Pick::Go(choice.request_kind(), attempt, row))
+        self.outage.sent(role);
+        Ok(Pick::Go(choice.request_kind(), role, row))
     }
 
     /// As what a request may leave at `now`, whosever it is; else when to look again.
@@ -243,13 +243,13 @@ impl<T> State<T> {
         }
         self.first_answer.may_go(self.in_flight, now).map_err(Some)?;
         match self.outage.may_go(now) {
-            May::Go(attempt) => Ok(attempt),
+            May::Go(role) => Ok(role),
             May::Wait(until) => Err(Some(until)),
             May::WaitForProbe => Err(None),
         }
     }
 
-    fn next_errand(&mut self, now: Instant) -> Option<RequestKind> {
+    fn next_request(&mut self, now: Instant) -> Option<RequestKind> {
         self.queue.wake_sleepers(now);
         // As many rows are at risk as may fail yet: starts wait, questions do not.
         let start = if self.ledger.has_room() { self.next_business(now) } else { None };
@@ -261,9 +261,9 @@ impl<T> State<T> {
                 self.questions.link(),
                 self.last,
             )? {
-                Kind::Start(turn) => RequestKind::Start(start?.0, turn),
-                Kind::Poll => RequestKind::Poll,
-                Kind::Lookup => RequestKind::Lookup,
+                RequestClass::Start(turn) => RequestKind::Start(start?.0, turn),
+                RequestClass::Poll => RequestKind::Poll,
+                RequestClass::Lookup => RequestKind::Lookup,
             },
         )
     }
@@ -275,20 +275,22 @@ impl<T> State<T> {
     /// When every row that may go was probed; the outage then knows what that means.
     fn next_probe(&mut self, now: Instant) -> Result<Option<Choice>, RoundIsOver> {
         self.queue.wake_sleepers(now);
-        match if self.ledger.has_room() { self.search(now) } else { Search::Nobody } {
-            Search::Found(place) => return Ok(Some(Choice::Probe(place))),
+        match if self.ledger.has_room() { self.search(now) } else { ProbeSearch::Nobody } {
+            ProbeSearch::Found(place) => return Ok(Some(Choice::Probe(place))),
             // A row that was never sent is noted first.
-            Search::NoneWanted if self.queue.has_unnamed() || self.queue.is_naming() => {
+            ProbeSearch::NoneWanted if self.queue.has_unnamed() || self.queue.is_naming() => {
                 return Ok(None);
             }
-            Search::NoneWanted => {}
-            Search::Nobody => match self.questions.search(|line| !self.outage.was_probed(line)) {
-                Sought::Found(question, at) => {
-                    return Ok(Some(Choice::ProbeByQuestion(question, at)));
+            ProbeSearch::NoneWanted => {}
+            ProbeSearch::Nobody => {
+                match self.questions.search(|line| !self.outage.was_probed(line)) {
+                    Sought::Found(question, at) => {
+                        return Ok(Some(Choice::ProbeByQuestion(question, at)));
+                    }
+                    Sought::NoneWanted => {}
+                    Sought::Nobody => return Ok(None),
                 }
-                Sought::NoneWanted => {}
-                Sought::Nobody => return Ok(None),
-            },
+            }
         }
         if let Round::BadRows(lines, lasted) = self.outage.round_is_over(now) {
             self.outage_is_over(lasted, now);
@@ -299,7 +301,7 @@ impl<T> State<T> {
         Err(RoundIsOver)
     }
 
-    fn search(&mut self, now: Instant) -> Search {
+    fn search(&mut self, now: Instant) -> ProbeSearch {
         let Self { queue, businesses, outage, probed, .. } = self;
         let Self { slots_per_biz, rate_per_biz, patience, .. } = self;
         let blocked = |business| {
@@ -358,7 +360,7 @@ impl<T> State<T> {
     fn take(&mut self, choice: Choice, now: Instant) -> Option<T> {
         match choice.request_kind() {
             RequestKind::Start(business, turn) => {
-                self.last = Kind::Start(turn);
+                self.last = RequestClass::Start(turn);
                 let Waiting { row, .. } = match choice {
                     Choice::Probe(place) => {
                         self.probed = Some(business);
@@ -378,11 +380,11 @@ impl<T> State<T> {
                 Some(row)
             }
             RequestKind::Poll => {
-                self.last = Kind::Poll;
+                self.last = RequestClass::Poll;
                 self.questions.take(Question::State, choice.index())
             }
             RequestKind::Lookup => {
-                self.last = Kind::Lookup;
+                self.last = RequestClass::Lookup;
                 self.questions.take(Question::Link, choice.index())
             }
         }
@@ -470,9 +472,9 @@ impl<T> State<T> {
     }
 
     /// The slot of a request on `request_kind` is free again.
-    pub(super) fn release(&mut self, request_kind: RequestKind, kind: Role, now: Instant) {
+    pub(super) fn release(&mut self, request_kind: RequestKind, role: Role, now: Instant) {
         self.in_flight -= 1;
-        if kind == Role::Probe {
+        if role == Role::Probe {
             self.outage.withdrawn();
         }
         let business = match request_kind {

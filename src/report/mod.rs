@@ -74,7 +74,7 @@ impl Stamps {
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ReportFormat {
     /// Comma-separated values.
     Csv,
     /// Tab-separated values.
@@ -83,7 +83,7 @@ pub(crate) enum Format {
     JsonLines,
 }
 
-impl Format {
+impl ReportFormat {
     /// The form that the extension of `path` names; CSV where there is none.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Format {
 
 /// What to do with a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
+pub enum IfExists {
     /// Leave it alone, and say so.
     Refuse,
     /// Overwrite it.
@@ -111,22 +111,22 @@ pub enum Existing {
 
 /// Where a report is to go: open, and still empty.
 pub struct Destination {
-    name: Name,
-    format: Format,
+    name: ReportName,
+    format: ReportFormat,
     /// `None` for standard output.
     file: Option<OutputFile>,
 }
 
 /// What a report is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Name {
+pub enum ReportName {
     /// A file.
     File(PathBuf),
     /// Standard output.
     Stdout,
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for ReportName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -139,7 +139,7 @@ impl Destination {
     /// Standard output, as CSV.
     #[must_use]
     pub fn stdout() -> Self {
-        Self { name: Name::Stdout, format: Format::Csv, file: None }
+        Self { name: ReportName::Stdout, format: ReportFormat::Csv, file: None }
     }
 
     /// Opens `path` for writing, before anything is sent.
@@ -149,12 +149,12 @@ impl Destination {
     /// Where the form is unknown, the file is there already, or it cannot be made.
     pub fn file(
         path: &Path,
-        existing: Existing,
+        existing: IfExists,
         placement: Placement<'_>,
     ) -> Result<Self, ReportError> {
-        let format = Format::of_path(path)?;
+        let format = ReportFormat::of_path(path)?;
         let file = OutputFile::open(path, existing, placement)?;
-        Ok(Self { name: Name::File(path.to_owned()), format, file: Some(file) })
+        Ok(Self { name: ReportName::File(path.to_owned()), format, file: Some(file) })
     }
 
     /// Removes what was made for it.
@@ -169,7 +169,7 @@ impl Destination {
     /// # Errors
     ///
     /// Where its head cannot be written.
-    pub fn begin(self, columns: &Columns, zone: &TimeZone) -> Result<Open, ReportError> {
+    pub fn begin(self, columns: &Columns, zone: &TimeZone) -> Result<OpenReport, ReportError> {
         let Self { name, format, file } = self;
         let zone = zone.clone();
         let out = file
@@ -179,30 +179,30 @@ impl Destination {
             Ok(Box::new(csv::Csv::begin(out, delimiter, columns, zone)?))
         };
         let report = match format {
-            Format::Csv => separated(b',', out, zone),
-            Format::Tsv => separated(b'\t', out, zone),
-            Format::JsonLines => {
+            ReportFormat::Csv => separated(b',', out, zone),
+            ReportFormat::Tsv => separated(b'\t', out, zone),
+            ReportFormat::JsonLines => {
                 Ok(Box::new(jsonl::JsonLines::new(out, columns.clone(), zone)) as Box<dyn Report>)
             }
         };
         match report {
-            Ok(report) => Ok(Open { name, report, file }),
+            Ok(report) => Ok(OpenReport { name, report, file }),
             Err(source) => Err(ReportError::Write { name, source }),
         }
     }
 }
 
 /// A report that takes records.
-pub struct Open {
-    name: Name,
+pub struct OpenReport {
+    name: ReportName,
     report: Box<dyn Report>,
     file: Option<OutputFile>,
 }
 
-impl Open {
+impl OpenReport {
     /// A report that takes records by `report`, and is called `name`.
     #[must_use]
-    pub fn new(name: Name, report: Box<dyn Report>) -> Self {
+    pub fn new(name: ReportName, report: Box<dyn Report>) -> Self {
         Self { name, report, file: None }
     }
 
@@ -211,7 +211,7 @@ impl Open {
     pub fn folder_renamed(&mut self, from: &Path, to: &Path) {
         if let Some(file) = &mut self.file {
             file.folder_renamed(from, to);
-            self.name = Name::File(file.path().to_owned());
+            self.name = ReportName::File(file.path().to_owned());
         }
     }
 
@@ -275,7 +275,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// Finishes `reports`; one that fails does not keep the others from it.
     #[must_use]
-    pub(crate) fn of(reports: Vec<Open>) -> Self {
+    pub(crate) fn of(reports: Vec<OpenReport>) -> Self {
         let mut finished = Self { files: Vec::new(), failure: None };
         for report in reports {
             match report.finish() {
@@ -322,25 +322,25 @@ mod tests {
         let path = folder.path().join("report.csv");
         std::fs::write(&path, "precious").unwrap();
         let open = |existing| Destination::file(&path, existing, Placement::InPlace);
-        let refused = open(Existing::Refuse).err();
+        let refused = open(IfExists::Refuse).err();
         assert!(matches!(refused, Some(ReportError::Exists { .. })), "{refused:?}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        drop(open(Existing::Overwrite).unwrap());
+        drop(open(IfExists::Overwrite).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 
     #[test]
     fn the_extension_names_the_form() {
         for (name, format) in [
-            ("a", Some(Format::Csv)),
-            ("a.csv", Some(Format::Csv)),
-            ("a.CSV", Some(Format::Csv)),
-            ("a.b/c", Some(Format::Csv)),
-            ("a.tsv", Some(Format::Tsv)),
-            ("a.jsonl", Some(Format::JsonLines)),
+            ("a", Some(ReportFormat::Csv)),
+            ("a.csv", Some(ReportFormat::Csv)),
+            ("a.CSV", Some(ReportFormat::Csv)),
+            ("a.b/c", Some(ReportFormat::Csv)),
+            ("a.tsv", Some(ReportFormat::Tsv)),
+            ("a.jsonl", Some(ReportFormat::JsonLines)),
             ("a.xlsm", None),
         ] {
-            assert_eq!(Format::of_path(Path::new(name)).ok(), format, "{name}");
+            assert_eq!(ReportFormat::of_path(Path::new(name)).ok(), format, "{name}");
         }
     }
 }

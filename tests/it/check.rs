@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use bk_launch::internals::rules::proof::Finding;
-use bk_launch::mock::{Behaviour, EsbKind, Fault, FaultKind, Mock, View};
+use bk_launch::mock::{Behaviour, EsbKind, FaultChance, FaultKind, Mock, View};
 use serde_json::Value;
 
 use crate::harness::{Finished, Folder, HEADER, rows};
@@ -235,7 +235,7 @@ fn an_unclear_answer_matters_only_if_nothing_is_proved() {
         "(transient)",
         "showed the state of 1 of 2 rows",
     ]);
-    let question_faults = vec![Fault { kind: FaultKind::BadGateway, chance: 1.0 }];
+    let question_faults = vec![FaultChance { kind: FaultKind::BadGateway, chance: 1.0 }];
     let mock = mock(Behaviour { question_faults, ..Behaviour::default() });
     check(&mock, "2,1\n2,2\n", &[]).exits(3).says(&[
         "failed: tasks.csv:1: task 1 of business 2: ",

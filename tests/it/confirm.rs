@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, EsbKind, Fault, FaultKind, FirstFault, Latency, Mock, View};
+use bk_launch::mock::{
+    Behaviour, EsbKind, FaultChance, FaultKind, FirstFault, Latency, Mock, View,
+};
 
 use crate::harness::{Folder, HEADER, rows, until};
 
@@ -60,7 +62,7 @@ fn a_silent_failure_is_found_and_cured_where_a_second_start_works() {
 fn polls_that_fail_never_stop_the_run() {
     let faults = ["500", "502", "reset-before", "broken-json"];
     let question_faults =
-        faults.map(|kind| Fault { kind: kind.parse().unwrap(), chance: 0.1 }).to_vec();
+        faults.map(|kind| FaultChance { kind: kind.parse().unwrap(), chance: 0.1 }).to_vec();
     let behaviour = Behaviour { question_faults, ..Behaviour::default() };
     let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 20)));

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
 
-use bk_launch::mock::{Behaviour, Fault, FaultKind, FirstFault, Mock};
+use bk_launch::mock::{Behaviour, FaultChance, FaultKind, FirstFault, Mock};
 
 use crate::harness::{Folder, HEADER, rows, until};
 use crate::run::QUICK;
@@ -138,7 +138,8 @@ fn everything_of(folder: &Folder, program: &mut Command) -> String {
 #[test]
 fn secrets_are_nowhere_at_the_highest_verbosity() {
     let faults = ["429", "500", "502", "reset-after", "broken-json"];
-    let faults = faults.map(|kind| Fault { kind: kind.parse().unwrap(), chance: 0.05 }).to_vec();
+    let faults =
+        faults.map(|kind| FaultChance { kind: kind.parse().unwrap(), chance: 0.05 }).to_vec();
     let first = vec![FirstFault { task: 1, kind: FaultKind::BadGateway, times: 99 }];
     let behaviour = Behaviour { faults, first, denied: [2].into(), ..Behaviour::default() };
     let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());

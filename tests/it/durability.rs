@@ -122,24 +122,24 @@ fn a_run_is_on_disk_before_its_first_request_and_its_report_before_the_end() {
     let line = format!("TRACED run tasks.csv -o r.csv --esb {}", mock.url());
     let trace = Trace::of(&folder, &line);
     let run = folder.only_run().path;
-    let (runs, unborn) = (run.parent().unwrap(), run.with_extension("new"));
+    let (runs, pending) = (run.parent().unwrap(), run.with_extension("new"));
     let renamed = trace.first("rename renameat renameat2", &format!("{}\"", run.display()));
-    assert!(renamed.text.contains(&format!("\"{}\"", unborn.display())), "{}", renamed.text);
+    assert!(renamed.text.contains(&format!("\"{}\"", pending.display())), "{}", renamed.text);
 
     // The folder and all that is in it, before it gets its name; the name before anything leaves.
     for file in ["input.csv", "journal.db"] {
-        trace.is_lasting_before(&shown(&unborn.join(file)), renamed);
+        trace.is_lasting_before(&shown(&pending.join(file)), renamed);
     }
     let settings = trace.first("rename renameat renameat2", "settings.json\"");
     let temporary = settings.text.split('"').nth(1).unwrap();
     trace.is_lasting_before(&shown(Path::new(temporary)), settings);
     // SQLite syncs the folder for its own files; what comes after that must last, too.
-    let unborn_name = unborn.display().to_string();
-    let mut changes = trace.find("openat rename renameat renameat2 unlink unlinkat", &unborn_name);
+    let pending_name = pending.display().to_string();
+    let mut changes = trace.find("openat rename renameat renameat2 unlink unlinkat", &pending_name);
     let last_change = changes.rfind(|call| {
         call.began < renamed.began && (call.name != "openat" || call.text.contains("O_CREAT"))
     });
-    trace.is_synced_between(last_change.unwrap(), &shown(&unborn), renamed);
+    trace.is_synced_between(last_change.unwrap(), &shown(&pending), renamed);
     let connected = trace.first("connect", &format!("htons({})", mock.port()));
     trace.is_synced_between(renamed, &shown(runs), connected);
     // Also that of the folders above it, which were made for it.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
+use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock, MockBusiness, MockScope};
 
 use crate::harness::{Folder, HEADER, rows};
 
@@ -10,7 +10,7 @@ use crate::harness::{Folder, HEADER, rows};
 const SECOND: u64 = 1_000_000;
 
 fn throttled(rate: &str, business: u64) -> Mock {
-    let key = Business { scope: Scope::CmdbBiz, id: business };
+    let key = MockBusiness { scope: MockScope::CmdbBiz, id: business };
     let throttles = [(key, rate.parse().unwrap())].into();
     Mock::start(Behaviour { throttles, ..Behaviour::default() }, 0).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Fault, FaultKind, FirstFault, Front, Gone, Mock};
+use bk_launch::mock::{Behaviour, FaultChance, FaultKind, FirstFault, Front, Gone, Mock};
 
 use crate::harness::{Finished, Folder, HEADER, Running, rows, until};
 
@@ -144,7 +144,8 @@ fn where_only_bad_rows_are_left_they_end_by_their_class() {
 #[test]
 fn single_faults_of_a_bk_sops_that_works_are_no_outage() {
     let faults = ["502", "500", "reset-before"];
-    let faults = faults.map(|kind| Fault { kind: kind.parse().unwrap(), chance: 0.05 }).to_vec();
+    let faults =
+        faults.map(|kind| FaultChance { kind: kind.parse().unwrap(), chance: 0.05 }).to_vec();
     let (mock, folder) =
         (Mock::start(Behaviour { faults, ..Behaviour::default() }, 0).unwrap(), Folder::new());
     let run = start(&folder, &mock, "--esb", &[]).wait().exits(0);
@@ -154,7 +155,7 @@ fn single_faults_of_a_bk_sops_that_works_are_no_outage() {
 
 #[test]
 fn questions_that_bk_sops_fails_each_time_are_given_up_and_starts_go_on() {
-    let question_faults = vec![Fault { kind: "500".parse().unwrap(), chance: 1.0 }];
+    let question_faults = vec![FaultChance { kind: "500".parse().unwrap(), chance: 1.0 }];
     let behaviour =
         Behaviour { question_faults, started: (1..=9).collect(), ..Behaviour::default() };
     let (mock, folder) = (Mock::start(behaviour, 0).unwrap(), Folder::new());

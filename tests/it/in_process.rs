@@ -22,8 +22,8 @@ use bk_launch::internals::launch::{
     Systemd, Times,
 };
 use bk_launch::internals::limiter::Limits;
-use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
-use bk_launch::internals::report::{Destination, Existing, Placement};
+use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
+use bk_launch::internals::report::{Destination, IfExists, Placement};
 use bk_launch::internals::rules::forecast::Course;
 use bk_launch::internals::rules::resume::{self, Doubts, Lines};
 use bk_launch::internals::rules::retry::Policy;
@@ -78,8 +78,8 @@ impl Launch<'_> {
         let Self { list, report, journal, client } = self;
         let list = std::io::Cursor::new(list.to_owned().into_bytes());
         let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
-        let report = Destination::file(report, Existing::Refuse, Placement::InPlace).unwrap();
-        let frame = Frame { rows: None, wanted: Rate::Unlimited };
+        let report = Destination::file(report, IfExists::Refuse, Placement::InPlace).unwrap();
+        let goal = ProgressGoal { rows: None, wanted: Rate::Unlimited };
         let run = RunId::new(Timestamp::now(), 1);
         Pipeline {
             rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
@@ -113,8 +113,8 @@ impl Launch<'_> {
             },
             keeping: journal.map(|path| keeping(path, &run)),
             audience: Audience {
-                progress: Progress::begin(Look::None, frame, Box::new(())),
-                frame,
+                progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
+                goal,
                 course: Course::new(None, Instant::now(), None, None),
                 metrics: None,
                 systemd: Systemd::Absent,

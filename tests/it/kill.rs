@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bk_launch::internals::rules::intents::unpack;
 use bk_launch::internals::rules::resume::{Lines, doubts};
-use bk_launch::mock::{Behaviour, Counts, Fault, Latency, Mock};
+use bk_launch::mock::{Behaviour, FaultChance, Latency, Mock, MockCounts};
 
 use crate::harness::{Folder, HEADER, Report, Running, rows, until};
 
@@ -18,7 +18,8 @@ fn is_somebody_elses(task: u64) -> bool {
 
 fn faulty(seed: u64) -> Mock {
     let kinds = ["429", "502", "reset-before", "reset-after", "hang", "broken-json"];
-    let faults = kinds.map(|kind| Fault { kind: kind.parse().unwrap(), chance: 0.02 }).to_vec();
+    let faults =
+        kinds.map(|kind| FaultChance { kind: kind.parse().unwrap(), chance: 0.02 }).to_vec();
     let latency = Latency::Exponential(Duration::from_millis(5));
     let started = (1..=ROWS).filter(|task| is_somebody_elses(*task)).collect();
     Mock::start(Behaviour { faults, seed, latency, started, ..Behaviour::default() }, 0).unwrap()
@@ -55,7 +56,7 @@ impl Victim {
     }
 
     /// Kills it after a while, and gives what was settled by then.
-    fn kill(&mut self, run: Running) -> (Lines, Counts) {
+    fn kill(&mut self, run: Running) -> (Lines, MockCounts) {
         std::thread::sleep(Duration::from_millis(self.random.u64(20..900)));
         run.signal("KILL");
         run.wait();
@@ -70,7 +71,7 @@ impl Victim {
     }
 
     /// No row without an intent, and no row before it was born, ever reached the server.
-    fn nothing_was_sent_that_was_not_noted(&self, counts: &Counts) {
+    fn nothing_was_sent_that_was_not_noted(&self, counts: &MockCounts) {
         let noted =
             if self.folder.runs().is_empty() { Lines::default() } else { noted(&self.folder) };
         for (key, task) in &counts.tasks {
@@ -99,15 +100,19 @@ fn key(task: u64) -> String {
 }
 
 /// No request was sent for a row that had been settled.
-fn settled_rows_were_left_alone(seed: u64, (settled, then): &(Lines, Counts), now: &Counts) {
+fn settled_rows_were_left_alone(
+    seed: u64,
+    (settled, then): &(Lines, MockCounts),
+    now: &MockCounts,
+) {
     for task in (1..=ROWS).filter(|task| settled.contains(task + 1)) {
-        let requests = |counts: &Counts| counts.tasks.get(&key(task)).map_or(0, |t| t.requests);
+        let requests = |counts: &MockCounts| counts.tasks.get(&key(task)).map_or(0, |t| t.requests);
         assert_eq!(requests(then), requests(now), "seed {seed}: task {task} was settled");
     }
 }
 
 /// Every word of the report is true.
-pub fn is_true(seed: u64, report: &Report, counts: &Counts) {
+pub fn is_true(seed: u64, report: &Report, counts: &MockCounts) {
     report.is_complete(ROWS);
     for line in &report.lines {
         let id = line["task_id"].parse().unwrap();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bk_launch::mock::{Behaviour, Fault, Mock, Span};
+use bk_launch::mock::{Behaviour, FaultChance, Mock, Span};
 
 use crate::harness::{Folder, HEADER, rows};
 
@@ -44,7 +44,7 @@ fn two_hundred_a_second_are_two_hundred_with_faults_and_retries_too() {
     // second, which is no fault of the pace.
     let chance = 0.0125;
     let kinds = ["500", "502", "reset-before", "broken-json"];
-    let faults = kinds.map(|kind| Fault { kind: kind.parse().unwrap(), chance }).to_vec();
+    let faults = kinds.map(|kind| FaultChance { kind: kind.parse().unwrap(), chance }).to_vec();
     let mock = Mock::start(Behaviour { faults, seed: 3, ..Behaviour::default() }, 0).unwrap();
     let folder = Folder::new();
     folder.file("tasks.csv", format!("{HEADER}{}", rows(2, 1, 2000)));

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Business, Mock, Scope};
+use bk_launch::mock::{Behaviour, Mock, MockBusiness, MockScope};
 
 use crate::first_answer::always;
 use crate::harness::{Finished, Folder, HEADER, rows};
@@ -18,7 +18,7 @@ fn launch(folder: &Folder, mock: &Mock, flags: &[&str]) -> Finished {
 
 /// Business 2 has one start an hour; business 3 has as many as it wants.
 fn starving() -> Mock {
-    let two = Business { scope: Scope::CmdbBiz, id: 2 };
+    let two = MockBusiness { scope: MockScope::CmdbBiz, id: 2 };
     let throttles = [(two, "1/h".parse().unwrap())].into();
     Mock::start(Behaviour { throttles, ..Behaviour::default() }, 0).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bk_launch::mock::{Behaviour, Fault, Latency, Mock};
+use bk_launch::mock::{Behaviour, FaultChance, Latency, Mock};
 
 use crate::harness::{Folder, HEADER, rows};
 
@@ -19,7 +19,7 @@ fn faulty(seed: u64, percent: f64) -> Mock {
         "broken-json",
     ];
     let chance = percent / 100.0;
-    let faults = kinds.map(|kind| Fault { kind: kind.parse().unwrap(), chance }).to_vec();
+    let faults = kinds.map(|kind| FaultChance { kind: kind.parse().unwrap(), chance }).to_vec();
     let latency = Latency::Exponential(Duration::from_millis(2));
     Mock::start(Behaviour { faults, seed, latency, ..Behaviour::default() }, 0).unwrap()
 }

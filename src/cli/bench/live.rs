@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::bench::{Glance, Onlooker, Second};
 use crate::domain::answer::Verdict;
-use crate::monitor::console::{self, Frame, Kind};
-use crate::monitor::progress::Look;
+use crate::monitor::console::{self, BarFrame, TextKind};
+use crate::monitor::progress::ProgressMode;
 
 /// Shows how a measurement goes.
 pub(super) struct Live {
-    look: Look,
+    look: ProgressMode,
     /// Seconds that it lasts, if that is known.
     length: Option<u64>,
 }
@@ -24,7 +24,7 @@ const WRITTEN: Duration = Duration::from_secs(10);
 
 impl Live {
     /// Begins to show a measurement that lasts so long, if that is known.
-    pub(super) fn begin(look: Look, lasts: Option<Duration>) -> Self {
+    pub(super) fn begin(look: ProgressMode, lasts: Option<Duration>) -> Self {
         let length = lasts.map(|lasts| lasts.as_secs() + u64::from(lasts.subsec_nanos() > 0));
         Self { look, length }
     }
@@ -37,22 +37,22 @@ impl Live {
             None => "{spinner} {pos} s\n{msg}",
         };
         match self.look {
-            Look::Bar => Some(Onlooker {
+            ProgressMode::Bar => Some(Onlooker {
                 every: DRAWN,
                 show: Arc::new(move |glance| {
                     let (position, message) = (glance.elapsed.as_secs(), page(glance));
-                    console::draw(Frame { template, length, position, message });
+                    console::draw(BarFrame { template, length, position, message });
                 }),
             }),
-            Look::Plain => Some(Onlooker {
+            ProgressMode::Plain => Some(Onlooker {
                 every: WRITTEN,
                 show: Arc::new(|glance| {
                     let line = page(glance).replace('\n', "; ");
                     let line = format!("{} s: {line}", glance.elapsed.as_secs());
-                    console::show(Kind::Progress, &line);
+                    console::show(TextKind::Progress, &line);
                 }),
             }),
-            Look::None => None,
+            ProgressMode::None => None,
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::bench::result::{self, Outcome};
 use crate::bench::{Ground, OnMiss, measure, raise_file_limit};
 use crate::domain::request_id::RunId;
 use crate::monitor::console;
-use crate::monitor::progress::Look;
+use crate::monitor::progress::ProgressMode;
 use crate::shutdown::{Cause, Shutdown};
 use args::{BenchArgs, ExpectArgs, ResultArgs};
 use field::Field;
@@ -173,7 +173,7 @@ struct Incomparable {
 fn measured(
     field: &Field,
     goal: &Goal,
-    look: Look,
+    look: ProgressMode,
 ) -> Result<(Outcome, Histogram<u64>, Exit), Failure> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
