@@ -18,7 +18,7 @@ use bk_launch::internals::domain::request_id::RunId;
 use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::input::{Format, open_stream};
 use bk_launch::internals::launch::{
-    Audience, Certainty, Clock, Lookup, Options, Pipeline, Source, Staged, Systemd, Times,
+    Audience, Certainty, Clock, Lookup, Options, Pipeline, RowSource, SendWindow, Staged, Systemd,
 };
 use bk_launch::internals::limiter::Limits;
 use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
@@ -61,7 +61,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     let goal = ProgressGoal { rows: None, wanted: Rate::Unlimited };
     Pipeline {
         rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
-        source: Source::File,
+        source: RowSource::File,
         options: Options {
             lookahead: NonZeroUsize::new(10_000).unwrap(),
             limit: None,
@@ -81,7 +81,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
             already_started: AlreadyStarted::Ok,
         },
         client: client(mock),
-        times: Times::default(),
+        times: SendWindow::default(),
         staged: Staged {
             ends: Vec::new(),
             pause: None,
@@ -89,7 +89,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
             ask: None,
             agreed_to: None,
         },
-        keeping: None,
+        run_journal: None,
         audience: Audience {
             progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
             goal,

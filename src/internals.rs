@@ -59,7 +59,7 @@ pub mod journal {
 pub mod launch {
     pub use crate::launch::{
         Audience, Certainty, Clock, Deadline, Ended, InputEnd, Lookup, Options, OutputFailure,
-        Pipeline, RunJournal, Source, Staged, Systemd, Times,
+        Pipeline, RowSource, RunJournal, SendWindow, Staged, Systemd,
     };
 }
 pub mod limiter {

@@ -22,7 +22,7 @@ use crate::api::Client;
 use crate::domain::clocks::Clocks;
 use crate::domain::record::{AlreadyStarted, Doubt};
 use crate::journal::{About, Copied, FINISHED, InputState, Journal, Opening, Order};
-use crate::launch::{PlannedRows, RunJournal, Source};
+use crate::launch::{PlannedRows, RowSource, RunJournal};
 use crate::monitor::console;
 use crate::monitor::systemd;
 use crate::report::{Finished, IfExists, OpenReport, Placement};
@@ -328,8 +328,8 @@ impl Resume {
             session,
             rows,
             source: match run.about.input {
-                InputState::Ended => Source::File,
-                InputState::Incomplete => Source::PartOfStream,
+                InputState::Ended => RowSource::File,
+                InputState::Incomplete => RowSource::PartOfStream,
             },
             all: run.about.rows.or(Some(before.left.all)),
             settled: before.left.settled,

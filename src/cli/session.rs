@@ -29,7 +29,7 @@ use crate::domain::request_id::RunId;
 use crate::journal::FINISHED;
 use crate::launch::{
     Answering, Audience, Clock, Deadline, Ended, OutputFailure, Pipeline, PlannedRows, Proceed,
-    RunJournal, Source, StageChange, Staged, Systemd, Times,
+    RowSource, RunJournal, SendWindow, StageChange, Staged, Systemd,
 };
 use crate::monitor::console;
 use crate::monitor::notify::Urgency;
@@ -51,7 +51,7 @@ pub(super) struct Work {
     /// What is left to do.
     pub rows: PlannedRows,
     /// Whether that has an end that can be waited for.
-    pub source: Source,
+    pub source: RowSource,
     /// All rows of the run, where their number is known.
     pub all: Option<u64>,
     /// Rows that earlier sessions settled.
@@ -141,7 +141,7 @@ pub(super) fn launch(
             metrics: work.monitors.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
         },
-        keeping: work.keeping,
+        run_journal: work.keeping,
         reports: work.reports,
         shutdown: Shutdown::default(),
         run: work.run,
@@ -158,9 +158,9 @@ pub(super) fn launch(
 }
 
 /// The moments of a window, by both clocks.
-fn times(timing: &Timing, clock: Clock) -> Times {
+fn times(timing: &Timing, clock: Clock) -> SendWindow {
     let deadline = |wall| Deadline { wall, at: clock.ahead(wall) };
-    Times {
+    SendWindow {
         start: timing.window.start,
         last_row: timing.last_row().map(deadline),
         stop: timing.window.stop.map(deadline),

@@ -5,7 +5,7 @@
 
 use tracing::{info, warn};
 
-use super::context::{Asked, RunContext};
+use super::context::{AskResult, RunContext};
 use crate::api::{Manner, Renewal};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::record::{Reason, Record};
@@ -51,32 +51,32 @@ pub(super) enum AuthRefusal {
 ///
 /// When the run stops before there is an answer.
 pub(super) async fn state(
-    launch: &RunContext,
+    context: &RunContext,
     line: u64,
     task: &Task,
     id: &RequestId,
     first: Option<&Departure>,
 ) -> Result<StateResult, Closed> {
-    let RunContext { client, .. } = launch;
+    let RunContext { client, .. } = context;
     let (mut manner, mut in_vain) = (client.manner(), None);
     loop {
-        let permit = match launch.acquire_question(Question::State, line).await {
+        let permit = match context.acquire_question(Question::State, line).await {
             Ok(permit) => permit,
             Err(NotAsked::Closed) => return Err(Closed),
             Err(NotAsked::InVain) => return Ok(StateResult::nothing(in_vain)),
         };
         let caller = client.caller();
         let seen = Box::pin(client.status(&caller, task, id, manner)).await;
-        let known = launch.limiter.heard(permit, &seen.answer);
-        launch.asked(&seen.answer);
+        let known = context.limiter.heard(permit, &seen.answer);
+        context.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
-        if launch.after_question(&seen.answer, &known)? == Asked::InVain {
+        if context.after_question(&seen.answer, &known)? == AskResult::InVain {
             in_vain = Some(seen.answer);
             continue;
         }
         let Some(other) = client.other_manner(manner, &seen.answer) else {
             let judged = judge(&seen, first.and_then(Departure::earliest));
-            let refused = refusal(launch, manner, &seen.answer);
+            let refused = refusal(context, manner, &seen.answer);
             return Ok(StateResult {
                 judged,
                 unanswered: unanswered(judged, seen.answer),
@@ -102,11 +102,11 @@ fn unanswered(judged: Judged, answer: Answer) -> Option<Reason> {
 }
 
 /// Notes and tells that the server refuses a question for where its credentials stand.
-fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> AuthRefusal {
-    if !launch.client.is_refused_to_header(manner, answer) {
+fn refusal(context: &RunContext, manner: Manner, answer: &Answer) -> AuthRefusal {
+    if !context.client.is_refused_to_header(manner, answer) {
         return AuthRefusal::None;
     }
-    launch.could_not_ask(|unasked| {
+    context.could_not_ask(|unasked| {
         unasked.to_header += 1;
         if unasked.to_header == 1 {
             warn!(
@@ -120,16 +120,16 @@ fn refusal(launch: &RunContext, manner: Manner, answer: &Answer) -> AuthRefusal 
 
 /// Asks for the state of the first task, before anything is started: where the
 /// user may not look, a run that is to confirm stops.
-pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
-    let RunContext { client, run, session, shutdown, .. } = launch;
+pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
+    let RunContext { client, run, session, shutdown, .. } = context;
     let id = RequestId::question(run, *session, line, 0);
     let mut manner = client.manner();
     loop {
-        let Ok(permit) = launch.acquire_question(Question::State, line).await else { return };
+        let Ok(permit) = context.acquire_question(Question::State, line).await else { return };
         let caller = client.caller();
         let answer = Box::pin(client.status(&caller, task, &id, manner)).await.answer;
-        let known = launch.limiter.heard(permit, &answer);
-        launch.asked(&answer);
+        let known = context.limiter.heard(permit, &answer);
+        context.asked(&answer);
         log(&id, &answer, &"first question");
         let Verdict::Failed(failure) = &answer.verdict else { return };
         if let Some(other) = client.other_manner(manner, &answer) {
@@ -142,9 +142,9 @@ pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
             class @ (FailureClass::Auth | FailureClass::Config | FailureClass::Permission) => {
                 shutdown.drain(Cause::Question { class, message });
             }
-            _ => match launch.after_question(&answer, &known) {
-                Ok(Asked::InVain) => continue,
-                Ok(Asked::Answered) | Err(Closed) => {}
+            _ => match context.after_question(&answer, &known) {
+                Ok(AskResult::InVain) => continue,
+                Ok(AskResult::Answered) | Err(Closed) => {}
             },
         }
         return;
@@ -153,31 +153,31 @@ pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
 
 /// Asks for the link of a task that was found to be started; `None` where there is
 /// none to be had.
-pub(super) async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
-    let RunContext { client, limiter, run, session, .. } = launch;
+pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
+    let RunContext { client, limiter, run, session, .. } = context;
     let id = RequestId::lookup(run, *session, line);
     let (mut manner, mut in_vain) = (client.manner(), None::<Answer>);
     loop {
-        let permit = match launch.acquire_question(Question::Link, line).await {
+        let permit = match context.acquire_question(Question::Link, line).await {
             Ok(permit) => permit,
             Err(NotAsked::Closed) => return None,
             Err(NotAsked::InVain) => {
-                count_lookup(launch, &in_vain?.verdict);
+                count_lookup(context, &in_vain?.verdict);
                 return None;
             }
         };
         let caller = client.caller();
         let (answer, found) = Box::pin(client.detail(&caller, task, &id, manner)).await;
         let known = limiter.heard(permit, &answer);
-        launch.asked(&answer);
+        context.asked(&answer);
         log(&id, &answer, &"lookup");
-        if launch.after_question(&answer, &known).ok()? == Asked::InVain {
+        if context.after_question(&answer, &known).ok()? == AskResult::InVain {
             in_vain = Some(answer);
             continue;
         }
         let Some(other) = client.other_manner(manner, &answer) else {
-            refusal(launch, manner, &answer);
-            count_lookup(launch, &answer.verdict);
+            refusal(context, manner, &answer);
+            count_lookup(context, &answer.verdict);
             return found;
         };
         manner = other;
@@ -185,7 +185,7 @@ pub(super) async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<
 }
 
 /// Counts a lookup that was answered so.
-fn count_lookup(launch: &RunContext, verdict: &Verdict) {
+fn count_lookup(context: &RunContext, verdict: &Verdict) {
     let is_refused = matches!(verdict, Verdict::Failed(failure) if matches!(
         failure.class,
         FailureClass::Auth
@@ -193,7 +193,7 @@ fn count_lookup(launch: &RunContext, verdict: &Verdict) {
             | FailureClass::Permission
             | FailureClass::Transient
     ));
-    launch.could_not_ask(|unasked| {
+    context.could_not_ask(|unasked| {
         unasked.lookups += 1;
         unasked.links += u64::from(is_refused);
     });

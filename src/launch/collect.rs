@@ -62,7 +62,7 @@ impl Collected {
 pub(super) fn collect(
     mut events: mpsc::Receiver<Vec<Event>>,
     mut collector: Collector,
-    written: &LiveCounts,
+    counts: &LiveCounts,
 ) -> Collected {
     let mut flushed = Instant::now();
     while let Some(mut batch) = events.blocking_recv() {
@@ -80,14 +80,14 @@ pub(super) fn collect(
             views.flush();
             flushed = Instant::now();
         }
-        collector.tell(written);
+        collector.tell(counts);
     }
     collector.close()
 }
 
 /// Writes records: first to the journal, then to the views of it.
 pub(super) struct Collector {
-    keeping: Option<RunJournal>,
+    run_journal: Option<RunJournal>,
     shown: ReplayedViews,
     /// What happened while earlier sessions are being replayed. The permits of these rows
     /// are kept back, so that there are never many.
@@ -98,7 +98,7 @@ pub(super) struct Collector {
     open: Doubts,
     failure: Option<OutputFailure>,
     draining: Draining,
-    launch: Arc<RunContext>,
+    context: Arc<RunContext>,
 }
 
 /// Whether the journal was told that the session drains.
@@ -119,15 +119,15 @@ struct CommitNotes {
 impl Collector {
     /// Begins to replay what earlier sessions settled; nothing else is written yet.
     pub(super) fn new(
-        keeping: Option<RunJournal>,
+        run_journal: Option<RunJournal>,
         reports: Vec<OpenReport>,
-        launch: Arc<RunContext>,
+        context: Arc<RunContext>,
         batcher: Arc<EventBatcher>,
     ) -> Self {
-        let summary = Summary::new(launch.options.already_started);
-        let backing = if keeping.is_some() { Backing::Journal } else { Backing::Nothing };
+        let summary = Summary::new(context.options.already_started);
+        let backing = if run_journal.is_some() { Backing::Journal } else { Backing::Nothing };
         let views = Views::new(backing, reports, summary);
-        let journal = keeping.as_ref().map(|keeping| &keeping.journal);
+        let journal = run_journal.as_ref().map(|run_journal| &run_journal.journal);
         let reader = journal.filter(|journal| journal.has_earlier_sessions()).map(Journal::reader);
         let (shown, failed) = match reader {
             None => (ReplayedViews::at_once(views), None),
@@ -139,7 +139,7 @@ impl Collector {
         let (deferred, open) = (Vec::new(), Doubts::new());
         let (rows, failure, draining) = (None, None, Draining::NotNoted);
         let mut collector =
-            Self { keeping, shown, deferred, rows, open, failure, draining, launch };
+            Self { run_journal, shown, deferred, rows, open, failure, draining, context };
         if let Some(failure) = failed {
             collector.failed(failure);
         }
@@ -149,15 +149,15 @@ impl Collector {
     /// Writes a batch to the journal, with the rows that go next, and lets these go: in
     /// one commit, before anything of it is shown.
     fn keep(&mut self, batch: &[Event]) {
-        let limiter = &self.launch.limiter;
-        let Some(keeping) = &mut self.keeping else { return };
+        let limiter = &self.context.limiter;
+        let Some(run_journal) = &mut self.run_journal else { return };
         // The clocks are read before any of these rows can leave.
-        let (at, sighting) = (self.launch.clocks.read(), self.launch.state.server_clock.last());
+        let (at, sighting) = (self.context.clocks.read(), self.context.state.server_clock.last());
         let intents = Intents { lines: limiter.name_intents(), at, sighting };
-        let shutdown = &self.launch.shutdown;
+        let shutdown = &self.context.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
         let draining = shutdown.cause().filter(|_| is_news).map(|cause| cause.word());
-        match write(keeping, batch, &CommitNotes { intents, draining }) {
+        match write(run_journal, batch, &CommitNotes { intents, draining }) {
             Ok(()) => {
                 limiter.intents_committed();
                 if is_news {
@@ -166,7 +166,7 @@ impl Collector {
             }
             Err(error) => {
                 // From here on rows are in doubt on resume.
-                self.keeping = None;
+                self.run_journal = None;
                 self.failed(OutputFailure::Journal(error));
                 self.shown.wait().journal_is_lost();
             }
@@ -203,9 +203,9 @@ impl Collector {
     }
 
     /// Tells those who look on how things stand.
-    fn tell(&mut self, written: &LiveCounts) {
+    fn tell(&mut self, counts: &LiveCounts) {
         if let Some(views) = self.shown.now() {
-            views.tell(written);
+            views.tell(counts);
         }
     }
 
@@ -213,7 +213,7 @@ impl Collector {
     fn failed(&mut self, failure: OutputFailure) {
         debug!(%failure, "an output failed");
         self.failure.get_or_insert(failure);
-        self.launch.shutdown.drain(Cause::Output);
+        self.context.shutdown.drain(Cause::Output);
     }
 
     fn close(mut self) -> Collected {
@@ -225,7 +225,7 @@ impl Collector {
         if let Some(failure) = views.take_failure() {
             self.failed(failure);
         }
-        let mut journal = self.keeping.take().map(|keeping| keeping.journal);
+        let mut journal = self.run_journal.take().map(|run_journal| run_journal.journal);
         if self.rows != Some(lines) {
             // Without an orderly end the next session holds in doubt what may have been sent.
             journal = None;
@@ -259,11 +259,11 @@ fn leave_open(open: &mut Doubts, record: &Record) {
 
 /// Writes to the journal what a batch says, which rows may go, and that the session drains.
 fn write(
-    keeping: &mut RunJournal,
+    run_journal: &mut RunJournal,
     batch: &[Event],
     notes: &CommitNotes,
 ) -> Result<(), JournalError> {
-    let RunJournal { journal, copied } = keeping;
+    let RunJournal { journal, copied } = run_journal;
     let CommitNotes { intents, draining } = notes;
     let is_kept = |event: &&Event| match event {
         Event::Settled(record, _) => record.ending == Ending::Settled,

@@ -63,7 +63,7 @@ pub use observe::{Audience, Systemd};
 pub use options::{Certainty, Lookup, Options};
 pub use output_failure::OutputFailure;
 pub(crate) use row_state::Resumable;
-pub use times::{Deadline, Times};
+pub use times::{Deadline, SendWindow};
 
 /// Rows that are not settled, in the order of the input; after an error there are
 /// no more.
@@ -74,19 +74,19 @@ pub struct Pipeline {
     /// What is left to do.
     pub rows: PlannedRows,
     /// Whether the rows have an end that can be waited for.
-    pub source: Source,
+    pub source: RowSource,
     /// What was chosen about the launch.
     pub options: Options,
     /// Who sends them.
     pub client: Client,
     /// When requests may leave.
-    pub times: Times,
+    pub times: SendWindow,
     /// How the launch is cut into stages.
     pub staged: Staged,
     /// Who is told how it goes.
     pub audience: Audience,
     /// Where the run is kept, if it is.
-    pub keeping: Option<RunJournal>,
+    pub run_journal: Option<RunJournal>,
     /// Where records go.
     pub reports: Vec<OpenReport>,
     /// What stops the run.
@@ -105,7 +105,7 @@ pub struct Pipeline {
 
 /// Whether the rows have an end that can be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum RowSource {
     /// A file: it is read to its end, also while draining.
     File,
     /// A pipe or a terminal: nobody knows when it will end.
@@ -153,7 +153,7 @@ impl Pipeline {
     /// Runs to the end of the rows, or until it is stopped and has drained.
     pub async fn run(self) -> Ended {
         let Self { rows, source, options, client, shutdown, .. } = self;
-        let resumable = match &self.keeping {
+        let resumable = match &self.run_journal {
             Some(_) => Resumable::FromJournal,
             None => Resumable::Never,
         };
@@ -163,7 +163,7 @@ impl Pipeline {
         };
         let limiter = Limiter::new(&options.limits, notes);
         let batcher = Arc::new(EventBatcher::default());
-        let launch = Arc::new(RunContext {
+        let context = Arc::new(RunContext {
             options,
             client,
             limiter: Arc::clone(&limiter),
@@ -178,40 +178,40 @@ impl Pipeline {
             state: SharedState::new(self.seed),
         });
 
-        let fed = feed::start(rows);
-        let written = Arc::new(LiveCounts::default());
-        let (to_launch, to_outbox) = (Arc::clone(&launch), Arc::clone(&batcher));
-        let collector = Collector::new(self.keeping, self.reports, to_launch, to_outbox);
-        let mut workers = Workers::start(&launch, &batcher, collector, &written);
+        let items = feed::start(rows);
+        let counts = Arc::new(LiveCounts::default());
+        let (to_launch, to_outbox) = (Arc::clone(&context), Arc::clone(&batcher));
+        let collector = Collector::new(self.run_journal, self.reports, to_launch, to_outbox);
+        let mut workers = Workers::start(&context, &batcher, collector, &counts);
 
         let dispatcher = Dispatcher {
-            launch: Arc::clone(&launch),
+            context: Arc::clone(&context),
             batcher,
-            permits: Permits::new(launch.options.lookahead),
+            permits: Permits::new(context.options.lookahead),
             source,
         };
         let mut observer = Observer {
             audience: self.audience,
-            written,
-            launch: Arc::clone(&launch),
+            counts,
+            context: Arc::clone(&context),
             permits: dispatcher.permits.clone(),
             writing: None,
         };
         let work = async {
-            launch.begin().await;
-            let input = dispatcher.open_all(fed, self.staged, &shutdown).await;
+            context.begin().await;
+            let input = dispatcher.open_all(items, self.staged, &shutdown).await;
             dispatcher.permits.all_back().await;
             input
         };
         let input = observer.until(workers.serve(work)).await;
         observer.audience.progress.end();
-        observer.written().await;
+        observer.finish_writing().await;
         let collected = workers.end().await;
-        let took = launch.begun().elapsed();
+        let took = context.begun().elapsed();
         let figures = observer.at_the_end(&collected.summary, took);
         Ended {
             summary: collected.summary,
-            requests: launch.requests(),
+            requests: context.requests(),
             counters: limiter.counters(),
             took,
             input,

@@ -47,8 +47,8 @@ pub enum Systemd {
 /// Tells an [`Audience`] how things stand while the work goes on.
 pub(super) struct Observer {
     pub audience: Audience,
-    pub written: Arc<LiveCounts>,
-    pub launch: Arc<RunContext>,
+    pub counts: Arc<LiveCounts>,
+    pub context: Arc<RunContext>,
     pub permits: Permits,
     /// The file of metrics is being written.
     pub writing: Option<JoinHandle<()>>,
@@ -60,7 +60,7 @@ const MAX_WRITE_WAIT: Duration = Duration::from_secs(5);
 impl Observer {
     /// Waits a while for the file that is being written, so that no later one is
     /// overwritten by it.
-    pub(super) async fn written(&mut self) {
+    pub(super) async fn finish_writing(&mut self) {
         if let Some(writing) = self.writing.take() {
             drop(tokio::time::timeout(MAX_WRITE_WAIT, writing).await);
         }
@@ -102,7 +102,7 @@ impl Observer {
         self.writing = Some(tokio::task::spawn_blocking(move || {
             if let Err(error) = file.write(Some(&figures), SessionState::Running, Timestamp::now())
             {
-                debug!(%error, "the metrics could not be written");
+                debug!(%error, "the metrics could not be counts");
             }
         }));
     }
@@ -118,12 +118,12 @@ impl Observer {
     }
 
     fn figures(&self, snapshot: &RunSnapshot, outlook: Outlook) -> Figures {
-        let Counters { throttled, holds, .. } = self.launch.limiter.counters();
+        let Counters { throttled, holds, .. } = self.context.limiter.counters();
         Figures {
-            began: self.launch.clock.wall,
+            began: self.context.clock.wall,
             rows: self.audience.goal.rows,
-            by_outcome: self.written.by_outcome.each_ref().map(read),
-            requests: self.launch.requests(),
+            by_outcome: self.counts.by_outcome.each_ref().map(read),
+            requests: self.context.requests(),
             throttled,
             holds,
             open_rows: snapshot.waiting + snapshot.in_flight,
@@ -137,7 +137,7 @@ impl Observer {
         let snapshot = self.snapshot(now);
         let RunSnapshot { done, replayed, requests, .. } = snapshot;
         let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
-        if self.launch.shutdown.takes_new_rows() {
+        if self.context.shutdown.takes_new_rows() {
             return (snapshot, outlook);
         }
         // What is pending will not be done in this session, however long it lasts.
@@ -145,12 +145,12 @@ impl Observer {
     }
 
     fn snapshot(&self, now: Instant) -> RunSnapshot {
-        let LimiterSnapshot { in_flight, requests, held } = self.launch.limiter.snapshot();
-        let this_session = read(&self.written.now);
+        let LimiterSnapshot { in_flight, requests, held } = self.context.limiter.snapshot();
+        let this_session = read(&self.counts.now);
         // In the order of `stats::OUTCOMES`.
-        let [started, already_started, ..] = self.written.by_outcome.each_ref().map(read);
-        let all: u64 = self.written.by_outcome.iter().map(read).sum();
-        let pending = read(&self.written.cut_off);
+        let [started, already_started, ..] = self.counts.by_outcome.each_ref().map(read);
+        let all: u64 = self.counts.by_outcome.iter().map(read).sum();
+        let pending = read(&self.counts.cut_off);
         // The counts are written one by one, so one may be ahead of another.
         let done = all.saturating_sub(pending);
         let open = self.permits.taken(this_session);
@@ -167,8 +167,8 @@ impl Observer {
             replayed: all.saturating_sub(this_session).min(done),
             started,
             already_started,
-            bad: read(&self.written.bad),
-            already: self.launch.options.already_started,
+            bad: read(&self.counts.bad),
+            already: self.context.options.already_started,
             pending,
             waiting: open.saturating_sub(in_flight),
             in_flight,

@@ -13,7 +13,7 @@ use crate::shutdown::{Cause, Shutdown};
 
 /// When requests may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
+pub struct SendWindow {
     /// From this moment on.
     pub start: Option<Timestamp>,
     /// From this one on, none for a row that was not sent yet.
@@ -51,7 +51,7 @@ const MAX_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// A step of the wall clock below this is not told: clocks are corrected all the time.
 const STEP_THRESHOLD: SignedDuration = SignedDuration::from_secs(2);
 
-impl Times {
+impl SendWindow {
     /// Waits until the wall clock says that requests may leave, or the run stops.
     pub async fn begin(&self, clocks: &dyn Clocks, shutdown: &Shutdown) {
         let Some(start) = self.start else { return };
@@ -193,7 +193,7 @@ mod tests {
     async fn a_window_begins_once_the_wall_clock_says_so() {
         for (step, begins) in [(0, 60), (50, 11), (-50, 110), (100, 6)] {
             let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
-            let times = Times { start: Some(wall(60)), ..Times::default() };
+            let times = SendWindow { start: Some(wall(60)), ..SendWindow::default() };
             let stepping = async {
                 sleep(Duration::from_millis(5500)).await;
                 clocks.put(step);
@@ -209,7 +209,7 @@ mod tests {
         for (step, no_new, over) in [(0, 50, 60), (30, 20, 30), (-300, 50, 60), (55, 6, 6)] {
             let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
             let (last_row, stop) = (Some(deadline(&clocks, 50)), Some(deadline(&clocks, 60)));
-            let times = Times { start: None, last_row, stop };
+            let times = SendWindow { start: None, last_row, stop };
             let stepping = async {
                 sleep(Duration::from_millis(5500)).await;
                 clocks.put(step);
@@ -245,7 +245,7 @@ mod tests {
             (10, 60, true, true),
         ] {
             let shutdown = Shutdown::default();
-            let times = Times { start: None, last_row, stop };
+            let times = SendWindow { start: None, last_row, stop };
             times.close(clocks.began + Duration::from_secs(now), wall(shows), &shutdown);
             let closed = (!shutdown.takes_new_rows(), shutdown.is_draining());
             assert_eq!(closed, (no_new, none), "{now} s, and {shows} s");
@@ -282,7 +282,7 @@ mod tests {
             sleep(Duration::from_secs(10)).await;
         };
         tokio::select! {
-            () = Times::default().keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
+            () = SendWindow::default().keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
             () = stepping => {}
         }
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

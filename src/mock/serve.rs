@@ -23,7 +23,7 @@ use super::behaviour::{FaultKind, Latency, View};
 use super::fronts;
 use super::pages::MockResponse;
 use super::routes::{self, Api, Endpoint, Refusal, Route};
-use super::world::{StartResult, TaskKey, TaskState, World};
+use super::world::{StartResult, TaskKey, TaskPhase, World};
 
 /// What all connections share.
 #[derive(Clone)]
@@ -259,7 +259,7 @@ impl Service {
         }
     }
 
-    fn shown(&self, state: TaskState) -> TaskStatus {
+    fn shown(&self, state: TaskPhase) -> TaskStatus {
         let china = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
         let written = |at: Timestamp| {
             at.to_zoned_datetime(china.clone()).strftime("%Y-%m-%d %H:%M:%S %z").to_string()
@@ -267,13 +267,13 @@ impl Service {
         let at = |since: Duration| self.began.1.checked_add(since).ok().map(&written);
         let mut shown = TaskStatus { state: "RUNNING", start: None, finish: None, seconds: 0 };
         match state {
-            TaskState::Created => shown.state = "CREATED",
+            TaskPhase::Created => shown.state = "CREATED",
             // An hour before the mock began.
-            TaskState::RunningBefore => {
+            TaskPhase::RunningBefore => {
                 shown.start = self.began.1.checked_sub(Duration::from_hours(1)).ok().map(written);
             }
-            TaskState::Running { since } => shown.start = at(since),
-            TaskState::Finished { since, until } => {
+            TaskPhase::Running { since } => shown.start = at(since),
+            TaskPhase::Finished { since, until } => {
                 shown.state = "FINISHED";
                 (shown.start, shown.finish) = (at(since), at(until));
                 shown.seconds = until.saturating_sub(since).as_secs();

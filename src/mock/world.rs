@@ -44,7 +44,7 @@ pub(super) enum StartResult {
 
 /// How a task is getting on, in times counted from the mock's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TaskState {
+pub(super) enum TaskPhase {
     /// It was never started, as far as anybody can see.
     Created,
     /// Somebody else started it, before the mock began.
@@ -241,22 +241,22 @@ impl World {
     /// Whether the task runs, or ran.
     #[must_use]
     pub(super) fn is_started(&self, key: TaskKey, now: Duration) -> bool {
-        self.state(key, now) != TaskState::Created
+        self.state(key, now) != TaskPhase::Created
     }
 
     /// How the task is getting on at `now`.
     #[must_use]
-    pub(super) fn state(&self, key: TaskKey, now: Duration) -> TaskState {
+    pub(super) fn state(&self, key: TaskKey, now: Duration) -> TaskPhase {
         let started = self.tasks.get(&key).and_then(|task| task.started);
         let Some(since) = started.filter(|since| *since <= now) else {
             let before = self.behaviour.started.contains(&key.id);
-            return if before { TaskState::RunningBefore } else { TaskState::Created };
+            return if before { TaskPhase::RunningBefore } else { TaskPhase::Created };
         };
         let ends = !self.behaviour.no_plugin.contains(&key.id);
         let until = self.behaviour.run_time.filter(|_| ends).and_then(|t| since.checked_add(t));
         match until.filter(|until| *until <= now) {
-            Some(until) => TaskState::Finished { since, until },
-            None => TaskState::Running { since },
+            Some(until) => TaskPhase::Finished { since, until },
+            None => TaskPhase::Running { since },
         }
     }
 

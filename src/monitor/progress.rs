@@ -172,7 +172,7 @@ impl ProgressGoal {
 /// Screen on which progress is shown. It never keeps its caller waiting.
 pub trait Screen: Send {
     /// Draws the bar over the one that was drawn before.
-    fn draw(&self, goal: BarFrame);
+    fn draw(&self, frame: BarFrame);
     /// Writes a line.
     fn line(&self, text: &str);
     /// Removes the bar.

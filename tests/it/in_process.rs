@@ -18,8 +18,8 @@ use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::input::{Format, open_stream};
 use bk_launch::internals::journal::{About, InputSource, InputState, Journal, Opening};
 use bk_launch::internals::launch::{
-    Audience, Certainty, Clock, Ended, Lookup, Options, Pipeline, RunJournal, Source, Staged,
-    Systemd, Times,
+    Audience, Certainty, Clock, Ended, Lookup, Options, Pipeline, RowSource, RunJournal,
+    SendWindow, Staged, Systemd,
 };
 use bk_launch::internals::limiter::Limits;
 use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
@@ -83,7 +83,7 @@ impl Launch<'_> {
         let run = RunId::new(Timestamp::now(), 1);
         Pipeline {
             rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
-            source: Source::File,
+            source: RowSource::File,
             options: Options {
                 lookahead: NonZeroUsize::new(10_000).unwrap(),
                 limit: None,
@@ -103,7 +103,7 @@ impl Launch<'_> {
                 already_started: AlreadyStarted::Ok,
             },
             client,
-            times: Times::default(),
+            times: SendWindow::default(),
             staged: Staged {
                 ends: Vec::new(),
                 pause: None,
@@ -111,7 +111,7 @@ impl Launch<'_> {
                 ask: None,
                 agreed_to: None,
             },
-            keeping: journal.map(|path| keeping(path, &run)),
+            run_journal: journal.map(|path| keeping(path, &run)),
             audience: Audience {
                 progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
                 goal,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bk_launch::internals::domain::clocks::{Clocks, Reading};
-use bk_launch::internals::launch::{Deadline, Times};
+use bk_launch::internals::launch::{Deadline, SendWindow};
 use bk_launch::internals::shutdown::Cause;
 use bk_launch::internals::system_clocks::SystemClocks;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
@@ -189,8 +189,8 @@ fn a_row_whose_turn_came_before_the_end_and_that_is_late_is_not_sent() {
         wall: Timestamp::now() + SignedDuration::from_mins(30),
         at: tokio::time::Instant::now() + Duration::from_mins(30),
     };
-    let of_all = Times { stop: Some(end), ..Times::default() };
-    let of_new_rows = Times { last_row: Some(end), ..Times::default() };
+    let of_all = SendWindow { stop: Some(end), ..SendWindow::default() };
+    let of_new_rows = SendWindow { last_row: Some(end), ..SendWindow::default() };
     for (times, backoff, first) in [(of_all, "20s..20s", 1), (of_new_rows, "200ms..200ms", 2)] {
         let crash = FirstFault { task: 1, kind: FaultKind::Crash, times: 1 };
         let (mock, folder) = (Arc::new(mock(vec![crash])), Folder::new());

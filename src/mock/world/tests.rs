@@ -144,10 +144,10 @@ fn a_broker_forgets_from_when_to_when() {
     let mut world = World::new(Behaviour { broker_forgets: span, ..Behaviour::default() });
     world.enter(at(10.0));
     for (id, seconds, expected) in [
-        (1, 10.0, TaskState::Running { since: at(10.0) }),
-        (2, 11.0, TaskState::Created),
-        (3, 12.9, TaskState::Created),
-        (4, 13.0, TaskState::Running { since: at(13.0) }),
+        (1, 10.0, TaskPhase::Running { since: at(10.0) }),
+        (2, 11.0, TaskPhase::Created),
+        (3, 12.9, TaskPhase::Created),
+        (4, 13.0, TaskPhase::Running { since: at(13.0) }),
     ] {
         assert_eq!(world.start(key(id), "", at(seconds)), StartResult::Accepted);
         assert_eq!(world.state(key(id), at(99.0)), expected, "task {id}");
@@ -162,13 +162,13 @@ fn a_task_runs_for_its_time() {
         World::new(Behaviour { run_time, no_plugin, started: [3].into(), ..Behaviour::default() });
     for id in [1, 2] {
         world.start(key(id), "", at(1.0));
-        assert_eq!(world.state(key(id), at(5.9)), TaskState::Running { since: at(1.0) });
+        assert_eq!(world.state(key(id), at(5.9)), TaskPhase::Running { since: at(1.0) });
     }
     assert_eq!(
         world.state(key(1), at(6.0)),
-        TaskState::Finished { since: at(1.0), until: at(6.0) }
+        TaskPhase::Finished { since: at(1.0), until: at(6.0) }
     );
-    assert_eq!(world.state(key(2), at(1e6)), TaskState::Running { since: at(1.0) });
-    assert_eq!(world.state(key(3), at(1e6)), TaskState::RunningBefore);
-    assert_eq!(world.state(key(4), at(1e6)), TaskState::Created);
+    assert_eq!(world.state(key(2), at(1e6)), TaskPhase::Running { since: at(1.0) });
+    assert_eq!(world.state(key(3), at(1e6)), TaskPhase::RunningBefore);
+    assert_eq!(world.state(key(4), at(1e6)), TaskPhase::Created);
 }
