@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use super::batch::{Event, EventBatcher};
+use super::batch::Event;
 use super::context::RunContext;
 use super::output_failure::OutputFailure;
 use super::views::{Backing, LiveCounts, ReplayedViews, Views};
@@ -122,7 +122,6 @@ impl Collector {
         run_journal: Option<RunJournal>,
         reports: Vec<OpenReport>,
         context: Arc<RunContext>,
-        batcher: Arc<EventBatcher>,
     ) -> Self {
         let summary = Summary::new(context.options.already_started);
         let backing = if run_journal.is_some() { Backing::Journal } else { Backing::Nothing };
@@ -131,7 +130,9 @@ impl Collector {
         let reader = journal.filter(|journal| journal.has_earlier_sessions()).map(Journal::reader);
         let (shown, failed) = match reader {
             None => (ReplayedViews::at_once(views), None),
-            Some(Ok(reader)) => (ReplayedViews::replaying(views, reader, batcher), None),
+            Some(Ok(reader)) => {
+                (ReplayedViews::replaying(views, reader, Arc::clone(&context.batcher)), None)
+            }
             Some(Err(error)) => {
                 (ReplayedViews::at_once(views), Some(OutputFailure::Journal(error)))
             }

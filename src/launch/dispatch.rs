@@ -11,11 +11,15 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::batch::{Event, EventBatcher};
+use super::ask;
+use super::batch::Event;
 use super::context::RunContext;
 use super::feed::{self, FeedItem};
+use super::options::Lookup;
+use super::permits::Permits;
 use super::row;
-use super::{InputEnd, Lookup, Permits, RowSource, ask, left_open, never_sent};
+use super::source::{InputEnd, RowSource};
+use super::unsent::{left_open, never_sent};
 use crate::domain::record::{Prior, Record};
 use crate::domain::row::Row;
 use crate::rules::budget::Base;
@@ -91,8 +95,6 @@ impl CurrentStage {
 pub(super) struct Dispatcher {
     /// What rows share.
     pub context: Arc<RunContext>,
-    /// Where their records go.
-    pub batcher: Arc<EventBatcher>,
     /// How many may be open.
     pub permits: Permits,
     /// Whether there is an end that can be waited for.
@@ -112,7 +114,7 @@ impl Dispatcher {
         let (end, rows) = self.open_each(items, staged, shutdown, &mut tasks).await;
         // The guard of a task that panicked has told it already.
         while tasks.join_next().await.is_some() {}
-        self.batcher.put(Event::AllRead(rows));
+        self.context.batcher.put(Event::AllRead(rows));
         end
     }
 
@@ -161,7 +163,7 @@ impl Dispatcher {
                     }
                     FeedItem::End => {
                         end = Some(self.end());
-                        self.batcher.put(Event::InputEnded(rows));
+                        self.context.batcher.put(Event::InputEnded(rows));
                         continue;
                     }
                     FeedItem::Row(Planned::Launch(planned)) if left == 0 => {
@@ -247,7 +249,7 @@ impl Dispatcher {
     /// has begun since it cannot.
     async fn note_agreement(&self, position: u64) {
         let permit = self.permits.of_no_row().await;
-        self.batcher.put(Event::StageAgreed(position, permit));
+        self.context.batcher.put(Event::StageAgreed(position, permit));
         self.permits.all_back().await;
     }
 
@@ -264,18 +266,18 @@ impl Dispatcher {
             self.put(self.cut_off(row, prior), permit);
             return;
         }
-        let (context, batcher) = (Arc::clone(&self.context), Arc::clone(&self.batcher));
+        let context = Arc::clone(&self.context);
         let lookup = self.context.options.certainty.lookup;
         let guard = Guard { line: row.line, shutdown: Some(shutdown.clone()) };
         tasks.spawn(async move {
             let record = row::settle(&context, row, task, prior, Instant::now()).await;
             if lookup == Lookup::Links && ask::lacks_link(&record) {
                 let line = record.row.line;
-                batcher.put(Event::SettledWithoutLink(record));
+                context.batcher.put(Event::SettledWithoutLink(record));
                 let url = ask::link(&context, line, &task).await;
-                batcher.put(Event::Link(line, url, permit));
+                context.batcher.put(Event::Link(line, url, permit));
             } else {
-                batcher.put(Event::Settled(record, permit));
+                context.batcher.put(Event::Settled(record, permit));
             }
             guard.disarm();
         });
@@ -287,7 +289,7 @@ impl Dispatcher {
     }
 
     fn put(&self, record: Record, permit: OwnedSemaphorePermit) {
-        self.batcher.put(Event::Settled(record, permit));
+        self.context.batcher.put(Event::Settled(record, permit));
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::PlannedRows;
+use super::source::PlannedRows;
 use crate::input::InputError;
 use crate::rules::resume::Planned;
 

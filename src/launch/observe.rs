@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::debug;
 
-use super::Permits;
 use super::context::RunContext;
+use super::permits::Permits;
 use super::views::LiveCounts;
 use crate::limiter::{self, Counters, LimiterSnapshot};
 use crate::monitor::metrics::{self, Figures, SessionState, Textfile};
@@ -154,7 +154,7 @@ impl Observer {
         // The counts are written one by one, so one may be ahead of another.
         let done = all.saturating_sub(pending);
         let open = self.permits.taken(this_session);
-        let is_full = open >= u64::from(self.permits.all);
+        let is_full = self.permits.is_full(this_session);
         let is_held = matches!(held, Some(limiter::Held::Businesses(..)));
         let room = if is_full && is_held && in_flight == 0 {
             debug!("all rows of --lookahead wait for businesses that are held");

@@ -10,10 +10,10 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::InputEnd;
 use super::batch::{Event, EventBatcher};
 use super::collect::{self, Collected, Collector};
 use super::context::RunContext;
+use super::source::InputEnd;
 use super::views::LiveCounts;
 use crate::limiter::Limiter;
 use crate::shutdown::{Cause, Shutdown};
@@ -40,11 +40,11 @@ impl Workers {
     /// Starts all of them.
     pub(super) fn start(
         context: &Arc<RunContext>,
-        batcher: &Arc<EventBatcher>,
         collector: Collector,
         counts: &Arc<LiveCounts>,
     ) -> Self {
-        let (limiter, shutdown) = (Arc::clone(&context.limiter), context.shutdown.clone());
+        let RunContext { limiter, batcher, shutdown, .. } = &**context;
+        let (limiter, shutdown) = (Arc::clone(limiter), shutdown.clone());
         let (to_collector, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
         let (going_on, over) = oneshot::channel();
