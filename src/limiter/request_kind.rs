@@ -17,7 +17,16 @@ pub(crate) enum RequestKind {
     Lookup,
 }
 
-/// Lookups that may be out at once: their answers are large.
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A task's state.
+    State,
+    /// A task's link, when nobody else wants to go.
+    Link,
+}
+
+/// Maximum number of lookups that are out at once: their answers are large.
 pub(crate) const MAX_LOOKUPS: usize = 2;
 
 /// The kinds of requests, as far as their order goes.

@@ -10,8 +10,12 @@
 
 use super::*;
 use crate::domain::answer::{Failure, FailureClass, Hold, Reply, Taken};
+use crate::domain::rate::Rate;
 use crate::domain::task::Scope;
+use crate::rules::budget::Budget;
 use crate::rules::budget::UsedUp;
+use crate::rules::retry::Server;
+use std::num::NonZeroUsize;
 
 fn business(id: u64) -> Business {
     Business { scope: Scope::CmdbBiz, id: id.to_string().parse().unwrap() }
@@ -46,7 +50,7 @@ fn open(limits: &Limits) -> Arc<Limiter> {
 fn answered(limits: &Limits, notes: IntentNotes) -> Arc<Limiter> {
     let limiter = Limiter::new(limits, notes);
     let answered = Contact::Answered(Speaker::BkSops);
-    limiter.state().first_answer.heard(answered, Instant::now(), &limits.backoff);
+    limiter.shared.state().first_answer.heard(answered, Instant::now(), &limits.backoff);
     tokio::spawn(Arc::clone(&limiter).run());
     limiter
 }

@@ -2,7 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::{Blocked, FairQueue, Try};
+use super::FairQueue;
+use super::business_queue::{Blocked, Try};
 use crate::domain::task::Business;
 
 /// Where a row stands that a probe goes with.

@@ -1,5 +1,6 @@
 //! The queue by examples, and by random histories against a model of it.
 
+use super::probe::ProbeSearch;
 use super::*;
 use crate::domain::task::Scope;
 use proptest::prelude::*;
