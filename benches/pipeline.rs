@@ -11,7 +11,7 @@ use std::time::Duration;
 use bk_launch::internals::api::credentials::{Credentials, User};
 use bk_launch::internals::api::esb::Esb;
 use bk_launch::internals::api::target::Target;
-use bk_launch::internals::api::{Client, Identity, Reach};
+use bk_launch::internals::api::{Client, HttpOptions, Identity};
 use bk_launch::internals::domain::rate::Rate;
 use bk_launch::internals::domain::record::AlreadyStarted;
 use bk_launch::internals::domain::request_id::RunId;
@@ -23,7 +23,7 @@ use bk_launch::internals::launch::{
 use bk_launch::internals::limiter::Limits;
 use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
 use bk_launch::internals::report::{Destination, IfExists, Placement};
-use bk_launch::internals::rules::forecast::Course;
+use bk_launch::internals::rules::forecast::Estimator;
 use bk_launch::internals::rules::resume::{self, Doubts, Lines};
 use bk_launch::internals::rules::retry::Policy;
 use bk_launch::internals::shutdown::Shutdown;
@@ -43,13 +43,13 @@ fn client(mock: &Mock) -> Client {
         app_secret: Secret::new("a secret"),
         user: User::Token(Secret::new("a token")),
     };
-    let reach = Reach {
+    let http_options = HttpOptions {
         timeout: Duration::from_secs(35),
         connect_timeout: Duration::from_secs(5),
         cacert: None,
         identity: Identity::Proven,
     };
-    Client::new(target, credentials, &reach, 64).unwrap()
+    Client::new(target, credentials, &http_options, 64).unwrap()
 }
 
 fn pipeline(mock: &Mock, list: &str) -> Pipeline {
@@ -93,7 +93,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         audience: Audience {
             progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
             goal,
-            course: Course::new(None, Instant::now(), None, None),
+            estimator: Estimator::new(None, Instant::now(), None, None),
             metrics: None,
             systemd: Systemd::Absent,
         },

@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use bk_launch::internals::api::heard::{Extent, Heard, HttpAnswer};
+use bk_launch::internals::api::raw_response::{Extent, HttpAnswer, RawResponse};
 use bk_launch::internals::api::verdict::verdict;
 use bk_launch::internals::domain::secret::{Mask, Secret};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -26,7 +26,7 @@ fn judge(c: &mut Criterion) {
                     body: black_box(body),
                     extent: Extent::Whole,
                 };
-                verdict(&Heard::Http(http), &mask)
+                verdict(&RawResponse::Http(http), &mask)
             });
         });
     }

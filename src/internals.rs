@@ -5,15 +5,15 @@
 //! it can find what nobody uses any more.
 
 pub mod api {
-    pub use crate::api::{Client, Identity, Manner, Reach};
+    pub use crate::api::{AuthPlacement, Client, HttpOptions, Identity};
     pub mod credentials {
         pub use crate::api::credentials::{Credentials, User};
     }
     pub mod esb {
         pub use crate::api::esb::Esb;
     }
-    pub mod heard {
-        pub use crate::api::heard::{Extent, Heard, HttpAnswer};
+    pub mod raw_response {
+        pub use crate::api::raw_response::{Extent, HttpAnswer, RawResponse};
     }
     pub mod target {
         pub use crate::api::target::Target;
@@ -24,7 +24,7 @@ pub mod api {
 }
 pub mod domain {
     pub mod answer {
-        pub use crate::domain::answer::{Answer, Hold, Reply, Seen, Verdict, Whom};
+        pub use crate::domain::answer::{Answer, Hold, Reply, StatusAnswer, Verdict, Whom};
     }
     pub mod clocks {
         pub use crate::domain::clocks::{Boot, Clocks, Reading};
@@ -75,7 +75,7 @@ pub mod report {
 }
 pub mod rules {
     pub mod forecast {
-        pub use crate::rules::forecast::Course;
+        pub use crate::rules::forecast::Estimator;
     }
     pub mod intents {
         pub use crate::rules::intents::{Intents, pack, unpack};
@@ -94,7 +94,7 @@ pub mod rules {
     }
 }
 pub mod shutdown {
-    pub use crate::shutdown::{Cause, Shutdown, Signal};
+    pub use crate::shutdown::{Shutdown, Signal, StopReason};
 }
 pub mod store {
     pub use crate::store::{Lock, RunDir, RunStore};

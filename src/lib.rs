@@ -27,14 +27,17 @@
 //! layer 1 rules     rules
 //! layer 2 adapters  input api limiter journal report store monitor shutdown system_clocks mock
 //! layer 3 engines   launch bench
-//! layer 4 face      cli
-//! layer 5 outside   internals
+//! layer 4 sessions  session
+//! layer 5 flags     args
+//! layer 6 face      cli
+//! layer 7 outside   internals
 //! ```
 
 // In `tests/`, `pub` is what a module shares with its neighbours.
 #![warn(unreachable_pub)]
 
 mod api;
+mod args;
 mod bench;
 mod cli;
 mod domain;
@@ -48,6 +51,7 @@ pub mod mock;
 mod monitor;
 mod report;
 mod rules;
+mod session;
 mod shutdown;
 mod store;
 mod system_clocks;

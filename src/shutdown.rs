@@ -17,7 +17,7 @@ use crate::rules::retry::Stop;
 
 /// Why a run stops before its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum StopReason {
     /// Somebody sent a signal.
     Signal(Signal),
     /// An answer, or that there was none, that every row would get.
@@ -58,7 +58,7 @@ pub enum Cause {
 /// What the journal says of a session that an outage stopped.
 pub(crate) const OUTAGE: &str = "outage";
 
-impl Cause {
+impl StopReason {
     /// The cause in a word or a few, for the journal.
     #[must_use]
     pub fn word(&self) -> String {
@@ -125,9 +125,9 @@ enum StopState {
     #[default]
     Running,
     /// Rows that were sent go on; no other is sent any more.
-    NoNewRows(Cause),
+    NoNewRows(StopReason),
     /// Nothing is sent any more.
-    Draining(Cause),
+    Draining(StopReason),
 }
 
 /// Whether, and why, a run is to stop. Clones are the same switch.
@@ -142,7 +142,7 @@ impl Default for Shutdown {
 
 impl Shutdown {
     /// Nothing new is to be sent any more. The first cause is kept.
-    pub fn drain(&self, cause: Cause) {
+    pub fn drain(&self, cause: StopReason) {
         self.0.send_if_modified(|stage| match stage {
             StopState::Draining(_) => false,
             StopState::NoNewRows(first) => {
@@ -157,7 +157,7 @@ impl Shutdown {
     }
 
     /// No row that was not sent yet is to be sent any more. The first cause is kept.
-    pub fn refuse_new_rows(&self, cause: Cause) {
+    pub fn refuse_new_rows(&self, cause: StopReason) {
         self.0.send_if_modified(|stage| match stage {
             StopState::Running => {
                 *stage = StopState::NoNewRows(cause);
@@ -181,7 +181,7 @@ impl Shutdown {
 
     /// The first cause, if there is one.
     #[must_use]
-    pub fn cause(&self) -> Option<Cause> {
+    pub fn stop_reason(&self) -> Option<StopReason> {
         match &*self.0.borrow() {
             StopState::Running => None,
             StopState::NoNewRows(cause) | StopState::Draining(cause) => Some(cause.clone()),
@@ -228,7 +228,7 @@ impl Shutdown {
         let shutdown = self.clone();
         let listen = async move {
             let Some(first) = received.recv().await else { return };
-            shutdown.drain(Cause::Signal(first));
+            shutdown.drain(StopReason::Signal(first));
             while let Some(next) = received.recv().await {
                 if (first, next) != (Signal::Hangup, Signal::Hangup) {
                     return at_once(next);
@@ -273,22 +273,22 @@ mod tests {
     async fn the_first_cause_is_kept() {
         let shutdown = Shutdown::default();
         assert!(!shutdown.is_draining());
-        shutdown.drain(Cause::Signal(Signal::Terminate));
-        shutdown.clone().drain(Cause::Output);
+        shutdown.drain(StopReason::Signal(Signal::Terminate));
+        shutdown.clone().drain(StopReason::Output);
         shutdown.draining().await;
-        assert_eq!(shutdown.cause(), Some(Cause::Signal(Signal::Terminate)));
+        assert_eq!(shutdown.stop_reason(), Some(StopReason::Signal(Signal::Terminate)));
     }
 
     #[tokio::test]
     async fn rows_that_were_sent_may_go_on_when_no_new_one_may() {
         let shutdown = Shutdown::default();
-        shutdown.refuse_new_rows(Cause::Window);
+        shutdown.refuse_new_rows(StopReason::Window);
         shutdown.no_new_rows().await;
         assert!(!shutdown.takes_new_rows() && !shutdown.is_draining());
-        shutdown.drain(Cause::Signal(Signal::Interrupt));
+        shutdown.drain(StopReason::Signal(Signal::Interrupt));
         assert!(shutdown.is_draining());
-        assert_eq!(shutdown.cause(), Some(Cause::Window), "the first cause is kept");
-        shutdown.refuse_new_rows(Cause::Output);
+        assert_eq!(shutdown.stop_reason(), Some(StopReason::Window), "the first cause is kept");
+        shutdown.refuse_new_rows(StopReason::Output);
         assert!(shutdown.is_draining());
     }
 
@@ -300,7 +300,7 @@ mod tests {
             async move { shutdown.draining().await }
         });
         tokio::task::yield_now().await;
-        shutdown.drain(Cause::Output);
+        shutdown.drain(StopReason::Output);
         waiting.await.unwrap();
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-use super::heard::HttpAnswer;
+use super::raw_response::HttpAnswer;
 use crate::domain::answer::FailureClass::{self, ThrottledApp, ThrottledBiz};
 use crate::domain::answer::{Hold, Whom};
 
@@ -72,7 +72,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::heard::Extent;
+    use crate::api::raw_response::Extent;
 
     fn stated(header: (&str, &str), date: &str) -> Option<Duration> {
         let mut headers = HeaderMap::new();

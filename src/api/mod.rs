@@ -8,7 +8,7 @@ pub(crate) mod body;
 pub(crate) mod credentials;
 pub(crate) mod esb;
 pub(crate) mod gateway;
-pub(crate) mod heard;
+pub(crate) mod raw_response;
 pub(crate) mod speaker;
 pub(crate) mod status;
 pub(crate) mod target;
@@ -17,8 +17,8 @@ pub(crate) mod verdict;
 mod class;
 mod handshake;
 mod hold;
+mod reply;
 mod tls;
-mod told;
 mod transport;
 
 use std::path::PathBuf;
@@ -36,12 +36,12 @@ use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::util::MapResponseLayer;
 
-use crate::domain::answer::{Answer, FailureClass, Seen, Verdict};
+use crate::domain::answer::{Answer, FailureClass, StatusAnswer, Verdict};
 use crate::domain::request_id::RequestId;
 use crate::domain::secret::Mask;
 use crate::domain::task::Task;
 use credentials::Credentials;
-use heard::{Extent, Heard, HttpAnswer};
+use raw_response::{Extent, HttpAnswer, RawResponse};
 use target::Target;
 use tls::TlsError;
 use verdict::verdict;
@@ -51,22 +51,22 @@ pub use tls::Identity;
 const MIB: usize = 1024 * 1024;
 
 /// An answer longer than this is cut off, and nobody can tell what it said.
-const LONGEST_ANSWER: usize = MIB;
+const MAX_ANSWER_BYTES: usize = MIB;
 
 /// gunicorn closes idle connections after 2 s (FACTS.md section 7); ours are
 /// given up before, so that few requests meet a connection that is being closed.
-const IDLE: Duration = Duration::from_millis(1500);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// So many connections are made at a time. When many requests leave at once, the first
 /// answers then free connections for the rest, before each has made one of its own.
-const CONNECTING: usize = 64;
+const MAX_CONNECTING: usize = 64;
 
 /// How the server is reached.
 #[derive(Clone, Debug)]
-pub struct Reach {
+pub struct HttpOptions {
     /// From sending a request to the end of its answer.
     pub timeout: Duration,
     /// For a connection, TLS included.
@@ -121,19 +121,19 @@ impl Default for Traffic {
             connects: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
-            room: Arc::new(Semaphore::new(CONNECTING)),
+            room: Arc::new(Semaphore::new(MAX_CONNECTING)),
         }
     }
 }
 
 /// What can be asked about a task, by a GET.
 #[derive(Clone, Copy)]
-enum Question {
+enum TaskQuery {
     Status,
     Detail,
 }
 
-impl Question {
+impl TaskQuery {
     const fn name(self) -> &'static str {
         match self {
             Self::Status => "get_task_status",
@@ -142,7 +142,7 @@ impl Question {
     }
 
     /// How much of an answer is read: each has something for every node of the flow.
-    const fn longest(self) -> usize {
+    const fn max_bytes(self) -> usize {
         match self {
             Self::Status => 8 * MIB,
             Self::Detail => 32 * MIB,
@@ -152,7 +152,7 @@ impl Question {
 
 /// Where the credentials of a question stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub enum AuthPlacement {
     /// In the header alone.
     Header,
     /// In the query too.
@@ -214,17 +214,17 @@ impl Client {
     pub fn new(
         target: Target,
         credentials: Credentials,
-        reach: &Reach,
+        options: &HttpOptions,
         connections: usize,
     ) -> Result<Self, ClientError> {
         let traffic = Arc::new(Traffic::default());
-        let http = http_client(&target, reach, connections, &traffic)?;
+        let http = http_client(&target, options, connections, &traffic)?;
         let caller = Mutex::new(Arc::new(Caller::new(credentials)?));
         let reread: Reread = Box::new(|| None);
         Ok(Self {
             http,
             target,
-            timeout: reach.timeout,
+            timeout: options.timeout,
             caller,
             reread,
             legacy_get: LegacyGet::Forbidden,
@@ -292,16 +292,16 @@ impl Client {
         caller: &Caller,
         task: &Task,
         id: &RequestId,
-        manner: Manner,
-    ) -> Seen {
-        let url = self.question_url(Question::Status, task, caller, manner);
+        placement: AuthPlacement,
+    ) -> StatusAnswer {
+        let url = self.question_url(TaskQuery::Status, task, caller, placement);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body) = self.heard(caller, sent, Question::Status.longest()).await;
+        let (answer, body) = self.receive(caller, sent, TaskQuery::Status.max_bytes()).await;
         let (state, started) = match answer.verdict {
             Verdict::Accepted => status::state(&body),
             Verdict::AlreadyStarted | Verdict::Failed(_) => (None, None),
         };
-        Seen { answer, state, started }
+        StatusAnswer { answer, state, started }
     }
 
     /// Asks for the link of `task` with `get_task_detail`: the answer, and the link
@@ -311,11 +311,11 @@ impl Client {
         caller: &Caller,
         task: &Task,
         id: &RequestId,
-        manner: Manner,
+        placement: AuthPlacement,
     ) -> (Answer, Option<Box<str>>) {
-        let url = self.question_url(Question::Detail, task, caller, manner);
+        let url = self.question_url(TaskQuery::Detail, task, caller, placement);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body) = self.heard(caller, sent, Question::Detail.longest()).await;
+        let (answer, body) = self.receive(caller, sent, TaskQuery::Detail.max_bytes()).await;
         // Megabytes of JSON are read where no other request waits for it.
         let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
         (answer, url.ok().flatten().map(|url| caller.mask.hide(&url).into()))
@@ -323,47 +323,58 @@ impl Client {
 
     /// How questions are asked at present.
     #[must_use]
-    pub fn manner(&self) -> Manner {
-        if self.in_query.load(Ordering::Relaxed) { Manner::Query } else { Manner::Header }
+    pub fn auth_placement(&self) -> AuthPlacement {
+        if self.in_query.load(Ordering::Relaxed) {
+            AuthPlacement::Query
+        } else {
+            AuthPlacement::Header
+        }
     }
 
-    /// How a question is asked once more that was asked in `manner` and answered so:
+    /// How a question is asked once more that was asked in `placement` and answered so:
     /// by the legacy ESB with the credentials in the query, where that is allowed.
     /// From then on all questions are asked like that.
     #[must_use]
-    pub fn other_manner(&self, manner: Manner, answer: &Answer) -> Option<Manner> {
+    pub fn other_auth_placement(
+        &self,
+        placement: AuthPlacement,
+        answer: &Answer,
+    ) -> Option<AuthPlacement> {
         let is_auth = matches!(&answer.verdict,
             Verdict::Failed(failure) if failure.class == FailureClass::Auth);
         let may = matches!(self.target, Target::Esb(_)) && self.legacy_get == LegacyGet::Allowed;
-        if !is_auth || !may || manner == Manner::Query {
+        if !is_auth || !may || placement == AuthPlacement::Query {
             return None;
         }
         self.in_query.store(true, Ordering::Relaxed);
-        Some(Manner::Query)
+        Some(AuthPlacement::Query)
     }
 
-    /// Whether a question that was asked in `manner` was refused where the legacy ESB would
+    /// Whether a question that was asked in `placement` was refused where the legacy ESB would
     /// take it with the credentials in the query, which nobody has allowed.
     #[must_use]
-    pub fn is_refused_to_header(&self, manner: Manner, answer: &Answer) -> bool {
+    pub fn is_refused_to_header(&self, placement: AuthPlacement, answer: &Answer) -> bool {
         let is_auth = matches!(&answer.verdict,
             Verdict::Failed(failure) if failure.class == FailureClass::Auth);
         let is_forbidden = self.legacy_get == LegacyGet::Forbidden;
-        is_auth && is_forbidden && manner == Manner::Header && matches!(self.target, Target::Esb(_))
+        is_auth
+            && is_forbidden
+            && placement == AuthPlacement::Header
+            && matches!(self.target, Target::Esb(_))
     }
 
     fn question_url(
         &self,
-        question: Question,
+        query: TaskQuery,
         task: &Task,
         caller: &Caller,
-        manner: Manner,
+        placement: AuthPlacement,
     ) -> Url {
         let mut url = match &self.target {
-            Target::Esb(esb) => esb.question_url(question.name(), task),
-            Target::Gateway(gateway) => gateway.question_url(question.name(), task),
+            Target::Esb(esb) => esb.question_url(query.name(), task),
+            Target::Gateway(gateway) => gateway.question_url(query.name(), task),
         };
-        if manner == Manner::Query {
+        if placement == AuthPlacement::Query {
             url.query_pairs_mut().extend_pairs(caller.credentials.pairs());
         }
         url
@@ -381,33 +392,33 @@ impl Client {
 
     async fn send(&self, caller: &Caller, request: Request) -> Answer {
         let sent = self.http.execute(request).await;
-        self.heard(caller, sent, LONGEST_ANSWER).await.0
+        self.receive(caller, sent, MAX_ANSWER_BYTES).await.0
     }
 
     /// What came back: the answer, and its body.
-    async fn heard(
+    async fn receive(
         &self,
         caller: &Caller,
         sent: reqwest::Result<Response>,
-        longest: usize,
+        max_bytes: usize,
     ) -> (Answer, Bytes) {
         let mask = &caller.mask;
         let (mut answer, body) = match sent {
             Ok(response) => {
-                let (head, body, extent) = self.read(response, longest).await;
+                let (head, body, extent) = self.read(response, max_bytes).await;
                 self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let (status, headers) = (head.0, &head.1);
                 let mut answer = verdict(
-                    &Heard::Http(HttpAnswer { status, headers, body: &body, extent }),
+                    &RawResponse::Http(HttpAnswer { status, headers, body: &body, extent }),
                     mask,
                 );
                 answer.date = date(headers);
                 (answer, body)
             }
             Err(error) => {
-                let contact = transport::contact(&error);
+                let delivery = transport::delivery(&error);
                 let what = transport::describe(&error, self.timeout);
-                let answer = verdict(&Heard::Nothing { contact, what }, mask);
+                let answer = verdict(&RawResponse::Nothing { delivery, what }, mask);
                 (answer, Bytes::new())
             }
         };
@@ -437,7 +448,7 @@ impl Client {
     async fn read(
         &self,
         mut response: Response,
-        longest: usize,
+        max_bytes: usize,
     ) -> ((u16, HeaderMap), Bytes, Extent) {
         let head = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut first = Bytes::new();
@@ -450,8 +461,8 @@ impl Client {
                 Ok(Some(chunk)) => rest.extend_from_slice(&chunk),
                 Err(error) => break Extent::CutOff(transport::describe(&error, self.timeout)),
             }
-            if first.len() + rest.len() > longest {
-                break Extent::CutOff(format!("more than {} MiB of answer", longest / MIB));
+            if first.len() + rest.len() > max_bytes {
+                break Extent::CutOff(format!("more than {} MiB of answer", max_bytes / MIB));
             }
         };
         if rest.is_empty() {
@@ -480,7 +491,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
 
 fn http_client(
     target: &Target,
-    reach: &Reach,
+    options: &HttpOptions,
     connections: usize,
     traffic: &Arc<Traffic>,
 ) -> Result<reqwest::Client, ClientError> {
@@ -490,7 +501,7 @@ fn http_client(
         traffic.room.add_permits(1);
         connection
     });
-    let tls = tls::config(reach.cacert.as_deref(), reach.identity)?;
+    let tls = tls::config(options.cacert.as_deref(), options.identity)?;
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("bk-launch/", env!("CARGO_PKG_VERSION")))
@@ -498,11 +509,11 @@ fn http_client(
         .retry(reqwest::retry::never())
         .http1_only()
         .tcp_nodelay(true)
-        .timeout(reach.timeout)
-        .connect_timeout(reach.connect_timeout.min(reach.timeout))
-        .pool_idle_timeout(IDLE)
+        .timeout(options.timeout)
+        .connect_timeout(options.connect_timeout.min(options.timeout))
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .connector_layer(connected)
-        .connector_layer(GlobalConcurrencyLimitLayer::new(CONNECTING))
+        .connector_layer(GlobalConcurrencyLimitLayer::new(MAX_CONNECTING))
         .pool_max_idle_per_host(connections);
     if target.is_loopback() {
         builder = builder.no_proxy();

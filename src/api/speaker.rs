@@ -5,7 +5,7 @@
 
 use super::body::Body;
 use super::class::by_text;
-use super::heard::{Extent, HttpAnswer};
+use super::raw_response::{Extent, HttpAnswer};
 use crate::domain::answer::{FailureClass, Speaker};
 
 /// Tells who can have given an answer of this class that is neither accepted nor

@@ -7,6 +7,7 @@ use std::fmt;
 use url::Url;
 
 use super::{esb, gateway};
+use crate::domain::host;
 
 /// A route to the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +22,7 @@ impl Target {
     /// Whether the server is this machine itself, which no proxy can reach.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        match self.url().host() {
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        host::is_loopback(self.url())
     }
 
     /// Whether what is sent leaves this machine unencrypted.

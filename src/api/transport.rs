@@ -7,28 +7,28 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::handshake;
-use crate::domain::answer::{Contact, NotSent};
+use crate::domain::answer::{Delivery, NotSent};
 
 /// How far the request came that ended in `error`.
 #[must_use]
-pub(super) fn contact(error: &reqwest::Error) -> Contact {
+pub(super) fn delivery(error: &reqwest::Error) -> Delivery {
     if error.is_dns() {
-        Contact::NotSent(NotSent::HostName)
+        Delivery::NotSent(NotSent::HostName)
     } else if error.is_connect() {
         match find::<rustls::Error>(error) {
-            Some(_) => Contact::NotSent(NotSent::Certificate),
-            None => Contact::NotSent(NotSent::Unreachable),
+            Some(_) => Delivery::NotSent(NotSent::Certificate),
+            None => Delivery::NotSent(NotSent::Unreachable),
         }
     } else if error.is_builder()
         || find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
     {
         // hyper cancels what it never began to write, for instance because the
         // server had closed the idle connection.
-        Contact::NotSent(NotSent::Unreachable)
+        Delivery::NotSent(NotSent::Unreachable)
     } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
-        Contact::NotHttp
+        Delivery::NotHttp
     } else {
-        Contact::Lost
+        Delivery::Lost
     }
 }
 
@@ -36,18 +36,18 @@ pub(super) fn contact(error: &reqwest::Error) -> Contact {
 #[must_use]
 pub(super) fn describe(error: &reqwest::Error, timeout: Duration) -> String {
     let cause = root(error);
-    match contact(error) {
-        Contact::NotSent(NotSent::HostName) => format!("the host name has no address: {cause}"),
-        Contact::NotSent(NotSent::Certificate) => {
+    match delivery(error) {
+        Delivery::NotSent(NotSent::HostName) => format!("the host name has no address: {cause}"),
+        Delivery::NotSent(NotSent::Certificate) => {
             let why = find(error).map_or(cause, handshake::why);
             format!("the TLS handshake failed: {why}")
         }
-        Contact::NotSent(NotSent::Unreachable) => format!("no connection: {cause}"),
-        Contact::NotHttp => format!("what came back is no HTTP: {cause}"),
-        Contact::Lost | Contact::Answered(_) if error.is_timeout() => {
+        Delivery::NotSent(NotSent::Unreachable) => format!("no connection: {cause}"),
+        Delivery::NotHttp => format!("what came back is no HTTP: {cause}"),
+        Delivery::Lost | Delivery::Answered(_) if error.is_timeout() => {
             format!("no answer within {timeout:?}")
         }
-        Contact::Lost | Contact::Answered(_) => format!("the connection broke: {cause}"),
+        Delivery::Lost | Delivery::Answered(_) => format!("the connection broke: {cause}"),
     }
 }
 

@@ -9,32 +9,32 @@ use http::header::SERVER;
 
 use super::body::Body;
 use super::class::{by_code, by_text};
-use super::heard::{Extent, Heard, HttpAnswer};
 use super::hold::hold;
+use super::raw_response::{Extent, HttpAnswer, RawResponse};
+use super::reply;
 use super::speaker::speaker;
-use super::told;
 use crate::domain::answer::{
-    Answer, Contact, Failure, FailureClass, Reply, Speaker, Taken, Verdict,
+    Answer, Delivery, Failure, FailureClass, Reply, Speaker, Taken, Verdict,
 };
 use crate::domain::secret::Mask;
 use FailureClass::{Ambiguous, BadRequest, Config, ThrottledApp, Transient};
 
 /// Judges one answer. What it says is told without what `mask` hides, and judged as it is.
 #[must_use]
-pub fn verdict(heard: &Heard<'_>, mask: &Mask) -> Answer {
-    match heard {
-        Heard::Nothing { contact, what } => {
-            let class = match contact {
-                Contact::NotSent(_) => Transient,
-                Contact::Lost | Contact::NotHttp | Contact::Answered(_) => Ambiguous,
+pub fn verdict(response: &RawResponse<'_>, mask: &Mask) -> Answer {
+    match response {
+        RawResponse::Nothing { delivery, what } => {
+            let class = match delivery {
+                Delivery::NotSent(_) => Transient,
+                Delivery::Lost | Delivery::NotHttp | Delivery::Answered(_) => Ambiguous,
             };
             let mut reply = Reply { message: (**what).into(), ..Reply::default() };
-            told::hide(&mut reply, mask);
-            let (taken, server) = (taken(class, *contact, None), Box::default());
-            let failure = Failure { class, contact: *contact, taken, hold: None, server };
+            reply::hide(&mut reply, mask);
+            let (taken, server) = (taken(class, *delivery, None), Box::default());
+            let failure = Failure { class, delivery: *delivery, taken, hold: None, server };
             Answer::new(Verdict::Failed(failure), reply)
         }
-        Heard::Http(http) => http_verdict(http, mask),
+        RawResponse::Http(http) => http_verdict(http, mask),
     }
 }
 
@@ -44,16 +44,16 @@ fn http_verdict(http: &HttpAnswer<'_>, mask: &Mask) -> Answer {
         Extent::CutOff(_) => None,
     };
     let meaning = meaning(http, body.as_ref());
-    let reply = told::reply(http, body.as_ref(), mask);
+    let reply = reply::of_answer(http, body.as_ref(), mask);
     match meaning {
         Meaning::Accepted => Answer::new(Verdict::Accepted, reply),
         Meaning::AlreadyStarted => Answer::new(Verdict::AlreadyStarted, reply),
         Meaning::Failed(class) => {
             let hold = hold(http, class, &reply.message);
-            let contact = Contact::Answered(speaker(http, body.as_ref(), class));
-            let taken = taken(class, contact, Some(http.status));
-            let server = server(http.headers, contact);
-            let failure = Failure { class, contact, taken, hold, server };
+            let delivery = Delivery::Answered(speaker(http, body.as_ref(), class));
+            let taken = taken(class, delivery, Some(http.status));
+            let server = server(http.headers, delivery);
+            let failure = Failure { class, delivery, taken, hold, server };
             Answer::new(Verdict::Failed(failure), reply)
         }
     }
@@ -61,8 +61,8 @@ fn http_verdict(http: &HttpAnswer<'_>, mask: &Mask) -> Answer {
 
 /// Whether the server may have taken the request. Whoever gave a page with a good status
 /// may have obeyed it, even though it is none of theirs.
-fn taken(class: FailureClass, contact: Contact, status: Option<u16>) -> Taken {
-    let is_strange = contact == Contact::Answered(Speaker::Stranger);
+fn taken(class: FailureClass, delivery: Delivery, status: Option<u16>) -> Taken {
+    let is_strange = delivery == Delivery::Answered(Speaker::Stranger);
     let is_good = status.is_some_and(|status| (200..300).contains(&status));
     if class == Ambiguous || (is_strange && is_good && class == Config) {
         Taken::Maybe
@@ -72,8 +72,8 @@ fn taken(class: FailureClass, contact: Contact, status: Option<u16>) -> Taken {
 }
 
 /// The program that a page came from, without its version.
-fn server(headers: &HeaderMap, contact: Contact) -> Box<str> {
-    let is_page = matches!(contact, Contact::Answered(Speaker::Proxy | Speaker::Stranger));
+fn server(headers: &HeaderMap, delivery: Delivery) -> Box<str> {
+    let is_page = matches!(delivery, Delivery::Answered(Speaker::Proxy | Speaker::Stranger));
     let name = headers.get(SERVER).filter(|_| is_page).and_then(|name| name.to_str().ok());
     let name = name.and_then(|name| name.split([' ', '/', '(']).next()).unwrap_or_default();
     name.chars().filter(char::is_ascii_graphic).take(32).collect::<String>().into()
@@ -159,7 +159,7 @@ mod tests {
         let name: http::HeaderName = header.0.parse().unwrap();
         headers.insert(name, header.1.parse().unwrap());
         let http = HttpAnswer { status, headers: &headers, body, extent };
-        verdict(&Heard::Http(http), &Mask::default())
+        verdict(&RawResponse::Http(http), &Mask::default())
     }
 
     fn any_body() -> impl Strategy<Value = Vec<u8>> {

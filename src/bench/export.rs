@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use hdrhistogram::Histogram;
 
 use super::result::{Outcome, Tick};
-use crate::domain::answer::Verdict;
+use crate::domain::answer::AnswerClass;
 
 /// Writes a line a second.
 ///
@@ -18,7 +18,9 @@ pub(crate) fn csv(outcome: &Outcome, to: impl Write) -> io::Result<()> {
     let figures =
         ["second", "wanted", "sent", "answered", "errors", "late", "dropped", "in_flight"];
     let times = ["p50_us", "p90_us", "p99_us", "max_us", "mean_us"];
-    csv.write_record(figures.into_iter().chain(times).chain(Verdict::NAMES))?;
+    csv.write_record(
+        figures.into_iter().chain(times).chain(AnswerClass::all().map(AnswerClass::as_str)),
+    )?;
     for tick in &outcome.series {
         csv.write_record(line(tick))?;
     }
@@ -31,8 +33,10 @@ fn line(tick: &Tick) -> Vec<String> {
     line.extend([sent, answered, errors, late, dropped, in_flight].map(ToString::to_string));
     let times = [tick.p50, tick.p90, tick.p99, tick.max, tick.mean];
     line.extend(times.map(|time| time.map_or_else(String::new, |micros| format!("{micros:.0}"))));
-    let of_class = |name: &&str| tick.classes.get(*name).copied().unwrap_or_default().to_string();
-    line.extend(Verdict::NAMES.iter().map(of_class));
+    let of_class = |class: AnswerClass| {
+        tick.classes.get(class.as_str()).copied().unwrap_or_default().to_string()
+    };
+    line.extend(AnswerClass::all().map(of_class));
     line
 }
 

@@ -5,19 +5,14 @@
 
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use hdrhistogram::Histogram;
 
 use super::Ended;
 use super::generator::Health;
 use crate::bench::slo::{Figure, Judgement, Slo};
 use crate::bench::trend::Trend;
-use crate::domain::answer::Verdict;
-
-/// The number of classes: the names of verdicts.
-pub(super) const CLASSES: usize = Verdict::NAMES.len();
-
-/// Classes from here on are errors; those before are "accepted" and "already started".
-pub(super) const FIRST_ERROR: usize = 2;
+use crate::domain::answer::AnswerClass;
 
 /// The longest time that is told apart, in microseconds.
 const LONGEST: u64 = 600_000_000;
@@ -58,7 +53,7 @@ pub(crate) struct Second {
     /// How many were sent.
     pub sent: u64,
     /// How many were answered, or given up, by class.
-    pub by_class: [u64; CLASSES],
+    pub by_class: EnumMap<AnswerClass, u64>,
     /// How many were sent late.
     pub late: u64,
     /// How many could not be sent.
@@ -74,14 +69,19 @@ impl Second {
     /// How many were answered, or given up.
     #[must_use]
     pub(crate) fn answered(&self) -> u64 {
-        self.by_class.iter().sum()
+        self.by_class.values().sum()
     }
 
     /// How many of them were errors.
     #[must_use]
     pub(crate) fn errors(&self) -> u64 {
-        self.by_class[FIRST_ERROR..].iter().sum()
+        errors(&self.by_class)
     }
+}
+
+/// How many of the answers in `by_class` were errors.
+pub(super) fn errors(by_class: &EnumMap<AnswerClass, u64>) -> u64 {
+    by_class.iter().filter(|(class, _)| class.is_error()).map(|(_, count)| count).sum()
 }
 
 /// What was measured.
@@ -95,10 +95,10 @@ pub(crate) struct Measured {
     pub answered_per_second: f64,
     /// How many requests were due; `None` in a closed loop.
     pub wanted: Option<f64>,
-    /// The times of each class, in the order of [`Verdict::NAMES`].
-    pub classes: [Option<Box<Times>>; CLASSES],
+    /// The times of each class.
+    pub classes: EnumMap<AnswerClass, Option<Box<Times>>>,
     /// What the first answer of each class said.
-    pub said: [Option<Box<str>>; CLASSES],
+    pub said: EnumMap<AnswerClass, Option<Box<str>>>,
     /// The times of all.
     pub all: Times,
     /// How long after their due time requests were sent.
@@ -128,14 +128,14 @@ impl Measured {
 
     /// Answers of a class.
     #[must_use]
-    pub(crate) fn of_class(&self, class: usize) -> u64 {
+    pub(crate) fn of_class(&self, class: AnswerClass) -> u64 {
         self.classes[class].as_ref().map_or(0, |times| times.response.len())
     }
 
     /// Answers that were neither accepted nor already started.
     #[must_use]
     pub(crate) fn errors(&self) -> u64 {
-        (FIRST_ERROR..CLASSES).map(|class| self.of_class(class)).sum()
+        AnswerClass::all().filter(|class| class.is_error()).map(|class| self.of_class(class)).sum()
     }
 
     /// Their share of all.
@@ -212,11 +212,11 @@ pub(super) const fn as_f64(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use enum_map::enum_map;
 
     fn seconds(answered: &[u64]) -> Vec<Second> {
         let second = |(at, answered): (u64, &u64)| {
-            let mut by_class = [0; CLASSES];
-            by_class[0] = *answered;
+            let by_class = enum_map! { AnswerClass::Accepted => *answered, _ => 0 };
             Second { at, by_class, ..Second::default() }
         };
         (0..).zip(answered).map(second).collect()

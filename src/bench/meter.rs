@@ -11,18 +11,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use enum_map::EnumMap;
 use hdrhistogram::Histogram;
 
 use super::generator::{self, Health, LATE};
 use super::measured::{
-    CLASSES, FIRST_ERROR, Measured, Second, Times, answer_rate, as_f64, histogram, judge, micros,
+    Measured, Second, Times, answer_rate, as_f64, errors, histogram, judge, micros,
 };
 use super::{Ended, Load, Plan, SharedMeter};
 use crate::api::Traffic;
 use crate::bench::schedule::Schedule;
 use crate::bench::slo::{Figure, Slo};
 use crate::bench::trend::Blocks;
-use crate::domain::answer::{Answer, Verdict};
+use crate::domain::answer::{Answer, AnswerClass, Verdict};
 
 /// Times of one request.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +42,9 @@ pub(super) struct Meter {
     begins: Instant,
     schedule: Option<Schedule>,
     warmup: Duration,
-    classes: [Option<Box<Times>>; CLASSES],
+    classes: EnumMap<AnswerClass, Option<Box<Times>>>,
     /// What the first answer of each class said.
-    said: [Option<Box<str>>; CLASSES],
+    said: EnumMap<AnswerClass, Option<Box<str>>>,
     lateness: Histogram<u64>,
     this_second: Histogram<u64>,
     now: Second,
@@ -75,8 +76,8 @@ impl Meter {
             by_due: schedule.as_ref().map(|load| Blocks::new(measured(load))),
             schedule,
             warmup: plan.warmup,
-            classes: [const { None }; CLASSES],
-            said: [const { None }; CLASSES],
+            classes: EnumMap::default(),
+            said: EnumMap::default(),
             lateness: histogram(),
             this_second: histogram(),
             now: Second::default(),
@@ -161,8 +162,7 @@ impl Meter {
         }
         self.first_answer.get_or_insert(ended);
         self.last_answer = Some(ended);
-        let name = answer.verdict.name();
-        let class = Verdict::NAMES.iter().position(|other| *other == name).unwrap_or_default();
+        let class = answer.verdict.class();
         self.now.by_class[class] += 1;
         self.said[class].get_or_insert_with(|| answer.reply.message.clone());
         let response = micros(ended.saturating_duration_since(due));
@@ -204,14 +204,16 @@ impl Meter {
     /// The times of all classes together.
     fn all(&self, which: impl Fn(&Times) -> &Histogram<u64>) -> Histogram<u64> {
         let mut all = histogram();
-        for times in self.classes.iter().flatten() {
+        for times in self.classes.values().flatten() {
             all.add(which(times)).expect("all histograms have the same bounds");
         }
         all
     }
 
-    fn by_class(&self) -> [u64; CLASSES] {
-        self.classes.each_ref().map(|times| times.as_ref().map_or(0, |times| times.response.len()))
+    fn by_class(&self) -> EnumMap<AnswerClass, u64> {
+        let count =
+            |times: &Option<Box<Times>>| times.as_ref().map_or(0, |times| times.response.len());
+        self.classes.iter().map(|(class, times)| (class, count(times))).collect()
     }
 
     /// How it goes.
@@ -252,8 +254,8 @@ pub(crate) struct Glance {
     pub dropped: u64,
     /// Requests in flight.
     pub in_flight: u64,
-    /// Answers by class, in the order of [`Verdict::NAMES`].
-    pub by_class: [u64; CLASSES],
+    /// Answers by class.
+    pub by_class: EnumMap<AnswerClass, u64>,
     /// The last second that is over.
     pub last: Option<Second>,
     /// p50 and p99 of all response times, in microseconds.
@@ -267,12 +269,11 @@ impl Meter {
     /// The first expectation that is missed so far. A rate is only judged at the end.
     pub(super) fn missed_so_far(&self, slos: &[Slo]) -> Option<String> {
         let by_class = self.by_class();
-        let answered: u64 = by_class.iter().sum();
+        let answered: u64 = by_class.values().sum();
         if answered < ENOUGH {
             return None;
         }
-        let errors: u64 = by_class[FIRST_ERROR..].iter().sum();
-        let errors = as_f64(errors) / as_f64(answered);
+        let errors = as_f64(errors(&by_class)) / as_f64(answered);
         let during = slos.iter().filter(|slo| slo.figure() != Figure::Rate).copied();
         let response = self.all(|times| &times.response);
         let judged = judge(&during.collect::<Vec<_>>(), &response, Some(errors), None);

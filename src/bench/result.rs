@@ -14,10 +14,9 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::measured::{CLASSES, Measured, Second, Times};
+use super::measured::{Measured, Second, Times};
 use crate::bench::compare::{Better, Change, Pair};
 use crate::bench::slo::Judgement;
-use crate::domain::answer::Verdict;
 use crate::rules::resume::Lines;
 
 /// The version of the schema.
@@ -283,9 +282,9 @@ impl Class {
 /// The classes of what was measured, by name.
 #[must_use]
 pub(crate) fn classes(measured: &Measured) -> BTreeMap<String, Class> {
-    let named = Verdict::NAMES.into_iter().enumerate().filter_map(|(class, name)| {
-        let (times, said) = (measured.classes[class].as_ref()?, measured.said[class].as_deref());
-        Some((name.into(), Class::of(times, said)))
+    let named = measured.classes.iter().filter_map(|(class, times)| {
+        let said = measured.said[class].as_deref();
+        Some((class.as_str().into(), Class::of(times.as_ref()?, said)))
     });
     named.collect()
 }
@@ -322,9 +321,7 @@ impl From<&Judgement> for SloOutcome {
 impl From<&Second> for Tick {
     fn from(second: &Second) -> Self {
         let response = |at: usize| second.response.map(|figures| figures[at]);
-        let by_class: [(&str, u64); CLASSES] =
-            std::array::from_fn(|class| (Verdict::NAMES[class], second.by_class[class]));
-        let classes = by_class.into_iter().filter(|(_, count)| *count > 0);
+        let classes = second.by_class.into_iter().filter(|(_, count)| *count > 0);
         Self {
             second: second.at,
             wanted: second.wanted,
@@ -339,7 +336,7 @@ impl From<&Second> for Tick {
             p99: response(2),
             max: response(3),
             mean: response(4),
-            classes: classes.map(|(name, count)| (name.into(), count)).collect(),
+            classes: classes.map(|(class, count)| (class.as_str().into(), count)).collect(),
         }
     }
 }

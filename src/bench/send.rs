@@ -17,7 +17,7 @@ use crate::bench::schedule::{Arrivals, Schedule, Spread};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::request_id::RequestId;
 use crate::rules::retry::Stop;
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// After so many sends in one go, answers are looked after too.
 const IN_ONE_GO: u32 = 16;
@@ -113,7 +113,7 @@ async fn send(ground: &Ground, meter: &SharedMeter, next: &Next, due: Instant, s
     let answer = Box::pin(ground.client.start(&caller, task, &id)).await;
     let ended = Instant::now();
     let latency_ms = ended.saturating_duration_since(sent).as_millis();
-    let (verdict, said) = (answer.verdict.name(), &answer.reply.message);
+    let (verdict, said) = (answer.verdict.class().as_str(), &answer.reply.message);
     info!(line, client_request_id = %id, verdict, latency_ms, ?said, "attempt");
     ground.started().returns(*line, &answer);
     meter.lock().answered(Sample { due, sent, ended }, &answer);
@@ -145,7 +145,7 @@ fn stop_if_hopeless(ground: &Ground, answer: Answer) {
         FailureClass::Config => Stop::Config,
         _ => return,
     };
-    ground.shutdown.drain(Cause::Answer { stop, message: answer.reply.message });
+    ground.shutdown.drain(StopReason::Answer { stop, message: answer.reply.message });
 }
 
 /// Lets `concurrency` requests go one after the other, side by side.

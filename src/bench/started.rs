@@ -37,15 +37,15 @@ impl Started {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::answer::{Contact, Failure, Reply, Taken};
+    use crate::domain::answer::{Delivery, Failure, Reply, Taken};
 
     fn answer(verdict: Verdict) -> Answer {
         Answer::new(verdict, Reply::default())
     }
 
     fn failed(class: FailureClass) -> Answer {
-        let (contact, taken, server) = (Contact::Lost, Taken::Maybe, Box::default());
-        answer(Verdict::Failed(Failure { class, contact, taken, hold: None, server }))
+        let (delivery, taken, server) = (Delivery::Lost, Taken::Maybe, Box::default());
+        answer(Verdict::Failed(Failure { class, delivery, taken, hold: None, server }))
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::{OnMiss, Onlooker, Plan, SharedMeter, generator};
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 
 /// Begins to look on.
 pub(super) fn watch(
@@ -36,7 +36,7 @@ pub(super) fn watch(
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 let missed = meter.lock().missed_so_far(&slos);
                 if let Some(missed) = missed {
-                    shutdown.drain(Cause::SloMissed(missed.into()));
+                    shutdown.drain(StopReason::SloMissed(missed.into()));
                 }
             }
         }));

@@ -6,38 +6,39 @@ use std::fmt;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::exit::Exit;
-use super::settings::Settings;
-use super::terminal::harmless;
-use super::{Failure, ending, session, tell};
+use super::failure::Failure;
+use super::notice::notice;
+use super::text::summary::why;
+use super::warnings;
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet};
-use crate::domain::answer::{Answer, Contact, FailureClass, NotSent, Seen, Verdict};
+use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
+use crate::domain::escape::escape_control;
 use crate::domain::request_id::{RequestId, RunId};
 use crate::rules::proof::{Conclusion, Finding, conclude};
 use crate::rules::retry::Stop;
 use crate::rules::sample::{Sample, SampledRow};
-use crate::shutdown::Cause;
+use crate::session::exit::Exit;
+use crate::session::settings::Server;
+use crate::shutdown::StopReason;
 
 /// Asks for the states of a few rows of `list`.
-pub(super) fn run(settings: Settings, list: &str, sample: &Sample) -> Result<Exit, Failure> {
+pub(crate) fn run(server: &Server, list: &str, sample: &Sample) -> Result<Exit, Failure> {
     let rows = sample.rows();
     if rows.is_empty() {
         return Err(CheckError::Empty.into());
     }
-    session::warn(&settings);
-    let server = Server {
-        target: settings.target.to_string(),
-        may_need_query: matches!(settings.target, Target::Esb(_))
-            && settings.legacy_get == LegacyGet::Forbidden,
+    warnings::warn(server);
+    let checked = CheckedServer {
+        target: server.target.to_string(),
+        may_need_query: matches!(server.target, Target::Esb(_))
+            && server.legacy_get == LegacyGet::Forbidden,
     };
-    let credentials = settings.credentials.read()?;
-    let client = Client::new(settings.target, credentials, &settings.reach, 1)?
-        .with_legacy_get(settings.legacy_get);
+    let client = server.client(server.credentials.read()?, 1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = runtime.block_on(ask_all(&client, list, &rows));
     runtime.shutdown_background();
-    Ok(server.tell_conclusion(&answers))
+    Ok(checked.tell_conclusion(&answers))
 }
 
 /// Asks one question after the other; an answer that every row would get is the last.
@@ -56,12 +57,12 @@ async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec
     answers
 }
 
-async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> Seen {
+async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> StatusAnswer {
     let caller = client.caller();
-    let manner = client.manner();
-    let seen = client.status(&caller, &row.task, id, manner).await;
-    match client.other_manner(manner, &seen.answer) {
-        Some(manner) => client.status(&caller, &row.task, id, manner).await,
+    let placement = client.auth_placement();
+    let seen = client.status(&caller, &row.task, id, placement).await;
+    match client.other_auth_placement(placement, &seen.answer) {
+        Some(placement) => client.status(&caller, &row.task, id, placement).await,
         None => seen,
     }
 }
@@ -78,9 +79,11 @@ struct Answered<'a> {
 }
 
 impl<'a> Answered<'a> {
-    fn new(list: &'a str, row: SampledRow, seen: &Seen) -> Self {
+    fn new(list: &'a str, row: SampledRow, seen: &StatusAnswer) -> Self {
         let (class, said) = match &seen.answer.verdict {
-            Verdict::Failed(failure) => (Some(failure.class), harmless(&seen.answer.reply.message)),
+            Verdict::Failed(failure) => {
+                (Some(failure.class), escape_control(&seen.answer.reply.message))
+            }
             Verdict::Accepted | Verdict::AlreadyStarted => {
                 (None, "an answer without a state".into())
             }
@@ -126,13 +129,13 @@ impl fmt::Display for Answered<'_> {
 }
 
 /// The server that is checked.
-struct Server {
+struct CheckedServer {
     target: String,
     /// Whether it may be an ESB that reads the credentials of a GET from its query alone.
     may_need_query: bool,
 }
 
-impl Server {
+impl CheckedServer {
     /// Tells what the answers came to.
     fn tell_conclusion(&self, answers: &[Answered<'_>]) -> Exit {
         let findings: Vec<_> = answers.iter().map(|answer| answer.finding).collect();
@@ -141,7 +144,7 @@ impl Server {
             if conclusion != Conclusion::Failed(at)
                 && let Some(warning) = answer.warning()
             {
-                tell(&warning);
+                notice(&warning);
             }
         }
         match conclusion {
@@ -164,7 +167,7 @@ impl Server {
         let shown = findings.iter().filter(|finding| **finding == Finding::State).count();
         let asked = findings.len();
         let rows = if asked == 1 { "row" } else { "rows" };
-        tell(&format_args!(
+        notice(&format_args!(
             "the check at {} passed: URL, credentials and the right to view are proved; it showed \
              the state of {shown} of {asked} {rows}, and nothing was started",
             self.target
@@ -176,7 +179,7 @@ impl Server {
             1 => "the only row that it was asked for is not there".into(),
             asked => format!("none of the {asked} rows that it was asked for is there"),
         };
-        tell(&format_args!(
+        notice(&format_args!(
             "the check at {} failed: {none}\n  URL and credentials are proved, but the right to \
              view is not, since the server looks for the task first; check the ids, that scope says \
              what bk_biz_id is an id of, and that the list is meant for this server",
@@ -186,12 +189,12 @@ impl Server {
 
     fn tell_failure(&self, answer: &Answered<'_>) {
         if let Some(stop) = answer.stop {
-            let cause = Cause::Answer { stop, message: (&*answer.said).into() };
-            let why = ending::why(&cause, &self.target);
-            tell(&format_args!("the check at {} failed: {why}", self.target));
+            let cause = StopReason::Answer { stop, message: (&*answer.said).into() };
+            let reason = why(&cause, &self.target);
+            notice(&format_args!("the check at {} failed: {reason}", self.target));
             return;
         }
-        tell(&format_args!(
+        notice(&format_args!(
             "the check at {} failed: {answer}: {}\n  {}",
             self.target,
             answer.told_answer(),
@@ -225,19 +228,19 @@ impl Server {
 /// whose advice depends on the question.
 const fn stop(answer: &Answer) -> Option<Stop> {
     let Verdict::Failed(failure) = &answer.verdict else { return None };
-    match (failure.class, failure.contact) {
+    match (failure.class, failure.delivery) {
         (FailureClass::Config, _)
-        | (_, Contact::NotSent(NotSent::HostName | NotSent::Certificate) | Contact::NotHttp) => {
+        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp) => {
             Some(Stop::Config)
         }
-        (_, Contact::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
+        (_, Delivery::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
         _ => None,
     }
 }
 
 /// There is no task to ask for.
 #[derive(Debug, Error)]
-pub(super) enum CheckError {
+pub(crate) enum CheckError {
     /// Standard input.
     #[error(
         "--check needs a file: standard input or a pipe cannot be looked through and then launched"

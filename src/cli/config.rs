@@ -18,10 +18,11 @@ use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::args::{Cli, ConfigArgs};
-use super::credentials::Environment;
 use super::trust::{self, OpenError, Untrusted};
+use crate::args::Cli;
+use crate::args::session::ConfigArgs;
 use crate::domain::secret::Secret;
+use crate::session::credentials::Environment;
 
 /// Flags that make no sense in a profile.
 const NEVER: [&str; 11] = [
@@ -50,7 +51,7 @@ const CREDENTIALS: [(&str, &str); 4] = [
 ];
 
 /// What a profile says.
-pub(super) struct Profile {
+pub(crate) struct Profile {
     /// Its name.
     pub name: String,
     /// Its file.
@@ -117,7 +118,7 @@ impl Found {
 ///
 /// Returns an error if there is no profile of that name, or the file is not what it
 /// should be.
-pub(super) fn load(
+pub(crate) fn load(
     args: &ConfigArgs,
     environment: Environment<'_>,
 ) -> Result<Option<Profile>, ConfigError> {
@@ -308,7 +309,7 @@ impl fmt::Display for Profile {
 impl Profile {
     /// The words of a `run` that was typed as `words`, with the flags of the profile put
     /// before those that are `typed`. The environment beats it where it names the server.
-    pub(super) fn with_words(
+    pub(crate) fn with_words(
         &mut self,
         typed: &ArgMatches,
         words: &[OsString],
@@ -339,19 +340,19 @@ impl Profile {
     }
 
     /// A credential in place of the variable `name`.
-    pub(super) fn credential(&self, name: &str) -> Option<String> {
+    pub(crate) fn credential(&self, name: &str) -> Option<String> {
         self.credentials.get(name).map(|secret| secret.expose().to_owned())
     }
 
     /// Whether a flag has its value from the profile.
-    pub(super) fn gave(&self, id: &str) -> bool {
+    pub(crate) fn gave(&self, id: &str) -> bool {
         self.flags.contains_key(id)
     }
 }
 
 /// A config file that cannot be used.
 #[derive(Debug, Error)]
-pub(super) enum ConfigError {
+pub(crate) enum ConfigError {
     /// No file.
     #[error(
         "--profile {name}: there is no config file; make bk-launch.toml here, or name one with --config"
@@ -403,82 +404,4 @@ pub(super) enum ConfigError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str, name: Option<&str>, mode: u32) -> Result<Option<Profile>, String> {
-        let document = Document { path: Path::new("c.toml"), text };
-        document.profile(name, mode).map_err(|error| error.to_string())
-    }
-
-    fn words(text: &str, typed: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
-        let mut profile = read(text, Some("p"), 0o600).unwrap().unwrap();
-        let words: Vec<OsString> =
-            ["bk-launch", "run"].iter().chain(typed).map(OsString::from).collect();
-        let matches = Cli::command().get_matches_from(&words);
-        let environment = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
-        let words = profile.with_words(matches.subcommand().unwrap().1, &words, &environment);
-        words.iter().skip(2).map(|word| word.to_string_lossy().into_owned()).collect()
-    }
-
-    const TEXT: &str = "[profiles.p]\nesb = \"http://h\"\nrate = \"100/m\"\nretries = 2\nconfirm = true\n\
-                        lookup = false\noutput = [\"a.csv\", \"b.csv\"]\nexpect-rows = \"1..\"\n";
-
-    #[test]
-    fn a_profile_becomes_words_of_the_command_line() {
-        assert_eq!(
-            words(TEXT, &[], &[]),
-            [
-                "--confirm",
-                "--esb=http://h",
-                "--expect-rows=1..",
-                "--output=a.csv",
-                "--output=b.csv",
-                "--rate=100/m",
-                "--retries=2"
-            ]
-        );
-    }
-
-    #[test]
-    fn flags_and_the_environment_beat_a_profile() {
-        let typed = ["--rate", "1/s", "-o", "c.csv", "--retries=0"];
-        let environment = [("BK_API_URL_TMPL", "http://g/{gateway_name}")];
-        let found = words(TEXT, &typed, &environment);
-        assert_eq!(found[..2], ["--confirm", "--expect-rows=1.."]);
-        assert_eq!(found[2..], ["--rate", "1/s", "-o", "c.csv", "--retries=0"]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_line() {
-        for (text, says) in [
-            (
-                "[profiles.p]\nrate = \"1/s\"\nretires = 3\n",
-                "c.toml:3: unknown key retires; retries is the nearest",
-            ),
-            ("[profiles.p]\nforce = true\n", "c.toml:2: unknown key force"),
-            ("[profile.p]\n", "c.toml:1: profile names one"),
-            ("rate = \"1/s\"\n", "c.toml:1: unknown key rate"),
-            ("[profiles.p]\nlookup = \"yes\"\n", "c.toml:2: this is true or false"),
-            ("[profiles.p]\nrate = [1]\n", "c.toml:2: this is a text or a number"),
-            ("[profiles.p]\nrate = \n", "c.toml:2: "),
-            ("[profiles.q]\n", "c.toml has no profile p; it has q"),
-        ] {
-            let error = read(text, Some("p"), 0o600).err().unwrap();
-            assert!(error.contains(says), "{text:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_secret_needs_a_private_file() {
-        let text = "profile = \"p\"\n[profiles.p]\ntoken = \"t0p\"\nusername = \"me\"\n";
-        let error = read(text, None, 0o644).err().unwrap();
-        assert!(error.contains("c.toml:3: token is a secret") && !error.contains("t0p"), "{error}");
-        let profile = read(text, None, 0o600).unwrap().unwrap();
-        assert_eq!(profile.credential("BK_TOKEN").as_deref(), Some("t0p"));
-        assert_eq!(profile.credential("BK_USERNAME").as_deref(), Some("me"));
-        assert!(read("[profiles.p]\nusername = \"me\"\n", None, 0o644).unwrap().is_none());
-    }
-}
+mod tests;

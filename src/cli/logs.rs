@@ -11,20 +11,12 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::args::display::LogFormat;
 use crate::monitor::console::{self, TextKind};
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs: one JSON object a line.
-    Json,
-}
 
 /// Begins to write logs: `-v` an attempt a line, `-vv` decisions too; `RUST_LOG`
 /// beats both.
-pub(super) fn begin(format: LogFormat, verbosity: u8) {
+pub(crate) fn begin(format: LogFormat, verbosity: u8) {
     let level = match verbosity {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,

@@ -5,32 +5,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::exit::Exit;
+use super::failure::Failure;
+use super::notice::notice;
 use super::stdout::stdout;
-use super::{Failure, runs, tell};
+use crate::args::runs::PruneArgs;
 use crate::journal::{FINISHED, Journal};
+use crate::session::exit::Exit;
+use crate::session::find::began;
 use crate::store::{Lock, RunDir, RunStore, StoreError};
-
-/// The flags of `runs prune`.
-#[derive(Debug, Args)]
-pub(super) struct PruneArgs {
-    /// Spare the latest N.
-    #[arg(long, value_name = "N")]
-    keep: Option<usize>,
-    /// Remove only what began so long ago, such as 30d, 4w or 720h.
-    #[arg(long, value_name = "TIME", value_parser = age)]
-    older_than: Option<Duration>,
-    /// Remove unfinished runs, too, though a resume could still finish them.
-    #[arg(long)]
-    unfinished: bool,
-    /// Say what would be removed, and remove nothing.
-    #[arg(long)]
-    dry_run: bool,
-}
 
 /// What became of old runs.
 #[derive(Default)]
@@ -41,7 +26,7 @@ struct Pruned {
 }
 
 /// Runs the command; with `as_json` the result is one JSON object.
-pub(super) fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
+pub(crate) fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
     let mut pruned = Pruned::default();
     if runs.path().is_dir() {
         // Nobody is about to lock a folder that was just made.
@@ -98,10 +83,10 @@ impl Pruned {
         }
         for path in spared {
             let path = path.display();
-            tell(&format_args!("spared {path}: not finished; --unfinished removes it, too"));
+            notice(&format_args!("spared {path}: not finished; --unfinished removes it, too"));
         }
         if removed.is_empty() && spared.is_empty() {
-            tell(&"nothing to remove; say --keep N, --older-than TIME, or both");
+            notice(&"nothing to remove; say --keep N, --older-than TIME, or both");
         }
         Ok(Exit::Good)
     }
@@ -114,7 +99,7 @@ fn old_runs(runs: &RunStore, args: &PruneArgs) -> Result<Vec<RunDir>, StoreError
     all.retain(|folder| {
         args.older_than.is_none_or(|limit| {
             // The id is the time of the beginning, whatever has become of the journal.
-            let age = runs::began(&folder.id).map(|began| began.duration_until(Timestamp::now()));
+            let age = began(&folder.id).map(|began| began.duration_until(Timestamp::now()));
             age.and_then(|age| Duration::try_from(age).ok()).is_some_and(|age| age >= limit)
         })
     });
@@ -127,36 +112,4 @@ fn is_finished(folder: &RunDir) -> bool {
     let sessions = Journal::open(&folder.journal()).and_then(|journal| journal.sessions());
     let last = sessions.ok().and_then(|sessions| sessions.last()?.ending.clone());
     last.as_deref() == Some(FINISHED)
-}
-
-/// Reads how old something is; a day has 24 hours.
-fn age(text: &str) -> Result<Duration, String> {
-    let form = || "write an age as 30d, 4w, 720h or 90m".to_owned();
-    let span: Span = text.parse().map_err(|_| form())?;
-    let age = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| form())?;
-    let age = Duration::try_from(age).map_err(|_| form())?;
-    if age.is_zero() { Err("an age of 0 is no age at all".into()) } else { Ok(age) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_has_days_and_weeks() {
-        const HOUR: u64 = 3600;
-        for (text, seconds) in [
-            ("30d", 720 * HOUR),
-            ("4w", 672 * HOUR),
-            ("1d12h", 36 * HOUR),
-            ("720h", 720 * HOUR),
-            ("90m", 5400),
-            ("30 days", 720 * HOUR),
-        ] {
-            assert_eq!(age(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["", "30", "-1d", "0d", "1mo", "1y", "soon"] {
-            assert!(age(text).is_err(), "{text}");
-        }
-    }
 }

@@ -4,7 +4,7 @@ use crate::monitor::console::{self, BarFrame, TextKind};
 use crate::monitor::progress::Screen;
 
 /// Standard error, as the console keeps it.
-pub(super) struct Stderr;
+pub(crate) struct Stderr;
 
 impl Screen for Stderr {
     fn draw(&self, frame: BarFrame) {

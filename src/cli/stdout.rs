@@ -10,17 +10,17 @@ use thiserror::Error;
 use crate::monitor::console;
 
 /// Standard output, whose errors are told from all others.
-pub(super) struct Stdout(io::Stdout);
+pub(crate) struct Stdout(io::Stdout);
 
 /// Returns the standard output for a command that tells of what was sent. What was told
 /// before stands before it where both are one terminal.
-pub(super) fn stdout() -> Stdout {
+pub(crate) fn stdout() -> Stdout {
     console::settle();
     Stdout(io::stdout())
 }
 
 /// Whether standard output could not be written.
-pub(super) fn is_of_stdout(error: &io::Error) -> bool {
+pub(crate) fn is_of_stdout(error: &io::Error) -> bool {
     error.get_ref().and_then(|cause| cause.downcast_ref::<StdoutError>()).is_some()
 }
 

@@ -1,21 +1,42 @@
-//! Warnings of what is dangerous about a server and how it is called. They are told
-//! once, before the first request.
+//! Warnings of what is dangerous about a server and how it is called, given once, before the
+//! first request.
 
-use super::credentials::Origin;
-use super::tell;
-use crate::api::target::Target;
-use crate::api::{Identity, Reach};
+use std::path::Path;
 
-/// Warns of credentials that others may read, here, on the way, or at the other end.
-pub(super) fn warn(target: &Target, reach: &Reach, credentials: &Origin) {
-    credentials.warn();
-    if reach.identity == Identity::AnyCertificate {
-        tell(&"warning: --insecure believes any certificate: whoever answers gets the credentials");
+use super::notice::notice;
+use crate::api::Identity;
+use crate::session::credentials::others_may_read;
+use crate::session::settings::Server;
+
+/// Warns of credentials that others may read: here, on the way, or at the other end.
+pub(crate) fn warn(server: &Server) {
+    for path in server.credentials.exposed() {
+        warn_of_exposed(path);
     }
-    if target.is_in_clear() {
-        tell(&format_args!(
-            "warning: http:// sends the credentials in clear to {target}: whoever is on the way can \
-             read them; use https:// if the server has it"
+    if server.http_options.identity == Identity::AnyCertificate {
+        notice(
+            &"warning: --insecure believes any certificate: whoever answers gets the credentials",
+        );
+    }
+    if server.target.is_in_clear() {
+        notice(&format_args!(
+            "warning: http:// sends the credentials in clear to {}: whoever is on the way can read \
+             them; use https:// if the server has it",
+            server.target
         ));
     }
+}
+
+/// Warns of a file that holds a secret if others may read it.
+pub(crate) fn warn_of_readers(path: &Path) {
+    if others_may_read(path) {
+        warn_of_exposed(path);
+    }
+}
+
+fn warn_of_exposed(path: &Path) {
+    notice(&format_args!(
+        "warning: others may read {path}; chmod 600 {path}",
+        path = path.display()
+    ));
 }

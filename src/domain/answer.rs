@@ -4,10 +4,11 @@
 //! about a [`Failure`] is `retry`'s.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
+use enum_map::{Enum, EnumMap};
 use jiff::Timestamp;
+use strum::{EnumString, IntoStaticStr};
 use thiserror::Error;
 
 /// What one request brought.
@@ -41,29 +42,48 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The names of all verdicts; a failure has that of its class.
-    pub const NAMES: [&str; 11] = [
-        "accepted",
-        "already_started",
-        "bad_request",
-        "not_found",
-        "permission",
-        "auth",
-        "config",
-        "throttled_biz",
-        "throttled_app",
-        "transient",
-        "ambiguous",
-    ];
-
-    /// Its name.
+    /// What counts are kept by.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn class(&self) -> AnswerClass {
+        match self {
+            Self::Accepted => AnswerClass::Accepted,
+            Self::AlreadyStarted => AnswerClass::AlreadyStarted,
+            Self::Failed(failure) => AnswerClass::Failed(failure.class),
+        }
+    }
+}
+
+/// What an answer means, without its details: requests are counted by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum AnswerClass {
+    /// [`Verdict::Accepted`]
+    Accepted,
+    /// [`Verdict::AlreadyStarted`]
+    AlreadyStarted,
+    /// [`Verdict::Failed`]
+    Failed(FailureClass),
+}
+
+impl AnswerClass {
+    /// Every class, in the order in which results and metrics list them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        EnumMap::<Self, ()>::default().into_iter().map(|(class, ())| class)
+    }
+
+    /// The word that stands in results, metrics and logs; a failure has that of its class.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::AlreadyStarted => "already_started",
-            Self::Failed(failure) => failure.class.as_str(),
+            Self::Failed(class) => class.as_str(),
         }
+    }
+
+    /// Whether a measurement counts it as an error.
+    #[must_use]
+    pub const fn is_error(self) -> bool {
+        matches!(self, Self::Failed(_))
     }
 }
 
@@ -73,7 +93,7 @@ pub struct Failure {
     /// What kind of failure it is.
     pub class: FailureClass,
     /// How far the request came.
-    pub contact: Contact,
+    pub delivery: Delivery,
     /// Whether the server may have taken the request.
     pub taken: Taken,
     /// The pause that the answer asks for.
@@ -93,7 +113,7 @@ pub enum Taken {
 
 /// How far a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contact {
+pub enum Delivery {
     /// An HTTP answer came, at least its head.
     Answered(Speaker),
     /// Not a byte of the request left this machine.
@@ -129,7 +149,11 @@ pub enum NotSent {
 }
 
 /// The kinds of failure, told apart by what can be done about them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enum, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
+#[strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::new)]
 pub enum FailureClass {
     /// The server cannot read the request.
     BadRequest,
@@ -152,32 +176,10 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
-    const ALL: [Self; 9] = [
-        Self::BadRequest,
-        Self::NotFound,
-        Self::Permission,
-        Self::Auth,
-        Self::Config,
-        Self::ThrottledBiz,
-        Self::ThrottledApp,
-        Self::Transient,
-        Self::Ambiguous,
-    ];
-
     /// The word that stands in the report.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad_request",
-            Self::NotFound => "not_found",
-            Self::Permission => "permission",
-            Self::Auth => "auth",
-            Self::Config => "config",
-            Self::ThrottledBiz => "throttled_biz",
-            Self::ThrottledApp => "throttled_app",
-            Self::Transient => "transient",
-            Self::Ambiguous => "ambiguous",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -187,18 +189,17 @@ impl fmt::Display for FailureClass {
     }
 }
 
-impl FromStr for FailureClass {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|class| class.as_str() == text).ok_or(UnknownWord)
-    }
-}
-
 /// A word that this program never writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("is no word of this program")]
 pub struct UnknownWord;
+
+impl UnknownWord {
+    /// The error of every list of words; the text itself is not repeated.
+    pub(crate) const fn new(_: &str) -> Self {
+        Self
+    }
+}
 
 /// A pause that an answer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +221,7 @@ pub enum Whom {
 
 /// What a question for a task's state brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct StatusAnswer {
     /// The answer; "accepted" means that the task may be seen.
     pub answer: Answer,
     /// The task's state, if the answer tells it.
@@ -259,7 +260,7 @@ pub struct Reply {
 
 impl Reply {
     /// The most characters that are kept of one text.
-    pub const LONGEST: usize = 1000;
+    pub const MAX_TEXT_CHARS: usize = 1000;
 
     /// Its texts, each of them.
     pub fn texts(&mut self) -> [&mut Box<str>; 5] {
@@ -268,11 +269,11 @@ impl Reply {
         [code, message, task_url, request_id, trace_id]
     }
 
-    /// Cuts every text at [`LONGEST`](Self::LONGEST) characters, so that a server
+    /// Cuts every text at [`MAX_TEXT_CHARS`](Self::MAX_TEXT_CHARS) characters, so that a server
     /// cannot fill the memory of thousands of waiting rows.
     pub fn cut(&mut self) {
         for text in self.texts() {
-            if let Some((end, _)) = text.char_indices().nth(Self::LONGEST) {
+            if let Some((end, _)) = text.char_indices().nth(Self::MAX_TEXT_CHARS) {
                 *text = format!("{}…", &text[..end]).into();
             }
         }
@@ -285,12 +286,38 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_between_characters() {
-        let long = "中".repeat(Reply::LONGEST + 1);
+        let long = "中".repeat(Reply::MAX_TEXT_CHARS + 1);
         let mut reply = Reply { message: long.as_str().into(), ..Reply::default() };
         reply.code = "7".into();
         reply.cut();
-        assert_eq!(reply.message.chars().count(), Reply::LONGEST + 1);
+        assert_eq!(reply.message.chars().count(), Reply::MAX_TEXT_CHARS + 1);
         assert!(reply.message.ends_with("中…"));
         assert_eq!(&*reply.code, "7");
+    }
+
+    #[test]
+    fn the_words_of_answers_stand_in_the_order_of_results() {
+        let words: Vec<_> = AnswerClass::all().map(AnswerClass::as_str).collect();
+        assert_eq!(
+            words,
+            [
+                "accepted",
+                "already_started",
+                "bad_request",
+                "not_found",
+                "permission",
+                "auth",
+                "config",
+                "throttled_biz",
+                "throttled_app",
+                "transient",
+                "ambiguous",
+            ]
+        );
+        for class in AnswerClass::all() {
+            let read = class.as_str().parse().map(AnswerClass::Failed);
+            assert_eq!(read.is_ok_and(|read| read == class), class.is_error(), "{class:?}");
+        }
+        assert_eq!("Auth".parse::<FailureClass>(), Err(UnknownWord));
     }
 }

@@ -4,7 +4,11 @@
 
 pub(crate) mod answer;
 pub(crate) mod clocks;
+pub(crate) mod duration;
+pub(crate) mod escape;
 pub(crate) mod file_state;
+pub(crate) mod format;
+pub(crate) mod host;
 pub(crate) mod rate;
 pub(crate) mod record;
 pub(crate) mod report_note;

@@ -4,10 +4,11 @@
 //! is written is `report`'s.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
+use enum_map::Enum;
 use jiff::Timestamp;
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 use crate::domain::answer::{FailureClass, Reply, UnknownWord};
 use crate::domain::clocks::Reading;
@@ -100,7 +101,11 @@ pub enum Ending {
 }
 
 /// Whether the requests that were sent for a row may have started its task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
+#[strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::new)]
 pub enum Doubt {
     /// Surely not.
     #[default]
@@ -113,24 +118,10 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    const ALL: [Self; 3] = [Self::None, Self::MayHaveStarted, Self::Accepted];
-
     /// The word that stands in the journal.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::MayHaveStarted => "may_have_started",
-            Self::Accepted => "accepted",
-        }
-    }
-}
-
-impl FromStr for Doubt {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|doubt| doubt.as_str() == text).ok_or(UnknownWord)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -172,7 +163,20 @@ pub struct Attempted {
 }
 
 /// What became of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumDiscriminants)]
+#[strum_discriminants(name(OutcomeKind))]
+#[strum_discriminants(derive(
+    Hash,
+    PartialOrd,
+    Ord,
+    Enum,
+    EnumString,
+    IntoStaticStr,
+    VariantArray
+))]
+#[strum_discriminants(strum(serialize_all = "snake_case"))]
+#[strum_discriminants(strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::new))]
+#[strum_discriminants(doc = "What became of a row, however that is known: rows are counted by it.")]
 pub enum Outcome {
     /// The server took it.
     Started(KnownBy),
@@ -195,7 +199,9 @@ pub enum Outcome {
 }
 
 /// How it is known that a task was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+#[strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::new)]
 pub enum KnownBy {
     /// The server said so.
     Reply,
@@ -208,17 +214,10 @@ pub enum KnownBy {
 }
 
 impl KnownBy {
-    const ALL: [Self; 4] = [Self::Reply, Self::Retry, Self::Resume, Self::Status];
-
     /// The word that stands in the report.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Reply => "reply",
-            Self::Retry => "retry",
-            Self::Resume => "resume",
-            Self::Status => "status",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -245,65 +244,18 @@ pub enum AlreadyStarted {
     Fail,
 }
 
-impl Outcome {
+impl OutcomeKind {
     /// The word that stands in the report.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Started(_) => "started",
-            Self::AlreadyStarted => "already_started",
-            Self::Rejected => "rejected",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Invalid => "invalid",
-            Self::Duplicate => "duplicate",
-            Self::Pending => "pending",
-        }
-    }
-
-    /// The outcome that these words of a report mean.
-    ///
-    /// # Errors
-    ///
-    /// Where a report never has them together.
-    pub fn of_words(outcome: &str, known_by: Option<&str>) -> Result<Self, UnknownWord> {
-        if let Some(known_by) = known_by {
-            let known_by = KnownBy::ALL.into_iter().find(|word| word.as_str() == known_by);
-            return match (outcome, known_by) {
-                ("started", Some(known_by)) => Ok(Self::Started(known_by)),
-                _ => Err(UnknownWord),
-            };
-        }
-        Self::UNKNOWN_HOW.into_iter().find(|word| word.as_str() == outcome).ok_or(UnknownWord)
-    }
-
-    /// All but `started`.
-    const UNKNOWN_HOW: [Self; 8] = [
-        Self::AlreadyStarted,
-        Self::Rejected,
-        Self::Failed,
-        Self::Unknown,
-        Self::Unconfirmed,
-        Self::Invalid,
-        Self::Duplicate,
-        Self::Pending,
-    ];
-
-    /// How it is known, where that is a question.
-    #[must_use]
-    pub const fn known_by(self) -> Option<KnownBy> {
-        match self {
-            Self::Started(known_by) => Some(known_by),
-            _ => None,
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// How it counts towards the exit code.
     #[must_use]
     pub const fn standing(self, already: AlreadyStarted) -> Standing {
         match self {
-            Self::Started(_) => Standing::Good,
+            Self::Started => Standing::Good,
             Self::AlreadyStarted => match already {
                 AlreadyStarted::Ok => Standing::Good,
                 AlreadyStarted::Fail => Standing::Bad,
@@ -315,10 +267,138 @@ impl Outcome {
             Self::Pending => Standing::Resumable,
         }
     }
+
+    /// Whether such a row was sent and ended bad: it counts against the budget, and
+    /// `--retry-failed` takes it up again. An invalid row would be invalid again.
+    ///
+    /// | counts | does not |
+    /// |---|---|
+    /// | `rejected`, `failed`, `unknown`, `unconfirmed` | `started`, `invalid`, `duplicate`, `pending` |
+    /// | `already_started`, where that counts as bad | `already_started`, where that counts as good |
+    #[must_use]
+    pub const fn is_failure(self, already: AlreadyStarted) -> bool {
+        matches!(self.standing(already), Standing::Bad) && !matches!(self, Self::Invalid)
+    }
+}
+
+impl fmt::Display for OutcomeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Outcome {
+    /// The outcome without how it is known.
+    #[must_use]
+    pub fn kind(self) -> OutcomeKind {
+        self.into()
+    }
+
+    /// The word that stands in the report.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.kind().as_str()
+    }
+
+    /// The outcome that these words of a report mean.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a report never has them together.
+    pub fn of_words(outcome: &str, known_by: Option<&str>) -> Result<Self, UnknownWord> {
+        let kind: OutcomeKind = outcome.parse()?;
+        let known_by: Option<KnownBy> = known_by.map(str::parse).transpose()?;
+        Ok(match (kind, known_by) {
+            (OutcomeKind::Started, Some(known_by)) => Self::Started(known_by),
+            (OutcomeKind::Started, None) | (_, Some(_)) => return Err(UnknownWord),
+            (OutcomeKind::AlreadyStarted, None) => Self::AlreadyStarted,
+            (OutcomeKind::Rejected, None) => Self::Rejected,
+            (OutcomeKind::Failed, None) => Self::Failed,
+            (OutcomeKind::Unknown, None) => Self::Unknown,
+            (OutcomeKind::Unconfirmed, None) => Self::Unconfirmed,
+            (OutcomeKind::Invalid, None) => Self::Invalid,
+            (OutcomeKind::Duplicate, None) => Self::Duplicate,
+            (OutcomeKind::Pending, None) => Self::Pending,
+        })
+    }
+
+    /// How it is known, where that is a question.
+    #[must_use]
+    pub const fn known_by(self) -> Option<KnownBy> {
+        match self {
+            Self::Started(known_by) => Some(known_by),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_report_are_read_as_they_are_written() {
+        use KnownBy::{Reply, Resume, Retry, Status};
+        for (outcome, word, known_by) in [
+            (Outcome::Started(Reply), "started", Some("reply")),
+            (Outcome::Started(Retry), "started", Some("retry")),
+            (Outcome::Started(Resume), "started", Some("resume")),
+            (Outcome::Started(Status), "started", Some("status")),
+            (Outcome::AlreadyStarted, "already_started", None),
+            (Outcome::Rejected, "rejected", None),
+            (Outcome::Failed, "failed", None),
+            (Outcome::Unknown, "unknown", None),
+            (Outcome::Unconfirmed, "unconfirmed", None),
+            (Outcome::Invalid, "invalid", None),
+            (Outcome::Duplicate, "duplicate", None),
+            (Outcome::Pending, "pending", None),
+        ] {
+            assert_eq!(
+                (outcome.as_str(), outcome.known_by().map(KnownBy::as_str)),
+                (word, known_by)
+            );
+            assert_eq!(Outcome::of_words(word, known_by), Ok(outcome));
+        }
+        for (word, known_by) in [
+            ("started", None),
+            ("started", Some("x")),
+            ("failed", Some("reply")),
+            ("Failed", None),
+            ("", None),
+        ] {
+            assert_eq!(Outcome::of_words(word, known_by), Err(UnknownWord), "{word} {known_by:?}");
+        }
+    }
+
+    #[test]
+    fn a_doubt_is_read_as_it_is_written() {
+        for (doubt, word) in [
+            (Doubt::None, "none"),
+            (Doubt::MayHaveStarted, "may_have_started"),
+            (Doubt::Accepted, "accepted"),
+        ] {
+            assert_eq!((doubt.as_str(), word.parse()), (word, Ok(doubt)));
+        }
+        assert_eq!("maybe".parse::<Doubt>(), Err(UnknownWord));
+    }
+
+    #[test]
+    fn what_counts_is_what_somebody_has_to_look_at_after_it_was_sent() {
+        let (ok, fail) = (AlreadyStarted::Ok, AlreadyStarted::Fail);
+        let failures = |already| {
+            let all = OutcomeKind::VARIANTS.iter().filter(|kind| kind.is_failure(already));
+            all.map(|kind| kind.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(failures(ok), ["rejected", "failed", "unknown", "unconfirmed"]);
+        assert_eq!(
+            failures(fail),
+            ["already_started", "rejected", "failed", "unknown", "unconfirmed"]
+        );
     }
 }

@@ -6,13 +6,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 /// What the server takes `bk_biz_id` for.
 ///
 /// The server takes every word but `cmdb_biz` for "project", also a misspelt
 /// one (FACTS.md section 1, no. 7), so nothing but these two is ever sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Scope {
     /// `bk_biz_id` is the id of a business in the CMDB.
     #[default]
@@ -24,11 +28,8 @@ pub enum Scope {
 impl Scope {
     /// The word that goes over the wire and into the report.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CmdbBiz => "cmdb_biz",
-            Self::Project => "project",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -43,11 +44,11 @@ impl FromStr for Scope {
 
     /// Blanks around the word are trimmed; an empty text is the default.
     fn from_str(text: &str) -> Result<Self, ScopeError> {
-        match text.trim_matches(BLANKS) {
-            "" | "cmdb_biz" => Ok(Self::CmdbBiz),
-            "project" => Ok(Self::Project),
-            _ => Err(ScopeError),
-        }
+        let word = match text.trim_matches(BLANKS) {
+            "" => return Ok(Self::default()),
+            word => word,
+        };
+        Self::VARIANTS.iter().copied().find(|scope| scope.as_str() == word).ok_or(ScopeError)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::task::Business;
 use crate::rules::sample::Sample;
 
 /// So many bad rows are named one by one.
-const NAMED: usize = 10;
+const MAX_BAD_LISTED: usize = 10;
 
 /// What a look through a whole file found.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl Checked {
         match row.task {
             Err(bad) => {
                 self.bad += 1;
-                if self.first_bad.len() < NAMED {
+                if self.first_bad.len() < MAX_BAD_LISTED {
                     self.first_bad.push((row.line, bad.fault));
                 }
             }

@@ -10,7 +10,7 @@ use std::io::{self, BufRead};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::error::Found;
-use super::fields::{Fields, LONGEST_RECORD, whole};
+use super::fields::{Fields, MAX_RECORD_BYTES, whole};
 use super::layout::{First, Layout, Origin, first_record};
 use super::null::NullWords;
 use super::tail::Tail;
@@ -37,7 +37,7 @@ pub(super) struct Records<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
     Whole,
-    /// Longer than [`LONGEST_RECORD`]; it was passed over.
+    /// Longer than [`MAX_RECORD_BYTES`]; it was passed over.
     TooLong,
     /// Its quote was still open at the end of the input.
     OpenQuote,
@@ -123,7 +123,7 @@ impl<R: BufRead> Records<R> {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::End => return Ok(extent),
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull
-                    if length >= LONGEST_RECORD || ends >= LONGEST_RECORD =>
+                    if length >= MAX_RECORD_BYTES || ends >= MAX_RECORD_BYTES =>
                 {
                     // The rest is read and thrown away.
                     extent = Extent::TooLong;

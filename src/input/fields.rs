@@ -7,10 +7,10 @@ use crate::domain::row::{BadRow, Fault};
 use crate::domain::task::{Business, Id, Scope, Task};
 
 /// A record longer than this is no row: memory must not depend on the input.
-pub(super) const LONGEST_RECORD: usize = 1024 * 1024;
+pub(super) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// A raw text is kept up to this many characters.
-const LONGEST: usize = 200;
+const MAX_RAW_CHARS: usize = 200;
 
 /// The texts that name a task.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +48,7 @@ impl Fields<'_> {
     #[must_use]
     #[expect(clippy::unnecessary_box_returns, reason = "a row holds it in a box")]
     pub(super) fn bad(self, fault: Fault) -> Box<BadRow> {
-        let keep = |text: &str| text.chars().take(LONGEST).collect();
+        let keep = |text: &str| text.chars().take(MAX_RAW_CHARS).collect();
         Box::new(BadRow {
             biz_id: keep(self.biz_id),
             task_id: keep(self.task_id),

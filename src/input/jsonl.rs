@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, LONGEST_RECORD, whole};
+use super::fields::{Fields, MAX_RECORD_BYTES, whole};
 use super::layout::{Origin, carried_name};
 use super::null::NullWords;
 use super::tail::Tail;
@@ -145,7 +145,7 @@ impl<R: BufRead> Rows<R> {
     fn read(&mut self) -> io::Result<Option<(u64, Extent)>> {
         loop {
             self.bytes.clear();
-            let limit = LONGEST_RECORD as u64 + 1;
+            let limit = MAX_RECORD_BYTES as u64 + 1;
             let count = (&mut self.source).take(limit).read_until(b'\n', &mut self.bytes)?;
             let is_torn = self.tail == Tail::Torn && self.bytes.last() != Some(&b'\n');
             if count == 0 || (is_torn && self.source.fill_buf()?.is_empty()) {
@@ -153,7 +153,7 @@ impl<R: BufRead> Rows<R> {
             }
             let line = self.line;
             self.line += 1;
-            if count > LONGEST_RECORD && self.bytes.last() != Some(&b'\n') {
+            if count > MAX_RECORD_BYTES && self.bytes.last() != Some(&b'\n') {
                 self.source.skip_until(b'\n')?;
                 return Ok(Some((line, Extent::TooLong)));
             }

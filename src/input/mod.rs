@@ -14,13 +14,10 @@ mod null;
 mod reading;
 mod tail;
 
-use std::fmt;
 use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
 
-use thiserror::Error;
-
+pub use crate::domain::format::Format;
 use crate::domain::row::{Columns, Row};
 pub use check::check;
 pub(crate) use check::{Checked, check_again, check_stream};
@@ -32,61 +29,18 @@ use tail::Tail;
 /// Rows in the order of the input; after an error there are no more.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
 
-/// How an input is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Comma-separated values.
-    Csv,
-    /// Tab-separated values.
-    Tsv,
-    /// One JSON object a line.
-    JsonLines,
-}
-
-impl Format {
-    /// The form that the extension of `path` names; CSV where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Where the extension is not known.
-    pub fn of_path(path: &Path) -> Result<Self, InputError> {
-        let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        match extension.as_ref().map(|extension| extension.to_str().unwrap_or_default()) {
-            None | Some("csv") => Ok(Self::Csv),
-            Some("tsv") => Ok(Self::Tsv),
-            Some("jsonl" | "ndjson") => Ok(Self::JsonLines),
-            Some(_) => Err(InputError::Extension { path: path.to_owned() }),
-        }
+/// The format that the extension of `path` names; CSV if there is none.
+///
+/// # Errors
+///
+/// Returns an error if the extension names no format.
+pub(crate) fn format_of(path: &Path) -> Result<Format, InputError> {
+    // Other programs call JSON Lines so.
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ndjson")) {
+        return Ok(Format::JsonLines);
     }
+    Format::of_path(path).ok_or_else(|| InputError::Extension { path: path.to_owned() })
 }
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::JsonLines => "jsonl",
-        })
-    }
-}
-
-impl FromStr for Format {
-    type Err = FormatError;
-
-    fn from_str(text: &str) -> Result<Self, FormatError> {
-        match text {
-            "csv" => Ok(Self::Csv),
-            "tsv" => Ok(Self::Tsv),
-            "jsonl" => Ok(Self::JsonLines),
-            _ => Err(FormatError),
-        }
-    }
-}
-
-/// The text is no format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a format is csv, tsv or jsonl")]
-pub struct FormatError;
 
 /// An input whose columns are known, about to be read.
 pub struct Opened {

@@ -1,6 +1,6 @@
 //! Inputs as people have them, and the rows that come of them.
 
-use super::fields::LONGEST_RECORD;
+use super::fields::MAX_RECORD_BYTES;
 use super::*;
 use crate::domain::record::COLUMNS;
 use proptest::prelude::*;
@@ -178,7 +178,7 @@ fn json_lines_in_the_forms_that_people_have() {
 
 #[test]
 fn a_record_beyond_reason_is_passed_over() {
-    let long = "x".repeat(3 * LONGEST_RECORD);
+    let long = "x".repeat(3 * MAX_RECORD_BYTES);
     for (format, head, row) in [
         (Format::Csv, "biz_id,task_id,n\n", "2,17,LONG\n3,18,y\n"),
         (Format::Csv, "biz_id,task_id,n\n", "2,17,\"LONG\n\"\n3,18,y\n"),

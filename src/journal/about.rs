@@ -1,5 +1,7 @@
 //! What a run is, as its journal keeps it.
 
+use strum::{EnumString, IntoStaticStr};
+
 use crate::domain::request_id::RunId;
 use crate::domain::row::Columns;
 
@@ -39,7 +41,8 @@ pub struct Copied {
 }
 
 /// Where an input came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum InputSource {
     /// From a file, all of it at once.
     File,

@@ -67,6 +67,13 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether the journal could not be written, or is not there any more.
+    pub(crate) const fn is_output(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Gone { .. })
+    }
+}
+
 /// A stored value that this program never writes.
 #[derive(Debug, Error)]
 #[error("{value:?} in {column}")]

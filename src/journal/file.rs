@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, named_params};
+use strum::VariantArray as _;
 
-use super::about::{About, Copied, InputSource, InputState};
+use super::about::{About, Copied, InputState};
 use super::commit::{self, Commit};
 use super::error::JournalError;
 use super::rows::{self, KnownAt, signed};
 use super::session::Opening;
-use crate::domain::record::AlreadyStarted;
+use crate::domain::record::{AlreadyStarted, OutcomeKind};
 use crate::rules::resume::Doubts;
 
 /// Marks a SQLite file as a journal: "bkjl".
@@ -133,7 +134,7 @@ impl Journal {
             let mark = format!(
                 "UPDATE record SET reopened_by = :session \
                  WHERE reopened_by IS NULL AND outcome IN ({})",
-                bad_words(*already)
+                failure_words(*already)
             );
             commit.execute(&mark, named_params! { ":session": session })?;
         }
@@ -226,12 +227,11 @@ fn inode(path: &Path) -> Option<u64> {
     path.metadata().ok().map(|meta| meta.ino())
 }
 
-/// Returns the outcomes whose rows are taken up again. An invalid row would be invalid again.
-pub(super) const fn bad_words(already: AlreadyStarted) -> &'static str {
-    match already {
-        AlreadyStarted::Ok => "'rejected', 'failed', 'unknown', 'unconfirmed'",
-        AlreadyStarted::Fail => "'rejected', 'failed', 'unknown', 'unconfirmed', 'already_started'",
-    }
+/// Returns the outcomes whose rows are taken up again, as a list of SQL. An invalid row would
+/// be invalid again.
+pub(super) fn failure_words(already: AlreadyStarted) -> String {
+    let failures = OutcomeKind::VARIANTS.iter().filter(|outcome| outcome.is_failure(already));
+    failures.map(|outcome| format!("'{outcome}'")).collect::<Vec<_>>().join(", ")
 }
 
 fn write_about(connection: &Connection, about: &About) -> rusqlite::Result<()> {
@@ -248,10 +248,7 @@ fn write_about(connection: &Connection, about: &About) -> rusqlite::Result<()> {
             ":program": env!("CARGO_PKG_VERSION"),
             ":input_name": input_name,
             ":input_format": input_format,
-            ":input_source": match source {
-                InputSource::File => "file",
-                InputSource::Stream => "stream",
-            },
+            ":input_source": <&str>::from(source),
             ":columns": serde_json::to_string(&columns[..]).unwrap_or_default(),
             ":zone": zone,
             ":rows": rows.map(signed),

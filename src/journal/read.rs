@@ -2,17 +2,19 @@
 //!
 //! It changes nothing.
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, named_params};
 
-use super::about::{About, Copied, InputSource, InputState};
+use super::about::{About, Copied, InputState};
 use super::columns::{READ_OPEN_ROW, READ_RECORD};
 use super::error::JournalError;
-use super::file::{Journal, bad_words};
+use super::file::{Journal, failure_words};
 use super::rows::{self, KnownAt};
 use super::session::PastSession;
+use crate::domain::answer::FailureClass;
 use crate::domain::clocks::Boot;
-use crate::domain::record::{AlreadyStarted, Record};
+use crate::domain::record::{AlreadyStarted, Doubt, OutcomeKind, Record};
 use crate::domain::request_id::RunId;
 use crate::rules::intents::{Intents, unpack};
 use crate::rules::resume::{Doubts, LastEnding, LastSession, Lines};
@@ -49,10 +51,7 @@ impl Journal {
                 name: row.get("name")?,
                 input_name: row.get("input_name")?,
                 input_format: row.get("input_format")?,
-                source: match source.as_str() {
-                    "file" => InputSource::File,
-                    _ => InputSource::Stream,
-                },
+                source: source.parse().map_err(|_| rows::foreign("input_source", &source))?,
                 columns: serde_json::from_str::<Vec<Box<str>>>(&columns)
                     .map_err(|_| rusqlite::Error::InvalidQuery)?
                     .into(),
@@ -104,7 +103,7 @@ impl Journal {
         let sql = format!(
             "{} WHERE reopened_by IS NULL AND outcome IN ({})",
             READ_RECORD,
-            bad_words(already)
+            failure_words(already)
         );
         let mut bad = Doubts::new();
         self.each(&sql, &mut |record| {
@@ -184,10 +183,15 @@ impl Journal {
     /// Returns an error if the journal is damaged.
     pub fn sent_anything(&self) -> Result<bool, JournalError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM record WHERE attempts > 0) OR EXISTS \
-                   (SELECT 1 FROM open_row WHERE attempts > 0 AND NOT (doubt = 'none' \
-                   AND (error IN ('config', 'auth') OR http_status IS NULL))) OR EXISTS \
+                   (SELECT 1 FROM open_row WHERE attempts > 0 AND NOT (doubt = :none \
+                   AND (error IN (:config, :auth) OR http_status IS NULL))) OR EXISTS \
                    (SELECT 1 FROM session WHERE ended IS NULL)";
-        let sent = self.connection.query_row(sql, [], |row| row.get(0));
+        let words = named_params! {
+            ":none": Doubt::None.as_str(),
+            ":config": FailureClass::Config.as_str(),
+            ":auth": FailureClass::Auth.as_str(),
+        };
+        let sent = self.connection.query_row(sql, words, |row| row.get(0));
         sent.map_err(|error| self.damaged(&error))
     }
 
@@ -229,13 +233,16 @@ impl Journal {
     /// # Errors
     ///
     /// Returns an error if the journal is damaged.
-    pub fn counts(&self) -> Result<Vec<(String, u64)>, JournalError> {
-        let read = || -> rusqlite::Result<Vec<(String, u64)>> {
+    pub fn counts(&self) -> Result<EnumMap<OutcomeKind, u64>, JournalError> {
+        let read = || -> rusqlite::Result<EnumMap<OutcomeKind, u64>> {
             let sql = "SELECT outcome, count(*) FROM record WHERE reopened_by IS NULL \
                        GROUP BY outcome";
             let mut select = self.connection.prepare(sql)?;
-            let counts = select
-                .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            let counts = select.query_map([], |row| {
+                let (word, count): (String, i64) = (row.get(0)?, row.get(1)?);
+                let outcome = word.parse().map_err(|_| rows::foreign("outcome", &word))?;
+                Ok((outcome, count.unsigned_abs()))
+            })?;
             counts.collect()
         };
         read().map_err(|error| self.damaged(&error))
@@ -263,9 +270,10 @@ impl Journal {
     /// Returns an error if the journal is damaged.
     pub fn unconfirmed(&self) -> Result<u64, JournalError> {
         let sql = "SELECT count(DISTINCT line) FROM open_row \
-                   WHERE session = (SELECT max(session) FROM session) AND doubt = 'accepted' \
+                   WHERE session = (SELECT max(session) FROM session) AND doubt = :accepted \
                    AND line NOT IN (SELECT line FROM record WHERE reopened_by IS NULL)";
-        let count = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let accepted = named_params! { ":accepted": Doubt::Accepted.as_str() };
+        let count = self.connection.query_row(sql, accepted, |row| row.get::<_, i64>(0));
         count.map(i64::unsigned_abs).map_err(|error| self.damaged(&error))
     }
 

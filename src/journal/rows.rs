@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row as Stored, Statement};
+use strum::IntoStaticStr;
 
 use super::columns::{Column, OF_LAST_REQUEST, OfBoth, OfOpenRow, OfRecord};
 use super::error::Foreign;
@@ -18,7 +19,8 @@ use crate::domain::row::{BadRow, Fault, Row};
 use crate::domain::task::{Business, Id, Scope, Task};
 
 /// When a session knew that a row was open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum KnownAt {
     /// When it began.
     Begin,
@@ -30,12 +32,8 @@ pub(super) enum KnownAt {
 
 impl KnownAt {
     /// Returns the word that stands in the journal.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Begin => "begin",
-            Self::Accepted => "accepted",
-            Self::End => "end",
-        }
+    pub(super) fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -275,7 +273,7 @@ pub(super) fn time(millis: Option<i64>) -> rusqlite::Result<Option<Timestamp>> {
     millis.map(|m| time(m).map_err(|_| foreign("a time", &m.to_string()))).transpose()
 }
 
-fn foreign(column: &'static str, value: &str) -> rusqlite::Error {
+pub(super) fn foreign(column: &'static str, value: &str) -> rusqlite::Error {
     let what = Foreign { column, value: value.to_owned() };
     rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(what))
 }

@@ -6,20 +6,20 @@
 use tracing::{info, warn};
 
 use super::context::{AskResult, RunContext};
-use crate::api::{Manner, Renewal};
+use crate::api::{AuthPlacement, Renewal};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::record::{Reason, Record};
 use crate::domain::request_id::RequestId;
 use crate::domain::task::Task;
 use crate::limiter::{Closed, NotAsked, Question};
-use crate::rules::confirm::{Judged, judge};
+use crate::rules::confirm::{Ownership, judge};
 use crate::rules::server_time::Departure;
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// What asking for a state came to.
 pub(super) struct StateResult {
     /// What the state says of the row.
-    pub judged: Judged,
+    pub ownership: Ownership,
     /// Why there is no state, if there is none.
     pub unanswered: Option<Reason>,
     /// Whether the question was refused for where its credentials stood.
@@ -30,8 +30,8 @@ impl StateResult {
     /// Nothing, since bk-sops works and failed each time that it was asked, the last time
     /// with `answer`.
     fn nothing(answer: Option<Answer>) -> Self {
-        let unanswered = answer.and_then(|answer| unanswered(Judged::Unseen, answer));
-        Self { judged: Judged::Unseen, unanswered, refused: AuthRefusal::None }
+        let unanswered = answer.and_then(|answer| unanswered(Ownership::Unseen, answer));
+        Self { ownership: Ownership::Unseen, unanswered, refused: AuthRefusal::None }
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn state(
     first: Option<&Departure>,
 ) -> Result<StateResult, Closed> {
     let RunContext { client, .. } = context;
-    let (mut manner, mut in_vain) = (client.manner(), None);
+    let (mut placement, mut in_vain) = (client.auth_placement(), None);
     loop {
         let permit = match context.acquire_question(Question::State, line).await {
             Ok(permit) => permit,
@@ -66,7 +66,7 @@ pub(super) async fn state(
             Err(NotAsked::InVain) => return Ok(StateResult::nothing(in_vain)),
         };
         let caller = client.caller();
-        let seen = Box::pin(client.status(&caller, task, id, manner)).await;
+        let seen = Box::pin(client.status(&caller, task, id, placement)).await;
         let known = context.limiter.heard(permit, &seen.answer);
         context.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
@@ -74,36 +74,36 @@ pub(super) async fn state(
             in_vain = Some(seen.answer);
             continue;
         }
-        let Some(other) = client.other_manner(manner, &seen.answer) else {
-            let judged = judge(&seen, first.and_then(Departure::earliest));
-            let refused = refusal(context, manner, &seen.answer);
+        let Some(other) = client.other_auth_placement(placement, &seen.answer) else {
+            let ownership = judge(&seen, first.and_then(Departure::earliest));
+            let refused = refusal(context, placement, &seen.answer);
             return Ok(StateResult {
-                judged,
-                unanswered: unanswered(judged, seen.answer),
+                ownership,
+                unanswered: unanswered(ownership, seen.answer),
                 refused,
             });
         };
-        manner = other;
+        placement = other;
     }
 }
 
 /// Why a question told no state.
-fn unanswered(judged: Judged, answer: Answer) -> Option<Reason> {
-    match (judged, answer.verdict) {
-        (Judged::Unseen, Verdict::Failed(failure)) => {
+fn unanswered(ownership: Ownership, answer: Answer) -> Option<Reason> {
+    match (ownership, answer.verdict) {
+        (Ownership::Unseen, Verdict::Failed(failure)) => {
             Some(Reason { class: failure.class, message: answer.reply.message })
         }
-        (Judged::Unseen, Verdict::Accepted | Verdict::AlreadyStarted) => {
+        (Ownership::Unseen, Verdict::Accepted | Verdict::AlreadyStarted) => {
             let message = "get_task_status was answered without a state".into();
             Some(Reason { class: FailureClass::Ambiguous, message })
         }
-        (Judged::Ours | Judged::SomebodyElses | Judged::NotYet, _) => None,
+        (Ownership::Ours | Ownership::SomebodyElses | Ownership::NotYet, _) => None,
     }
 }
 
 /// Notes and tells that the server refuses a question for where its credentials stand.
-fn refusal(context: &RunContext, manner: Manner, answer: &Answer) -> AuthRefusal {
-    if !context.client.is_refused_to_header(manner, answer) {
+fn refusal(context: &RunContext, placement: AuthPlacement, answer: &Answer) -> AuthRefusal {
+    if !context.client.is_refused_to_header(placement, answer) {
         return AuthRefusal::None;
     }
     context.could_not_ask(|unasked| {
@@ -123,24 +123,24 @@ fn refusal(context: &RunContext, manner: Manner, answer: &Answer) -> AuthRefusal
 pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
     let RunContext { client, run, session, shutdown, .. } = context;
     let id = RequestId::question(run, *session, line, 0);
-    let mut manner = client.manner();
+    let mut placement = client.auth_placement();
     loop {
         let Ok(permit) = context.acquire_question(Question::State, line).await else { return };
         let caller = client.caller();
-        let answer = Box::pin(client.status(&caller, task, &id, manner)).await.answer;
+        let answer = Box::pin(client.status(&caller, task, &id, placement)).await.answer;
         let known = context.limiter.heard(permit, &answer);
         context.asked(&answer);
         log(&id, &answer, &"first question");
         let Verdict::Failed(failure) = &answer.verdict else { return };
-        if let Some(other) = client.other_manner(manner, &answer) {
-            manner = other;
+        if let Some(other) = client.other_auth_placement(placement, &answer) {
+            placement = other;
             continue;
         }
         let message = answer.reply.message.clone();
         match failure.class {
             FailureClass::Auth if client.renew(&caller) == Renewal::Newer => continue,
             class @ (FailureClass::Auth | FailureClass::Config | FailureClass::Permission) => {
-                shutdown.drain(Cause::Question { class, message });
+                shutdown.drain(StopReason::Question { class, message });
             }
             _ => match context.after_question(&answer, &known) {
                 Ok(AskResult::InVain) => continue,
@@ -156,7 +156,7 @@ pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
 pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
     let RunContext { client, limiter, run, session, .. } = context;
     let id = RequestId::lookup(run, *session, line);
-    let (mut manner, mut in_vain) = (client.manner(), None::<Answer>);
+    let (mut placement, mut in_vain) = (client.auth_placement(), None::<Answer>);
     loop {
         let permit = match context.acquire_question(Question::Link, line).await {
             Ok(permit) => permit,
@@ -167,7 +167,7 @@ pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option
             }
         };
         let caller = client.caller();
-        let (answer, found) = Box::pin(client.detail(&caller, task, &id, manner)).await;
+        let (answer, found) = Box::pin(client.detail(&caller, task, &id, placement)).await;
         let known = limiter.heard(permit, &answer);
         context.asked(&answer);
         log(&id, &answer, &"lookup");
@@ -175,12 +175,12 @@ pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option
             in_vain = Some(answer);
             continue;
         }
-        let Some(other) = client.other_manner(manner, &answer) else {
-            refusal(context, manner, &answer);
+        let Some(other) = client.other_auth_placement(placement, &answer) else {
+            refusal(context, placement, &answer);
             count_lookup(context, &answer.verdict);
             return found;
         };
-        manner = other;
+        placement = other;
     }
 }
 
@@ -210,7 +210,7 @@ pub(super) fn lacks_link(record: &Record) -> bool {
 fn log(id: &RequestId, answer: &Answer, found: &dyn std::fmt::Display) {
     info!(
         client_request_id = %id,
-        verdict = answer.verdict.name(),
+        verdict = answer.verdict.class().as_str(),
         http_status = answer.reply.http_status,
         said = ?answer.reply.message,
         %found,

@@ -23,7 +23,7 @@ use crate::report::OpenReport;
 use crate::rules::intents::Intents;
 use crate::rules::resume::Doubts;
 use crate::rules::stats::Summary;
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 use crate::store::TeeState;
 
 /// What was written lies in a buffer no longer than this.
@@ -157,7 +157,7 @@ impl Collector {
         let intents = Intents { lines: limiter.name_intents(), at, sighting };
         let shutdown = &self.context.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
-        let draining = shutdown.cause().filter(|_| is_news).map(|cause| cause.word());
+        let draining = shutdown.stop_reason().filter(|_| is_news).map(|cause| cause.word());
         match write(run_journal, batch, &CommitNotes { intents, draining }) {
             Ok(()) => {
                 limiter.intents_committed();
@@ -214,7 +214,7 @@ impl Collector {
     fn failed(&mut self, failure: OutputFailure) {
         debug!(%failure, "an output failed");
         self.failure.get_or_insert(failure);
-        self.context.shutdown.drain(Cause::Output);
+        self.context.shutdown.drain(StopReason::Output);
     }
 
     fn close(mut self) -> Collected {

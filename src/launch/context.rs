@@ -24,7 +24,7 @@ use crate::limiter::{
 use crate::rules::retry::{Next, Patience, RetryContext, Server};
 use crate::rules::server_time::{ServerClock, Sighting};
 use crate::rules::stats::{Requests, Unasked};
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 
 /// What all rows of a run share.
 pub(crate) struct RunContext {
@@ -215,7 +215,7 @@ impl RunContext {
             None => Ok(()),
             Some(Lasting { lasted, says }) => {
                 let (lasted, message) = (*lasted, (&**says).into());
-                self.shutdown.drain(Cause::Outage { lasted, message });
+                self.shutdown.drain(StopReason::Outage { lasted, message });
                 Err(Closed)
             }
         }
@@ -246,7 +246,7 @@ impl RunContext {
         match self.options.policy.next(failure, now) {
             Next::Stop(stop) => {
                 let message = answer.reply.message.clone();
-                self.shutdown.drain(Cause::Answer { stop, message });
+                self.shutdown.drain(StopReason::Answer { stop, message });
                 Err(Closed)
             }
             Next::AfterPause => Ok(AskResult::InVain),

@@ -25,7 +25,7 @@ use crate::domain::row::Row;
 use crate::rules::budget::Base;
 use crate::rules::resume::{self, Planned};
 use crate::rules::stages;
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 
 /// How a launch is cut into stages.
 pub struct Staged {
@@ -208,7 +208,7 @@ impl Dispatcher {
                     biased;
                     () = shutdown.no_new_rows() => return,
                     go = self.pass_over(stage, change) => if go == Proceed::No {
-                        shutdown.drain(Cause::Declined);
+                        shutdown.drain(StopReason::Declined);
                         return;
                     }
                 }
@@ -310,13 +310,13 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(shutdown) = &self.shutdown {
             let what = format!("the task of the row on line {}", self.line);
-            shutdown.drain(Cause::Broken(what.into()));
+            shutdown.drain(StopReason::Broken(what.into()));
         }
     }
 }
 
 /// Stops the run, since the feed died without a word: nobody knows what would have come.
 fn lost(shutdown: &Shutdown) -> InputEnd {
-    shutdown.drain(Cause::Broken("the thread that reads the input".into()));
+    shutdown.drain(StopReason::Broken("the thread that reads the input".into()));
     InputEnd::NotReached
 }

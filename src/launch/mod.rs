@@ -40,7 +40,7 @@ use crate::limiter::{Counters, IntentNotes, Limiter};
 use crate::monitor::metrics::Figures;
 use crate::report::OpenReport;
 use crate::rules::stats::{Requests, Summary};
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 use collect::Collector;
 use context::{RunContext, SharedState};
 use dispatch::Dispatcher;
@@ -52,7 +52,7 @@ use workers::Workers;
 pub use collect::RunJournal;
 pub use context::Clock;
 pub use dispatch::Staged;
-pub(crate) use dispatch::{Answering, Proceed, StageChange};
+pub(crate) use dispatch::{Answering, Proceed, StageApproval, StageChange};
 pub use observe::{Audience, Systemd};
 pub use options::{Certainty, Lookup, Options};
 pub use output_failure::OutputFailure;
@@ -109,7 +109,7 @@ pub struct Ended {
     /// How the input ended.
     pub input: InputEnd,
     /// Why the run was stopped, if it was.
-    pub cause: Option<Cause>,
+    pub stop_reason: Option<StopReason>,
     /// What went wrong with the journal or a report, if anything did.
     pub failure: Option<OutputFailure>,
     /// The journal, to note how the session came out.
@@ -167,7 +167,7 @@ impl Pipeline {
             counters: context.limiter.counters(),
             took,
             input,
-            cause: shutdown.cause(),
+            stop_reason: shutdown.stop_reason(),
             failure: collected.failure,
             journal: collected.journal,
             figures,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -14,11 +15,12 @@ use tracing::debug;
 use super::context::RunContext;
 use super::permits::Permits;
 use super::views::LiveCounts;
+use crate::domain::record::OutcomeKind;
 use crate::limiter::{self, Counters, LimiterSnapshot};
 use crate::monitor::metrics::{self, Figures, SessionState, Textfile};
 use crate::monitor::progress::{Pause, PauseReason, Progress, ProgressGoal, Room, RunSnapshot};
 use crate::monitor::systemd;
-use crate::rules::forecast::{Course, Outlook, Reached};
+use crate::rules::forecast::{Estimate, Estimator, ProgressCounts};
 use crate::rules::stats::Summary;
 
 /// Who is told how a launch goes.
@@ -28,7 +30,7 @@ pub struct Audience {
     /// How its lines begin.
     pub goal: ProgressGoal,
     /// What is foreseen.
-    pub course: Course,
+    pub estimator: Estimator,
     /// The file of metrics, if one is wanted.
     pub metrics: Option<Textfile>,
     /// Whether systemd wants to be told.
@@ -78,13 +80,13 @@ impl Observer {
             tokio::select! {
                 done = &mut work => return done,
                 now = drawing.next() => {
-                    let (snapshot, outlook) = self.look(now);
-                    self.audience.progress.show(&snapshot, &outlook);
+                    let (snapshot, estimate) = self.look(now);
+                    self.audience.progress.show(&snapshot, &estimate);
                 }
                 now = measuring.next() => self.measure(now),
                 now = telling.next() => {
-                    let (snapshot, outlook) = self.look(now);
-                    systemd::status(&self.audience.goal.told(&snapshot, &outlook));
+                    let (snapshot, estimate) = self.look(now);
+                    systemd::status(&self.audience.goal.told(&snapshot, &estimate));
                 }
             }
         }
@@ -92,13 +94,13 @@ impl Observer {
 
     /// Writes the file of metrics, if there is one.
     fn measure(&mut self, now: Instant) {
-        let (snapshot, outlook) = self.look(now);
+        let (snapshot, estimate) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
         // A disk that hangs must not keep requests waiting.
         if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
-        let (file, figures) = (file.clone(), self.figures(&snapshot, outlook));
+        let (file, figures) = (file.clone(), self.figures(&snapshot, estimate));
         self.writing = Some(tokio::task::spawn_blocking(move || {
             if let Err(error) = file.write(Some(&figures), SessionState::Running, Timestamp::now())
             {
@@ -113,43 +115,47 @@ impl Observer {
         let (snapshot, _) = self.look(Instant::now());
         let requests = snapshot.requests as f64;
         let achieved = requests / took.as_secs_f64().max(1e-6);
-        let outlook = Outlook { achieved, left: None, fit: None };
-        Figures { by_outcome: summary.by_outcome(), ..self.figures(&snapshot, outlook) }
+        let estimate = Estimate { achieved, left: None, fit: None };
+        Figures { by_outcome: summary.by_outcome(), ..self.figures(&snapshot, estimate) }
     }
 
-    fn figures(&self, snapshot: &RunSnapshot, outlook: Outlook) -> Figures {
+    fn figures(&self, snapshot: &RunSnapshot, estimate: Estimate) -> Figures {
         let Counters { throttled, holds, .. } = self.context.limiter.counters();
         Figures {
             began: self.context.clock.wall,
             rows: self.audience.goal.rows,
-            by_outcome: self.counts.by_outcome.each_ref().map(read),
+            by_outcome: self.by_outcome(),
             requests: self.context.requests(),
             throttled,
             holds,
             open_rows: snapshot.waiting + snapshot.in_flight,
             in_flight: snapshot.in_flight,
             wanted: self.audience.goal.wanted,
-            outlook,
+            estimate,
         }
     }
 
-    fn look(&mut self, now: Instant) -> (RunSnapshot, Outlook) {
+    fn look(&mut self, now: Instant) -> (RunSnapshot, Estimate) {
         let snapshot = self.snapshot(now);
         let RunSnapshot { done, replayed, requests, .. } = snapshot;
-        let outlook = self.audience.course.look(Reached { done, replayed, requests }, now);
+        let estimate =
+            self.audience.estimator.estimate(ProgressCounts { done, replayed, requests }, now);
         if self.context.shutdown.takes_new_rows() {
-            return (snapshot, outlook);
+            return (snapshot, estimate);
         }
         // What is pending will not be done in this session, however long it lasts.
-        (snapshot, Outlook { left: None, fit: None, ..outlook })
+        (snapshot, Estimate { left: None, fit: None, ..estimate })
+    }
+
+    fn by_outcome(&self) -> EnumMap<OutcomeKind, u64> {
+        EnumMap::from_fn(|outcome| read(&self.counts.by_outcome[outcome]))
     }
 
     fn snapshot(&self, now: Instant) -> RunSnapshot {
         let LimiterSnapshot { in_flight, requests, held } = self.context.limiter.snapshot();
         let this_session = read(&self.counts.now);
-        // In the order of `stats::OUTCOMES`.
-        let [started, already_started, ..] = self.counts.by_outcome.each_ref().map(read);
-        let all: u64 = self.counts.by_outcome.iter().map(read).sum();
+        let by_outcome = self.by_outcome();
+        let all: u64 = by_outcome.values().sum();
         let pending = read(&self.counts.cut_off);
         // The counts are written one by one, so one may be ahead of another.
         let done = all.saturating_sub(pending);
@@ -165,8 +171,8 @@ impl Observer {
         RunSnapshot {
             done,
             replayed: all.saturating_sub(this_session).min(done),
-            started,
-            already_started,
+            started: by_outcome[OutcomeKind::Started],
+            already_started: by_outcome[OutcomeKind::AlreadyStarted],
             bad: read(&self.counts.bad),
             already: self.context.options.already_started,
             pending,

@@ -14,16 +14,15 @@ use super::ask::{self, AuthRefusal, StateResult};
 use super::context::RunContext;
 use super::row_state::RowState;
 use crate::api::{Caller, Renewal};
-use crate::domain::answer::{Answer, Contact, Failure, FailureClass, Taken, Verdict};
+use crate::domain::answer::{Answer, Delivery, Failure, FailureClass, Taken, Verdict};
 use crate::domain::record::{Attempted, Doubt, Ending, KnownBy, Outcome, Prior, Reason, Record};
 use crate::domain::request_id::RequestId;
 use crate::domain::row::Row;
 use crate::domain::task::Task;
 use crate::limiter::{Admitted, Closed, Feedback, GivenUp, Risk, Try};
-use crate::rules::budget;
-use crate::rules::confirm::{self, Judged};
+use crate::rules::confirm::{self, Ownership};
 use crate::rules::retry::{Next, Stop};
-use crate::shutdown::Cause;
+use crate::shutdown::StopReason;
 
 /// Settles one row that was opened at `opened`, of which earlier sessions left
 /// `prior` behind.
@@ -116,10 +115,10 @@ impl Settling<'_> {
     /// Tells the budget how the row came out.
     fn account(&mut self, outcome: Outcome) {
         let Some(risk) = self.risk.take() else { return };
-        if !budget::counts(outcome, self.context.options.already_started) {
+        if !outcome.kind().is_failure(self.context.options.already_started) {
             risk.good();
         } else if let Some(used_up) = risk.failed() {
-            self.context.shutdown.drain(Cause::Budget(used_up));
+            self.context.shutdown.drain(StopReason::Budget(used_up));
         }
     }
 
@@ -150,7 +149,7 @@ impl Settling<'_> {
                 }
                 Next::GiveUp => return self.give_up(failure.class).await.map(SendResult::Settled),
                 Next::Stop(stop) => {
-                    shutdown.drain(Cause::Answer { stop, message });
+                    shutdown.drain(StopReason::Answer { stop, message });
                     return Err(Closed);
                 }
                 Next::AfterPause => {}
@@ -225,15 +224,14 @@ impl Settling<'_> {
             return Ok(SendResult::Settled(Outcome::AlreadyStarted));
         };
         Ok(match (self.ask().await?, self.context.options.certainty.confirm) {
-            (Judged::SomebodyElses, _) if self.state.doubt() != Doubt::Accepted => {
+            (Ownership::SomebodyElses, _) if self.state.doubt() != Doubt::Accepted => {
                 SendResult::Settled(Outcome::AlreadyStarted)
             }
-            (Judged::Ours | Judged::SomebodyElses, Some(_)) => {
+            (Ownership::Ours | Ownership::SomebodyElses, Some(_)) => {
                 SendResult::Settled(Outcome::Started(KnownBy::Status))
             }
-            (Judged::Ours | Judged::SomebodyElses, None) | (Judged::NotYet | Judged::Unseen, _) => {
-                SendResult::Taken(known_by)
-            }
+            (Ownership::Ours | Ownership::SomebodyElses, None)
+            | (Ownership::NotYet | Ownership::Unseen, _) => SendResult::Taken(known_by),
         })
     }
 
@@ -265,14 +263,14 @@ impl Settling<'_> {
             asked += 1;
             match self.ask().await? {
                 // A start that was accepted just now cannot be older than that.
-                Judged::SomebodyElses if known_by != KnownBy::Reply => {
+                Ownership::SomebodyElses if known_by != KnownBy::Reply => {
                     return Ok(Some(Outcome::AlreadyStarted));
                 }
-                Judged::Ours | Judged::SomebodyElses => {
+                Ownership::Ours | Ownership::SomebodyElses => {
                     return Ok(Some(Outcome::Started(KnownBy::Status)));
                 }
-                Judged::NotYet => was_created = true,
-                Judged::Unseen => {}
+                Ownership::NotYet => was_created = true,
+                Ownership::Unseen => {}
             }
         }
         let again = was_created && self.state.may_go_again(self.context.options.policy.retries);
@@ -280,21 +278,21 @@ impl Settling<'_> {
         Ok((!again).then_some(Outcome::Unconfirmed))
     }
 
-    async fn ask(&mut self) -> Result<Judged, Closed> {
+    async fn ask(&mut self) -> Result<Ownership, Closed> {
         let RunContext { run, session, .. } = self.context;
         let id = self.state.next_question(run, *session, self.line);
         let first = self.state.first.as_ref();
         let found = ask::state(self.context, self.line, &self.task, &id, first).await?;
-        let StateResult { judged, unanswered, refused } = found;
+        let StateResult { ownership, unanswered, refused } = found;
         self.state.asked(unanswered);
         if refused == AuthRefusal::ToHeader && self.state.is_first_refusal() {
             self.context.could_not_ask(|unasked| unasked.states += 1);
         }
-        Ok(judged)
+        Ok(ownership)
     }
 }
 
-/// What an attempt that was answered so leaves in doubt. "Already started" is judged by
+/// What an attempt that was answered so leaves in doubt. "Already started" is ownership by
 /// what was in doubt before it.
 const fn left_in_doubt(verdict: &Verdict) -> Doubt {
     match verdict {
@@ -306,7 +304,7 @@ const fn left_in_doubt(verdict: &Verdict) -> Doubt {
 
 /// Whether a byte of the request may have left this machine.
 const fn is_sent(verdict: &Verdict) -> bool {
-    !matches!(verdict, Verdict::Failed(Failure { contact: Contact::NotSent(_), .. }))
+    !matches!(verdict, Verdict::Failed(Failure { delivery: Delivery::NotSent(_), .. }))
 }
 
 /// Whether a later session may have to ask whose start it was.
@@ -319,13 +317,13 @@ const fn stays_in_doubt(outcome: Outcome, ending: Ending) -> bool {
 
 /// How a row in doubt ends whose task is seen to have begun. What the server accepted
 /// from this run is never somebody else's, whatever the clocks say.
-const fn begun(doubt: Doubt, judged: Judged) -> Option<Outcome> {
-    match (judged, doubt) {
-        (Judged::SomebodyElses, Doubt::None | Doubt::MayHaveStarted) => {
+const fn begun(doubt: Doubt, ownership: Ownership) -> Option<Outcome> {
+    match (ownership, doubt) {
+        (Ownership::SomebodyElses, Doubt::None | Doubt::MayHaveStarted) => {
             Some(Outcome::AlreadyStarted)
         }
-        (Judged::Ours | Judged::SomebodyElses, _) => Some(Outcome::Started(KnownBy::Status)),
-        (Judged::NotYet | Judged::Unseen, _) => None,
+        (Ownership::Ours | Ownership::SomebodyElses, _) => Some(Outcome::Started(KnownBy::Status)),
+        (Ownership::NotYet | Ownership::Unseen, _) => None,
     }
 }
 
@@ -337,7 +335,7 @@ fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answe
         line,
         attempt,
         client_request_id = %id,
-        verdict = answer.verdict.name(),
+        verdict = answer.verdict.class().as_str(),
         http_status = reply.http_status,
         latency_ms = latency.as_millis(),
         code = ?reply.code,
@@ -354,15 +352,15 @@ mod tests {
     #[test]
     fn what_the_server_accepted_is_never_somebody_elses() {
         let started = Some(Outcome::Started(KnownBy::Status));
-        for (doubt, judged, outcome) in [
-            (Doubt::MayHaveStarted, Judged::Ours, started),
-            (Doubt::MayHaveStarted, Judged::SomebodyElses, Some(Outcome::AlreadyStarted)),
-            (Doubt::Accepted, Judged::Ours, started),
-            (Doubt::Accepted, Judged::SomebodyElses, started),
-            (Doubt::Accepted, Judged::NotYet, None),
-            (Doubt::MayHaveStarted, Judged::Unseen, None),
+        for (doubt, ownership, outcome) in [
+            (Doubt::MayHaveStarted, Ownership::Ours, started),
+            (Doubt::MayHaveStarted, Ownership::SomebodyElses, Some(Outcome::AlreadyStarted)),
+            (Doubt::Accepted, Ownership::Ours, started),
+            (Doubt::Accepted, Ownership::SomebodyElses, started),
+            (Doubt::Accepted, Ownership::NotYet, None),
+            (Doubt::MayHaveStarted, Ownership::Unseen, None),
         ] {
-            assert_eq!(begun(doubt, judged), outcome, "{doubt:?} {judged:?}");
+            assert_eq!(begun(doubt, ownership), outcome, "{doubt:?} {ownership:?}");
         }
     }
 }

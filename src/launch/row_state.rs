@@ -2,7 +2,7 @@
 //!
 //! Pure: it neither sends nor waits.
 
-use crate::domain::answer::{Contact, Failure, FailureClass};
+use crate::domain::answer::{Delivery, Failure, FailureClass};
 use crate::domain::record::{Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Reason};
 use crate::domain::request_id::{RequestId, RunId};
 use crate::limiter::Feedback;
@@ -140,7 +140,7 @@ impl RowState {
         let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
         let is_throttled =
             matches!(failure.class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
-        let is_sent = !matches!(failure.contact, Contact::NotSent(_));
+        let is_sent = !matches!(failure.delivery, Delivery::NotSent(_));
         if is_sent && !is_throttled && !in_outage {
             self.counted += 1;
         }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use crate::domain::clocks::{Clocks, Reading};
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 
 /// When requests may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,9 +73,9 @@ impl SendWindow {
     pub fn close(self, now: Instant, wall: Timestamp, shutdown: &Shutdown) {
         let is_over = |end: Option<Deadline>| end.is_some_and(|end| end.is_over(now, wall));
         if is_over(self.stop) {
-            shutdown.drain(Cause::Window);
+            shutdown.drain(StopReason::Window);
         } else if is_over(self.last_row) {
-            shutdown.refuse_new_rows(Cause::Window);
+            shutdown.refuse_new_rows(StopReason::Window);
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
             times.close(clocks.began + Duration::from_secs(now), wall(shows), &shutdown);
             let closed = (!shutdown.takes_new_rows(), shutdown.is_draining());
             assert_eq!(closed, (no_new, none), "{now} s, and {shows} s");
-            assert_eq!(shutdown.cause(), no_new.then_some(Cause::Window));
+            assert_eq!(shutdown.stop_reason(), no_new.then_some(StopReason::Window));
         }
     }
 

@@ -11,23 +11,24 @@ use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::Instant;
 
+use enum_map::EnumMap;
 use tracing::debug;
 
 use super::batch::EventBatcher;
 use super::output_failure::OutputFailure;
 use crate::domain::file_state::FileState;
-use crate::domain::record::Record;
+use crate::domain::record::{OutcomeKind, Record};
 use crate::journal::{Journal, JournalError};
 use crate::report::{Finished, OpenReport, ReportError};
-use crate::rules::stats::{OUTCOMES, Summary};
+use crate::rules::stats::Summary;
 
 /// How many records were written, for those who look on.
 #[derive(Debug, Default)]
 pub(super) struct LiveCounts {
     /// Those of this session.
     pub now: AtomicU64,
-    /// All of them, replayed ones included, in the order of [`OUTCOMES`].
-    pub by_outcome: [AtomicU64; OUTCOMES.len()],
+    /// All of them, replayed ones included.
+    pub by_outcome: EnumMap<OutcomeKind, AtomicU64>,
     /// Those that were passed over or cut off, and are still to be done.
     pub cut_off: AtomicU64,
     /// Those that are settled, and count as bad.
@@ -117,8 +118,8 @@ impl Views {
     /// Tells those who look on what was written.
     pub(super) fn tell(&self, written: &LiveCounts) {
         written.now.store(self.now, Ordering::Relaxed);
-        for (written, count) in written.by_outcome.iter().zip(self.summary.by_outcome()) {
-            written.store(count, Ordering::Relaxed);
+        for (outcome, count) in self.summary.by_outcome() {
+            written.by_outcome[outcome].store(count, Ordering::Relaxed);
         }
         written.cut_off.store(self.summary.cut_off, Ordering::Relaxed);
         written.bad.store(self.summary.settled_bad(), Ordering::Relaxed);

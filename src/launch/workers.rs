@@ -16,7 +16,7 @@ use super::context::RunContext;
 use super::source::InputEnd;
 use super::views::LiveCounts;
 use crate::limiter::Limiter;
-use crate::shutdown::{Cause, Shutdown};
+use crate::shutdown::{Shutdown, StopReason};
 
 /// Those who serve all rows.
 pub(super) struct Workers {
@@ -83,7 +83,7 @@ impl Workers {
     pub(super) async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {
         let Self { limiter, shutdown, collecting, forwarding, turns, .. } = self;
         let broken = |what: &str| {
-            shutdown.drain(Cause::Broken(what.into()));
+            shutdown.drain(StopReason::Broken(what.into()));
             limiter.close();
         };
         let turns = async {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::answer::{Answer, Contact, FailureClass, Speaker, Verdict};
+use crate::domain::answer::{Answer, Delivery, FailureClass, Speaker, Verdict};
 use crate::rules::retry::{Backoff, Role, Server};
 
 /// Number of attempts in a row without an HTTP answer that are an outage.
@@ -50,22 +50,22 @@ impl Sign {
     #[must_use]
     pub(crate) const fn of(verdict: &Verdict, server: Server) -> Self {
         let Verdict::Failed(failure) = verdict else { return Self::Works };
-        match (failure.contact, failure.class) {
+        match (failure.delivery, failure.class) {
             // Before the first answer nothing says that there is a server that could be gone.
-            (Contact::NotSent(_) | Contact::Lost | Contact::NotHttp, _) => match server {
+            (Delivery::NotSent(_) | Delivery::Lost | Delivery::NotHttp, _) => match server {
                 Server::NeverReached => Self::Nothing,
                 Server::Reached | Server::Front | Server::BkSops => Self::Silence,
             },
-            (Contact::Answered(Speaker::BkSops), FailureClass::Transient) => Self::OwnError,
-            (Contact::Answered(Speaker::BkSops), _) => Self::Works,
-            (Contact::Answered(_), FailureClass::Transient | FailureClass::Ambiguous) => {
+            (Delivery::Answered(Speaker::BkSops), FailureClass::Transient) => Self::OwnError,
+            (Delivery::Answered(Speaker::BkSops), _) => Self::Works,
+            (Delivery::Answered(_), FailureClass::Transient | FailureClass::Ambiguous) => {
                 Self::Covered
             }
-            (Contact::Answered(Speaker::Stranger), _) => match server {
+            (Delivery::Answered(Speaker::Stranger), _) => match server {
                 Server::BkSops => Self::Covered,
                 Server::NeverReached | Server::Reached | Server::Front => Self::Nothing,
             },
-            (Contact::Answered(Speaker::Front | Speaker::Proxy), _) => Self::Nothing,
+            (Delivery::Answered(Speaker::Front | Speaker::Proxy), _) => Self::Nothing,
         }
     }
 
@@ -319,17 +319,17 @@ pub(crate) fn description(answer: &Answer) -> String {
         answer.reply.message.chars().filter(|c| !c.is_control()).take(MAX_QUOTED).collect();
     let status = answer.reply.http_status.unwrap_or_default();
     let Verdict::Failed(failure) = &answer.verdict else { return said };
-    match failure.contact {
-        Contact::NotSent(_) | Contact::Lost | Contact::NotHttp => {
+    match failure.delivery {
+        Delivery::NotSent(_) | Delivery::Lost | Delivery::NotHttp => {
             format!("no answer from bk-sops ({said})")
         }
-        Contact::Answered(Speaker::BkSops) => format!("bk-sops answers that it failed ({said})"),
-        Contact::Answered(Speaker::Front) => {
+        Delivery::Answered(Speaker::BkSops) => format!("bk-sops answers that it failed ({said})"),
+        Delivery::Answered(Speaker::Front) => {
             let code = &answer.reply.code;
             let front = if code.starts_with("13") { "the ESB" } else { "the API gateway" };
             format!("{front} answers {code} for bk-sops ({said})")
         }
-        Contact::Answered(Speaker::Proxy | Speaker::Stranger) => {
+        Delivery::Answered(Speaker::Proxy | Speaker::Stranger) => {
             let server = if failure.server.is_empty() { "a proxy" } else { &*failure.server };
             format!("{server} answers {status} for bk-sops")
         }

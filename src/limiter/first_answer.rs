@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::answer::{Contact, Speaker};
+use crate::domain::answer::{Delivery, Speaker};
 use crate::rules::retry::{Backoff, Server};
 
 /// How long the requests that are out are waited for before one more may leave.
@@ -70,16 +70,16 @@ impl FirstAnswer {
     }
 
     /// A request came so far.
-    pub(crate) fn heard(&mut self, contact: Contact, now: Instant, backoff: &Backoff) {
-        let found = match contact {
-            Contact::Answered(Speaker::BkSops) => Server::BkSops,
-            Contact::Answered(Speaker::Front) => Server::Front,
-            Contact::Answered(Speaker::Proxy | Speaker::Stranger) => Server::Reached,
-            Contact::NotSent(_) | Contact::Lost | Contact::NotHttp => Server::NeverReached,
+    pub(crate) fn heard(&mut self, delivery: Delivery, now: Instant, backoff: &Backoff) {
+        let found = match delivery {
+            Delivery::Answered(Speaker::BkSops) => Server::BkSops,
+            Delivery::Answered(Speaker::Front) => Server::Front,
+            Delivery::Answered(Speaker::Proxy | Speaker::Stranger) => Server::Reached,
+            Delivery::NotSent(_) | Delivery::Lost | Delivery::NotHttp => Server::NeverReached,
         };
         self.server = self.server.max(found);
-        match contact {
-            Contact::NotSent(_) if self.server == Server::NeverReached => {
+        match delivery {
+            Delivery::NotSent(_) if self.server == Server::NeverReached => {
                 self.next = Some(now + backoff.wait(self.unconnected));
                 self.unconnected = self.unconnected.saturating_add(1);
             }
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(first.may_go(1, at(5)), Ok(()));
         first.sent(1, at(5));
         assert_eq!(first.may_go(2, at(6)), Err(at(10)));
-        first.heard(Contact::Lost, at(7), &backoff());
+        first.heard(Delivery::Lost, at(7), &backoff());
         assert_eq!(first.may_go(0, at(7)), Ok(()));
         first.sent(0, at(7));
         assert_eq!(first.may_go(1, at(8)), Err(at(12)));
@@ -125,10 +125,10 @@ mod tests {
         ] {
             let mut first = FirstAnswer::default();
             first.sent(0, start);
-            first.heard(Contact::Answered(speaker), start, &backoff());
+            first.heard(Delivery::Answered(speaker), start, &backoff());
             assert_eq!(first.server(), server);
             assert_eq!(first.may_go(1, start).is_ok(), may_go, "{speaker:?}");
-            first.heard(Contact::Lost, start, &backoff());
+            first.heard(Delivery::Lost, start, &backoff());
             assert_eq!(first.server(), server, "what is known stays known");
         }
     }
@@ -137,16 +137,16 @@ mod tests {
     fn connections_that_cannot_be_made_are_tried_by_the_backoff() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let refused = Contact::NotSent(NotSent::Unreachable);
+        let refused = Delivery::NotSent(NotSent::Unreachable);
         let mut first = FirstAnswer::default();
         first.heard(refused, start, &backoff());
         assert_eq!((first.unconnected(), first.may_go(0, start)), (1, Err(at(500))));
         assert_eq!(first.may_go(0, at(500)), Ok(()));
         first.heard(refused, at(500), &backoff());
         assert_eq!((first.unconnected(), first.may_go(0, at(500))), (2, Err(at(1500))));
-        first.heard(Contact::Lost, at(1500), &backoff());
+        first.heard(Delivery::Lost, at(1500), &backoff());
         assert_eq!((first.unconnected(), first.may_go(0, at(1500))), (0, Ok(())), "in a row");
-        first.heard(Contact::Answered(Speaker::Proxy), at(1500), &backoff());
+        first.heard(Delivery::Answered(Speaker::Proxy), at(1500), &backoff());
         first.heard(refused, at(1600), &backoff());
         assert_eq!((first.unconnected(), first.may_go(0, at(1600))), (0, Ok(())));
     }

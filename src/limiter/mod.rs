@@ -34,7 +34,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
-use crate::domain::answer::{Answer, Contact, Hold, Speaker, Verdict, Whom};
+use crate::domain::answer::{Answer, Delivery, Hold, Speaker, Verdict, Whom};
 use crate::domain::task::Business;
 use crate::rules::budget::Base;
 use crate::rules::retry::{Backoff, Patience, Role};
@@ -189,7 +189,7 @@ impl Limiter {
         let now = Instant::now();
         let mut state = self.shared.state();
         let mut patience = Patience::Left;
-        state.first_answer.heard(contact(&answer.verdict), now, &self.backoff);
+        state.first_answer.heard(delivery(&answer.verdict), now, &self.backoff);
         let server = state.first_answer.server();
         let sign = Sign::of(&answer.verdict, server);
         let ended = AttemptResult { line: permit.line, role: permit.role, sign, at: now };
@@ -328,10 +328,10 @@ fn tell_outage(change: OutageChange, says: &str) {
 }
 
 /// How far a request came that was answered so.
-const fn contact(verdict: &Verdict) -> Contact {
+const fn delivery(verdict: &Verdict) -> Delivery {
     match verdict {
-        Verdict::Accepted | Verdict::AlreadyStarted => Contact::Answered(Speaker::BkSops),
-        Verdict::Failed(failure) => failure.contact,
+        Verdict::Accepted | Verdict::AlreadyStarted => Delivery::Answered(Speaker::BkSops),
+        Verdict::Failed(failure) => failure.delivery,
     }
 }
 

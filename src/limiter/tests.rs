@@ -49,7 +49,7 @@ fn open(limits: &Limits) -> Arc<Limiter> {
 
 fn answered(limits: &Limits, notes: IntentNotes) -> Arc<Limiter> {
     let limiter = Limiter::new(limits, notes);
-    let answered = Contact::Answered(Speaker::BkSops);
+    let answered = Delivery::Answered(Speaker::BkSops);
     limiter.shared.state().first_answer.heard(answered, Instant::now(), &limits.backoff);
     tokio::spawn(Arc::clone(&limiter).run());
     limiter
@@ -59,19 +59,19 @@ fn accepted() -> Answer {
     Answer::new(Verdict::Accepted, Reply::default())
 }
 
-fn failed(class: FailureClass, contact: Contact, hold: Option<Whom>) -> Answer {
+fn failed(class: FailureClass, delivery: Delivery, hold: Option<Whom>) -> Answer {
     let hold = hold.map(|whom| Hold { whom, stated: None });
     let (taken, server) = (Taken::No, Box::default());
-    let failure = Failure { class, contact, taken, hold, server };
+    let failure = Failure { class, delivery, taken, hold, server };
     Answer::new(Verdict::Failed(failure), Reply::default())
 }
 
 fn refused() -> Answer {
-    failed(FailureClass::ThrottledBiz, Contact::Answered(Speaker::BkSops), Some(Whom::Business))
+    failed(FailureClass::ThrottledBiz, Delivery::Answered(Speaker::BkSops), Some(Whom::Business))
 }
 
 fn lost() -> Answer {
-    failed(FailureClass::Ambiguous, Contact::Lost, None)
+    failed(FailureClass::Ambiguous, Delivery::Lost, None)
 }
 
 /// Sends `rows` rows of `business` at once, each taking `latency`; their stamps in
@@ -269,7 +269,7 @@ async fn a_hold_of_everyone_binds_polls_too() {
         permit,
         &failed(
             FailureClass::ThrottledApp,
-            Contact::Answered(Speaker::Front),
+            Delivery::Answered(Speaker::Front),
             Some(Whom::Everyone),
         ),
     );
@@ -443,7 +443,7 @@ async fn while_everyone_is_held_nothing_is_noted() {
     let everyone = Some(Whom::Everyone);
     limiter.heard(
         permit,
-        &failed(FailureClass::ThrottledApp, Contact::Answered(Speaker::Front), everyone),
+        &failed(FailureClass::ThrottledApp, Delivery::Answered(Speaker::Front), everyone),
     );
     let rows = waiting(&limiter, 1, 1..9);
     tokio::time::sleep(Duration::from_millis(400)).await;
@@ -582,7 +582,7 @@ fn in_an_outage_nobody_is_woken_for_a_moment_that_is_over() {
     let limits = Limits { rate_per_biz, budget, ..limits("unlimited", 8) };
     let now = Instant::now();
     let mut state = LimiterState::new(&limits, IntentNotes::NotNeeded, now);
-    state.first_answer.heard(Contact::Answered(Speaker::BkSops), now, &limits.backoff);
+    state.first_answer.heard(Delivery::Answered(Speaker::BkSops), now, &limits.backoff);
     for (id, line) in [(1, 1), (1, 2), (2, 3)] {
         let request_kind = RequestKind::Start(business(id), Try::First);
         state.join(AcquireRequest { request_kind, line, attempts: 0, row: line }).unwrap();
@@ -619,7 +619,7 @@ async fn while_nobody_can_be_granted_anything_no_patience_with_a_business_is_los
     assert_eq!(refuse().await, Patience::Left, "it was an outage");
     let hold = Hold { whom: Whom::Everyone, stated: Some(Duration::from_mins(5)) };
     let mut of_everyone =
-        failed(FailureClass::ThrottledApp, Contact::Answered(Speaker::Front), None);
+        failed(FailureClass::ThrottledApp, Delivery::Answered(Speaker::Front), None);
     let Verdict::Failed(failure) = &mut of_everyone.verdict else { unreachable!("it failed") };
     failure.hold = Some(hold);
     let permit = start(&limiter, 2, Try::First, 7).await.unwrap();
@@ -632,7 +632,7 @@ async fn while_nobody_can_be_granted_anything_no_patience_with_a_business_is_los
 #[tokio::test(start_paused = true)]
 async fn questions_that_bk_sops_fails_each_time_are_given_up_where_no_row_waits() {
     let limiter = open(&limits("unlimited", 8));
-    let own = failed(FailureClass::Transient, Contact::Answered(Speaker::BkSops), None);
+    let own = failed(FailureClass::Transient, Delivery::Answered(Speaker::BkSops), None);
     for line in 1..=8 {
         let question = if line < 5 { Question::State } else { Question::Link };
         let permit = limiter.acquire_question(question, line).await.unwrap();

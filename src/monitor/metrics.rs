@@ -12,16 +12,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use jiff::Timestamp;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 use prometheus::{Encoder, TextEncoder};
 
-use crate::domain::answer::Verdict;
 use crate::domain::rate::Rate;
-use crate::rules::forecast::{Fit, Outlook};
-use crate::rules::stats::{Latencies, OUTCOMES, Requests};
+use crate::domain::record::OutcomeKind;
+use crate::rules::forecast::{Estimate, Fit};
+use crate::rules::stats::{Latencies, Requests};
 
 /// How often the file is written while a session goes on.
 pub(crate) const WRITE_INTERVAL: Duration = Duration::from_secs(15);
@@ -33,8 +34,8 @@ pub struct Figures {
     pub began: Timestamp,
     /// All rows of the input, where their number is known.
     pub rows: Option<u64>,
-    /// Rows that have their last word, in the order of [`OUTCOMES`].
-    pub by_outcome: [u64; OUTCOMES.len()],
+    /// Rows that have their last word.
+    pub by_outcome: EnumMap<OutcomeKind, u64>,
     /// The requests of this session.
     pub requests: Requests,
     /// Answers that asked for a pause.
@@ -48,7 +49,7 @@ pub struct Figures {
     /// The rate that is wanted.
     pub wanted: Rate,
     /// The rate that is achieved, and what is foreseen.
-    pub outlook: Outlook,
+    pub estimate: Estimate,
 }
 
 /// How far a session is.
@@ -210,13 +211,13 @@ impl Textfile {
     }
 
     fn measured(&self, figures: &Figures, now: Timestamp) -> Vec<MetricFamily> {
-        let Figures { requests, outlook, .. } = figures;
-        let by_outcome = OUTCOMES.into_iter().zip(figures.by_outcome);
-        let rows = by_outcome
-            .map(|(outcome, rows)| gauge(self.labels(Some(("outcome", outcome))), count(rows)));
-        let by_class = Verdict::NAMES.into_iter().zip(requests.by_class);
-        let classes =
-            by_class.map(|(class, sent)| counter(self.labels(Some(("class", class))), count(sent)));
+        let Figures { requests, estimate, .. } = figures;
+        let rows = figures.by_outcome.into_iter().map(|(outcome, rows)| {
+            gauge(self.labels(Some(("outcome", outcome.as_str()))), count(rows))
+        });
+        let classes = requests.by_class.into_iter().map(|(class, sent)| {
+            counter(self.labels(Some(("class", class.as_str()))), count(sent))
+        });
         let mut all = vec![
             family(
                 "bk_launch_rows",
@@ -246,7 +247,7 @@ impl Textfile {
             let metric = counter(self.labels(None), count(value));
             all.push(family(name, help, MetricType::COUNTER, vec![metric]));
         }
-        let (ends, leaves) = forecast(outlook, now);
+        let (ends, leaves) = ends_and_leaves(estimate, now);
         let wanted = figures.wanted.per_second().unwrap_or(f64::INFINITY);
         for (name, help, value) in [
             ("bk_launch_open_rows", "Rows that are open.", Some(count(figures.open_rows))),
@@ -256,7 +257,7 @@ impl Textfile {
             (
                 "bk_launch_achieved_requests_per_second",
                 "The rate of the last seconds; once the session ended, of all of it.",
-                Some(outlook.achieved),
+                Some(estimate.achieved),
             ),
             ("bk_launch_forecast_end_timestamp_seconds", "When all will be done.", ends),
             (
@@ -292,9 +293,9 @@ impl Textfile {
 }
 
 /// When all will be done, and how many rows the window will leave.
-fn forecast(outlook: &Outlook, now: Timestamp) -> (Option<f64>, Option<f64>) {
-    let ends = outlook.left.map(|left| seconds(now) + left.as_secs_f64());
-    let leaves = outlook.fit.map(|fit| match fit {
+fn ends_and_leaves(estimate: &Estimate, now: Timestamp) -> (Option<f64>, Option<f64>) {
+    let ends = estimate.left.map(|left| seconds(now) + left.as_secs_f64());
+    let leaves = estimate.fit.map(|fit| match fit {
         Fit::Fits => 0.0,
         Fit::Leaves(rows) => count(rows),
     });
@@ -360,13 +361,14 @@ fn histogram(labels: Vec<LabelPair>, latencies: &Latencies) -> Metric {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::answer::{Contact, Failure, FailureClass, Speaker, Taken};
+    use crate::domain::answer::{Delivery, Failure, FailureClass, Speaker, Taken, Verdict};
+    use enum_map::enum_map;
 
     fn figures() -> Figures {
         let mut requests = Requests::default();
         let throttled = Verdict::Failed(Failure {
             class: FailureClass::ThrottledBiz,
-            contact: Contact::Answered(Speaker::BkSops),
+            delivery: Delivery::Answered(Speaker::BkSops),
             taken: Taken::No,
             hold: None,
             server: Box::default(),
@@ -376,14 +378,14 @@ mod tests {
         Figures {
             began: "2026-12-01T14:00:00Z".parse().unwrap(),
             rows: Some(10),
-            by_outcome: [3, 0, 1, 0, 0, 0, 0, 0, 0],
+            by_outcome: enum_map! { OutcomeKind::Started => 3, OutcomeKind::Rejected => 1, _ => 0 },
             requests,
             throttled: 1,
             holds: 1,
             open_rows: 5,
             in_flight: 2,
             wanted: "20/s".parse().unwrap(),
-            outlook: Outlook {
+            estimate: Estimate {
                 achieved: 19.5,
                 left: Some(Duration::from_mins(1)),
                 fit: Some(Fit::Leaves(3)),

@@ -16,6 +16,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::domain::host::is_loopback;
 use crate::domain::secret::Secret;
 
 /// The end of a session waits no longer than this, whatever hangs.
@@ -117,12 +118,12 @@ pub(crate) struct DeliveryError {
 /// Those who are told, from the beginning of a session to its end.
 pub(crate) struct Notices {
     news: Mutex<Option<oneshot::Sender<SessionEnd>>>,
-    outcome: Arc<DeliveryResult>,
+    outcome: Arc<DeliveryState>,
 }
 
 /// What could not be delivered, once that is known.
 #[derive(Default)]
-struct DeliveryResult {
+struct DeliveryState {
     undelivered: Mutex<Option<Vec<DeliveryError>>>,
     known: Condvar,
 }
@@ -139,7 +140,7 @@ impl Notices {
             return Ok(None);
         }
         let (news, ends) = oneshot::channel();
-        let outcome = Arc::new(DeliveryResult::default());
+        let outcome = Arc::new(DeliveryState::default());
         let delivery = Arc::clone(&outcome);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("notify".into()).spawn(move || {
@@ -167,7 +168,7 @@ impl Notices {
     /// not be delivered.
     #[must_use]
     pub(crate) fn undelivered(&self, patience: Duration) -> Vec<DeliveryError> {
-        let DeliveryResult { undelivered, known } = &*self.outcome;
+        let DeliveryState { undelivered, known } = &*self.outcome;
         let slot = undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = known.wait_timeout_while(slot, patience, |slot| slot.is_none());
         let (mut slot, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -274,15 +275,6 @@ fn client(url: &Url) -> reqwest::Result<Client> {
         .redirect(reqwest::redirect::Policy::none())
         .http1_only();
     if is_loopback(url) { builder.no_proxy() } else { builder }.build()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Whether the same request may be answered better a little later.

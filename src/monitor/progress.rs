@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::console::BarFrame;
+use crate::domain::duration::roughly;
 use crate::domain::rate::Rate;
 use crate::domain::record::AlreadyStarted;
 use crate::domain::task::Business;
-use crate::rules::forecast::{Fit, Outlook};
+use crate::rules::forecast::{Estimate, Fit};
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,13 +139,13 @@ pub struct ProgressGoal {
 impl ProgressGoal {
     /// One line on how things stand, for whoever shows no bar.
     #[must_use]
-    pub fn told(&self, snapshot: &RunSnapshot, outlook: &Outlook) -> String {
+    pub fn told(&self, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
         let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
-        format!("{}{of} rows: {}", snapshot.done, self.line(snapshot, outlook))
+        format!("{}{of} rows: {}", snapshot.done, self.line(snapshot, estimate))
     }
 
     /// The most important first: a narrow terminal cuts off the rest.
-    fn line(&self, snapshot: &RunSnapshot, outlook: &Outlook) -> String {
+    fn line(&self, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
         let RunSnapshot { waiting, in_flight, .. } = snapshot;
         let mut line = snapshot.counts();
         if let Some(pause) = &snapshot.pause {
@@ -153,11 +154,11 @@ impl ProgressGoal {
         if snapshot.room == Room::AllWait {
             line.push_str("; all rows of --lookahead wait, a larger one may go on");
         }
-        let _ = write!(line, "; {:.1}/s of {}", outlook.achieved, self.wanted);
-        if let Some(left) = outlook.left {
+        let _ = write!(line, "; {:.1}/s of {}", estimate.achieved, self.wanted);
+        if let Some(left) = estimate.left {
             let _ = write!(line, ", {} left", roughly(left));
         }
-        match outlook.fit {
+        match estimate.fit {
             None => {}
             Some(Fit::Fits) => line.push_str(", fits"),
             Some(Fit::Leaves(rows)) => {
@@ -201,7 +202,7 @@ impl Progress {
     }
 
     /// Shows how things stand.
-    pub fn show(&self, snapshot: &RunSnapshot, outlook: &Outlook) {
+    pub fn show(&self, snapshot: &RunSnapshot, estimate: &Estimate) {
         match self.look {
             ProgressMode::Bar => self.screen.draw(BarFrame {
                 template: match self.goal.rows {
@@ -210,9 +211,9 @@ impl Progress {
                 },
                 length: self.goal.rows,
                 position: snapshot.done,
-                message: self.goal.line(snapshot, outlook),
+                message: self.goal.line(snapshot, estimate),
             }),
-            ProgressMode::Plain => self.screen.line(&self.goal.told(snapshot, outlook)),
+            ProgressMode::Plain => self.screen.line(&self.goal.told(snapshot, estimate)),
             ProgressMode::None => {}
         }
     }
@@ -231,14 +232,6 @@ impl Progress {
 
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-fn roughly(time: Duration) -> String {
-    match seconds(time) {
-        seconds @ 0..100 => format!("{seconds} s"),
-        seconds @ 100..6000 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 #[cfg(test)]
@@ -263,20 +256,20 @@ mod tests {
         }
     }
 
-    fn told(rows: Option<u64>, snapshot: &RunSnapshot, outlook: &Outlook) -> String {
-        ProgressGoal { rows, wanted: "20/s".parse().unwrap() }.told(snapshot, outlook)
+    fn told(rows: Option<u64>, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
+        ProgressGoal { rows, wanted: "20/s".parse().unwrap() }.told(snapshot, estimate)
     }
 
     #[test]
     fn a_line_tells_rates_what_is_left_and_whether_it_fits() {
-        let outlook = Outlook { achieved: 19.53, left: Some(Duration::from_secs(12)), fit: None };
+        let estimate = Estimate { achieved: 19.53, left: Some(Duration::from_secs(12)), fit: None };
         for (fit, told_fit) in [
             (None, ""),
             (Some(Fit::Fits), ", fits"),
             (Some(Fit::Leaves(100)), ", does not fit: about 100 rows will be left"),
         ] {
             assert_eq!(
-                told(Some(400), &snapshot(190, 195), &Outlook { fit, ..outlook }),
+                told(Some(400), &snapshot(190, 195), &Estimate { fit, ..estimate }),
                 format!(
                     "190 of 400 rows: 190 started, 0 bad; 19.5/s of 20/s, 12 s left{told_fit}; \
                      2 in flight, 4 waiting"
@@ -321,7 +314,7 @@ mod tests {
     fn when_all_of_the_lookahead_waits_the_flag_is_named() {
         let full = RunSnapshot { room: Room::AllWait, ..snapshot(5, 5) };
         assert!(
-            told(None, &full, &Outlook::default())
+            told(None, &full, &Estimate::default())
                 .contains("all rows of --lookahead wait, a larger")
         );
     }
@@ -329,7 +322,7 @@ mod tests {
     #[test]
     fn a_stream_has_no_end_to_be_waited_for() {
         assert_eq!(
-            told(None, &snapshot(5, 5), &Outlook::default()),
+            told(None, &snapshot(5, 5), &Estimate::default()),
             "5 rows: 5 started, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
         );
     }

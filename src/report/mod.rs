@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::domain::file_state::FileState;
+use crate::domain::format::Format;
 use crate::domain::record::Record;
 use crate::domain::report_note::BegunReport;
 use crate::domain::row::Columns;
@@ -72,32 +73,9 @@ impl Stamps {
     }
 }
 
-/// The forms of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReportFormat {
-    /// Comma-separated values.
-    Csv,
-    /// Tab-separated values.
-    Tsv,
-    /// One JSON object a line.
-    JsonLines,
-}
-
-impl ReportFormat {
-    /// The form that the extension of `path` names; CSV where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Where the extension is not known.
-    pub(crate) fn of_path(path: &Path) -> Result<Self, ReportError> {
-        let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        match extension.as_ref().map(|extension| extension.to_str().unwrap_or_default()) {
-            None | Some("csv") => Ok(Self::Csv),
-            Some("tsv") => Ok(Self::Tsv),
-            Some("jsonl") => Ok(Self::JsonLines),
-            Some(_) => Err(ReportError::Extension { path: path.to_owned() }),
-        }
-    }
+/// The format that the extension of `path` names; CSV if there is none.
+fn format_of(path: &Path) -> Result<Format, ReportError> {
+    Format::of_path(path).ok_or_else(|| ReportError::Extension { path: path.to_owned() })
 }
 
 /// What to do with a file that is there already.
@@ -112,7 +90,7 @@ pub enum IfExists {
 /// Where a report is to go: open, and still empty.
 pub struct Destination {
     name: ReportName,
-    format: ReportFormat,
+    format: Format,
     /// `None` for standard output.
     file: Option<OutputFile>,
 }
@@ -139,7 +117,7 @@ impl Destination {
     /// Standard output, as CSV.
     #[must_use]
     pub fn stdout() -> Self {
-        Self { name: ReportName::Stdout, format: ReportFormat::Csv, file: None }
+        Self { name: ReportName::Stdout, format: Format::Csv, file: None }
     }
 
     /// Opens `path` for writing, before anything is sent.
@@ -152,7 +130,7 @@ impl Destination {
         existing: IfExists,
         placement: Placement<'_>,
     ) -> Result<Self, ReportError> {
-        let format = ReportFormat::of_path(path)?;
+        let format = format_of(path)?;
         let file = OutputFile::open(path, existing, placement)?;
         Ok(Self { name: ReportName::File(path.to_owned()), format, file: Some(file) })
     }
@@ -179,9 +157,9 @@ impl Destination {
             Ok(Box::new(csv::Csv::begin(out, delimiter, columns, zone)?))
         };
         let report = match format {
-            ReportFormat::Csv => separated(b',', out, zone),
-            ReportFormat::Tsv => separated(b'\t', out, zone),
-            ReportFormat::JsonLines => {
+            Format::Csv => separated(b',', out, zone),
+            Format::Tsv => separated(b'\t', out, zone),
+            Format::JsonLines => {
                 Ok(Box::new(jsonl::JsonLines::new(out, columns.clone(), zone)) as Box<dyn Report>)
             }
         };
@@ -332,15 +310,15 @@ mod tests {
     #[test]
     fn the_extension_names_the_form() {
         for (name, format) in [
-            ("a", Some(ReportFormat::Csv)),
-            ("a.csv", Some(ReportFormat::Csv)),
-            ("a.CSV", Some(ReportFormat::Csv)),
-            ("a.b/c", Some(ReportFormat::Csv)),
-            ("a.tsv", Some(ReportFormat::Tsv)),
-            ("a.jsonl", Some(ReportFormat::JsonLines)),
+            ("a", Some(Format::Csv)),
+            ("a.csv", Some(Format::Csv)),
+            ("a.CSV", Some(Format::Csv)),
+            ("a.b/c", Some(Format::Csv)),
+            ("a.tsv", Some(Format::Tsv)),
+            ("a.jsonl", Some(Format::JsonLines)),
             ("a.xlsm", None),
         ] {
-            assert_eq!(ReportFormat::of_path(Path::new(name)).ok(), format, "{name}");
+            assert_eq!(format_of(Path::new(name)).ok(), format, "{name}");
         }
     }
 }

@@ -8,8 +8,6 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::domain::record::{AlreadyStarted, Outcome, Standing};
-
 /// How many failures are tolerated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
@@ -29,7 +27,7 @@ pub enum Base {
 }
 
 /// Of a stream, a share is of so many rows at least.
-const FEWEST: u64 = 20;
+const MIN_SHARE_BASE: u64 = 20;
 
 const MILLION: u64 = 1_000_000;
 
@@ -59,17 +57,6 @@ impl FromStr for Budget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("write a number of rows, such as 10, or a share of them from 0% to 100%, such as 5%")]
 pub struct BudgetError;
-
-/// Whether a row that ended so counts against the budget.
-///
-/// | counts | does not |
-/// |---|---|
-/// | `rejected`, `failed`, `unknown`, `unconfirmed` | `started`, `invalid`, `duplicate`, `pending` |
-/// | `already_started`, where that counts as bad | `already_started`, where that counts as good |
-#[must_use]
-pub(crate) fn counts(outcome: Outcome, already: AlreadyStarted) -> bool {
-    outcome.standing(already) == Standing::Bad && outcome != Outcome::Invalid
-}
 
 /// What a session has used of its budget.
 #[derive(Clone, Copy, Debug, Default)]
@@ -112,7 +99,7 @@ impl Ledger {
             (Budget::Share(share), base) => {
                 let rows = match base {
                     Base::Rows(rows) => rows,
-                    Base::Settled => self.settled.max(FEWEST),
+                    Base::Settled => self.settled.max(MIN_SHARE_BASE),
                 };
                 rows.saturating_mul(share) / MILLION
             }
@@ -162,7 +149,6 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::record::KnownBy;
     use proptest::prelude::*;
 
     #[test]
@@ -205,25 +191,6 @@ mod tests {
             assert_eq!(ledger.tolerated(), Some(tolerated), "{budget:?} of {base:?}");
         }
         assert!(Ledger::new(None).has_room());
-    }
-
-    #[test]
-    fn what_counts_is_what_somebody_has_to_look_at_after_it_was_sent() {
-        let (ok, fail) = (AlreadyStarted::Ok, AlreadyStarted::Fail);
-        for (outcome, already, expected) in [
-            (Outcome::Started(KnownBy::Reply), ok, false),
-            (Outcome::AlreadyStarted, ok, false),
-            (Outcome::AlreadyStarted, fail, true),
-            (Outcome::Rejected, ok, true),
-            (Outcome::Failed, ok, true),
-            (Outcome::Unknown, ok, true),
-            (Outcome::Unconfirmed, ok, true),
-            (Outcome::Invalid, ok, false),
-            (Outcome::Duplicate, ok, false),
-            (Outcome::Pending, fail, false),
-        ] {
-            assert_eq!(counts(outcome, already), expected, "{outcome} {already:?}");
-        }
     }
 
     proptest! {

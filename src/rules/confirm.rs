@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::answer::{Seen, TaskState};
+use crate::domain::answer::{StatusAnswer, TaskState};
 
 /// How long before this run's first attempt a task must have been started to be
 /// somebody else's: the clocks of a server's hosts differ, and answers take their time.
-const EARLIER: SignedDuration = SignedDuration::from_mins(10);
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the state of a task says about a row that may have started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Judged {
+pub(crate) enum Ownership {
     /// It began, and nothing speaks against an attempt of this run.
     Ours,
     /// It began before this run first tried.
@@ -31,15 +31,15 @@ pub(crate) enum Judged {
 /// `first` by the server's clock, at the earliest. Where the state or a time cannot be
 /// had, nothing speaks against an attempt of this run.
 #[must_use]
-pub(crate) fn judge(seen: &Seen, first: Option<Timestamp>) -> Judged {
+pub(crate) fn judge(seen: &StatusAnswer, first: Option<Timestamp>) -> Ownership {
     match seen.state {
-        None => Judged::Unseen,
-        Some(TaskState::Created) => Judged::NotYet,
+        None => Ownership::Unseen,
+        Some(TaskState::Created) => Ownership::NotYet,
         Some(TaskState::Begun) => match (seen.started, first) {
-            (Some(started), Some(first)) if started.duration_until(first) > EARLIER => {
-                Judged::SomebodyElses
+            (Some(started), Some(first)) if started.duration_until(first) > CLOCK_TOLERANCE => {
+                Ownership::SomebodyElses
             }
-            _ => Judged::Ours,
+            _ => Ownership::Ours,
         },
     }
 }
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_task_that_began_before_the_first_attempt_is_somebody_elses() {
-        use Judged::{NotYet, Ours, SomebodyElses, Unseen};
+        use Ownership::{NotYet, Ours, SomebodyElses, Unseen};
         use TaskState::{Begun, Created};
         // The first attempt left at 1000 by the server's clock.
         for (state, started, first, expected) in [
@@ -81,7 +81,7 @@ mod tests {
             (Some(Begun), Some(0), None, Ours),
         ] {
             let answer = Answer::new(Verdict::Accepted, Reply::default());
-            let seen = Seen { answer, state, started: started.map(at) };
+            let seen = StatusAnswer { answer, state, started: started.map(at) };
             let found = judge(&seen, first.map(at));
             assert_eq!(found, expected, "{state:?} {started:?} {first:?}");
         }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The rate that is achieved is that of so long.
-const RECENT: Duration = Duration::from_secs(5);
+const RATE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How far a launch has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reached {
+pub struct ProgressCounts {
     /// Rows that have their last word, or were passed over.
     pub done: u64,
     /// Those of them that earlier sessions settled.
@@ -24,7 +24,7 @@ pub struct Reached {
 
 /// The course of a launch, looked at now and then.
 #[derive(Clone, Debug)]
-pub struct Course {
+pub struct Estimator {
     rows: Option<u64>,
     began: Instant,
     /// No new row is sent from this moment on.
@@ -37,7 +37,7 @@ pub struct Course {
 
 /// What is foreseen of a launch, if it goes on as it went so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Outlook {
+pub struct Estimate {
     /// Requests per second in the last seconds.
     pub achieved: f64,
     /// How long it will take yet; `None` where nothing says so.
@@ -56,7 +56,7 @@ pub enum Fit {
     Leaves(u64),
 }
 
-impl Course {
+impl Estimator {
     /// A launch of `rows` rows, if that is known, that begins at `began`, is to take as
     /// long as `planned`, and sends no new row from `last_row` on.
     #[must_use]
@@ -70,14 +70,14 @@ impl Course {
     }
 
     /// Takes note of how far the launch has come by `now`, and says what is foreseen.
-    pub fn look(&mut self, reached: Reached, now: Instant) -> Outlook {
-        self.recent.push_back((now, reached.requests));
-        while self.recent.len() > 2 && now - self.recent[1].0 >= RECENT {
+    pub fn estimate(&mut self, counts: ProgressCounts, now: Instant) -> Estimate {
+        self.recent.push_back((now, counts.requests));
+        while self.recent.len() > 2 && now - self.recent[1].0 >= RATE_INTERVAL {
             self.recent.pop_front();
         }
-        let left = self.left(reached, now);
-        let fit = left.and_then(|left| self.fit(reached, left, now));
-        Outlook { achieved: self.achieved(), left, fit }
+        let left = self.left(counts, now);
+        let fit = left.and_then(|left| self.fit(counts, left, now));
+        Estimate { achieved: self.achieved(), left, fit }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
@@ -91,9 +91,9 @@ impl Course {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a time is told in seconds")]
-    fn left(&self, reached: Reached, now: Instant) -> Option<Duration> {
-        let rows = self.rows?.checked_sub(reached.done)?;
-        let done = reached.done.saturating_sub(reached.replayed);
+    fn left(&self, counts: ProgressCounts, now: Instant) -> Option<Duration> {
+        let rows = self.rows?.checked_sub(counts.done)?;
+        let done = counts.done.saturating_sub(counts.replayed);
         if done == 0 {
             return Some(self.planned? + self.began.saturating_duration_since(now));
         }
@@ -107,12 +107,12 @@ impl Course {
         clippy::cast_sign_loss,
         reason = "rows are foreseen roughly"
     )]
-    fn fit(&self, reached: Reached, left: Duration, now: Instant) -> Option<Fit> {
+    fn fit(&self, counts: ProgressCounts, left: Duration, now: Instant) -> Option<Fit> {
         let room = self.last_row?.saturating_duration_since(now);
         if left <= room {
             return Some(Fit::Fits);
         }
-        let rows = self.rows?.saturating_sub(reached.done) as f64;
+        let rows = self.rows?.saturating_sub(counts.done) as f64;
         let share = 1.0 - room.as_secs_f64() / left.as_secs_f64();
         Some(Fit::Leaves((rows * share).ceil() as u64))
     }
@@ -122,8 +122,8 @@ impl Course {
 mod tests {
     use super::*;
 
-    fn reached(done: u64, replayed: u64) -> Reached {
-        Reached { done, replayed, requests: done - replayed }
+    fn counts(done: u64, replayed: u64) -> ProgressCounts {
+        ProgressCounts { done, replayed, requests: done - replayed }
     }
 
     #[test]
@@ -132,21 +132,21 @@ mod tests {
         let after = |seconds| begin + Duration::from_secs(seconds);
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         for (rows, window, at, left, fit) in [
-            (Some(400), None, reached(0, 0), seconds(20), None),
-            (Some(400), Some(20), reached(0, 0), seconds(20), Some(Fit::Leaves(200))),
-            (Some(400), None, reached(200, 0), seconds(10), None),
-            (Some(400), Some(30), reached(200, 0), seconds(10), Some(Fit::Fits)),
-            (Some(400), Some(20), reached(200, 0), seconds(10), Some(Fit::Fits)),
-            (Some(400), Some(15), reached(200, 0), seconds(10), Some(Fit::Leaves(100))),
-            (Some(400), Some(10), reached(200, 0), seconds(10), Some(Fit::Leaves(200))),
-            (Some(400), None, reached(300, 200), seconds(10), None),
-            (Some(400), Some(30), reached(200, 200), seconds(20), Some(Fit::Fits)),
-            (None, Some(30), reached(200, 0), None, None),
+            (Some(400), None, counts(0, 0), seconds(20), None),
+            (Some(400), Some(20), counts(0, 0), seconds(20), Some(Fit::Leaves(200))),
+            (Some(400), None, counts(200, 0), seconds(10), None),
+            (Some(400), Some(30), counts(200, 0), seconds(10), Some(Fit::Fits)),
+            (Some(400), Some(20), counts(200, 0), seconds(10), Some(Fit::Fits)),
+            (Some(400), Some(15), counts(200, 0), seconds(10), Some(Fit::Leaves(100))),
+            (Some(400), Some(10), counts(200, 0), seconds(10), Some(Fit::Leaves(200))),
+            (Some(400), None, counts(300, 200), seconds(10), None),
+            (Some(400), Some(30), counts(200, 200), seconds(20), Some(Fit::Fits)),
+            (None, Some(30), counts(200, 0), None, None),
         ] {
             let planned = Some(Duration::from_secs(20));
-            let mut course = Course::new(rows, begin, planned, window.map(after));
-            let outlook = course.look(at, after(10));
-            assert_eq!((outlook.left, outlook.fit), (left, fit), "{rows:?} {window:?} {at:?}");
+            let mut estimator = Estimator::new(rows, begin, planned, window.map(after));
+            let estimate = estimator.estimate(at, after(10));
+            assert_eq!((estimate.left, estimate.fit), (left, fit), "{rows:?} {window:?} {at:?}");
         }
     }
 
@@ -157,18 +157,18 @@ mod tests {
         for (planned, left) in
             [(None, None), (Some(Duration::from_secs(5)), Some(Duration::from_secs(65)))]
         {
-            let mut course = Course::new(Some(100), begin, planned, None);
-            assert_eq!(course.look(reached(0, 0), now).left, left);
+            let mut estimator = Estimator::new(Some(100), begin, planned, None);
+            assert_eq!(estimator.estimate(counts(0, 0), now).left, left);
         }
     }
 
     #[test]
     fn the_rate_is_that_of_the_last_seconds() {
         let begin = Instant::now();
-        let mut course = Course::new(None, begin, None, None);
+        let mut estimator = Estimator::new(None, begin, None, None);
         let mut look = |second, requests| {
             let now = begin + Duration::from_secs(second);
-            course.look(Reached { done: 0, replayed: 0, requests }, now).achieved
+            estimator.estimate(ProgressCounts { done: 0, replayed: 0, requests }, now).achieved
         };
         for (second, requests, achieved) in
             [(0, 0, 0.0), (1, 100, 100.0), (5, 500, 100.0), (6, 500, 80.0), (10, 500, 0.0)]

@@ -5,7 +5,7 @@
 //! needs to look up the right to view it, and last the task once more for its state (FACTS.md
 //! sections 3a and 4). How far it came says what is proved.
 
-use crate::domain::answer::{FailureClass, Seen, Verdict};
+use crate::domain::answer::{FailureClass, StatusAnswer, Verdict};
 
 /// What the answer to one question shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Finding {
 impl Finding {
     /// What `seen` shows.
     #[must_use]
-    pub fn of(seen: &Seen) -> Self {
+    pub fn of(seen: &StatusAnswer) -> Self {
         let reply = &seen.answer.reply;
         let class = match &seen.answer.verdict {
             Verdict::Accepted if seen.state.is_some() => return Self::State,

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use thiserror::Error;
 use tokio_retry::strategy::ExponentialBackoff;
 
-use crate::domain::answer::{Contact, Failure, FailureClass, NotSent, Speaker};
+use crate::domain::answer::{Delivery, Failure, FailureClass, NotSent, Speaker};
 
 /// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,18 +117,18 @@ impl Policy {
     /// | `transient`, `ambiguous` | none left | give up |
     #[must_use]
     pub fn next(&self, failure: &Failure, now: RetryContext) -> Next {
-        match failure.contact {
-            Contact::NotSent(why) => return self.after_no_connection(why, now),
-            Contact::NotHttp if now.server == Server::NeverReached => {
+        match failure.delivery {
+            Delivery::NotSent(why) => return self.after_no_connection(why, now),
+            Delivery::NotHttp if now.server == Server::NeverReached => {
                 return Next::Stop(Stop::Config);
             }
-            Contact::Answered(Speaker::Stranger) if now.server < Server::Front => {
+            Delivery::Answered(Speaker::Stranger) if now.server < Server::Front => {
                 return Next::Stop(Stop::Config);
             }
-            Contact::Answered(Speaker::Stranger) if now.server == Server::BkSops => {
-                return self.after_idle(failure.contact, now);
+            Delivery::Answered(Speaker::Stranger) if now.server == Server::BkSops => {
+                return self.after_idle(failure.delivery, now);
             }
-            Contact::Answered(_) | Contact::Lost | Contact::NotHttp => {}
+            Delivery::Answered(_) | Delivery::Lost | Delivery::NotHttp => {}
         }
         match failure.class {
             FailureClass::BadRequest | FailureClass::NotFound | FailureClass::Permission => {
@@ -148,7 +148,7 @@ impl Policy {
                 Patience::Over => Next::Stop(Stop::Throttled),
             },
             FailureClass::Transient | FailureClass::Ambiguous => {
-                self.after_idle(failure.contact, now)
+                self.after_idle(failure.delivery, now)
             }
         }
     }
@@ -164,12 +164,12 @@ impl Policy {
         }
     }
 
-    const fn after_idle(self, contact: Contact, now: RetryContext) -> Next {
+    const fn after_idle(self, delivery: Delivery, now: RetryContext) -> Next {
         if now.in_outage {
             if self.retries > 0 { Next::AfterPause } else { Next::GiveUp }
         } else if now.counted <= self.retries {
             Next::After { step: now.counted.saturating_sub(1) }
-        } else if matches!(now.server, Server::NeverReached) && never_reached(contact, now.counted)
+        } else if matches!(now.server, Server::NeverReached) && never_reached(delivery, now.counted)
         {
             Next::Stop(Stop::NeverReached)
         } else {
@@ -180,8 +180,8 @@ impl Policy {
 
 /// Whether a row that ends so says that there is no server. One request that was
 /// lost says little; one that was lost each time it was sent says enough.
-const fn never_reached(contact: Contact, counted: u32) -> bool {
-    matches!(contact, Contact::Lost) && counted > 1
+const fn never_reached(delivery: Delivery, counted: u32) -> bool {
+    matches!(delivery, Delivery::Lost) && counted > 1
 }
 
 /// Waits that double, from a first value up to a longest one.
@@ -276,9 +276,9 @@ mod tests {
 
     const POLICY: Policy = Policy { retries: 4 };
 
-    fn failure(class: FailureClass, contact: Contact) -> Failure {
+    fn failure(class: FailureClass, delivery: Delivery) -> Failure {
         let (taken, server) = (Taken::No, Box::default());
-        Failure { class, contact, taken, hold: None, server }
+        Failure { class, delivery, taken, hold: None, server }
     }
 
     fn situation(counted: u32) -> RetryContext {
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_done_depends_on_the_class() {
-        let answered = Contact::Answered(Speaker::Front);
+        let answered = Delivery::Answered(Speaker::Front);
         for (class, counted, next) in [
             (BadRequest, 1, Next::GiveUp),
             (NotFound, 1, Next::GiveUp),
@@ -326,19 +326,19 @@ mod tests {
         ] {
             let now = RetryContext { patience, ..situation(1) };
             let found =
-                Policy { retries }.next(&failure(class, Contact::Answered(Speaker::Front)), now);
+                Policy { retries }.next(&failure(class, Delivery::Answered(Speaker::Front)), now);
             assert_eq!(found, next, "{class} {retries} {patience:?}");
         }
     }
 
     #[test]
     fn in_an_outage_nothing_counts_unless_nothing_may_be_sent_again() {
-        for contact in [Contact::Lost, Contact::Answered(Speaker::Proxy)] {
+        for delivery in [Delivery::Lost, Delivery::Answered(Speaker::Proxy)] {
             for (retries, counted, next) in
                 [(4, 5, Next::AfterPause), (1, 9, Next::AfterPause), (0, 0, Next::GiveUp)]
             {
                 let now = RetryContext { in_outage: true, ..situation(counted) };
-                assert_eq!(Policy { retries }.next(&failure(Ambiguous, contact), now), next);
+                assert_eq!(Policy { retries }.next(&failure(Ambiguous, delivery), now), next);
             }
         }
     }
@@ -346,24 +346,24 @@ mod tests {
     #[test]
     fn before_the_first_answer_there_is_no_patience() {
         use Server::{BkSops, Front, NeverReached, Reached};
-        let stranger = Contact::Answered(Speaker::Stranger);
-        for (class, contact, counted, server, next) in [
-            (Ambiguous, Contact::Lost, 5, NeverReached, Next::Stop(Stop::NeverReached)),
-            (Ambiguous, Contact::Lost, 5, Front, Next::GiveUp),
-            (Ambiguous, Contact::NotHttp, 1, NeverReached, Next::Stop(Stop::Config)),
-            (Ambiguous, Contact::NotHttp, 1, Front, Next::After { step: 0 }),
+        let stranger = Delivery::Answered(Speaker::Stranger);
+        for (class, delivery, counted, server, next) in [
+            (Ambiguous, Delivery::Lost, 5, NeverReached, Next::Stop(Stop::NeverReached)),
+            (Ambiguous, Delivery::Lost, 5, Front, Next::GiveUp),
+            (Ambiguous, Delivery::NotHttp, 1, NeverReached, Next::Stop(Stop::Config)),
+            (Ambiguous, Delivery::NotHttp, 1, Front, Next::After { step: 0 }),
             (Ambiguous, stranger, 1, Reached, Next::Stop(Stop::Config)),
             (BadRequest, stranger, 1, Reached, Next::Stop(Stop::Config)),
             // A restarting ingress answers 404 for a bk-sops that was there.
             (Config, stranger, 1, BkSops, Next::After { step: 0 }),
             (Config, stranger, 5, BkSops, Next::GiveUp),
             (Config, stranger, 1, Front, Next::Stop(Stop::Config)),
-            (BadRequest, Contact::Answered(Speaker::Proxy), 1, Reached, Next::GiveUp),
-            (Ambiguous, Contact::Answered(Speaker::Proxy), 1, Reached, Next::After { step: 0 }),
+            (BadRequest, Delivery::Answered(Speaker::Proxy), 1, Reached, Next::GiveUp),
+            (Ambiguous, Delivery::Answered(Speaker::Proxy), 1, Reached, Next::After { step: 0 }),
         ] {
             let now = RetryContext { server, ..situation(counted) };
-            let found = POLICY.next(&failure(class, contact), now);
-            assert_eq!(found, next, "{class} {contact:?} {counted} {server:?}");
+            let found = POLICY.next(&failure(class, delivery), now);
+            assert_eq!(found, next, "{class} {delivery:?} {counted} {server:?}");
         }
     }
 
@@ -383,7 +383,7 @@ mod tests {
             (Unreachable, 0, BkSops, true, held),
         ] {
             let now = RetryContext { in_outage, server, unconnected, ..situation(0) };
-            let found = POLICY.next(&failure(Transient, Contact::NotSent(why)), now);
+            let found = POLICY.next(&failure(Transient, Delivery::NotSent(why)), now);
             assert_eq!(found, next, "{why:?} {unconnected} {server:?}");
         }
     }
@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn one_lost_request_does_not_mean_that_there_is_no_server() {
         let now = RetryContext { server: Server::NeverReached, ..situation(1) };
-        let next = Policy { retries: 0 }.next(&failure(Ambiguous, Contact::Lost), now);
+        let next = Policy { retries: 0 }.next(&failure(Ambiguous, Delivery::Lost), now);
         assert_eq!(next, Next::GiveUp);
     }
 

@@ -6,31 +6,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use hdrhistogram::Histogram;
 
-use crate::domain::answer::Verdict;
-use crate::domain::record::{AlreadyStarted, Doubt, Ending, KnownBy, Outcome, Record, Standing};
-
-/// The outcomes in the order in which they are told.
-pub(crate) const OUTCOMES: [&str; 9] = [
-    "started",
-    "already_started",
-    "rejected",
-    "failed",
-    "unknown",
-    "unconfirmed",
-    "invalid",
-    "duplicate",
-    "pending",
-];
+use crate::domain::answer::{AnswerClass, Verdict};
+use crate::domain::record::{
+    AlreadyStarted, Doubt, Ending, KnownBy, Outcome, OutcomeKind, Record, Standing,
+};
 
 /// So many groups of failures are kept apart; the others are one.
-const GROUPS: usize = 50;
+const MAX_GROUPS: usize = 50;
 
 /// Counts over all records of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    by_outcome: [u64; OUTCOMES.len()],
+    by_outcome: EnumMap<OutcomeKind, u64>,
     /// Started rows of which only the server's reply tells: it queued their tasks.
     pub started_by_reply: u64,
     /// Rows that were cut off by a stop, or not reached.
@@ -68,14 +58,14 @@ impl Summary {
 
     /// Adds one record.
     pub fn add(&mut self, record: &Record) {
-        self.by_outcome[position(record.outcome)] += 1;
+        self.by_outcome[record.outcome.kind()] += 1;
         let by_reply = record.outcome == Outcome::Started(KnownBy::Reply);
         self.started_by_reply += u64::from(by_reply);
         if let Ending::CutOff(doubt) = record.ending {
             self.cut_off += 1;
             self.cut_off_in_doubt += u64::from(doubt != Doubt::None);
         }
-        match record.outcome.standing(self.already) {
+        match record.outcome.kind().standing(self.already) {
             Standing::Bad => {
                 self.bad += 1;
                 self.cut_off_bad += u64::from(record.ending != Ending::Settled);
@@ -98,7 +88,7 @@ impl Summary {
             ),
         };
         let mut key = (record.outcome, without_digits(&error), without_digits(message));
-        if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
+        if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&key) {
             key = (record.outcome, "others".into(), String::new());
         }
         let group = self.groups.entry(key).or_insert_with(|| Group {
@@ -111,9 +101,9 @@ impl Summary {
         group.rows += 1;
     }
 
-    /// The counts, in the order of [`OUTCOMES`].
+    /// The rows by outcome.
     #[must_use]
-    pub const fn by_outcome(&self) -> [u64; OUTCOMES.len()] {
+    pub const fn by_outcome(&self) -> EnumMap<OutcomeKind, u64> {
         self.by_outcome
     }
 
@@ -124,7 +114,7 @@ impl Summary {
 
     /// All outcomes, each with its count.
     pub fn all_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        OUTCOMES.into_iter().zip(self.by_outcome)
+        self.by_outcome.into_iter().map(|(outcome, count)| (outcome.as_str(), count))
     }
 
     /// The failures, the largest group first.
@@ -138,13 +128,13 @@ impl Summary {
     /// All rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.by_outcome.iter().sum()
+        self.by_outcome.values().sum()
     }
 
     /// The rows that ended `started`.
     #[must_use]
-    pub const fn started(&self) -> u64 {
-        self.by_outcome[position(Outcome::Started(KnownBy::Reply))]
+    pub fn started(&self) -> u64 {
+        self.by_outcome[OutcomeKind::Started]
     }
 
     /// The rows that ended bad.
@@ -161,22 +151,8 @@ impl Summary {
 
     /// The rows that are still to be done.
     #[must_use]
-    pub const fn pending(&self) -> u64 {
-        self.by_outcome[position(Outcome::Pending)]
-    }
-}
-
-const fn position(outcome: Outcome) -> usize {
-    match outcome {
-        Outcome::Started(_) => 0,
-        Outcome::AlreadyStarted => 1,
-        Outcome::Rejected => 2,
-        Outcome::Failed => 3,
-        Outcome::Unknown => 4,
-        Outcome::Unconfirmed => 5,
-        Outcome::Invalid => 6,
-        Outcome::Duplicate => 7,
-        Outcome::Pending => 8,
+    pub fn pending(&self) -> u64 {
+        self.by_outcome[OutcomeKind::Pending]
     }
 }
 
@@ -204,8 +180,8 @@ pub struct Requests {
     pub questions: u64,
     /// What could not be asked.
     pub unasked: Unasked,
-    /// The starts by what their answers meant, in the order of [`Verdict::NAMES`].
-    pub by_class: [u64; Verdict::NAMES.len()],
+    /// The starts by what their answers meant.
+    pub by_class: EnumMap<AnswerClass, u64>,
     /// How long the starts took.
     pub latencies: Latencies,
 }
@@ -237,9 +213,7 @@ impl Requests {
     /// Adds a row's first start, and what its answer meant.
     pub fn first(&mut self, verdict: &Verdict, latency: Duration) {
         self.starts += 1;
-        if let Some(at) = Verdict::NAMES.iter().position(|name| *name == verdict.name()) {
-            self.by_class[at] += 1;
-        }
+        self.by_class[verdict.class()] += 1;
         self.latencies.add(latency);
     }
 
@@ -258,11 +232,11 @@ pub struct Latencies {
 }
 
 /// The longest latency that is told apart, in µs.
-const LONGEST: u64 = 600_000_000;
+const MAX_LATENCY_MICROS: u64 = 600_000_000;
 
 impl Default for Latencies {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST, 3);
+        let histogram = Histogram::new_with_bounds(1, MAX_LATENCY_MICROS, 3);
         let histogram = histogram.expect("the bounds are in order");
         Self { histogram, total: Duration::ZERO }
     }
@@ -271,7 +245,7 @@ impl Default for Latencies {
 impl Latencies {
     /// Adds one request.
     pub fn add(&mut self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(MAX_LATENCY_MICROS);
         self.histogram.saturating_record(micros.max(1));
         self.total += latency;
     }
@@ -299,7 +273,7 @@ impl Latencies {
     /// How many took no longer than `bound`, within the three digits.
     #[must_use]
     pub fn within(&self, bound: Duration) -> u64 {
-        let micros = u64::try_from(bound.as_micros()).unwrap_or(LONGEST);
+        let micros = u64::try_from(bound.as_micros()).unwrap_or(MAX_LATENCY_MICROS);
         self.histogram.count_between(0, micros)
     }
 
@@ -365,7 +339,7 @@ mod tests {
             let message: String = std::iter::repeat_n('x', line).collect();
             summary.add(&rejected(line as u64, &message));
         }
-        assert_eq!(summary.failures().len(), GROUPS + 1);
+        assert_eq!(summary.failures().len(), MAX_GROUPS + 1);
         assert_eq!(summary.failures().iter().map(|group| group.rows).sum::<u64>(), 200);
     }
 

@@ -149,7 +149,7 @@ impl Daily {
 
 /// Whether a launch fits into its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forecast {
+pub(crate) enum WindowFit {
     /// It is done at about this moment.
     Fits(Timestamp),
     /// About so many rows will be left.
@@ -159,22 +159,22 @@ pub(crate) enum Forecast {
 /// Foresees how a launch of `rows` rows comes out that takes `each` for a row and
 /// begins at `start`, if no new row is sent from `last` on.
 #[must_use]
-pub(crate) fn forecast(
+pub(crate) fn fit(
     rows: u64,
     each: Duration,
     start: Timestamp,
     last: Option<Timestamp>,
-) -> Option<Forecast> {
+) -> Option<WindowFit> {
     let nanos = u64::try_from(each.as_nanos()).ok()?;
     let needed = Duration::from_nanos(nanos.saturating_mul(rows));
     let done = start.checked_add(needed).ok();
-    let Some(last) = last else { return done.map(Forecast::Fits) };
+    let Some(last) = last else { return done.map(WindowFit::Fits) };
     match done {
-        Some(done) if done <= last => Some(Forecast::Fits(done)),
+        Some(done) if done <= last => Some(WindowFit::Fits(done)),
         _ => {
             let room = Duration::try_from(start.duration_until(last)).unwrap_or_default();
             let fitting = u64::try_from(room.as_nanos() / u128::from(nanos.max(1))).ok()?;
-            Some(Forecast::Leaves(rows.saturating_sub(fitting).max(1)))
+            Some(WindowFit::Leaves(rows.saturating_sub(fitting).max(1)))
         }
     }
 }
@@ -292,18 +292,14 @@ mod tests {
         let at = |seconds: i64| start + SignedDuration::from_secs(seconds);
         let each = Duration::from_millis(50);
         for (rows, last, expected) in [
-            (0, None, Forecast::Fits(start)),
-            (1200, None, Forecast::Fits(at(60))),
-            (1200, Some(60), Forecast::Fits(at(60))),
-            (1200, Some(59), Forecast::Leaves(20)),
-            (1200, Some(0), Forecast::Leaves(1200)),
-            (1200, Some(-5), Forecast::Leaves(1200)),
+            (0, None, WindowFit::Fits(start)),
+            (1200, None, WindowFit::Fits(at(60))),
+            (1200, Some(60), WindowFit::Fits(at(60))),
+            (1200, Some(59), WindowFit::Leaves(20)),
+            (1200, Some(0), WindowFit::Leaves(1200)),
+            (1200, Some(-5), WindowFit::Leaves(1200)),
         ] {
-            assert_eq!(
-                forecast(rows, each, start, last.map(at)),
-                Some(expected),
-                "{rows} {last:?}"
-            );
+            assert_eq!(fit(rows, each, start, last.map(at)), Some(expected), "{rows} {last:?}");
         }
     }
 }

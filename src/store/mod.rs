@@ -259,6 +259,13 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether something could not be written.
+    pub(crate) const fn is_output(&self) -> bool {
+        matches!(self, Self::Write { .. })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

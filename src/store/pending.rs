@@ -12,7 +12,7 @@ use crate::domain::request_id::RunId;
 /// What follows the id in the name of a run that is not born yet.
 pub(super) const PENDING_SUFFIX: &str = ".new";
 
-/// A run that is about to be. Unless it is [born](Self::born), its folder goes away.
+/// A run that is about to be. Unless it is [committed](Self::commit), its folder goes away.
 pub(crate) struct PendingRun {
     id: RunId,
     /// Where it is now.

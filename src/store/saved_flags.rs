@@ -8,6 +8,7 @@ use std::io::Write;
 use serde::{Deserialize, Serialize};
 
 use super::{RunDir, StoreError};
+use crate::domain::record::AlreadyStarted;
 
 const NAME: &str = "settings.json";
 
@@ -38,6 +39,14 @@ impl SavedFlags {
             Ok(())
         };
         write().map_err(|source| StoreError::Write { path: path.clone(), source })
+    }
+
+    /// Returns how "already started" counts in the run.
+    pub(crate) fn already_started(&self) -> AlreadyStarted {
+        match self.flags.get("already-started").map(Vec::as_slice) {
+            Some([word]) if word == "fail" => AlreadyStarted::Fail,
+            _ => AlreadyStarted::Ok,
+        }
     }
 
     /// Reads those of the run in `folder`.

@@ -7,7 +7,7 @@ use bk_launch::internals::journal::Journal;
 use bk_launch::internals::launch::{InputEnd, OutputFailure, Pipeline};
 use bk_launch::internals::report::{self, OpenReport, ReportName};
 use bk_launch::internals::rules::resume::LastEnding;
-use bk_launch::internals::shutdown::Cause;
+use bk_launch::internals::shutdown::StopReason;
 use bk_launch::mock::{Behaviour, Mock};
 
 use crate::harness::{Folder, Report};
@@ -38,7 +38,9 @@ fn a_row_whose_task_panics_is_no_success_and_stays_in_doubt() {
         panic!("{:?}", ended.failure)
     };
     assert_eq!(told, lines);
-    let Some(Cause::Broken(what)) = &ended.cause else { panic!("{:?}", ended.cause) };
+    let Some(StopReason::Broken(what)) = &ended.stop_reason else {
+        panic!("{:?}", ended.stop_reason)
+    };
     assert!(what.starts_with("the task of the row on line "), "{what}");
     assert!(ended.journal.is_none(), "the session writes no orderly end");
     let session = Journal::open(&journal).unwrap().last_session().unwrap();
@@ -58,7 +60,10 @@ fn a_feed_that_dies_is_not_the_end_of_the_input() {
         assert!(left > 0, "on purpose");
     });
     let ended = run(Pipeline { rows: Box::new(rows), ..pipeline });
-    assert_eq!(ended.cause, Some(Cause::Broken("the thread that reads the input".into())));
+    assert_eq!(
+        ended.stop_reason,
+        Some(StopReason::Broken("the thread that reads the input".into()))
+    );
     assert!(matches!(ended.input, InputEnd::NotReached), "{:?}", ended.input);
     assert_eq!(Report::read(&report).lines.len(), 4, "what was read has its line");
 }
@@ -88,5 +93,8 @@ fn a_collector_that_dies_ends_the_run() {
         panic!("{:?}", ended.failure)
     };
     assert_eq!(what, "on purpose");
-    assert_eq!(ended.cause, Some(Cause::Broken("the thread that writes records".into())));
+    assert_eq!(
+        ended.stop_reason,
+        Some(StopReason::Broken("the thread that writes records".into()))
+    );
 }

@@ -9,7 +9,7 @@ use bk_launch::internals::domain::clocks::{Boot, Clocks, Reading};
 use bk_launch::internals::journal::{Journal, Opening};
 use bk_launch::internals::launch::{Clock, Deadline, Pipeline, RunJournal, SendWindow};
 use bk_launch::internals::rules::resume::{self, doubts};
-use bk_launch::internals::shutdown::{Cause, Signal};
+use bk_launch::internals::shutdown::{Signal, StopReason};
 use bk_launch::internals::system_clocks::SystemClocks;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
 use jiff::SignedDuration;
@@ -65,7 +65,7 @@ fn first_session(mock: &Mock, folder: &Folder, ahead: SignedDuration) {
             until("every row was sent", || mock.counts().starts >= 4);
             std::thread::sleep(Duration::from_millis(100));
             keep_as_after_a_crash(folder);
-            shutdown.drain(Cause::Signal(Signal::Terminate));
+            shutdown.drain(StopReason::Signal(Signal::Terminate));
         });
         let ended = run(pipeline);
         assert_eq!(ended.summary.cut_off_in_doubt, 4);
@@ -181,7 +181,7 @@ fn after_a_crash_of_the_machine_the_dates_tell_that_were_noted_before() {
             scope.spawn(|| {
                 until("the second row was sent", || mock.counts().starts >= 2);
                 keep_as_after_a_crash(&folder);
-                shutdown.drain(Cause::Signal(Signal::Terminate));
+                shutdown.drain(StopReason::Signal(Signal::Terminate));
             });
             run(pipeline);
         });
@@ -282,7 +282,7 @@ fn a_step_of_the_wall_clock_that_ends_a_window_is_told() {
         let ended = tracing::subscriber::with_default(log, || run(pipeline));
         (ended, before.join().unwrap())
     });
-    assert_eq!(ended.cause, Some(Cause::Window));
+    assert_eq!(ended.stop_reason, Some(StopReason::Window));
     // Those of four slots may be on their way; each other one looks at the clock first.
     let after = mock.counts().starts - before;
     assert!(after <= 4, "{after} requests left after the end");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bk_launch::internals::api::credentials::{Credentials, User};
 use bk_launch::internals::api::esb::Esb;
 use bk_launch::internals::api::target::Target;
-use bk_launch::internals::api::{Client, Identity, Reach};
+use bk_launch::internals::api::{Client, HttpOptions, Identity};
 use bk_launch::internals::domain::clocks::Clocks;
 use bk_launch::internals::domain::rate::Rate;
 use bk_launch::internals::domain::record::AlreadyStarted;
@@ -24,7 +24,7 @@ use bk_launch::internals::launch::{
 use bk_launch::internals::limiter::Limits;
 use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
 use bk_launch::internals::report::{Destination, IfExists, Placement};
-use bk_launch::internals::rules::forecast::Course;
+use bk_launch::internals::rules::forecast::Estimator;
 use bk_launch::internals::rules::resume::{self, Doubts, Lines};
 use bk_launch::internals::rules::retry::Policy;
 use bk_launch::internals::shutdown::Shutdown;
@@ -37,13 +37,13 @@ use tokio::time::Instant;
 /// A client with the credentials of nobody.
 pub fn client(mock: &Mock) -> Client {
     let target = Target::Esb(Esb::new(&mock.url()).unwrap());
-    let reach = Reach {
+    let http_options = HttpOptions {
         timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
         cacert: None,
         identity: Identity::Proven,
     };
-    Client::new(target, credentials("a secret"), &reach, 16).unwrap()
+    Client::new(target, credentials("a secret"), &http_options, 16).unwrap()
 }
 
 pub fn credentials(secret: &str) -> Credentials {
@@ -115,7 +115,7 @@ impl Launch<'_> {
             audience: Audience {
                 progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
                 goal,
-                course: Course::new(None, Instant::now(), None, None),
+                estimator: Estimator::new(None, Instant::now(), None, None),
                 metrics: None,
                 systemd: Systemd::Absent,
             },

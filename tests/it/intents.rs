@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bk_launch::internals::launch::{OutputFailure, Pipeline};
 use bk_launch::internals::rules::intents::unpack;
-use bk_launch::internals::shutdown::Cause;
+use bk_launch::internals::shutdown::StopReason;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -46,7 +46,7 @@ fn rows_whose_intents_cannot_be_committed_are_not_sent() {
     journal.execute_batch("DROP TABLE intent").unwrap();
     let ended = run(pipeline);
     assert!(matches!(ended.failure, Some(OutputFailure::Journal(_))), "{:?}", ended.failure);
-    assert_eq!(ended.cause, Some(Cause::Output));
+    assert_eq!(ended.stop_reason, Some(StopReason::Output));
     assert_eq!(mock.counts().starts, 0);
     assert_eq!(Report::read(&folder.path("r.csv")).counts()["pending"], 20);
 }

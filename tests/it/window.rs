@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bk_launch::internals::domain::clocks::{Clocks, Reading};
 use bk_launch::internals::launch::{Deadline, SendWindow};
-use bk_launch::internals::shutdown::Cause;
+use bk_launch::internals::shutdown::StopReason;
 use bk_launch::internals::system_clocks::SystemClocks;
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault, Mock};
 use jiff::{SignedDuration, Timestamp};
@@ -204,7 +204,7 @@ fn a_row_whose_turn_came_before_the_end_and_that_is_late_is_not_sent() {
         pipeline.times = times;
         pipeline.clocks = Arc::new(AheadAfterFive(Arc::clone(&mock)));
         let ended = run(pipeline);
-        assert_eq!(ended.cause, Some(Cause::Window));
+        assert_eq!(ended.stop_reason, Some(StopReason::Window));
         let tasks = mock.counts().tasks;
         assert_eq!(tasks.keys().len(), 5, "{times:?}");
         assert_eq!(tasks["cmdb_biz/2/1"].requests, first, "a retry may go: {times:?}");

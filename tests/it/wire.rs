@@ -11,8 +11,8 @@ use std::time::Duration;
 use bk_launch::internals::api::credentials::{Credentials, User};
 use bk_launch::internals::api::esb::Esb;
 use bk_launch::internals::api::target::Target;
-use bk_launch::internals::api::{Client, Identity, Manner, Reach};
-use bk_launch::internals::domain::answer::{Answer, Hold, Seen, Verdict, Whom};
+use bk_launch::internals::api::{AuthPlacement, Client, HttpOptions, Identity};
+use bk_launch::internals::domain::answer::{Answer, Hold, StatusAnswer, Verdict, Whom};
 use bk_launch::internals::domain::request_id::{RequestId, RunId};
 use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::domain::task::{Business, Scope, Task};
@@ -75,9 +75,9 @@ pub fn judge(bytes: Vec<u8>) -> Answer {
 }
 
 /// What the client makes of an answer of these bytes to the question for a task's state.
-pub fn judge_state(bytes: Vec<u8>) -> Seen {
+pub fn judge_state(bytes: Vec<u8>) -> StatusAnswer {
     let (client, task, request) = question(answer_once(bytes));
-    block_on(client.status(&client.caller(), &task, &request, Manner::Header))
+    block_on(client.status(&client.caller(), &task, &request, AuthPlacement::Header))
 }
 
 /// A client of the server at `port`, a task, and an id for a request.
@@ -88,13 +88,13 @@ fn question(port: u16) -> (Client, Task, RequestId) {
         app_secret: Secret::new("s3cret-of-app"),
         user: User::Token(Secret::new("t0ken-of-user")),
     };
-    let reach = Reach {
+    let http_options = HttpOptions {
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
         cacert: None,
         identity: Identity::Proven,
     };
-    let client = Client::new(target, credentials, &reach, 1).unwrap();
+    let client = Client::new(target, credentials, &http_options, 1).unwrap();
     let id = "7".parse().unwrap();
     let task = Task { business: Business { scope: Scope::CmdbBiz, id }, id };
     let request = RequestId::new(&RunId::new("2026-12-01T22:00:00Z".parse().unwrap(), 1), 1, 2, 1);

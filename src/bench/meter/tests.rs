@@ -34,7 +34,7 @@ fn a_request_is_measured_from_its_due_time_and_from_its_send() {
     meter.withdraws(at(2_300));
     meter.drops(at(2_400));
     assert_eq!((meter.sent, meter.late, meter.dropped, meter.in_flight), (2, 1, 1, 0));
-    let times = meter.classes[0].as_ref().unwrap();
+    let times = meter.classes[AnswerClass::Accepted].as_ref().unwrap();
     let near = |found: u64, expected: u64| found.abs_diff(expected) < expected / 100;
     assert!(near(times.response.max(), 100_000) && near(times.service.max(), 100_000));
     // The one that was sent late took no longer from its send.

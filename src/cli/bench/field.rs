@@ -5,28 +5,31 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::super::args::ServerArgs;
-use super::super::credentials::{Environment, Files, Origin};
-use super::super::settings::{self, Server};
-use super::super::{Failure, tell, warnings};
+use super::super::failure::Failure;
+use super::super::notice::notice;
+use super::super::settings;
+use super::super::warnings;
 use super::goal::Goal;
 use super::rows::{self, Reuse, Rows};
 use super::safety::{Intent, Place};
 use crate::api::esb::Esb;
 use crate::api::target::Target;
-use crate::api::{Client, Identity, Reach};
+use crate::api::{Client, HttpOptions, Identity};
+use crate::args::server::ServerArgs;
 use crate::bench::Tasks;
 use crate::input::Format;
 use crate::mock::{Behaviour, Memory, Mock};
+use crate::session::credentials::{Environment, Files, Origin};
+use crate::session::settings::Server;
 
 /// Where it is measured, and with what.
-pub(super) struct Field {
+pub(crate) struct Field {
     /// The rows; without them the mock's own tasks are started.
     pub rows: Option<Rows>,
     reuse: Reuse,
     /// The server.
     pub target: Target,
-    reach: Reach,
+    http_options: HttpOptions,
     credentials: Origin,
     /// The server, if it is one inside; it goes away with this.
     _mock: Option<Mock>,
@@ -34,7 +37,7 @@ pub(super) struct Field {
 
 impl Field {
     /// The server that the flags name, and the rows of `input`; without one, a mock inside.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         input: Option<PathBuf>,
         format: Option<Format>,
         reuse: Reuse,
@@ -47,10 +50,11 @@ impl Field {
             return Self::of_the_mock();
         };
         let variables = |name: &str| std::env::var(name).ok();
-        let Server { target, reach, credentials } = settings::server(server, &variables)?;
-        warnings::warn(&target, &reach, &credentials);
+        let server = settings::server(server, &variables)?;
+        warnings::warn(&server);
+        let Server { target, http_options, credentials, legacy_get: _ } = server;
         let rows = Some(Rows::of(&path, format)?);
-        Ok(Self { rows, reuse, target, reach, credentials, _mock: None })
+        Ok(Self { rows, reuse, target, http_options, credentials, _mock: None })
     }
 
     fn of_the_mock() -> Result<Self, Failure> {
@@ -64,7 +68,7 @@ impl Field {
             rows: None,
             reuse: Reuse::Never,
             target: Target::Esb(Esb::new(&mock.url())?),
-            reach: Reach {
+            http_options: HttpOptions {
                 timeout: Duration::from_secs(35),
                 connect_timeout: Duration::from_secs(5),
                 cacert: None,
@@ -76,9 +80,9 @@ impl Field {
     }
 
     /// Whether so many tasks may be started, and what is said of it.
-    pub(super) fn permit(&self, goal: &Goal, yes: Option<u64>) -> Result<(), Failure> {
+    pub(crate) fn permit(&self, goal: &Goal, yes: Option<u64>) -> Result<(), Failure> {
         let Some(rows) = &self.rows else {
-            tell(&"no INPUT, so a mock inside is measured; it shares this machine's cores");
+            notice(&"no INPUT, so a mock inside is measured; it shares this machine's cores");
             return Ok(());
         };
         let requests = goal.requests();
@@ -87,11 +91,11 @@ impl Field {
             Intent { tasks, businesses: &rows.businesses, target: self.target.to_string() };
         let place = if self.target.is_loopback() { Place::ThisMachine } else { Place::Elsewhere };
         intent.permit(yes, place)?;
-        tell(&intent.told());
+        notice(&intent.told());
         if let Some(requests) = requests.filter(|requests| *requests > rows.count)
             && self.reuse == Reuse::Never
         {
-            tell(&format_args!(
+            notice(&format_args!(
                 "the load has {requests} requests, and {} has {} rows: it ends when they are used up",
                 rows.name(),
                 rows.count
@@ -101,7 +105,7 @@ impl Field {
     }
 
     /// The tasks that are started.
-    pub(super) fn tasks(&self) -> Result<Tasks, Failure> {
+    pub(crate) fn tasks(&self) -> Result<Tasks, Failure> {
         match &self.rows {
             Some(rows) => Ok(rows.open(self.reuse)?),
             None => Ok(rows::of_the_mock()),
@@ -109,9 +113,9 @@ impl Field {
     }
 
     /// Who sends; so many connections are kept open.
-    pub(super) fn client(&self, connections: usize) -> Result<Client, Failure> {
+    pub(crate) fn client(&self, connections: usize) -> Result<Client, Failure> {
         let credentials = self.credentials.read()?;
-        Ok(Client::new(self.target.clone(), credentials, &self.reach, connections)?)
+        Ok(Client::new(self.target.clone(), credentials, &self.http_options, connections)?)
     }
 }
 

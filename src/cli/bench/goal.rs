@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::super::Failure;
-use super::args::{ArrivalsArg, LoadArgs};
+use super::super::failure::Failure;
+use crate::args::bench::{ArrivalsArg, LoadArgs};
 use crate::bench::find_max::Steps;
 use crate::bench::schedule::{Arrivals, Schedule, Spread};
 use crate::bench::search::Search;
@@ -23,7 +23,7 @@ const STEP_LASTS: Duration = Duration::from_secs(10);
 const HIGHEST: f64 = 50_000.0;
 
 /// What is to be measured.
-pub(super) enum Goal {
+pub(crate) enum Goal {
     /// One load.
     Once(Plan),
     /// The highest rate that holds.
@@ -32,7 +32,7 @@ pub(super) enum Goal {
 
 impl Goal {
     /// What the flags say.
-    pub(super) fn new(
+    pub(crate) fn new(
         load: LoadArgs,
         find_max: bool,
         slos: Vec<Slo>,
@@ -77,7 +77,7 @@ impl Goal {
     }
 
     /// How many requests will be sent, where that is known before.
-    pub(super) fn requests(&self) -> Option<u64> {
+    pub(crate) fn requests(&self) -> Option<u64> {
         match self {
             Self::Once(Plan {
                 load: Load::Open { schedule, spread: Spread::Even, .. }, ..
@@ -91,7 +91,7 @@ impl Goal {
     }
 
     /// How many of `rows` rows are started at most.
-    pub(super) fn starts(&self, rows: u64) -> u64 {
+    pub(crate) fn starts(&self, rows: u64) -> u64 {
         match self {
             Self::Once(Plan { load: Load::Open { schedule, spread, .. }, .. })
                 if *spread != Spread::Even =>
@@ -104,7 +104,7 @@ impl Goal {
     }
 
     /// The load, in words.
-    pub(super) fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         match self {
             Self::Once(Plan { load: Load::Open { schedule, spread, .. }, .. }) => match spread {
                 Spread::Even => schedule.to_string(),
@@ -123,7 +123,7 @@ impl Goal {
     }
 
     /// So many requests may be in flight.
-    pub(super) fn slots(&self) -> NonZeroUsize {
+    pub(crate) fn slots(&self) -> NonZeroUsize {
         match self {
             Self::Once(Plan { load: Load::Closed { concurrency, .. }, .. }) => *concurrency,
             Self::Once(Plan { load: Load::Open { max_in_flight, .. }, .. })
@@ -132,7 +132,7 @@ impl Goal {
     }
 
     /// What is expected.
-    pub(super) fn slos(&self) -> &[Slo] {
+    pub(crate) fn slos(&self) -> &[Slo] {
         match self {
             Self::Once(plan) => &plan.slos,
             Self::FindMax(_, steps) => &steps.slos,
@@ -140,7 +140,7 @@ impl Goal {
     }
 
     /// What is left out at the beginning.
-    pub(super) fn warmup(&self) -> Duration {
+    pub(crate) fn warmup(&self) -> Duration {
         match self {
             Self::Once(plan) => plan.warmup,
             Self::FindMax(..) => Duration::ZERO,
@@ -148,7 +148,7 @@ impl Goal {
     }
 
     /// For how long it is measured, where that is known before.
-    pub(super) fn lasts(&self) -> Option<Duration> {
+    pub(crate) fn lasts(&self) -> Option<Duration> {
         match self {
             Self::Once(Plan { load: Load::Open { schedule, .. }, warmup, .. }) => {
                 Some(schedule.lasts().saturating_sub(*warmup))

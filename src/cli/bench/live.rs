@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bench::{Glance, Onlooker, Second};
-use crate::domain::answer::Verdict;
 use crate::monitor::console::{self, BarFrame, TextKind};
 use crate::monitor::progress::ProgressMode;
 
 /// Shows how a measurement goes.
-pub(super) struct Live {
+pub(crate) struct Live {
     look: ProgressMode,
     /// Seconds that it lasts, if that is known.
     length: Option<u64>,
@@ -24,13 +23,13 @@ const WRITTEN: Duration = Duration::from_secs(10);
 
 impl Live {
     /// Begins to show a measurement that lasts so long, if that is known.
-    pub(super) fn begin(look: ProgressMode, lasts: Option<Duration>) -> Self {
+    pub(crate) fn begin(look: ProgressMode, lasts: Option<Duration>) -> Self {
         let length = lasts.map(|lasts| lasts.as_secs() + u64::from(lasts.subsec_nanos() > 0));
         Self { look, length }
     }
 
     /// Whoever is to be told of it, if anybody is.
-    pub(super) fn onlooker(&self) -> Option<Onlooker> {
+    pub(crate) fn onlooker(&self) -> Option<Onlooker> {
         let length = self.length;
         let template = match length {
             Some(_) => "{wide_bar} {pos} s of {len} s\n{msg}",
@@ -78,8 +77,9 @@ fn page(glance: &Glance) -> String {
     let [p50, p99] = glance.overall.unwrap_or_default();
     let overall = pair(as_f64(p50), as_f64(p99));
     let _ = write!(page, "\nresponse p50 / p99: {now} now, {overall} overall");
-    let classes = Verdict::NAMES.iter().zip(glance.by_class).filter(|(_, count)| *count > 0);
-    let classes: Vec<_> = classes.map(|(name, count)| format!("{count} {name}")).collect();
+    let classes = glance.by_class.into_iter().filter(|(_, count)| *count > 0);
+    let classes: Vec<_> =
+        classes.map(|(class, count)| format!("{count} {}", class.as_str())).collect();
     let _ = write!(page, "\n{}", classes.join(", "));
     page
 }
@@ -96,12 +96,17 @@ fn pair(p50: f64, p99: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::answer::{AnswerClass, FailureClass};
+    use enum_map::enum_map;
 
     #[test]
     fn a_glance_is_three_lines() {
-        let mut by_class = [0; 11];
-        by_class[0] = 590;
-        by_class[10] = 2;
+        let ambiguous = AnswerClass::Failed(FailureClass::Ambiguous);
+        let by_class = enum_map! {
+            class if class == ambiguous => 2,
+            AnswerClass::Accepted => 590,
+            _ => 0,
+        };
         let glance = Glance {
             left: Duration::ZERO,
             elapsed: Duration::from_secs(3),

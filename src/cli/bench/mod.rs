@@ -1,6 +1,5 @@
 //! `bk-launch bench`: measure the endpoint under load.
 
-pub(super) mod args;
 mod field;
 mod goal;
 mod live;
@@ -18,20 +17,23 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::exit::Exit;
+use super::end::{abort, begin_to_abort};
+use super::failure::Failure;
+use super::notice::{defer, notice};
 use super::settings::SummaryForm;
 use super::stdout::stdout;
-use super::terminal::harmless;
-use super::{Failure, logs, settings, tell};
+use super::{logs, settings};
+use crate::args::bench::{BenchArgs, ExpectArgs, ResultArgs};
 use crate::bench::compare::compare;
 use crate::bench::find_max::{Found, find_max};
 use crate::bench::result::{self, Outcome};
 use crate::bench::{Ground, OnMiss, measure, raise_file_limit};
+use crate::domain::escape::escape_control;
 use crate::domain::request_id::RunId;
 use crate::monitor::console;
 use crate::monitor::progress::ProgressMode;
-use crate::shutdown::{Cause, Shutdown};
-use args::{BenchArgs, ExpectArgs, ResultArgs};
+use crate::session::exit::Exit;
+use crate::shutdown::{Shutdown, StopReason};
 use field::Field;
 use goal::Goal;
 use live::Live;
@@ -40,10 +42,10 @@ use rows::{Reuse, Rows};
 use save::{Existing, Saved};
 
 /// Runs the command.
-pub(super) fn run(args: BenchArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: BenchArgs) -> Result<Exit, Failure> {
     let BenchArgs { input, format, reuse, yes_start, load, expect, server, output, looks } = args;
     if looks.quiet {
-        super::hold_back();
+        defer();
     }
     logs::begin(looks.log_format, looks.verbose);
     let ExpectArgs { slos, abort_on_slo, find_max, baseline, compare: files, tolerance } = expect;
@@ -58,7 +60,7 @@ pub(super) fn run(args: BenchArgs) -> Result<Exit, Failure> {
     let ResultArgs { outputs, force, json } = output;
     let existing = if force { Existing::Overwrite } else { Existing::Refuse };
     save::check(&outputs, existing)?;
-    let look = settings::look(looks.progress, looks.quiet.into());
+    let look = settings::progress(looks.progress, looks.quiet.into());
     let field = Field::prepare(input, format, reuse, server)?;
     field.permit(&goal, yes_start)?;
     let saved = save::open(&outputs, existing)?;
@@ -89,7 +91,7 @@ fn report(
     }
     let compared = baseline.filter(|_| invalid.is_none()).map(|(base, tolerance)| {
         if let Some(differ) = text::other_load(&base, &outcome) {
-            tell(&differ);
+            notice(&differ);
         }
         let pairs = result::pairs(&base, &outcome);
         (compare(&pairs, tolerance), pairs)
@@ -100,21 +102,21 @@ fn report(
         exit = Exit::Bad;
     }
     outcome.exit = exit.code();
-    tell(&text::summary(&outcome, &response));
+    notice(&text::summary(&outcome, &response));
     if !outcome.steps.is_empty() {
-        tell(&text::curve(&outcome));
+        notice(&text::curve(&outcome));
     }
     if let Some((compared, pairs)) = &compared {
-        tell(&text::comparison(compared, pairs));
+        notice(&text::comparison(compared, pairs));
     }
     if let Some(why) = invalid.filter(|_| is_expected) {
-        tell(&text::not_compared(&why));
+        notice(&text::not_compared(&why));
     }
     let mut failures = Vec::new();
     for saved in saved {
         let path = saved.path().to_owned();
         match saved.write(&outcome, &response) {
-            Ok(()) => tell(&format_args!("result: {}", path.display())),
+            Ok(()) => notice(&format_args!("result: {}", path.display())),
             Err(error) => failures.push(error.to_string()),
         }
     }
@@ -132,9 +134,9 @@ fn report(
     }
     // What was started is known here and nowhere else.
     for failure in failures {
-        tell(&format_args!("error: {failure}"));
+        notice(&format_args!("error: {failure}"));
     }
-    tell(&text::all_rows(&outcome));
+    notice(&text::all_rows(&outcome));
     Ok(Exit::Output)
 }
 
@@ -143,7 +145,7 @@ fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, Failure> {
     let [base, now] = files else { return Err("--compare needs two files".into()) };
     let (base, now) = (comparable(base)?, comparable(now)?);
     if let Some(differ) = text::other_load(&base, &now) {
-        tell(&differ);
+        notice(&differ);
     }
     let pairs = result::pairs(&base, &now);
     let compared = compare(&pairs, tolerance);
@@ -158,7 +160,7 @@ fn comparable(path: &Path) -> Result<Outcome, Failure> {
     let outcome = Outcome::read(path)?;
     match outcome.invalid() {
         None => Ok(outcome),
-        Some(why) => Err(Incomparable { path: path.to_owned(), why: harmless(&why) }.into()),
+        Some(why) => Err(Incomparable { path: path.to_owned(), why: escape_control(&why) }.into()),
     }
 }
 
@@ -192,7 +194,7 @@ fn measured(
             Goal::FindMax(search, steps) => {
                 let mut steps_taken = Vec::new();
                 let found = find_max(&ground, *search, steps, onlooker.as_ref(), |taken| {
-                    tell(&told_step(taken));
+                    notice(&told_step(taken));
                     steps_taken.push(step_outcome(taken));
                 })
                 .await?;
@@ -208,7 +210,7 @@ fn measured(
     runtime.shutdown_background();
     let judged = all.judge(goal.slos());
     let why = Why {
-        cause: shutdown.cause(),
+        cause: shutdown.stop_reason(),
         input_error,
         unfinished: found.as_ref().and_then(|(.., unfinished)| unfinished.clone()),
     };
@@ -220,7 +222,7 @@ fn measured(
     outcome.stopped = why.told(&all, &outcome.target);
     let exit = why.exit(&all, &judged, found.is_some());
     if let Some(used_up) = why.used_up(&all, &judged) {
-        tell(&used_up);
+        notice(&used_up);
     }
     if let Some((highest, limit, steps, _)) = found {
         outcome.highest_per_second = highest;
@@ -236,16 +238,16 @@ fn listen(ground: &Arc<Ground>) -> io::Result<()> {
     let shutdown = ground.shutdown();
     let seen = Arc::clone(ground);
     shutdown.listen(move |signal| {
-        super::begin_to_abort();
-        tell(&format_args!("{}: stopped at once", signal.name()));
-        tell(&text::left_behind(&seen.started()));
-        super::abort(Exit::Signal(signal));
+        begin_to_abort();
+        notice(&format_args!("{}: stopped at once", signal.name()));
+        notice(&text::left_behind(&seen.started()));
+        abort(Exit::Signal(signal));
     })?;
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
         shutdown.draining().await;
-        if let Some(Cause::Signal(signal)) = shutdown.cause() {
-            tell(&format_args!(
+        if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
+            notice(&format_args!(
                 "{}: nothing more is sent; waiting for the requests in flight (again to stop at once)",
                 signal.name()
             ));

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::ending;
-use super::super::exit::Exit;
+use super::super::text::summary;
 use crate::bench::find_max::{Taken, Unfinished};
 use crate::bench::result::{
     self, Distribution, Generator, Outcome, ROWS_USED_UP, SCHEMA, StepOutcome,
@@ -11,12 +10,13 @@ use crate::bench::result::{
 use crate::bench::search::Decision;
 use crate::bench::slo::Judgement;
 use crate::bench::{Ended, Measured, Started};
-use crate::shutdown::Cause;
+use crate::session::exit::Exit;
+use crate::shutdown::StopReason;
 
 /// Why a measurement ended, beside that its load was over.
-pub(super) struct Why {
+pub(crate) struct Why {
     /// What stopped it.
-    pub cause: Option<Cause>,
+    pub cause: Option<StopReason>,
     /// Why the rows ended before their end.
     pub input_error: Option<String>,
     /// Why a search ended before its end.
@@ -25,7 +25,7 @@ pub(super) struct Why {
 
 impl Why {
     /// Why it ended early, in words.
-    pub(super) fn told(&self, all: &Measured, target: &str) -> Option<String> {
+    pub(crate) fn told(&self, all: &Measured, target: &str) -> Option<String> {
         let unfinished = self.unfinished.as_ref().map(|unfinished| match unfinished {
             Unfinished::Stopped => "the search was stopped before its end".to_owned(),
             Unfinished::RowsUsedUp => "the rows were used up before the search was over".into(),
@@ -33,7 +33,7 @@ impl Why {
                 format!("the search ended at this machine's own limit, not the server's: {why}")
             }
         });
-        let cause = self.cause.as_ref().map(|cause| ending::why(cause, target));
+        let cause = self.cause.as_ref().map(|cause| summary::why(cause, target));
         let input = self.input_error.clone();
         let used_up = || (all.ended == Ended::RowsUsedUp).then(|| ROWS_USED_UP.into());
         cause.or(input).or(unfinished).or_else(used_up)
@@ -41,7 +41,7 @@ impl Why {
 
     /// Says that the rows were used up before everything that is expected of the load could
     /// be judged.
-    pub(super) fn used_up(&self, all: &Measured, judged: &[Judgement]) -> Option<String> {
+    pub(crate) fn used_up(&self, all: &Measured, judged: &[Judgement]) -> Option<String> {
         let is_used_up = all.ended == Ended::RowsUsedUp
             || matches!(self.unfinished, Some(Unfinished::RowsUsedUp));
         (is_used_up && self.cause.is_none() && !judged.is_empty()).then(|| {
@@ -54,11 +54,11 @@ impl Why {
     }
 
     /// The first cause that stopped it gives the code; else what was measured does.
-    pub(super) fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
+    pub(crate) fn exit(&self, all: &Measured, judged: &[Judgement], is_search: bool) -> Exit {
         match &self.cause {
-            Some(Cause::Signal(signal)) => return Exit::Signal(*signal),
-            Some(Cause::Answer { .. }) => return Exit::Stopped,
-            Some(Cause::SloMissed(_)) => return Exit::Bad,
+            Some(StopReason::Signal(signal)) => return Exit::Signal(*signal),
+            Some(StopReason::Answer { .. }) => return Exit::Stopped,
+            Some(StopReason::SloMissed(_)) => return Exit::Bad,
             _ => {}
         }
         let is_bad = if is_search {
@@ -75,7 +75,7 @@ impl Why {
 }
 
 /// What was measured, as a result; what only the caller knows is left empty.
-pub(super) fn outcome_of(
+pub(crate) fn outcome_of(
     all: &Measured,
     started: &Started,
     judged: &[Judgement],
@@ -123,7 +123,7 @@ pub(super) fn outcome_of(
 }
 
 /// A step of a search, as a result.
-pub(super) fn step_outcome(taken: &Taken) -> StepOutcome {
+pub(crate) fn step_outcome(taken: &Taken) -> StepOutcome {
     let Taken { attempt, measured, decision, why, .. } = taken;
     let response = Distribution::of(&measured.all.response);
     StepOutcome {
@@ -139,7 +139,7 @@ pub(super) fn step_outcome(taken: &Taken) -> StepOutcome {
 }
 
 /// A step of a search, in words.
-pub(super) fn told_step(taken: &Taken) -> String {
+pub(crate) fn told_step(taken: &Taken) -> String {
     let why = taken.why.as_deref().unwrap_or_default();
     let told = match taken.decision {
         Some(Decision::Held) => match taken.measured.health.bottleneck() {

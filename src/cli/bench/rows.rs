@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use super::super::Failure;
-use super::super::terminal::harmless;
+use super::super::failure::Failure;
 use crate::bench::Tasks;
+use crate::domain::escape::escape_control;
 use crate::domain::task::{Business, Scope, Task};
 use crate::input::{self, Format, InputError};
 
 /// A file of rows, looked through as a whole. What is started is what was looked
 /// through: both read a copy, which goes away with this.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     path: PathBuf,
     copy: NamedTempFile,
     format: Format,
@@ -33,13 +33,13 @@ const NAMED: usize = 10;
 impl Rows {
     /// Looks through the file at `path`; one row that cannot be used is an error. What
     /// stands there twice is no matter: the server starts a task at most once.
-    pub(super) fn of(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
+    pub(crate) fn of(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
             return Err(RowsError::Stdin.into());
         }
         let format = match format {
             Some(format) => format,
-            None => Format::of_path(path)?,
+            None => input::format_of(path)?,
         };
         let mut rows = Self {
             path: path.to_owned(),
@@ -57,7 +57,7 @@ impl Rows {
                 Err(wrong) => {
                     bad += 1;
                     if bad <= NAMED as u64 {
-                        let fault = harmless(&wrong.fault.to_string());
+                        let fault = escape_control(&wrong.fault.to_string());
                         let _ = write!(named, "\n  {}:{}: {fault}", path.display(), row.line);
                     }
                 }
@@ -73,12 +73,12 @@ impl Rows {
     }
 
     /// What the file is called.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
     }
 
     /// The tasks of the file; with `Reuse::Again` without an end.
-    pub(super) fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
+    pub(crate) fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
         let (path, name, format) = (self.copy.path().to_owned(), self.name(), self.format);
         let open = move || {
             let rows = input::reopen_file(&path, &name, format)?.rows;
@@ -113,7 +113,7 @@ fn copied(path: &Path) -> Result<NamedTempFile, RowsError> {
 
 /// Whether rows are used more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reuse {
+pub(crate) enum Reuse {
     /// They are not.
     Never,
     /// When they are used up, it begins with the first again.
@@ -124,7 +124,7 @@ pub(super) enum Reuse {
 const BUSINESSES: u64 = 50;
 
 /// Tasks of a mock, for which every task exists: without an end, none twice.
-pub(super) fn of_the_mock() -> Tasks {
+pub(crate) fn of_the_mock() -> Tasks {
     Box::new((1..).map(|number: u64| {
         let id = |number: u64| number.to_string().parse().expect("a positive number is an id");
         let business = Business { scope: Scope::CmdbBiz, id: id(number % BUSINESSES + 1) };

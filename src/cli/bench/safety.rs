@@ -8,7 +8,7 @@ use crate::domain::task::Business;
 use crate::monitor::console;
 
 /// What a measurement would start.
-pub(super) struct Intent<'a> {
+pub(crate) struct Intent<'a> {
     /// At most so many tasks...
     pub tasks: u64,
     /// ...of these businesses, with their rows...
@@ -19,7 +19,7 @@ pub(super) struct Intent<'a> {
 
 impl Intent<'_> {
     /// What is told before anything is sent.
-    pub(super) fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let Self { tasks, businesses, target } = self;
         let plural = if *tasks == 1 { "" } else { "s" };
         format!("this starts {tasks} task{plural} of {} at {target}", named(businesses))
@@ -27,7 +27,7 @@ impl Intent<'_> {
 
     /// Whether it may be done: `yes` is the number that was typed as a flag, and on this
     /// machine nothing but a mock is to be expected.
-    pub(super) fn permit(&self, yes: Option<u64>, place: Place) -> Result<(), NotPermitted> {
+    pub(crate) fn permit(&self, yes: Option<u64>, place: Place) -> Result<(), NotPermitted> {
         match (yes, place) {
             (Some(yes), _) if yes != self.tasks => {
                 Err(NotPermitted::OtherNumber { yes, told: self.told() })
@@ -49,7 +49,7 @@ impl Intent<'_> {
 
 /// Where a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// On this machine.
     ThisMachine,
     /// Anywhere else.
@@ -69,7 +69,7 @@ fn named(businesses: &BTreeMap<Business, u64>) -> String {
 
 /// It may not be done.
 #[derive(Debug, Error)]
-pub(super) enum NotPermitted {
+pub(crate) enum NotPermitted {
     /// Another number was typed as a flag.
     #[error("{told}, and --yes-start says {yes}; nothing was sent")]
     OtherNumber {

@@ -12,7 +12,7 @@ use crate::bench::export;
 use crate::bench::result::Outcome;
 
 /// A file for a result.
-pub(super) struct Saved {
+pub(crate) struct Saved {
     path: PathBuf,
     form: Form,
     file: File,
@@ -42,7 +42,7 @@ impl Form {
 
 /// What to do with a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Existing {
+pub(crate) enum Existing {
     /// It stays, and nothing is sent.
     Refuse,
     /// It is overwritten, once there is something to write.
@@ -50,7 +50,7 @@ pub(super) enum Existing {
 }
 
 /// Whether all of them can be opened, as far as that can be seen; nothing is made yet.
-pub(super) fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveError> {
+pub(crate) fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveError> {
     for path in paths {
         Form::of_path(path).ok_or_else(|| SaveError::Extension(path.clone()))?;
         if existing == Existing::Refuse && path.exists() {
@@ -61,7 +61,7 @@ pub(super) fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveErr
 }
 
 /// Opens all of them.
-pub(super) fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<Saved>, SaveError> {
+pub(crate) fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<Saved>, SaveError> {
     let mut opened: Vec<Saved> = Vec::new();
     for path in paths {
         match open_one(path, existing) {
@@ -93,12 +93,12 @@ fn open_one(path: &Path, existing: Existing) -> Result<Saved, SaveError> {
 
 impl Saved {
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Writes it.
-    pub(super) fn write(
+    pub(crate) fn write(
         self,
         outcome: &Outcome,
         response: &Histogram<u64>,
@@ -121,7 +121,7 @@ impl Saved {
     }
 
     /// Takes away what was made for a measurement that did not begin.
-    pub(super) fn give_up(saved: &[Self], existing: Existing) {
+    pub(crate) fn give_up(saved: &[Self], existing: Existing) {
         for saved in saved.iter().filter(|_| existing == Existing::Refuse) {
             drop(std::fs::remove_file(&saved.path));
         }
@@ -130,7 +130,7 @@ impl Saved {
 
 /// A result cannot be written.
 #[derive(Debug, Error)]
-pub(super) enum SaveError {
+pub(crate) enum SaveError {
     /// Nobody knows how.
     #[error("--output {}: a result ends in .json, .csv or .hgrm", .0.display())]
     Extension(PathBuf),

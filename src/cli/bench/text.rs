@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use hdrhistogram::Histogram;
 
-use super::super::terminal::harmless;
 use crate::bench::Started;
 use crate::bench::compare::{Change, Compared, FEWEST, Finding, Pair, TEST};
 use crate::bench::result::{self, Distribution, Outcome};
 use crate::bench::search::Limit;
+use crate::domain::escape::escape_control;
 
 /// The result, for people; `response` has all response times.
-pub(super) fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
+pub(crate) fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
     let mut text = counts(outcome);
     if outcome.answered > 0 {
         text.push_str(&percentiles(outcome));
@@ -31,7 +31,7 @@ pub(super) fn summary(outcome: &Outcome, response: &Histogram<u64>) -> String {
     }
     text.push_str(&rows(outcome));
     if let Some(stopped) = &outcome.stopped {
-        let _ = write!(text, "\nstopped: {}", harmless(stopped));
+        let _ = write!(text, "\nstopped: {}", escape_control(stopped));
     }
     text
 }
@@ -152,7 +152,7 @@ fn classes(outcome: &Outcome) -> String {
             time(as_f64(class.response.p99))
         );
         if !class.said.is_empty() {
-            let _ = write!(text, ": {}", harmless(&class.said));
+            let _ = write!(text, ": {}", escape_control(&class.said));
         }
     }
     text
@@ -179,13 +179,13 @@ fn generator(outcome: &Outcome) -> String {
 }
 
 /// Every row that was started, or may have been.
-pub(super) fn all_rows(outcome: &Outcome) -> String {
+pub(crate) fn all_rows(outcome: &Outcome) -> String {
     let result::Rows { started_lines, perhaps_lines, .. } = &outcome.rows;
     format!("rows that were started: {started_lines}\nrows that may have been: {perhaps_lines}")
 }
 
 /// Every row that was started, or may have been, when nothing is waited for any more.
-pub(super) fn left_behind(started: &Started) -> String {
+pub(crate) fn left_behind(started: &Started) -> String {
     let Started { surely, perhaps, out } = started;
     format!(
         "rows that were started: {}\nrows that may have been: {}\nrows whose requests are out: {}",
@@ -220,7 +220,7 @@ fn rows(outcome: &Outcome) -> String {
 }
 
 /// The steps of a search, as a curve, and its knee.
-pub(super) fn curve(outcome: &Outcome) -> String {
+pub(crate) fn curve(outcome: &Outcome) -> String {
     let mut steps: Vec<_> = outcome.steps.iter().collect();
     steps.sort_by(|a, b| a.wanted_per_second.total_cmp(&b.wanted_per_second));
     let highest = steps.iter().map(|step| step.p99).max().unwrap_or_default().max(1);
@@ -239,8 +239,8 @@ pub(super) fn curve(outcome: &Outcome) -> String {
         let bar = "#".repeat((share.clamp(0.0, 1.0) * 30.0).ceil() as usize);
         let held = match &step.failed {
             None => "held".into(),
-            Some(why) if step.verdict == "failed" => harmless(why),
-            Some(why) => format!("{}: {}", step.verdict, harmless(why)),
+            Some(why) if step.verdict == "failed" => escape_control(why),
+            Some(why) => format!("{}: {}", step.verdict, escape_control(why)),
         };
         let _ = write!(
             text,
@@ -274,18 +274,18 @@ fn knee(outcome: &Outcome) -> String {
 }
 
 /// Says that a result is not compared, since its figures are not the server's.
-pub(super) fn not_compared(why: &str) -> String {
-    format!("not compared with --baseline: {}", harmless(why))
+pub(crate) fn not_compared(why: &str) -> String {
+    format!("not compared with --baseline: {}", escape_control(why))
 }
 
 /// Says so if two results are those of different loads.
-pub(super) fn other_load(base: &Outcome, now: &Outcome) -> Option<String> {
+pub(crate) fn other_load(base: &Outcome, now: &Outcome) -> Option<String> {
     let (base, now) = (&base.load, &now.load);
     (base != now).then(|| format!("warning: the loads differ: {base}, and {now}"))
 }
 
 /// Two results, compared.
-pub(super) fn comparison(compared: &[Compared], pairs: &[Pair]) -> String {
+pub(crate) fn comparison(compared: &[Compared], pairs: &[Pair]) -> String {
     let mut text = format!(
         "{:>8} {:>12} {:>12} {:>9} {:>9} {:>8}",
         "", "base", "now", "change", "typical", "p"

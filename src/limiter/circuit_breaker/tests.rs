@@ -156,9 +156,9 @@ fn rows_are_bad_once_bk_sops_itself_has_failed_each_of_them() {
     }
 }
 
-fn failed(class: FailureClass, contact: Contact) -> Verdict {
+fn failed(class: FailureClass, delivery: Delivery) -> Verdict {
     let (taken, server) = (Taken::No, Box::default());
-    Verdict::Failed(Failure { class, contact, taken, hold: None, server })
+    Verdict::Failed(Failure { class, delivery, taken, hold: None, server })
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn what_an_answer_says_of_bk_sops() {
     };
     use Server::{BkSops, Front, NeverReached, Reached};
     use Sign::{Covered, Nothing, OwnError, Silence, Works};
-    let answered = Contact::Answered;
-    let refused = Contact::NotSent(NotSent::Unreachable);
+    let answered = Delivery::Answered;
+    let refused = Delivery::NotSent(NotSent::Unreachable);
     for (verdict, server, sign) in [
         (Verdict::Accepted, NeverReached, Works),
         (Verdict::AlreadyStarted, BkSops, Works),
@@ -178,11 +178,11 @@ fn what_an_answer_says_of_bk_sops() {
         (failed(NotFound, answered(Speaker::BkSops)), BkSops, Works),
         (failed(Permission, answered(Speaker::BkSops)), BkSops, Works),
         (failed(Transient, answered(Speaker::BkSops)), BkSops, OwnError),
-        (failed(Ambiguous, Contact::Lost), BkSops, Silence),
+        (failed(Ambiguous, Delivery::Lost), BkSops, Silence),
         (failed(Transient, refused), Front, Silence),
         (failed(Transient, refused), Reached, Silence),
         (failed(Transient, refused), NeverReached, Nothing),
-        (failed(Ambiguous, Contact::Lost), NeverReached, Nothing),
+        (failed(Ambiguous, Delivery::Lost), NeverReached, Nothing),
         (failed(Ambiguous, answered(Speaker::Proxy)), Reached, Covered),
         (failed(Transient, answered(Speaker::Front)), BkSops, Covered),
         (failed(Ambiguous, answered(Speaker::Front)), BkSops, Covered),
@@ -198,11 +198,11 @@ fn what_an_answer_says_of_bk_sops() {
 
 #[test]
 fn the_text_says_what_answers_in_place_of_bk_sops() {
-    for (contact, server, status, code, said, text) in [
-        (Contact::Answered(Speaker::Proxy), "nginx", 502, "", "", "nginx answers 502 for bk-sops"),
-        (Contact::Answered(Speaker::Stranger), "", 404, "", "", "a proxy answers 404 for bk-sops"),
+    for (delivery, server, status, code, said, text) in [
+        (Delivery::Answered(Speaker::Proxy), "nginx", 502, "", "", "nginx answers 502 for bk-sops"),
+        (Delivery::Answered(Speaker::Stranger), "", 404, "", "", "a proxy answers 404 for bk-sops"),
         (
-            Contact::Answered(Speaker::Front),
+            Delivery::Answered(Speaker::Front),
             "",
             200,
             "1306201",
@@ -210,7 +210,7 @@ fn the_text_says_what_answers_in_place_of_bk_sops() {
             "the ESB answers 1306201 for bk-sops (Connection refused)",
         ),
         (
-            Contact::Answered(Speaker::Front),
+            Delivery::Answered(Speaker::Front),
             "",
             502,
             "1650200",
@@ -218,7 +218,7 @@ fn the_text_says_what_answers_in_place_of_bk_sops() {
             "the API gateway answers 1650200 for bk-sops (Bad Gateway)",
         ),
         (
-            Contact::Answered(Speaker::BkSops),
+            Delivery::Answered(Speaker::BkSops),
             "",
             500,
             "50000",
@@ -226,7 +226,7 @@ fn the_text_says_what_answers_in_place_of_bk_sops() {
             "bk-sops answers that it failed (system error)",
         ),
         (
-            Contact::Lost,
+            Delivery::Lost,
             "",
             0,
             "",
@@ -236,7 +236,7 @@ fn the_text_says_what_answers_in_place_of_bk_sops() {
     ] {
         let failure = Failure {
             class: FailureClass::Ambiguous,
-            contact,
+            delivery,
             taken: Taken::Maybe,
             hold: None,
             server: server.into(),

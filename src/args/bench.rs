@@ -1,0 +1,163 @@
+//! The flags of `bench`, as clap reads them.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::display::DisplayArgs;
+use super::server::ServerArgs;
+use super::values::{at_least_one, duration};
+use crate::bench::schedule::{LONGEST, Schedule};
+use crate::bench::slo::Slo;
+use crate::domain::rate::Rate;
+
+const EXAMPLES: &str = "\
+Examples:
+  bk-launch bench                                          against a mock inside, to see what it shows
+  bk-launch bench tasks.csv --rate 200/s --duration 30s    one start a row: they are real
+  bk-launch bench tasks.csv --load 50/s:30s,50..500/s:2m --slo 'p99<500ms' --slo 'errors<1%'
+  bk-launch bench tasks.csv --find-max --slo 'p99<500ms'   the highest rate that holds
+  bk-launch bench tasks.csv -o now.json --baseline base.json
+  bk-launch bench --compare base.json now.json
+
+Exit codes:
+  0  measured, and all expectations hold
+  1  an expectation was missed, requests could not be sent, this machine was the bottleneck,
+     or something became worse than --tolerance allows
+  2  nothing was sent: usage, settings or input
+  3  stopped by an auth or config answer
+  129, 130, 143  stopped by a signal; what was measured until then is told";
+
+/// The flags of `bench`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct BenchArgs {
+    /// A file of rows, each of which is started once; without one, a mock inside is measured.
+    #[arg(help_heading = "Arguments")]
+    pub input: Option<PathBuf>,
+    /// How the input is written [default: by its extension; csv without one].
+    #[arg(long, value_name = "csv|tsv|jsonl", help_heading = "Rows")]
+    pub format: Option<crate::input::Format>,
+    /// Begin again when the rows are used up; then most answers are "already started".
+    #[arg(long, help_heading = "Rows")]
+    pub reuse: bool,
+    /// Start N tasks without asking; N must be the number that would be started.
+    #[arg(long, value_name = "N", help_heading = "Rows")]
+    pub yes_start: Option<u64>,
+    /// What is sent, and when.
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// What is expected.
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: ResultArgs,
+    /// What is shown.
+    #[command(flatten)]
+    pub looks: DisplayArgs,
+}
+
+/// What is sent, and when.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub(crate) struct LoadArgs {
+    /// Requests per time: 20/s, 100/m or 5000/h; with --find-max the first rate that is tried.
+    #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
+    pub rate: Rate,
+    /// For how long [default: 30s; with --find-max 10s, of each step].
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "requests")]
+    pub duration: Option<Duration>,
+    /// Until so many requests were sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    pub requests: Option<u64>,
+    /// Steps and ramps in place of --rate and --duration: 50/s:30s,50..500/s:2m,500/s:30s.
+    #[arg(long, value_name = "STEPS", conflicts_with_all = ["rate", "duration", "requests", "closed", "find_max"])]
+    pub load: Option<Schedule>,
+    /// How requests are spread: evenly, or as those of many people who do not know each other.
+    #[arg(long, value_enum, default_value_t = ArrivalsArg::Even, conflicts_with = "closed")]
+    pub arrivals: ArrivalsArg,
+    /// Makes the same poisson arrivals again.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The classical loop: each of --concurrency sends its next request after its answer.
+    #[arg(long, conflicts_with_all = ["rate", "find_max"])]
+    pub closed: bool,
+    /// Requests in flight of a closed loop.
+    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, requires = "closed", allow_negative_numbers = true)]
+    pub concurrency: NonZeroUsize,
+    /// More requests are never in flight; what is due then is not sent, and fails the measurement.
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub max_in_flight: NonZeroUsize,
+    /// Send for so long before anything is measured.
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "find_max")]
+    pub warmup: Option<Duration>,
+}
+
+/// How requests are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArrivalsArg {
+    /// At even distances.
+    Even,
+    /// At random distances.
+    Poisson,
+}
+
+/// What is expected.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Expectations")]
+pub(crate) struct ExpectArgs {
+    /// Exit 1 unless this holds: 'p99<500ms', 'mean<80ms', 'max<5s', 'errors<1%' or
+    /// 'rate>=195/s'; repeatable. Times are response times, and errors all answers but accepted and
+    /// already started.
+    #[arg(long = "slo", value_name = "EXPECTATION")]
+    pub slos: Vec<Slo>,
+    /// Stop as soon as one is missed (a rate is judged at the end alone).
+    #[arg(long, requires = "slos", conflicts_with = "find_max")]
+    pub abort_on_slo: bool,
+    /// Find the highest rate at which all --slo hold (none: errors<1%) and the server keeps up.
+    #[arg(long, conflicts_with = "requests")]
+    pub find_max: bool,
+    /// Compare with an earlier result; exit 1 if something became worse.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Send nothing: compare two results.
+    #[arg(long, num_args = 2, value_names = ["BASE", "NOW"], conflicts_with_all = ["input", "baseline", "find_max"])]
+    pub compare: Option<Vec<PathBuf>>,
+    /// How much worse something may become.
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent)]
+    pub tolerance: f64,
+}
+
+/// Where the result goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ResultArgs {
+    /// The result: .json (all of it), .csv (a line a second) or .hgrm (percentiles of the response
+    /// time); repeatable.
+    #[arg(short, long = "output", id = "output", value_name = "FILE")]
+    pub outputs: Vec<PathBuf>,
+    /// Overwrite a result that is there already.
+    #[arg(long)]
+    pub force: bool,
+    /// The result as JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads how long a load lasts.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time <= LONGEST { Ok(time) } else { Err("no load lasts longer than 1000h".into()) }
+}
+
+fn percent(text: &str) -> Result<f64, &'static str> {
+    let number = text.trim_end_matches('%').parse::<f64>().ok();
+    let percent = number.filter(|percent| (0.0..1e6).contains(percent));
+    percent.map(|percent| percent / 100.0).ok_or("write it as 10%")
+}

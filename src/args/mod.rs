@@ -1,0 +1,85 @@
+//! What can be typed: the commands and their flags, as clap reads them.
+//!
+//! Only the form of each word is checked here; what the words mean together is the work of
+//! `settings`. Nothing here reads the environment or knows a command.
+
+pub(crate) mod bench;
+pub(crate) mod display;
+#[cfg(test)]
+#[path = "flags_page/tests.rs"]
+mod flags_page;
+pub(crate) mod mock;
+pub(crate) mod report;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod server;
+pub(crate) mod session;
+pub(crate) mod values;
+
+use clap::{Parser, Subcommand};
+
+use bench::BenchArgs;
+use mock::MockArgs;
+use report::ReportArgs;
+use resume::ResumeArgs;
+use run::RunArgs;
+use runs::RunsArgs;
+
+/// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
+/// what became of every one.
+#[derive(Debug, Parser)]
+#[command(name = "bk-launch", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bk-launch demo                               see it work, against a server inside
+  bk-launch run tasks.csv -o report.csv        start every task of a file
+  bk-launch resume                             finish what was interrupted
+  bk-launch bench                              measure a mock; with INPUT, the endpoint
+  bk-launch mock --port 8080 --fault 502=5%    a bk-sops to try things on
+
+Run 'bk-launch COMMAND --help' for the flags of a command, with examples.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the tasks of a list, and report on each.
+    Run(Box<RunArgs>),
+    /// Finish a run that was interrupted or stopped.
+    Resume(Box<ResumeArgs>),
+    /// List runs, show one, or remove old ones.
+    Runs(RunsArgs),
+    /// Write the report of a run again, in any format, in the order of its input.
+    Report(ReportArgs),
+    /// Measure the endpoint under load.
+    Bench(Box<BenchArgs>),
+    /// Be a bk-sops to try things on: faults, latency, limits, its own counts.
+    Mock(Box<MockArgs>),
+    /// Start the mock, launch a sample through it, and show the report.
+    Demo,
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual pages.
+    Man,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,88 @@
+//! The flags of `run`.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "docs of flags are help texts, where backticks would show"
+)]
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::session::SessionArgs;
+use crate::input::Format;
+use crate::rules::expected_rows::ExpectedRows;
+use crate::store::RunName;
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  export BK_APP_CODE=ops BK_APP_SECRET=... BK_TOKEN=...
+  bk-launch run tasks.csv -o report.csv --esb https://paas.example.com --confirm
+  bk-launch run tasks.csv -o report.csv --gateway 'https://bkapi.example.com/api/{gateway_name}'
+  mysql -B -e 'select ...' | bk-launch run - --format tsv -o report.csv --rate 100/m
+
+Exit codes:
+  0  every row ended good          3  stopped: credentials, URL, budget, or the server is gone
+  1  some rows ended bad           6  the journal or a report could not be written
+  2  nothing was sent: usage, settings or input
+  4  stopped: the window closed; the rest is pending
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal stops at once";
+
+/// The flags of `run`.
+#[derive(Debug, Args)]
+#[command(after_long_help = RUN_EXAMPLES)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    #[command(flatten)]
+    pub cron: CronArgs,
+    /// Keep no run: nothing can be resumed, and a report must be named with -o.
+    #[arg(long, help_heading = "State")]
+    pub no_journal: bool,
+}
+
+/// What is to be started.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputArgs {
+    /// A file of rows, or - for standard input (also without INPUT, unless that is a terminal).
+    ///
+    /// CSV or TSV with a header (bk_biz_id or biz_id, task_id, scope, in any order; other
+    /// columns are carried through to the report) or without one, in that order; or JSON Lines.
+    /// A report of this program is a valid input.
+    #[arg(help_heading = "Arguments")]
+    pub input: Option<PathBuf>,
+    /// How the input is written [default: by its extension; csv without one].
+    ///
+    /// In TSV, NULL and \N in the columns of ids and scope are no value, as databases write it.
+    #[arg(long, value_name = "csv|tsv|jsonl")]
+    pub format: Option<Format>,
+    /// What to do if a file holds rows that cannot be used: start nothing, or the others.
+    ///
+    /// Standard input cannot be looked through first, so there it is always skip.
+    #[arg(long, value_enum, default_value_t = OnInvalidArg::Stop)]
+    pub on_invalid: OnInvalidArg,
+}
+
+/// What to do if a file holds rows that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnInvalidArg {
+    /// Start nothing.
+    Stop,
+    /// Start the others.
+    Skip,
+}
+
+/// How a run is started by a timer.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cron")]
+pub(crate) struct CronArgs {
+    /// Call the run so; one run of a name goes on at a time, a second one ends with exit 5.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<RunName>,
+    /// Start nothing if the file has fewer or more rows than that, such as 100.. or 1..500.
+    #[arg(long, value_name = "FROM..TO")]
+    pub expect_rows: Option<ExpectedRows>,
+}

@@ -1,0 +1,279 @@
+//! The flags that `run` and `resume` share.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "docs of flags are help texts, where backticks would show"
+)]
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+
+use super::display::DisplayArgs;
+use super::server::ServerArgs;
+use super::values::{at_least_one, duration, duration_or_off, zone};
+use crate::domain::rate::Rate;
+use crate::rules::budget::Budget;
+use crate::rules::retry::Backoff;
+use crate::rules::stages::Stages;
+use crate::rules::window::{Daily, When};
+
+/// The flags that `run` and `resume` share.
+#[derive(Debug, Args)]
+pub(crate) struct SessionArgs {
+    /// Launch the first N rows that can be launched; the others are pending.
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub preview: PreviewArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub server: ServerArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
+    pub retries: RetryArgs,
+    #[command(flatten)]
+    pub confirmation: ConfirmArgs,
+    #[command(flatten)]
+    pub window: WindowArgs,
+    #[command(flatten)]
+    pub stages: StageArgs,
+    #[command(flatten)]
+    pub monitors: MonitorArgs,
+    #[command(flatten)]
+    pub display: DisplayArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// A look before anything is sent.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Preview")]
+pub(crate) struct PreviewArgs {
+    /// Print what would happen, and send nothing.
+    #[arg(long, conflicts_with = "check")]
+    pub dry_run: bool,
+    /// Prove URL, credentials and the right to view by get_task_status of up to five rows; start
+    /// nothing.
+    ///
+    /// They are the first rows of different businesses, as far as there are any. A row that is not
+    /// there is a warning, as long as another one proves the right to view. Exit 0, or 3 with what
+    /// is wrong.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// What is done in place of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preview {
+    None,
+    /// Say what would happen.
+    DryRun,
+    /// Ask for the states of a few rows.
+    Check,
+}
+
+impl PreviewArgs {
+    pub(crate) const fn kind(&self) -> Preview {
+        match (self.dry_run, self.check) {
+            (true, _) => Preview::DryRun,
+            (false, true) => Preview::Check,
+            (false, false) => Preview::None,
+        }
+    }
+}
+
+/// Where the report goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// A report: one line a row, in the order in which they were settled; .csv, .tsv or .jsonl,
+    /// or - for CSV on standard output; repeatable [default: report.csv in the run's folder].
+    #[arg(short, long = "output", id = "output", value_name = "FILE")]
+    pub outputs: Vec<PathBuf>,
+    /// Overwrite a report that is there already.
+    #[arg(long)]
+    pub force: bool,
+    /// The summary as one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How fast.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Requests per time, retries included: 20/s, 100/m, 5000/h or unlimited.
+    #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
+    pub rate: Rate,
+    /// How many requests may leave at once, where more than the even pace allows.
+    #[arg(long, value_name = "N")]
+    pub burst: Option<NonZeroU32>,
+    /// Starts of one business per time.
+    #[arg(long, value_name = "RATE", default_value = "unlimited", allow_hyphen_values = true)]
+    pub rate_per_biz: Rate,
+    /// Requests in flight.
+    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub concurrency: NonZeroUsize,
+    /// Requests in flight of one business.
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub concurrency_per_biz: Option<NonZeroUsize>,
+    /// Rows that may be open: waiting for their turn, a hold or a retry.
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub lookahead: NonZeroUsize,
+}
+
+/// How often.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Retries")]
+pub(crate) struct RetryArgs {
+    /// Sends of a row after the first; throttled answers and those of an outage do not count.
+    #[arg(long, value_name = "N", default_value = "4", allow_negative_numbers = true)]
+    pub retries: u32,
+    /// The wait before a retry: its first value, doubled up to the last.
+    #[arg(long, value_name = "FROM..TO", default_value = "500ms..30s")]
+    pub backoff: Backoff,
+    /// How long a limit may refuse everything of a business before its rows fail; if it is the
+    /// app's own limit, the run stops.
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
+    pub throttle_patience: Duration,
+    /// How long bk-sops may be gone before the run stops.
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
+    pub outage_patience: Duration,
+    /// Stop after more than so many rows failed, 10 or 5% of them (exit 3).
+    ///
+    /// No more rows are out at a time than may fail yet, so with 0 they go one by one.
+    #[arg(long, value_name = "N|P%")]
+    pub max_failures: Option<Budget>,
+    /// How a task counts that somebody else had started.
+    #[arg(long, value_enum, default_value_t = AlreadyStartedArg::Ok)]
+    pub already_started: AlreadyStartedArg,
+}
+
+/// How a task counts that somebody else had started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AlreadyStartedArg {
+    /// As good.
+    Ok,
+    /// As bad.
+    Fail,
+}
+
+/// What is asked beside the starts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Confirmation")]
+pub(crate) struct ConfirmArgs {
+    /// Ask get_task_status until each started task runs, for up to TIMEOUT [default without a
+    /// value: 60s].
+    ///
+    /// An accepted task is only queued, and the server may fail to start it silently: then it is
+    /// sent again, out of --retries. A resume or a profile is told off with --confirm=off.
+    #[arg(long, value_name = "TIMEOUT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "60s", value_parser = duration_or_off)]
+    pub confirm: Option<Duration>,
+    /// Ask get_task_detail for the link of each task whose answers had none, when nothing else is
+    /// to be sent.
+    #[arg(long)]
+    pub lookup: bool,
+    /// Where the legacy ESB refuses a GET: let it have the credentials in the query, and so in the
+    /// access logs of every proxy on the way.
+    #[arg(long)]
+    pub esb_legacy_get: bool,
+}
+
+/// When requests may leave.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Window")]
+pub(crate) struct WindowArgs {
+    /// Send nothing before: 22:00 (the next one), 2026-12-01T22:00+08:00, or +90m from now.
+    #[arg(long, value_name = "WHEN", conflicts_with = "window")]
+    pub start_at: Option<When>,
+    /// Send nothing from then on; what is left is pending, exit 4, and can be resumed.
+    #[arg(long, value_name = "WHEN", conflicts_with = "window")]
+    pub stop_at: Option<When>,
+    /// Send only within these hours of each day; a resume keeps that, and takes the next window.
+    #[arg(long, value_name = "22:00-04:00")]
+    pub window: Option<Daily>,
+    /// The zone of all these times, such as Asia/Shanghai [default: the system's].
+    ///
+    /// A time that a change of the clocks skips is as much later; of one that occurs twice, the
+    /// first is meant.
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub tz: Option<TimeZone>,
+    /// Send no new row in the last minutes of the window; rows that were sent may go on.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub cutoff: Option<Duration>,
+    /// Start nothing if the rows do not fit into the window.
+    #[arg(long)]
+    pub require_fit: bool,
+    /// Wait a while before the first request, drawn at random up to TIME.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub jitter: Option<Duration>,
+}
+
+/// In which stages a launch goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stages")]
+pub(crate) struct StageArgs {
+    /// Where stages end, in rows of the input or shares of them; each is settled before the next
+    /// begins.
+    #[arg(long, value_name = "1,10%,100%")]
+    pub stages: Option<Stages>,
+    /// Wait so long between two stages.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "stages")]
+    pub stage_pause: Option<Duration>,
+    /// Ask on the terminal before each further stage; any answer but yes stops the run, exit 3.
+    #[arg(long, requires = "stages")]
+    pub stage_ask: bool,
+}
+
+/// Who is told how a run goes and ends.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cron")]
+#[expect(clippy::struct_field_names, reason = "each flag names a file")]
+pub(crate) struct MonitorArgs {
+    /// Write metrics for the textfile collector of node_exporter: at the start, every 15 s, and at
+    /// the end.
+    #[arg(long, value_name = "FILE.prom")]
+    pub metrics_file: Option<PathBuf>,
+    /// A file that holds the URL of a check in the convention of healthchecks.io; it is pinged at
+    /// the start and at the end, with the summary [else: BK_LAUNCH_PING_URL].
+    #[arg(long, value_name = "FILE")]
+    pub ping_url_file: Option<PathBuf>,
+    /// A file that holds a URL to which the summary is posted as JSON [else: BK_LAUNCH_NOTIFY_URL].
+    #[arg(long, value_name = "FILE")]
+    pub notify_url_file: Option<PathBuf>,
+}
+
+/// Whose settings are taken where a flag is not given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct ConfigArgs {
+    /// A file with profiles [default: bk-launch.toml here, if it is yours or root's and nobody else
+    /// may write it, else $XDG_CONFIG_HOME/bk-launch/config.toml].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The profile of that file whose settings are taken [default: the one it names, if any].
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Read no config file.
+    #[arg(long, conflicts_with_all = ["config", "profile"])]
+    pub no_config: bool,
+}
+
+/// Where runs are kept.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "State")]
+pub(crate) struct StateArgs {
+    /// Where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
+    /// ~/.local/state/bk-launch].
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+}

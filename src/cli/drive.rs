@@ -1,0 +1,209 @@
+//! Drives a session in this process: on its thread, with its signals, up to its summary.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::end::{abort, begin_to_abort};
+use super::failure::Failure;
+use super::monitoring::{Monitors, SessionResult};
+use super::notice::notice;
+use super::screen;
+use super::settings::{self, SummaryForm};
+use super::stages::{self, Asking};
+use super::text::summary::{self, SummaryContext};
+use super::text::time::moment;
+use crate::api::Client;
+use crate::args::session::SessionArgs;
+use crate::launch::{Ended, Pipeline, Systemd};
+use crate::monitor::console;
+use crate::monitor::notify::Urgency;
+use crate::monitor::progress::ProgressMode;
+use crate::monitor::systemd;
+use crate::session::exit::Exit;
+use crate::session::machine::Machine;
+use crate::session::note::note;
+use crate::session::pipeline::{Frontend, Work, assemble};
+use crate::session::settings::Settings;
+use crate::session::timing::Timing;
+use crate::shutdown::{Signal, StopReason, catch_file_size_limit};
+
+/// What a session shows, and whom it asks.
+pub(crate) struct Face {
+    pub progress: ProgressMode,
+    pub asking: Asking,
+    pub summary: SummaryForm,
+    /// What was said by `--state-dir`.
+    pub state_dir: Option<OsString>,
+}
+
+impl Face {
+    pub(crate) fn of(args: &SessionArgs) -> Self {
+        Self {
+            progress: settings::progress(args.display.progress, args.display.quiet.into()),
+            asking: if args.stages.stage_ask { Asking::Terminal } else { Asking::Nobody },
+            summary: args.output.json.into(),
+            state_dir: args.state.state_dir.clone().map(OsString::from),
+        }
+    }
+}
+
+/// A session that is about to be driven.
+pub(crate) struct Session<'a> {
+    pub settings: &'a Settings,
+    pub client: Client,
+    pub work: Work,
+    pub monitors: Monitors,
+    pub face: &'a Face,
+}
+
+/// One thread: for this kind of work, two cost more than they bring.
+pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // A file may hit a limit before the first request.
+    let guard = runtime.enter();
+    catch_file_size_limit()?;
+    drop(guard);
+    Ok(runtime)
+}
+
+impl Session<'_> {
+    /// Runs the session to its end; `context` is part of what is said if a second signal
+    /// ends it at once.
+    pub(crate) fn run(
+        self,
+        runtime: tokio::runtime::Runtime,
+        machine: &mut Machine,
+        context: &SummaryContext,
+    ) -> Result<Ended, Failure> {
+        let Self { settings, client, work, monitors, face } = self;
+        systemd::ready(&begin_status(&settings.timing, machine.now()));
+        let frontend = Frontend {
+            progress: face.progress,
+            screen: Box::new(screen::Stderr),
+            metrics: monitors.metrics.clone(),
+            systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
+            stage_settled: stages::settled(settings.staging.pause),
+            approval: stages::approval(face.asking),
+        };
+        let guard = runtime.enter();
+        let pipeline = assemble(settings, client, work, machine, frontend)?;
+        drop(guard);
+        let ended = runtime.block_on(watched(pipeline, context.how_to_go_on(), monitors))?;
+        // The feed may sit in a read of a terminal for ever.
+        runtime.shutdown_background();
+        Ok(ended)
+    }
+}
+
+/// Says until when the session waits, if it does.
+fn begin_status(timing: &Timing, now: Timestamp) -> String {
+    let Some(start) = timing.window.start else { return "launching".into() };
+    let waiting = format!("waiting until {}", moment(start, &timing.zone, now));
+    notice(&waiting);
+    waiting
+}
+
+/// Says so if the window of a run has no room for any row.
+pub(crate) fn missed(timing: &Timing) -> Option<SessionResult> {
+    let now = Timestamp::now();
+    timing.is_over(now).then(|| {
+        let stop = timing.window.stop.map(|stop| moment(stop, &timing.zone, now));
+        let cutoff = match timing.cutoff {
+            Duration::ZERO => String::new(),
+            cutoff => format!(", and no row is begun within the --cutoff of {cutoff:?}"),
+        };
+        let stop = stop.unwrap_or_default();
+        let text = format!("the window ends at {stop}{cutoff}: nothing was sent");
+        notice(&text);
+        systemd::ready(&text);
+        SessionResult::nothing_sent(Exit::WindowClosed, text)
+    })
+}
+
+/// Runs `pipeline`, with an eye on signals.
+async fn watched(
+    pipeline: Pipeline,
+    go_on: Option<String>,
+    monitors: Monitors,
+) -> io::Result<Ended> {
+    let shutdown = pipeline.shutdown.clone();
+    shutdown.listen(move |signal| {
+        stop_at_once(signal, go_on.as_deref(), &monitors);
+    })?;
+    tokio::spawn(async move {
+        shutdown.draining().await;
+        systemd::stopping("waiting for the requests in flight");
+        if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
+            notice(&format_args!(
+                "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
+                signal.name()
+            ));
+        }
+    });
+    Ok(pipeline.run().await)
+}
+
+/// Ends the program on a second signal.
+fn stop_at_once(signal: Signal, go_on: Option<&str>, monitors: &Monitors) -> ! {
+    begin_to_abort();
+    if let Some(exit) = monitors.ended() {
+        abort(exit);
+    }
+    let fate = match go_on {
+        Some(_) => "will be sent again by a resume",
+        None => "is not in the report, and may have been started",
+    };
+    let mut text = format!("{}: stopped at once; what was in flight {fate}", signal.name());
+    if let Some(go_on) = go_on {
+        text.push('\n');
+        text.push_str(go_on);
+    }
+    notice(&text);
+    let exit = Exit::Signal(signal);
+    let json = json!({ "exit": exit.code(), "stopped": signal.name() });
+    monitors.tell(&SessionResult { exit, text, json, figures: None }, Urgency::Now);
+    abort(exit);
+}
+
+/// Notes in the journal how the session came out, and gives its summary.
+pub(crate) fn finish(
+    mut ended: Ended,
+    context: &SummaryContext,
+    form: SummaryForm,
+) -> SessionResult {
+    let exit = Exit::of(&ended);
+    let mut exit = note(&mut ended, exit);
+    let (text, json) = (summary::text(&ended, context), summary::json(&ended, context));
+    notice(&text);
+    systemd::stopping(&text);
+    if form == SummaryForm::Json && print(&json) == Printed::Lost {
+        exit = note(&mut ended, Exit::Output);
+    }
+    SessionResult { exit, text, json, figures: Some(ended.figures) }
+}
+
+/// Writes a summary to standard output, and says so if that cannot be done. If somebody
+/// closed it, they have seen enough.
+pub(crate) fn print(summary: &Value) -> Printed {
+    console::settle();
+    match writeln!(io::stdout(), "{summary}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            notice(&format_args!("error: cannot write the summary to standard output: {error}"));
+            Printed::Lost
+        }
+        Ok(()) | Err(_) => Printed::Written,
+    }
+}
+
+/// What became of a summary on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Printed {
+    /// It was written, or nobody wants it.
+    Written,
+    /// It could not be written.
+    Lost,
+}

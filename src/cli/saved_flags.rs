@@ -1,0 +1,166 @@
+//! The flags of a run, kept for its next session: what `run` was told becomes
+//! `settings.json`, and that becomes flags of `resume` again.
+//!
+//! Flags of one session, looks, and anything secret are never kept.
+
+use std::any::TypeId;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
+
+use crate::args::Cli;
+use crate::store::SavedFlags;
+
+/// Flags that a run keeps for its later sessions. A test lists all others, too.
+const KEPT: [&str; 38] = [
+    "already_started",
+    "app_secret_file",
+    "backoff",
+    "burst",
+    "cacert",
+    "concurrency",
+    "concurrency_per_biz",
+    "config",
+    "confirm",
+    "connect_timeout",
+    "cutoff",
+    "esb",
+    "esb_legacy_get",
+    "gateway",
+    "gateway_stage",
+    "insecure",
+    "lookahead",
+    "lookup",
+    "max_failures",
+    "metrics_file",
+    "no_config",
+    "notify_url_file",
+    "outage_patience",
+    "output",
+    "ping_url_file",
+    "profile",
+    "rate",
+    "rate_per_biz",
+    "require_fit",
+    "retries",
+    "stage_ask",
+    "stage_pause",
+    "stages",
+    "throttle_patience",
+    "timeout",
+    "token_file",
+    "tz",
+    "window",
+];
+
+/// Flags of which one is told by the other.
+const TARGET: [&str; 2] = ["esb", "gateway"];
+
+/// Flags that take the place of a window.
+const INSTEAD_OF_A_WINDOW: [&str; 2] = ["start_at", "stop_at"];
+
+/// Flags that name a config file, in whose place another one says that there is none.
+const CONFIG: [&str; 2] = ["config", "profile"];
+
+/// Returns every flag that a run keeps.
+fn flags(resume: &Command) -> impl Iterator<Item = &Arg> {
+    resume.get_arguments().filter(|arg| KEPT.contains(&arg.get_id().as_str()))
+}
+
+fn resume() -> Command {
+    let mut command = Cli::command();
+    command.build();
+    command.find_subcommand("resume").cloned().unwrap_or_default()
+}
+
+/// What is kept of the flags of `run`; `target` is where the environment says that
+/// the server is, if no flag does.
+pub(crate) fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
+    let mut kept =
+        SavedFlags { program: env!("CARGO_PKG_VERSION").into(), ..SavedFlags::default() };
+    for arg in flags(&resume()) {
+        let (Some(long), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
+        if matches.value_source(id).is_none() {
+            continue;
+        }
+        let values = if matches!(arg.get_action(), ArgAction::SetTrue) {
+            if !matches.get_flag(id) {
+                continue;
+            }
+            Vec::new()
+        } else {
+            let values = matches.get_raw(id).into_iter().flatten();
+            let values = values.map(|value| value.to_string_lossy().into_owned());
+            if is_path(arg) { values.map(absolute).collect() } else { values.collect() }
+        };
+        kept.flags.insert(long.to_owned(), values);
+    }
+    if let Some((flag, url)) = target
+        && !TARGET.iter().any(|flag| kept.flags.contains_key(*flag))
+    {
+        kept.flags.insert(flag.to_owned(), vec![url]);
+    }
+    kept
+}
+
+/// Whether the values of a flag are paths, which are kept as absolute ones.
+fn is_path(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<PathBuf>()
+}
+
+fn absolute(value: String) -> String {
+    if value == "-" {
+        return value;
+    }
+    let path = std::path::absolute(&value);
+    path.map_or(value, |path| path.display().to_string())
+}
+
+/// The words of a `resume` that was typed as `words`, with the flags of the run put
+/// before those that `typed` has.
+pub(crate) fn with_saved(
+    kept: &SavedFlags,
+    typed: &ArgMatches,
+    words: &[OsString],
+) -> Vec<OsString> {
+    let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
+    let other_target = TARGET.into_iter().any(is_typed);
+    let other_window = INSTEAD_OF_A_WINDOW.into_iter().any(is_typed);
+    let other_config = CONFIG.into_iter().any(is_typed);
+    let no_config = is_typed("no_config");
+    let mut all: Vec<OsString> = words.iter().take(2).cloned().collect();
+    for arg in flags(&resume()) {
+        let (Some(long), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
+        let is_replaced = (other_target && TARGET.contains(&id))
+            || (other_window && id == "window")
+            || (other_config && id == "no_config")
+            || (no_config && CONFIG.contains(&id));
+        if is_typed(id) || is_replaced {
+            continue;
+        }
+        match kept.flags.get(long).map(Vec::as_slice) {
+            None => {}
+            Some([]) => all.push(format!("--{long}").into()),
+            Some(values) => all.extend(values.iter().map(|v| format!("--{long}={v}").into())),
+        }
+    }
+    all.extend(words.iter().skip(2).cloned());
+    all
+}
+
+/// Returns the flags of a run whose server is another one from now on.
+pub(crate) fn with_target(saved: &SavedFlags, present: &SavedFlags) -> SavedFlags {
+    let mut changed = saved.clone();
+    for flag in TARGET.into_iter().chain(["gateway-stage"]) {
+        match present.flags.get(flag) {
+            Some(values) => changed.flags.insert(flag.to_owned(), values.clone()),
+            None => changed.flags.remove(flag),
+        };
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! The server that flags or the environment name, and how it is called.
+
+use std::time::Duration;
+
+use super::error::SettingsError;
+use super::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
+use crate::api::base_url::TargetError;
+use crate::api::esb::Esb;
+use crate::api::gateway::Gateway;
+use crate::api::target::Target;
+use crate::api::{HttpOptions, Identity, LegacyGet};
+use crate::args::server::ServerArgs;
+use crate::session::credentials::{Environment, Files, Origin};
+use crate::session::settings::Server;
+
+/// The flag, and its value, that the environment stands for where no flag names the
+/// server.
+pub(crate) fn target_of_environment(
+    environment: Environment<'_>,
+) -> Option<(&'static str, String)> {
+    let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
+    let esb = variable(ESB_VARIABLE).map(|url| ("esb", url));
+    esb.or_else(|| variable(GATEWAY_VARIABLE).map(|template| ("gateway", template)))
+}
+
+/// The servers' own timeouts plus 5 s (FACTS.md section 1, no. 11), so that
+/// it is they who give up, and say so.
+const ESB_TIMEOUT: Duration = Duration::from_secs(35);
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);
+
+/// Returns the server that flags or the environment name. A flag beats both variables.
+pub(crate) fn server(
+    server: ServerArgs,
+    environment: Environment<'_>,
+) -> Result<Server, SettingsError> {
+    let ServerArgs {
+        esb,
+        gateway,
+        gateway_stage,
+        app_secret_file,
+        token_file,
+        cacert,
+        insecure,
+        timeout,
+        connect_timeout,
+    } = server;
+    let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
+    let as_esb = |source, url: &str| match Esb::new(url) {
+        Ok(esb) => Ok(Target::Esb(esb)),
+        Err(error) => Err(SettingsError::Target { source_name: source, error }),
+    };
+    let as_gateway = |source, template: &str| match Gateway::new(template, &gateway_stage) {
+        Ok(gateway) => Ok(Target::Gateway(gateway)),
+        Err(TargetError::Stage) => {
+            Err(SettingsError::Target { source_name: "--gateway-stage", error: TargetError::Stage })
+        }
+        Err(error) => Err(SettingsError::Target { source_name: source, error }),
+    };
+    let target = match (esb, gateway) {
+        (Some(url), _) => as_esb("--esb", &url)?,
+        (None, Some(template)) => as_gateway("--gateway", &template)?,
+        (None, None) => match (variable(ESB_VARIABLE), variable(GATEWAY_VARIABLE)) {
+            (Some(url), None) => as_esb(ESB_VARIABLE, &url)?,
+            (None, Some(template)) => as_gateway(GATEWAY_VARIABLE, &template)?,
+            (Some(_), Some(_)) => return Err(SettingsError::TwoTargets),
+            (None, None) => return Err(SettingsError::NoTarget),
+        },
+    };
+    let own_timeout = match target {
+        Target::Esb(_) => ESB_TIMEOUT,
+        Target::Gateway(_) => GATEWAY_TIMEOUT,
+    };
+    let http_options = HttpOptions {
+        timeout: timeout.unwrap_or(own_timeout),
+        connect_timeout,
+        cacert,
+        identity: if insecure { Identity::AnyCertificate } else { Identity::Proven },
+    };
+    let files = Files { app_secret: app_secret_file, token: token_file };
+    let credentials = Origin::find(files, environment)?;
+    Ok(Server { target, http_options, credentials, legacy_get: LegacyGet::Forbidden })
+}

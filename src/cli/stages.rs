@@ -1,0 +1,49 @@
+//! What is said between two stages, and who is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::notice::notice;
+use super::terminal::{self, Answer};
+use crate::domain::duration::roughly;
+use crate::launch::{Answering, Proceed, StageApproval, StageChange};
+
+/// Whether somebody is asked before each further stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Nobody,
+    /// Whoever sits at the terminal.
+    Terminal,
+}
+
+/// Says that a stage is settled, and how long the next one waits.
+pub(crate) fn settled(pause: Option<Duration>) -> Arc<dyn Fn(&StageChange) + Send + Sync> {
+    Arc::new(move |change| {
+        let StageChange { done, all, .. } = change;
+        let wait = pause.map(|pause| format!(", in {}", roughly(pause))).unwrap_or_default();
+        notice(&format_args!("stage {done} of {all} is settled; {}{wait}", next(change)));
+    })
+}
+
+/// Asks on the terminal whether the next stage begins, if anybody is asked.
+pub(crate) fn approval(asking: Asking) -> Option<StageApproval> {
+    match asking {
+        Asking::Nobody => None,
+        Asking::Terminal => Some(Arc::new(|change: &StageChange| -> Answering {
+            let question = format!("{}: go on?", next(change));
+            Box::pin(async move {
+                match terminal::ask(&question).await {
+                    Ok(Answer::Yes) => Proceed::On,
+                    Ok(Answer::No) | Err(_) => Proceed::No,
+                }
+            })
+        })),
+    }
+}
+
+fn next(change: &StageChange) -> String {
+    match change.to {
+        u64::MAX => format!("next is all from row {} on", change.from),
+        to => format!("next are rows {} to {to} of the input", change.from),
+    }
+}

@@ -1,0 +1,36 @@
+//! The counts of a run whose reports were written again, for people and for programs.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::summary::counts;
+use crate::rules::stats::Summary;
+use crate::session::run::Run;
+
+/// The counts of a run, and where its reports are, for people.
+pub(crate) fn text(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> String {
+    let mut text = counts(summary);
+    if is_part {
+        let rows = summary.rows();
+        let _ = write!(text, "\ninput incomplete: {rows} rows were read");
+    }
+    for report in reports.iter().filter(|report| report.as_os_str() != "-") {
+        let _ = write!(text, "\nreport: {}", report.display());
+    }
+    text
+}
+
+/// The same, for programs.
+pub(crate) fn json(run: &Run, summary: &Summary, reports: &[PathBuf], exit: Option<u8>) -> Value {
+    json!({
+        "run": run.folder.id.as_str(),
+        "folder": run.folder.path.display().to_string(),
+        "rows": summary.rows(),
+        "outcomes": summary.all_counts().collect::<std::collections::BTreeMap<_, _>>(),
+        "bad": summary.bad(),
+        "reports": reports.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        "exit": exit,
+    })
+}

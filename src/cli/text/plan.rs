@@ -1,0 +1,200 @@
+//! The text of a plan: one line before each launch, and a page for `--dry-run`.
+
+use std::fmt::{self, Write};
+
+use jiff::Timestamp;
+
+use super::count::many;
+use super::time::moment;
+use crate::domain::duration::roughly;
+use crate::domain::task::Scope;
+use crate::input::NullWords;
+use crate::rules::budget::{Base, Ledger};
+use crate::rules::window::WindowFit;
+use crate::session::plan::{Plan, Rows};
+
+/// Maximum number of businesses listed individually.
+const MAX_BUSINESSES: usize = 20;
+
+/// A plan as people read it: displayed, it is one line.
+pub(crate) struct PlanText<'a>(pub &'a Plan<'a>);
+
+impl PlanText<'_> {
+    fn moment(&self, at: Timestamp) -> String {
+        moment(at, &self.0.timing.zone, self.0.now)
+    }
+
+    /// `1 to 1, 2 to 10, 11 to 100`
+    fn told_stages(&self) -> String {
+        let begins = std::iter::once(0).chain(self.0.stages.iter().copied());
+        let stages = begins.zip(&self.0.stages).map(|(before, end)| match end {
+            &u64::MAX => format!("{} to the end", before + 1),
+            end => format!("{} to {end}", before + 1),
+        });
+        stages.collect::<Vec<_>>().join(", ")
+    }
+
+    /// How many rows may fail, in each stage where that differs.
+    fn told_budget(&self) -> Option<String> {
+        let (budget, _) = self.0.options.limits.budget?;
+        let all = match self.0.rows {
+            Rows::Known(checked) => Some(checked.rows),
+            Rows::Left(left) => Some(left.all),
+            Rows::Unknown(_) => None,
+        };
+        let tolerated = |base| Ledger::new(Some((budget, base))).tolerated().unwrap_or_default();
+        Some(match (all, self.0.stages.as_slice()) {
+            (None, _) => format!("{} tolerated, of at least 20 rows", tolerated(Base::Settled)),
+            (Some(rows), []) => format!("{} tolerated", tolerated(Base::Rows(rows))),
+            (Some(_), ends) => {
+                let each: Vec<_> =
+                    ends.iter().map(|end| tolerated(Base::Rows(*end)).to_string()).collect();
+                format!("{} tolerated, up to the end of each stage", each.join(", "))
+            }
+        })
+    }
+
+    /// The window, and whether the launch fits into it.
+    fn window(&self) -> String {
+        let timing = self.0.timing;
+        let mut text = String::new();
+        if let Some(start) = timing.window.start {
+            let _ = write!(text, "; from {}", self.moment(start));
+        }
+        let Some(stop) = timing.window.stop else { return text };
+        let _ = write!(text, "; until {}", self.moment(stop));
+        match self.0.window_fit() {
+            Some(WindowFit::Fits(done)) => {
+                let _ = write!(text, ": fits, done about {}", self.moment(done));
+            }
+            Some(WindowFit::Leaves(rows)) => {
+                let _ = write!(text, ": does not fit: about {rows} rows will be left");
+            }
+            None => {}
+        }
+        text
+    }
+
+    /// What becomes of scopes that are missing in the database that the rows come from.
+    fn null_scopes(&self) -> String {
+        let rows = match self.0.rows {
+            Rows::Unknown(NullWords::Sql) => return "; a scope that is NULL means cmdb_biz".into(),
+            Rows::Known(checked) => checked.null_scopes,
+            Rows::Left(_) | Rows::Unknown(NullWords::None) => 0,
+        };
+        let rows = many(rows, "row has", "rows have");
+        rows.map_or_else(String::new, |rows| {
+            format!("; {rows} no scope (NULL), which means cmdb_biz")
+        })
+    }
+
+    /// The page of `--dry-run`; `settings` has a line for each setting, and
+    /// `request` is the first one.
+    pub(crate) fn page(&self, settings: &str, request: Option<&str>) -> String {
+        let mut page = self.to_string();
+        let rows = match self.0.rows {
+            Rows::Known(checked) => Some(format!(
+                "{} ({} to start, {} duplicates, {} that cannot be used)",
+                checked.rows,
+                checked.launchable(),
+                checked.duplicates,
+                checked.bad
+            )),
+            Rows::Left(left) => Some(format!(
+                "{} ({} are settled, {} to start, of which {} may have been started)",
+                left.all,
+                left.settled,
+                left.launchable(),
+                left.in_doubt
+            )),
+            Rows::Unknown(_) => None,
+        };
+        if let Some(rows) = rows {
+            let _ = write!(page, "\n\nrows: {rows}");
+            for (business, count) in self.0.businesses().iter().take(MAX_BUSINESSES) {
+                let _ = write!(page, "\n  {business}: {count}");
+            }
+            if self.0.businesses().len() > MAX_BUSINESSES {
+                let _ = write!(
+                    page,
+                    "\n  and {} more businesses",
+                    self.0.businesses().len() - MAX_BUSINESSES
+                );
+            }
+        }
+        if !self.0.stages.is_empty() {
+            let _ = write!(page, "\n\nstages, by rows of the input: {}", self.told_stages());
+        }
+        if let Some(budget) = self.told_budget() {
+            let _ = write!(page, "\n\nfailures: {budget}");
+        }
+        let _ = write!(page, "\n\nsettings:\n{settings}");
+        if let Some(request) = request {
+            let _ = write!(page, "\nthe first request:\n");
+            for line in request.lines() {
+                let _ = writeln!(page, "  {line}");
+            }
+        }
+        page
+    }
+}
+
+impl fmt::Display for PlanText<'_> {
+    /// One line with everything that a person must know before it happens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.launched() {
+            None => f.write_str("rows of standard input or a pipe")?,
+            Some(rows) => {
+                let count = |scope| {
+                    let keys = self.0.businesses().keys();
+                    keys.filter(|business| business.scope == scope).count() as u64
+                };
+                let (businesses, projects) = (count(Scope::CmdbBiz), count(Scope::Project));
+                write!(f, "{} of ", many(rows, "task", "tasks").unwrap_or("no task".into()))?;
+                let businesses = many(businesses, "CMDB business", "CMDB businesses");
+                let projects = many(projects, "project", "projects");
+                match (businesses, projects) {
+                    (Some(businesses), Some(projects)) => write!(f, "{businesses} and {projects}")?,
+                    (Some(some), None) | (None, Some(some)) => f.write_str(&some)?,
+                    (None, None) => f.write_str("no business")?,
+                }
+            }
+        }
+        write!(f, " at {}, as {}, at {}", self.0.target, self.0.user, self.0.options.limits.rate)?;
+        if let Some(expected) = self.0.expected() {
+            write!(f, ": at least {}", roughly(expected))?;
+        }
+        f.write_str(&self.window())?;
+        f.write_str(&self.null_scopes())
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use crate::cli::settings::{ForWhat, of_run};
+    use clap::Parser;
+
+    #[test]
+    fn a_line_says_what_will_happen() {
+        let words = ["bk-launch", "run", "-", "--no-journal", "--esb", "http://h", "-o", "r.csv"];
+        let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!() };
+        let settings = of_run(*args, ForWhat::Launch, &|name| {
+            name.starts_with("BK_").then(|| "x".to_owned()).filter(|_| !name.contains("URL"))
+        });
+        let settings = settings.unwrap().session;
+        let plan = Plan {
+            rows: Rows::Unknown(NullWords::None),
+            options: &settings.options,
+            target: "http://h/".into(),
+            user: "admin, by app ops".into(),
+            now: Timestamp::UNIX_EPOCH,
+            timing: &settings.timing,
+            stages: Vec::new(),
+        };
+        assert_eq!(
+            PlanText(&plan).to_string(),
+            "rows of standard input or a pipe at http://h/, as admin, by app ops, at 20/s"
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! The text of kept runs: a line in a list, a page, and the same for programs.
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::time::full_moment;
+use crate::domain::record::{OutcomeKind, Standing};
+use crate::journal::{InputState, PastSession};
+use crate::session::run_state::{RunState, RunSummary};
+
+/// `12 started, 2 failed, 6 pending`, as the summary of a session has it.
+pub(crate) fn outcomes(run: &RunSummary) -> String {
+    let counts = told(run.counts);
+    if counts.is_empty() { "no rows".into() } else { counts }
+}
+
+/// `finished, 54 unknown` or `stopped: SIGINT`
+pub(crate) fn state(run: &RunSummary, zone: &TimeZone) -> String {
+    let word = run.state.word();
+    match &run.state {
+        RunState::Waiting(_, begins) => format!("{word} until {}", full_moment(*begins, zone)),
+        RunState::Draining(_, why) | RunState::Stopped(why) => format!("{word}: {why}"),
+        RunState::Finished => {
+            let is_bad = |outcome: OutcomeKind| outcome.standing(run.already) == Standing::Bad;
+            let bad = run.counts.into_iter().filter(|(outcome, _)| is_bad(*outcome));
+            let is_part =
+                run.about.as_ref().is_some_and(|about| about.input == InputState::Incomplete);
+            let part = is_part.then(|| "input incomplete".to_owned());
+            let more = [Some(told(bad)).filter(|bad| !bad.is_empty()), part];
+            let more: Vec<_> = more.into_iter().flatten().collect();
+            if more.is_empty() { word.into() } else { format!("{word}, {}", more.join(", ")) }
+        }
+        RunState::Running(_) | RunState::Interrupted | RunState::Damaged => word.into(),
+    }
+}
+
+/// The same, for programs.
+pub(crate) fn json(run: &RunSummary) -> Value {
+    let about = run.about.as_ref();
+    json!({
+        "run": run.id.as_str(),
+        "name": about.and_then(|about| about.name.as_ref()),
+        "folder": run.folder.display().to_string(),
+        "state": run.state.word(),
+        "pid": run.state.pid(),
+        "waits_until": match &run.state {
+            RunState::Waiting(_, begins) => Some(begins.to_string()),
+            _ => None,
+        },
+        "draining": match &run.state { RunState::Draining(_, why) => Some(why), _ => None },
+        "stopped": match &run.state { RunState::Stopped(why) => Some(why), _ => None },
+        "began": run.sessions.first().map(|first| first.began.to_string()),
+        "age_seconds": run.age().map(|age| age.as_secs()),
+        "input": about.map(|about| &about.input_name),
+        "input_complete": about.map(|about| about.input == InputState::Ended),
+        "rows": about.and_then(|about| about.rows),
+        "settled": run.settled,
+        "outcomes": run.counts.into_iter().map(|(outcome, count)| (outcome.as_str(), count))
+            .collect::<std::collections::BTreeMap<_, _>>(),
+        "sessions": run.sessions.iter().map(session_json).collect::<Vec<_>>(),
+        "exit": run.exit(),
+    })
+}
+
+/// `12 started, 2 failed`
+fn told(counts: impl IntoIterator<Item = (OutcomeKind, u64)>) -> String {
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    counts.map(|(outcome, count)| format!("{count} {outcome}")).collect::<Vec<_>>().join(", ")
+}
+
+fn session_json(session: &PastSession) -> Value {
+    json!({
+        "session": session.number,
+        "began": session.began.to_string(),
+        "waits_until": session.waits_until.map(|begins| begins.to_string()),
+        "draining": session.draining,
+        "ended": session.ended.map(|ended| ended.to_string()),
+        "target": session.target,
+        "retry_failed": session.retry_failed,
+        "ending": session.ending,
+        "exit": session.exit,
+    })
+}

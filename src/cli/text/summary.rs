@@ -1,0 +1,401 @@
+//! The summary at the end of a session, for people and for programs.
+//!
+//! Text of what happened; nothing here decides anything.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::location::RunLocation;
+use crate::domain::answer::FailureClass;
+use crate::domain::escape::escape_control;
+use crate::domain::record::Outcome;
+use crate::journal::JournalError;
+use crate::launch::{Ended, InputEnd, OutputFailure};
+use crate::rules::budget::UsedUp;
+use crate::rules::retry::Stop;
+use crate::rules::stats::{Group, Requests, Summary, Unasked};
+use crate::session::exit::Exit;
+use crate::session::note::leaves_rows;
+use crate::shutdown::StopReason;
+
+/// Maximum number of groups of failures shown to people; programs get them all.
+const MAX_GROUPS: usize = 10;
+
+/// What a summary needs to know beside how the run ended.
+pub(crate) struct SummaryContext {
+    /// The server, as people know it.
+    pub target: String,
+    /// Where the reports are; `-` is standard output.
+    pub reports: Vec<PathBuf>,
+    /// Where the run is kept, if it is.
+    pub location: Option<RunLocation>,
+}
+
+impl SummaryContext {
+    /// One line that says where the run is, and how it is resumed.
+    pub(crate) fn how_to_go_on(&self) -> Option<String> {
+        let location = self.location.as_ref()?;
+        Some(format!("{}; go on with: {}", location.where_it_is(), location.resume()))
+    }
+}
+
+/// How a run ended, for people.
+pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
+    let mut text = counts(&ended.summary);
+    if let Some(queued) = not_looked_at(&ended.summary) {
+        let _ = write!(text, "\n{queued}");
+    }
+    for group in ended.summary.failures().into_iter().take(MAX_GROUPS) {
+        let _ = write!(text, "\n{}", failure(group));
+    }
+    let groups = ended.summary.failures().len();
+    if groups > MAX_GROUPS {
+        let _ = write!(text, "\n  and {} more kinds; the report has each row", groups - MAX_GROUPS);
+    }
+    if ended.requests.starts > 0 {
+        let _ = write!(text, "\n{}\n{}", requests(ended), latencies(ended));
+    }
+    if let Some(unasked) = unasked(&ended.requests.unasked) {
+        let _ = write!(text, "\n{unasked}");
+    }
+    if let Some(incomplete) = incomplete(ended) {
+        let _ = write!(text, "\n{incomplete}");
+    }
+    if let Some(why) = stopped(ended, &context.target) {
+        let _ = write!(text, "\nstopped: {why}");
+    }
+    if ended.summary.cut_off_in_doubt > 0 {
+        let _ = write!(
+            text,
+            "\n{} of the rows that were cut off may have been started",
+            ended.summary.cut_off_in_doubt
+        );
+    }
+    for report in &context.reports {
+        if report.as_os_str() != "-" {
+            let _ = write!(text, "\nreport: {}", report.display());
+        }
+    }
+    if let Some(next) = next(ended, context) {
+        let _ = write!(text, "\n{next}");
+    }
+    text
+}
+
+/// What is missing of the input.
+fn incomplete(ended: &Ended) -> Option<String> {
+    let rows = ended.summary.rows();
+    match &ended.input {
+        InputEnd::Failed(error) => {
+            Some(format!("input incomplete: {rows} rows were read, then {error}"))
+        }
+        InputEnd::Incomplete => Some(format!(
+            "input incomplete: {rows} rows were read before an earlier session stopped"
+        )),
+        InputEnd::Reached | InputEnd::NotReached => None,
+    }
+}
+
+/// What could not be asked, and what may mend that.
+fn unasked(unasked: &Unasked) -> Option<String> {
+    let Unasked { states, links, lookups: _, to_header } = *unasked;
+    let mut text = String::new();
+    if states > 0 {
+        let rows = if states == 1 { "1 row" } else { &format!("{states} rows") };
+        let _ = write!(text, "the state of {rows} could not be asked for: the server refused");
+    }
+    if links > 0 {
+        let links = if links == 1 { "1 link" } else { &format!("{links} links") };
+        let joint = if text.is_empty() { "" } else { "\n" };
+        let _ =
+            write!(text, "{joint}{links} could not be asked for: the server refused, or failed");
+    }
+    if to_header > 0 {
+        text.push_str(
+            "\n  if this is the legacy ESB, say --esb-legacy-get (it puts the credentials into the URL)",
+        );
+    }
+    (states + links > 0).then_some(text)
+}
+
+/// `12 rows: 10 started, 2 failed`
+pub(crate) fn counts(summary: &Summary) -> String {
+    let counts: Vec<_> =
+        summary.counts().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let rows = summary.rows();
+    let plural = if rows == 1 { "" } else { "s" };
+    match counts.as_slice() {
+        [] => "no rows".into(),
+        counts => format!("{rows} row{plural}: {}", counts.join(", ")),
+    }
+}
+
+/// What `started` leaves open where nobody asked for the task's state.
+fn not_looked_at(summary: &Summary) -> Option<String> {
+    let which = match (summary.started_by_reply, summary.started()) {
+        (0, _) => return None,
+        (queued, started) if queued == started => "started".into(),
+        (queued, started) => format!("{queued} of {started} started"),
+    };
+    Some(format!("  {which}: queued by the server; whether they run was not looked at (--confirm)"))
+}
+
+fn failure(group: &Group) -> String {
+    let Group { outcome, error, message, example, rows } = group;
+    let said =
+        if message.is_empty() { String::new() } else { format!(": {}", escape_control(message)) };
+    let many = if *rows == 1 {
+        format!("line {example}")
+    } else {
+        format!("{rows} rows, the first in line {example}")
+    };
+    let kind =
+        if error.is_empty() { String::new() } else { format!(" ({})", escape_control(error)) };
+    format!("  {outcome}{kind} {many}{said}\n    {}", advice(*outcome, error))
+}
+
+/// One sentence on what to do about rows that ended so.
+fn advice(outcome: Outcome, error: &str) -> &'static str {
+    match (outcome, error) {
+        (Outcome::Invalid, _) => "mend these rows; they were never sent",
+        (Outcome::Unconfirmed, "") => {
+            "the server took these tasks, but does not run them; look whether its workers do"
+        }
+        (Outcome::Unconfirmed, _) => {
+            "accepted, but their state could not be asked: look at these tasks in bk-sops"
+        }
+        (Outcome::Unknown, _) => {
+            "look at these tasks before you start them again: some attempt may have started them"
+        }
+        (Outcome::AlreadyStarted, _) => "somebody else started these tasks, or an earlier run did",
+        (Outcome::Rejected, "permission") => {
+            "ask for the right to operate these tasks, or use an account that has it"
+        }
+        (Outcome::Rejected, "not_found") => {
+            "check the ids, and that scope says what bk_biz_id is an id of"
+        }
+        (Outcome::Rejected, _) => "the server cannot read this request; look at its message",
+        (Outcome::Failed, "throttled_biz" | "throttled_app") => {
+            "surely not started; launch these rows again later, or with a lower --rate"
+        }
+        _ => "surely not started; launch these rows again when the server is well",
+    }
+}
+
+fn requests(ended: &Ended) -> String {
+    let Requests { starts, retries, questions, .. } = &ended.requests;
+    let seconds = ended.took.as_secs_f64();
+    let questions = match questions {
+        0 => String::new(),
+        1 => " and 1 question".into(),
+        many => format!(" and {many} questions"),
+    };
+    format!(
+        "{starts} requests ({retries} retries, {} throttled answers, {} holds){questions} in {seconds:.1} s: {:.1}/s",
+        ended.counters.throttled,
+        ended.counters.holds,
+        rate(ended)
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is told with one digit after the point")]
+fn rate(ended: &Ended) -> f64 {
+    ended.requests.starts as f64 / ended.took.as_secs_f64().max(1e-6)
+}
+
+const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0)];
+
+fn latencies(ended: &Ended) -> String {
+    let shown = |latency: Option<Duration>| {
+        latency.map_or_else(|| "-".into(), |latency| format!("{:.1} ms", millis(latency)))
+    };
+    let percentiles: Vec<_> = PERCENTILES
+        .iter()
+        .map(|(name, percent)| {
+            format!("{name} {}", shown(ended.requests.latencies.percentile(*percent)))
+        })
+        .collect();
+    format!(
+        "latency: {}, max {}",
+        percentiles.join(", "),
+        shown(ended.requests.latencies.longest())
+    )
+}
+
+fn millis(latency: Duration) -> f64 {
+    (latency.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn stopped(ended: &Ended, target: &str) -> Option<String> {
+    match (&ended.failure, &ended.stop_reason) {
+        (Some(OutputFailure::Report(failure)), _) if failure.is_closed_stdout() => Some(
+            "standard output was closed, and there was no other report; add one with -o FILE"
+                .into(),
+        ),
+        (Some(failure), _) => Some(failure.to_string()),
+        (None, Some(cause)) => Some(why(cause, target)),
+        (None, None) => None,
+    }
+}
+
+/// Why it was stopped.
+pub(crate) fn why(cause: &StopReason, target: &str) -> String {
+    match cause {
+        StopReason::Signal(signal) => format!("by {}", signal.name()),
+        StopReason::Answer { stop: Stop::Auth, message } => format!(
+            "the server refuses the credentials: {}\n  \
+             check BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME, and that the app may \
+             use the API of bk-sops",
+            escape_control(message)
+        ),
+        StopReason::Answer { stop: Stop::Config, message } => format!(
+            "this is no way to the API: {}\n  \
+             check the URL given by --esb or --gateway (or its variable): {target}",
+            escape_control(message)
+        ),
+        StopReason::Answer { stop: Stop::NeverReached, message } => format!(
+            "the server was never reached: {}\n  check that it is up, and the URL: {target}",
+            escape_control(message)
+        ),
+        StopReason::Answer { stop: Stop::Throttled, message } => format!(
+            "every request of the app was refused for the whole of --throttle-patience: {}\n  \
+             resume when its limit lets requests through again",
+            escape_control(message)
+        ),
+        StopReason::Outage { lasted, message } => format!(
+            "the server was gone for {} s, longer than --outage-patience: {}",
+            lasted.as_secs(),
+            escape_control(message)
+        ),
+        StopReason::Question { class, message } => question(*class, message),
+        StopReason::Output => "the journal or a report could not be written".into(),
+        StopReason::Broken(what) => broken(what),
+        StopReason::Window => "the window closed".into(),
+        StopReason::SloMissed(missed) => missed.to_string(),
+        StopReason::Declined => "the next stage was declined".into(),
+        StopReason::Budget(UsedUp { failures, tolerated }) => format!(
+            "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"
+        ),
+    }
+}
+
+/// A failure of this program itself.
+fn broken(what: &str) -> String {
+    format!(
+        "a part of bk-launch failed, which is a mistake in it: {}\n  report it with this text and \
+         the output of -vv",
+        escape_control(what)
+    )
+}
+
+/// Why the first question of a run that is to confirm stopped it.
+fn question(class: FailureClass, message: &str) -> String {
+    let hint = match class {
+        FailureClass::Permission => {
+            "--confirm needs the right to view these tasks (task_view); ask for it, or go without (--confirm=off)"
+        }
+        FailureClass::Auth => {
+            "check the credentials; if this is the legacy ESB, which reads those of a GET from its \
+             query alone, say --esb-legacy-get, or go without (--confirm=off)"
+        }
+        _ => "check the URL given by --esb or --gateway (or its variable)",
+    };
+    let said = escape_control(message);
+    format!(
+        "the first get_task_status was refused ({class}), and nothing was started: {said}\n  {hint}"
+    )
+}
+
+/// The run that a resume can finish, if something is left and it is still there.
+fn unfinished<'a>(ended: &Ended, context: &'a SummaryContext) -> Option<&'a RunLocation> {
+    let is_left = leaves_rows(ended) || ended.failure.is_some();
+    context.location.as_ref().filter(|_| is_left && !is_gone(ended))
+}
+
+/// Whether somebody took the run's folder away.
+const fn is_gone(ended: &Ended) -> bool {
+    matches!(&ended.failure, Some(OutputFailure::Journal(JournalError::Gone { .. })))
+}
+
+/// The command that goes on from here, where something is left.
+fn next(ended: &Ended, context: &SummaryContext) -> Option<String> {
+    let summary = &ended.summary;
+    if is_gone(ended) {
+        return Some("the run cannot be resumed; its report says what became of each row".into());
+    }
+    if context.location.is_some() {
+        return unfinished(ended, context).and_then(|_| context.how_to_go_on());
+    }
+    if summary.pending() == 0 {
+        return None;
+    }
+    let reports = &context.reports;
+    let csv = |path: &&PathBuf| path.extension().is_none_or(|e| e.eq_ignore_ascii_case("csv"));
+    let report = reports.iter().filter(|path| path.as_os_str() != "-").find(csv)?;
+    Some(format!(
+        "next: awk -F, 'NR==1 || $5==\"pending\"' {} | bk-launch run - -o rest.csv",
+        report.display()
+    ))
+}
+
+/// How a run ended, for programs. `docs/input-and-report.md` has the schema.
+pub(crate) fn json(ended: &Ended, context: &SummaryContext) -> Value {
+    let summary = &ended.summary;
+    let failures: Vec<_> = summary
+        .failures()
+        .into_iter()
+        .map(|group| {
+            json!({
+                "outcome": group.outcome.as_str(),
+                "error": group.error,
+                "message": group.message,
+                "rows": group.rows,
+                "example_line": group.example,
+                "advice": advice(group.outcome, &group.error),
+            })
+        })
+        .collect();
+    let mut latency: serde_json::Map<_, _> = PERCENTILES
+        .iter()
+        .map(|(name, percent)| {
+            ((*name).to_owned(), json!(ended.requests.latencies.percentile(*percent).map(millis)))
+        })
+        .collect();
+    latency.insert("max".into(), json!(ended.requests.latencies.longest().map(millis)));
+    json!({
+        "rows": summary.rows(),
+        "outcomes": summary.all_counts().collect::<std::collections::BTreeMap<_, _>>(),
+        "bad": summary.bad(),
+        "cut_off": summary.cut_off,
+        "cut_off_in_doubt": summary.cut_off_in_doubt,
+        "failures": failures,
+        "requests": ended.requests.starts,
+        "retries": ended.requests.retries,
+        "questions": ended.requests.questions,
+        "states_not_asked": ended.requests.unasked.states,
+        "links_not_asked": ended.requests.unasked.links,
+        "throttled": ended.counters.throttled,
+        "holds": ended.counters.holds,
+        "seconds": (ended.took.as_secs_f64() * 1e3).round() / 1e3,
+        "requests_per_second": (rate(ended) * 10.0).round() / 10.0,
+        "latency_ms": latency,
+        "stopped": stopped(ended, &context.target),
+        "input_error": match &ended.input {
+            InputEnd::Failed(error) => Some(error.to_string()),
+            InputEnd::Reached | InputEnd::NotReached | InputEnd::Incomplete => None,
+        },
+        "input_incomplete": incomplete(ended),
+        "run": context.location.as_ref().map(|place| place.folder.id.to_string()),
+        "folder": context.location.as_ref().map(|place| place.folder.path.display().to_string()),
+        "resume": unfinished(ended, context).map(RunLocation::resume),
+        "reports": context.reports.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        "target": context.target,
+        "exit": Exit::of(ended).code(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

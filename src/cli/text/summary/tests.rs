@@ -1,0 +1,43 @@
+use super::*;
+
+#[test]
+fn a_cause_says_what_to_check() {
+    let answer = |stop| StopReason::Answer { stop, message: "said".into() };
+    for (cause, hint) in [
+        (answer(Stop::Auth), "BK_APP_SECRET"),
+        (answer(Stop::Config), "check the URL given by --esb or --gateway"),
+        (answer(Stop::NeverReached), "http://h/"),
+    ] {
+        let text = why(&cause, "http://h/");
+        assert!(text.contains("said") && text.contains(hint), "{text}");
+    }
+}
+
+#[test]
+fn what_could_not_be_asked_names_the_flag_that_may_mend_it() {
+    let of = |states, links, to_header| {
+        unasked(&Unasked { states, links, lookups: 9, to_header }).unwrap_or_default()
+    };
+    assert_eq!(of(0, 0, 0), "");
+    let text = of(2, 1, 5);
+    assert!(text.starts_with("the state of 2 rows could not be asked for"), "{text}");
+    assert!(text.contains("\n1 link could not be asked for"), "{text}");
+    assert!(text.contains("--esb-legacy-get"), "{text}");
+    assert!(!of(0, 3, 0).contains("--esb-legacy-get"), "of another reason");
+}
+
+#[test]
+fn every_bad_outcome_has_its_advice() {
+    for (outcome, error, part) in [
+        (Outcome::Invalid, "task_id is empty", "mend these rows"),
+        (Outcome::Unknown, "ambiguous", "may have started"),
+        (Outcome::Unconfirmed, "", "does not run them"),
+        (Outcome::Unconfirmed, "not_found", "their state could not be asked"),
+        (Outcome::Rejected, "permission", "the right"),
+        (Outcome::Rejected, "not_found", "scope"),
+        (Outcome::Failed, "throttled_biz", "--rate"),
+        (Outcome::Failed, "transient", "surely not started"),
+    ] {
+        assert!(advice(outcome, error).contains(part), "{outcome} {error}");
+    }
+}

@@ -1,0 +1,34 @@
+//! Durations as people say them.
+
+use std::time::Duration;
+
+/// Says `time` in whole units, rounded up, and at least two of the largest: `75 s`, `3 min`,
+/// `2 h 1 min`.
+pub(crate) fn roughly(time: Duration) -> String {
+    match time.as_secs() + u64::from(time.subsec_nanos() > 0) {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_roughly() {
+        for (seconds, told) in [
+            (0.0, "0 s"),
+            (0.2, "1 s"),
+            (75.0, "75 s"),
+            (119.0, "119 s"),
+            (120.0, "2 min"),
+            (121.0, "3 min"),
+            (7199.0, "120 min"),
+            (7260.0, "2 h 1 min"),
+        ] {
+            assert_eq!(roughly(Duration::from_secs_f64(seconds)), told);
+        }
+    }
+}

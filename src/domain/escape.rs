@@ -1,0 +1,23 @@
+//! Text from a server or a file, made safe for a terminal.
+
+/// Escapes every character that a terminal would obey.
+pub(crate) fn escape_control(text: &str) -> String {
+    let shown = |c: char| if is_obeyed(c) { c.escape_unicode().to_string() } else { c.into() };
+    text.chars().map(shown).collect()
+}
+
+/// Control characters, and those that turn the direction of a text around.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_a_server_says() {
+        assert_eq!(escape_control("a\u{1b}[2J\n中"), "a\\u{1b}[2J\\u{a}中");
+        assert_eq!(escape_control("\u{202e}x"), "\\u{202e}x");
+    }
+}

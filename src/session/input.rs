@@ -1,0 +1,251 @@
+//! The input of a run: looked through before anything is started, and read by way of a copy.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::error::{Refusal, SessionError};
+use crate::domain::escape::escape_control;
+use crate::input::{self, Checked, Format, InputError, Opened};
+use crate::journal::{About, InputSource};
+use crate::launch;
+use crate::store::{self, Contents, PendingRun, RunDir, Tee, TeeState, Unnamed};
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    File(PathBuf, Format),
+    Stdin(Format),
+}
+
+impl Input {
+    /// Returns what it is called in messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path, _) => path.display().to_string(),
+            Self::Stdin(_) => "standard input".into(),
+        }
+    }
+
+    pub(crate) const fn format(&self) -> Format {
+        match self {
+            Self::File(_, format) | Self::Stdin(format) => *format,
+        }
+    }
+}
+
+/// What to do with a file that holds rows that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnInvalid {
+    /// Start nothing.
+    Stop,
+    /// Start the other rows.
+    Skip,
+}
+
+/// Where rows come from, after a look at it.
+pub(crate) enum Source {
+    /// A file, looked through as a whole.
+    File(Box<Checked>),
+    /// A pipe or a terminal: it can be read only once.
+    Stream,
+}
+
+impl Source {
+    /// Looks through a file. A stream is left alone; a pipe that is named like a
+    /// file is one too.
+    pub(crate) fn look_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, SessionError> {
+        let Input::File(path, format) = input else { return Ok(Self::Stream) };
+        let meta = path.metadata();
+        let meta = meta.map_err(|source| UnreadableInput { path: path.clone(), source })?;
+        if !meta.is_file() && !meta.is_dir() {
+            return Ok(Self::Stream);
+        }
+        judged(input::check(path, &path.display().to_string(), *format)?, path, on_invalid)
+    }
+
+    /// Looks through a file, and a stream too.
+    pub(crate) fn read_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, SessionError> {
+        match Self::look_through(input, on_invalid)? {
+            Self::Stream => {
+                let (reader, name, format) = stream(input)?;
+                let checked = input::check_stream(reader, &name, format)?;
+                Ok(Self::File(Box::new(checked)))
+            }
+            file @ Self::File(_) => Ok(file),
+        }
+    }
+
+    /// Returns the file that was looked through, if it is one.
+    pub(crate) fn file(&self) -> Option<&Checked> {
+        match self {
+            Self::File(checked) => Some(checked),
+            Self::Stream => None,
+        }
+    }
+
+    /// All rows, where their number is known.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        match self {
+            Self::File(checked) => Some(checked.rows),
+            Self::Stream => None,
+        }
+    }
+
+    /// The rows that can be launched, where their number is known.
+    pub(crate) fn expected(&self) -> Option<u64> {
+        match self {
+            Self::File(checked) => Some(checked.launchable()),
+            Self::Stream => None,
+        }
+    }
+
+    /// Whether the rows have an end that can be waited for.
+    pub(crate) const fn kind(&self) -> launch::RowSource {
+        match self {
+            Self::File(_) => launch::RowSource::File,
+            Self::Stream => launch::RowSource::Stream,
+        }
+    }
+}
+
+/// An input that is about to be launched.
+pub(crate) struct InputRead {
+    /// Where its rows come from.
+    pub from: Source,
+    /// The rows.
+    pub opened: Opened,
+    /// What its copy holds, if all of it is there.
+    pub copy: Option<Contents>,
+    /// The copy that grows while the input is read.
+    pub tee: Option<Arc<TeeState>>,
+}
+
+/// Reads an input: by way of its copy in the folder of a `pending` run, or
+/// of one that nobody else sees.
+pub(crate) fn read(
+    input: &Input,
+    on_invalid: OnInvalid,
+    pending: Option<&PendingRun>,
+) -> Result<InputRead, SessionError> {
+    let Some(pending) = pending else { return read_unkept(input, on_invalid) };
+    let to = pending.folder().input(&input.format().to_string());
+    if let Input::File(path, format) = input
+        && path.metadata().is_ok_and(|meta| meta.is_file())
+    {
+        let copy = store::copy_file(path, &to)?;
+        let name = path.display().to_string();
+        // The copy is checked, and not the file: that may change in between.
+        let checked = input::check(&to, &name, *format)?;
+        let opened = checked.open()?;
+        let from = judged(checked, path, on_invalid)?;
+        return Ok(InputRead { opened, from, copy: Some(copy), tee: None });
+    }
+    let (reader, name, format) = stream(input)?;
+    let tee = Tee::new(reader, &to)?;
+    let state = tee.state();
+    let opened = input::open_stream(Box::new(tee), &name, format)?;
+    Ok(InputRead { from: Source::Stream, opened, copy: None, tee: Some(state) })
+}
+
+/// Reads an input of which nothing is kept.
+fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, SessionError> {
+    is_there(input)?;
+    let (from, opened) = match input {
+        Input::File(path, format) if path.metadata().is_ok_and(|meta| meta.is_file()) => {
+            // What is checked is what is launched, whatever becomes of the file meanwhile.
+            let copy = Unnamed::of(path)?;
+            let reopen = Box::new(move || copy.reader());
+            let checked = input::check_again(reopen, &path.display().to_string(), *format)?;
+            let opened = checked.open()?;
+            (judged(checked, path, on_invalid)?, opened)
+        }
+        Input::File(..) | Input::Stdin(_) => {
+            let (reader, name, format) = stream(input)?;
+            (Source::Stream, input::open_stream(reader, &name, format)?)
+        }
+    };
+    Ok(InputRead { from, opened, copy: None, tee: None })
+}
+
+/// Opens the copy of a run's input once more.
+pub(crate) fn reopen(folder: &RunDir, about: &About) -> Result<Opened, SessionError> {
+    let path = folder.input(&about.input_format);
+    let format: Format = about.input_format.parse()?;
+    Ok(match about.source {
+        InputSource::File => input::reopen_file(&path, &about.input_name, format)?,
+        InputSource::Stream => input::reopen_stream(&path, &about.input_name, format)?,
+    })
+}
+
+/// Whether an input is there at all, before anything is made for it.
+pub(crate) fn is_there(input: &Input) -> Result<(), SessionError> {
+    let Input::File(path, _) = input else { return Ok(()) };
+    let meta = path.metadata();
+    let meta = meta.map_err(|source| UnreadableInput { path: path.clone(), source })?;
+    if meta.is_dir() {
+        return Err(InputError::Folder { name: path.display().to_string() }.into());
+    }
+    Ok(())
+}
+
+/// With bad rows nothing is started, unless they are to be skipped.
+fn judged(checked: Checked, path: &Path, on_invalid: OnInvalid) -> Result<Source, SessionError> {
+    if checked.bad > 0 && on_invalid == OnInvalid::Stop {
+        return Err(BadRows { path: path.to_owned(), checked }.into());
+    }
+    Ok(Source::File(Box::new(checked)))
+}
+
+type Stream = (Box<dyn Read + Send>, String, Format);
+
+fn stream(input: &Input) -> Result<Stream, UnreadableInput> {
+    match input {
+        Input::File(path, format) => {
+            let file = File::open(path)
+                .map_err(|source| UnreadableInput { path: path.clone(), source })?;
+            Ok((Box::new(file), path.display().to_string(), *format))
+        }
+        Input::Stdin(format) => Ok((Box::new(io::stdin()), "standard input".into(), *format)),
+    }
+}
+
+/// An input cannot be read.
+#[derive(Debug, Error)]
+#[error("cannot read the input {}: {source}", path.display())]
+pub(crate) struct UnreadableInput {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// A file with rows that cannot be used.
+#[derive(Debug)]
+struct BadRows {
+    path: PathBuf,
+    checked: Checked,
+}
+
+impl std::error::Error for BadRows {}
+
+impl std::fmt::Display for BadRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { path, checked } = self;
+        let (path, bad, rows) = (path.display(), checked.bad, checked.rows);
+        writeln!(f, "{bad} of {rows} rows of {path} cannot be used, so nothing was started:")?;
+        for (line, fault) in &checked.first_bad {
+            writeln!(f, "  {path}:{line}: {}", escape_control(&fault.to_string()))?;
+        }
+        let more = bad - checked.first_bad.len() as u64;
+        if more > 0 {
+            writeln!(f, "  and {more} more")?;
+        }
+        write!(f, "mend them, or start the others with --on-invalid skip")
+    }
+}
+
+impl Refusal for UnreadableInput {}
+
+impl Refusal for BadRows {}

@@ -1,0 +1,58 @@
+//! One process works on a run, and one run of a name goes on, at a time.
+
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::error::Refusal;
+use super::exit::Exit;
+use crate::domain::request_id::RunId;
+use crate::store::{Holder, Lock, NameLock, NameTaken, RunDir, RunName, RunStore};
+
+/// Locks the run in `folder`, unless a process works on it.
+pub(crate) fn lock(folder: &RunDir) -> Result<Lock, LockError> {
+    let path = folder.path.clone();
+    match Lock::take(&folder.path) {
+        Ok(Ok(lock)) => Ok(lock),
+        Ok(Err(holder)) => Err(LockError::Alive { id: folder.id.clone(), holder }),
+        Err(source) => Err(LockError::Failed { path, source }),
+    }
+}
+
+/// Takes the lock of a name, unless a run of that name goes on.
+pub(crate) fn lock_name(
+    runs: &RunStore,
+    name: &RunName,
+    now: Timestamp,
+) -> Result<NameLock, LockError> {
+    match NameLock::take(runs, name, now) {
+        Ok(Ok(lock)) => Ok(lock),
+        Ok(Err(taken)) => Err(taken.into()),
+        Err(source) => Err(LockError::Failed { path: runs.path().with_file_name("names"), source }),
+    }
+}
+
+/// A run or a name could not be locked.
+#[derive(Debug, Error)]
+pub(crate) enum LockError {
+    #[error(
+        "run {id} is still alive: {} works on it",
+        .holder.pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+    )]
+    Alive { id: RunId, holder: Holder },
+    #[error(transparent)]
+    Taken(#[from] NameTaken),
+    #[error("cannot lock the run in {}: {source}", path.display())]
+    Failed { path: PathBuf, source: io::Error },
+}
+
+impl Refusal for LockError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Alive { .. } | Self::Taken(_) => Exit::Locked,
+            Self::Failed { .. } => Exit::Usage,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What has become of a run that is kept: its state, and how many rows have each outcome.
+//!
+//! Read from its journal and its lock; nothing is changed, and a session may go on meanwhile.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use enum_map::EnumMap;
+use jiff::Timestamp;
+
+use super::input;
+use crate::domain::record::{AlreadyStarted, OutcomeKind};
+use crate::domain::request_id::RunId;
+use crate::journal::{About, FINISHED, Journal, JournalError, PastSession};
+use crate::store::{Holder, Lock, RunDir, SavedFlags};
+
+/// What has become of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RunState {
+    /// A process works on it, and sends nothing before this moment.
+    Waiting(Option<u32>, Timestamp),
+    /// A process works on it.
+    Running(Option<u32>),
+    /// A process works on it, and sends nothing new any more; why.
+    Draining(Option<u32>, String),
+    /// Nothing is left to do.
+    Finished,
+    /// Its last session stopped in order; why.
+    Stopped(String),
+    /// Its last session ended somehow.
+    Interrupted,
+    /// Its journal cannot be read.
+    Damaged,
+}
+
+impl RunState {
+    /// The state of the run in `folder`.
+    pub(crate) fn of(folder: &RunDir) -> Self {
+        match Journal::open(&folder.journal()).and_then(|journal| journal.sessions()) {
+            Ok(sessions) => Self::after(holder(folder).as_ref(), sessions.last(), Timestamp::now()),
+            Err(_) => Self::Damaged,
+        }
+    }
+
+    /// The state after the session `last`; `alive` is who works on the run, if anybody does.
+    fn after(alive: Option<&Holder>, last: Option<&PastSession>, now: Timestamp) -> Self {
+        let Some(pid) = alive.map(|holder| holder.pid) else {
+            return match last.and_then(|last| last.ending.as_deref()) {
+                Some(FINISHED) => Self::Finished,
+                Some(why) => Self::Stopped(why.to_owned()),
+                None => Self::Interrupted,
+            };
+        };
+        // Between two sessions the last one says nothing about the present.
+        let Some(now_on) = last.filter(|last| last.ended.is_none()) else {
+            return Self::Running(pid);
+        };
+        match (&now_on.draining, now_on.waits_until) {
+            (Some(why), _) => Self::Draining(pid, why.clone()),
+            (None, Some(begins)) if begins > now => Self::Waiting(pid, begins),
+            (None, _) => Self::Running(pid),
+        }
+    }
+
+    /// Whether a resume would find nothing to do.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self, Self::Finished | Self::Damaged)
+    }
+
+    /// Whether a process works on the run.
+    pub(crate) const fn is_alive(&self) -> bool {
+        matches!(self, Self::Waiting(..) | Self::Running(_) | Self::Draining(..))
+    }
+
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting(..) => "waiting",
+            Self::Running(_) => "running",
+            Self::Draining(..) => "draining",
+            Self::Finished => "finished",
+            Self::Stopped(_) => "stopped",
+            Self::Interrupted => "interrupted",
+            Self::Damaged => "damaged",
+        }
+    }
+
+    pub(crate) const fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Waiting(pid, _) | Self::Running(pid) | Self::Draining(pid, _) => *pid,
+            Self::Finished | Self::Stopped(_) | Self::Interrupted | Self::Damaged => None,
+        }
+    }
+}
+
+/// The process that works on the run in `folder`, if one does.
+fn holder(folder: &RunDir) -> Option<Holder> {
+    Lock::holder(&folder.path).ok().flatten()
+}
+
+/// How many rows have each outcome.
+pub(crate) type Counts = EnumMap<OutcomeKind, u64>;
+
+/// What is told of a run.
+pub(crate) struct RunSummary {
+    /// Its id.
+    pub id: RunId,
+    /// Where it is.
+    pub folder: PathBuf,
+    /// What has become of it.
+    pub state: RunState,
+    /// What it is, if that can be read.
+    pub about: Option<About>,
+    /// Its sessions.
+    pub sessions: Vec<PastSession>,
+    /// How "already started" counts in it.
+    pub already: AlreadyStarted,
+    /// Its rows by outcome.
+    pub counts: Counts,
+    /// Rows that are settled.
+    pub settled: u64,
+    left: u64,
+}
+
+impl RunSummary {
+    /// What can be read of the run in `folder`.
+    pub(crate) fn of(folder: &RunDir) -> Self {
+        let empty = Self {
+            id: folder.id.clone(),
+            folder: folder.path.clone(),
+            state: RunState::Damaged,
+            about: None,
+            sessions: Vec::new(),
+            already: AlreadyStarted::Ok,
+            counts: Counts::default(),
+            settled: 0,
+            left: 0,
+        };
+        Self::read(folder, &empty).unwrap_or(empty)
+    }
+
+    fn read(folder: &RunDir, empty: &Self) -> Result<Self, JournalError> {
+        // Whoever works on the run may settle rows between two looks at its journal.
+        let alive = holder(folder);
+        let journal = Journal::open(&folder.journal())?;
+        journal.freeze()?;
+        let (about, sessions) = (journal.about()?, journal.sessions()?);
+        let mut counts = journal.counts()?;
+        // Rows that are being confirmed at this moment are open.
+        let unconfirmed = if alive.is_some() { 0 } else { journal.unconfirmed()? };
+        journal.thaw()?;
+        let settled = counts.values().sum();
+        let left = all_rows(folder, &about).map_or(unconfirmed, |all| all.saturating_sub(settled));
+        counts[OutcomeKind::Unconfirmed] += unconfirmed;
+        counts[OutcomeKind::Pending] += left.saturating_sub(unconfirmed);
+        Ok(Self {
+            id: empty.id.clone(),
+            folder: empty.folder.clone(),
+            state: RunState::after(alive.as_ref(), sessions.last(), Timestamp::now()),
+            about: Some(about),
+            sessions,
+            already: SavedFlags::read(folder)
+                .map_or(AlreadyStarted::Ok, |flags| flags.already_started()),
+            counts,
+            settled,
+            left,
+        })
+    }
+
+    /// Rows that a resume would take up.
+    pub(crate) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Time since the first session began.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let age = self.sessions.first()?.began.duration_until(Timestamp::now());
+        Some(Duration::try_from(age).unwrap_or_default())
+    }
+
+    /// The exit code of the last session, once it has ended.
+    pub(crate) fn exit(&self) -> Option<u8> {
+        self.sessions.last().filter(|_| !self.state.is_alive())?.exit
+    }
+}
+
+/// All rows of a run, counted in the copy of its input if that did not come to its end.
+fn all_rows(folder: &RunDir, about: &About) -> Option<u64> {
+    about.rows.or_else(|| {
+        let rows = input::reopen(folder, about).ok()?.rows;
+        Some(rows.flatten().count() as u64)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! A new run: checked before anything of it is kept, then created, then opened.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::error::{Refusal, SessionError};
+use super::input::{self, InputRead, Source};
+use super::machine::Machine;
+use super::pipeline::Work;
+use super::plan::{self, Plan, Rows};
+use super::reports::{self, Beside};
+use super::settings::{RunSettings, Settings};
+use super::zone;
+use crate::api::credentials::Credentials;
+use crate::domain::request_id::RunId;
+use crate::input::{InputError, NullWords};
+use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
+use crate::launch::{PlannedRows, RunJournal};
+use crate::report::{OpenReport, Placement};
+use crate::rules::expected_rows::ExpectedRows;
+use crate::rules::resume::{self, Doubts, Lines};
+use crate::store::{Lock, PendingRun, RunDir, SavedFlags};
+
+/// Number of the session that a new run begins with.
+const FIRST_SESSION: u32 = 1;
+
+/// A run whose input was looked through, and whose credentials were read. Until it is
+/// created, dropping it leaves nothing behind.
+pub(crate) struct CheckedRun {
+    pub credentials: Credentials,
+    id: RunId,
+    pending: Option<PendingRun>,
+    read: InputRead,
+}
+
+/// A run that has its name and its first session.
+pub(crate) struct NewRun {
+    pub work: Work,
+    /// Where it is kept, if it is.
+    pub folder: Option<RunDir>,
+    /// Where its reports are; `-` is standard output.
+    pub reports: Vec<PathBuf>,
+    /// Held until the session is over.
+    pub lock: Option<Lock>,
+}
+
+/// Looks through the input, and reads the credentials.
+pub(crate) fn check(
+    settings: &RunSettings,
+    machine: &mut Machine,
+) -> Result<CheckedRun, SessionError> {
+    let id = machine.run_id();
+    let pending = match &settings.runs {
+        None => None,
+        Some(runs) => {
+            input::is_there(&settings.input)?;
+            Some(PendingRun::begin(runs, id.clone())?)
+        }
+    };
+    let read = input::read(&settings.input, settings.on_invalid, pending.as_ref())?;
+    check_rows(settings.expect_rows, &read.from)?;
+    settings.session.staging.ends(read.from.rows())?;
+    let credentials = settings.session.server.credentials.read()?;
+    Ok(CheckedRun { credentials, id, pending, read })
+}
+
+/// Refuses an input with fewer or more rows than it must have. Those of a stream are not
+/// known.
+pub(crate) fn check_rows(
+    expected: Option<ExpectedRows>,
+    from: &Source,
+) -> Result<(), UnexpectedRows> {
+    match (expected, from.rows()) {
+        (Some(expected), Some(rows)) if !expected.holds(rows) => {
+            Err(UnexpectedRows::Differ { rows, expected })
+        }
+        (Some(_), None) => Err(UnexpectedRows::OfStream),
+        (None, _) | (Some(_), Some(_)) => Ok(()),
+    }
+}
+
+/// An input does not have the rows that it must have.
+#[derive(Debug, Error)]
+pub(crate) enum UnexpectedRows {
+    #[error("the input has {rows} rows, and --expect-rows says {expected}; nothing was started")]
+    Differ { rows: u64, expected: ExpectedRows },
+    #[error("--expect-rows needs a file: standard input cannot be counted before it is launched")]
+    OfStream,
+}
+
+/// Makes the plan of a new run.
+pub(crate) fn plan_of<'a>(
+    settings: &'a RunSettings,
+    credentials: &Credentials,
+    from: &'a Source,
+    machine: &Machine,
+) -> Plan<'a> {
+    let session = &settings.session;
+    Plan {
+        rows: match from {
+            Source::File(checked) => Rows::Known(checked),
+            Source::Stream => Rows::Unknown(NullWords::of(settings.input.format())),
+        },
+        options: &session.options,
+        target: session.server.target.to_string(),
+        user: plan::user(credentials),
+        now: machine.now(),
+        timing: &session.timing,
+        stages: session.staging.ends(from.rows()).unwrap_or_default(),
+    }
+}
+
+impl CheckedRun {
+    /// Makes the plan of the run.
+    pub(crate) fn plan<'a>(&'a self, settings: &'a RunSettings, machine: &Machine) -> Plan<'a> {
+        plan_of(settings, &self.credentials, &self.read.from, machine)
+    }
+
+    /// Creates the run: its journal, its reports, its folder with its name, and its first
+    /// session, in this order, so that a crash leaves nothing that is not known. It will take
+    /// as long as `planned`.
+    pub(crate) fn create(
+        self,
+        settings: &RunSettings,
+        flags: &SavedFlags,
+        planned: Option<Duration>,
+        machine: &Machine,
+    ) -> Result<NewRun, SessionError> {
+        let Self { id, pending, read, .. } = self;
+        let zone = zone::zone_name(machine.now());
+        if let Some(pending) = &pending {
+            flags.write(pending.folder())?;
+            let about = about(settings, &read, &id, zone.clone());
+            Journal::create(&pending.folder().journal(), &about)?;
+        }
+        let reports = open_reports(settings, &read, pending.as_ref(), &zone)?;
+        let named_reports = match (&pending, settings.session.outputs.is_empty()) {
+            (Some(pending), true) => vec![pending.future().report()],
+            _ => settings.session.outputs.clone(),
+        };
+        let (expected, all) = (read.from.expected(), read.from.rows());
+        let begun = begin(pending, &settings.session, machine)?;
+        let (folder, journal, lock) = match begun {
+            None => (None, None, None),
+            Some((folder, journal, lock)) => (Some(folder), Some(journal), lock),
+        };
+        let work = Work {
+            run: id,
+            session: FIRST_SESSION,
+            source: read.from.kind(),
+            rows: first_plan(read.opened.rows, expected),
+            all,
+            settled: 0,
+            agreed_to: None,
+            planned,
+            keeping: journal.map(|journal| RunJournal { journal, copied: read.tee }),
+            reports,
+        };
+        Ok(NewRun { work, folder, reports: named_reports, lock })
+    }
+}
+
+fn about(settings: &RunSettings, read: &InputRead, id: &RunId, zone: String) -> About {
+    About {
+        id: id.clone(),
+        name: settings.name.as_ref().map(|(name, _)| name.to_string()),
+        input_name: settings.input.name(),
+        input_format: settings.input.format().to_string(),
+        source: match read.from {
+            Source::File(_) => InputSource::File,
+            Source::Stream => InputSource::Stream,
+        },
+        columns: read.opened.columns.clone(),
+        zone,
+        rows: read.from.rows(),
+        copy: read.copy.clone().map(|(bytes, sha256)| Copied { bytes, sha256 }),
+        input: match read.from {
+            Source::File(_) => InputState::Ended,
+            Source::Stream => InputState::Incomplete,
+        },
+        agreed_to: None,
+    }
+}
+
+/// Plans all rows of an input of which nothing is settled.
+fn first_plan(rows: crate::input::Rows, expected: Option<u64>) -> PlannedRows {
+    Box::new(resume::plan::<InputError>(rows, expected, Lines::default(), Doubts::new()))
+}
+
+/// Opens the reports that were named, or the one in the run's folder.
+fn open_reports(
+    settings: &RunSettings,
+    read: &InputRead,
+    pending: Option<&PendingRun>,
+    zone: &str,
+) -> Result<Vec<OpenReport>, SessionError> {
+    let Settings { outputs, existing, .. } = &settings.session;
+    let own = pending.map(|pending| pending.folder().report()).filter(|_| outputs.is_empty());
+    let outputs = own.map_or_else(|| outputs.clone(), |own| vec![own]);
+    let existing = |_: &Path| Ok(*existing);
+    let input = Some(&settings.input);
+    let destinations = reports::destinations(input, &outputs, existing, Placement::InPlace)?;
+    let beside = if pending.is_some() { Beside::Journal } else { Beside::Nothing };
+    let columns = &read.opened.columns;
+    let mut reports = reports::begin(destinations, columns, &zone::zone(zone), beside)?;
+    if let Some(pending) = pending {
+        for report in &mut reports {
+            report.folder_renamed(&pending.folder().path, &pending.future().path);
+        }
+        // Before the run has its name, so that no crash leaves a report that is not known.
+        let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
+        Journal::open(&pending.folder().journal())?.begin_reports(FIRST_SESSION, &begun)?;
+    }
+    Ok(reports)
+}
+
+type Begun = (RunDir, Journal, Option<Lock>);
+
+/// Gives the run its name, and begins its first session.
+fn begin(
+    pending: Option<PendingRun>,
+    settings: &Settings,
+    machine: &Machine,
+) -> Result<Option<Begun>, SessionError> {
+    let Some(pending) = pending else { return Ok(None) };
+    let (folder, lock) = pending.commit()?;
+    let mut journal = Journal::open(&folder.journal())?;
+    let opening = Opening {
+        at: machine.clocks.read(),
+        target: &settings.server.target.to_string(),
+        reopens: None,
+        waits_until: settings.timing.window.start,
+    };
+    if let Err(error) = journal.begin(&opening, &Doubts::new()) {
+        // Nothing was sent, so nothing is worth keeping.
+        drop(folder.remove());
+        return Err(error.into());
+    }
+    Ok(Some((folder, journal, lock)))
+}
+
+impl Refusal for UnexpectedRows {}
