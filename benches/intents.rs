@@ -16,7 +16,7 @@ use bk_launch::internals::domain::clocks::Clocks;
 use bk_launch::internals::domain::rate::Rate;
 use bk_launch::internals::domain::record::Record;
 use bk_launch::internals::journal::Journal;
-use bk_launch::internals::limiter::{Limiter, Limits, Notes, Try};
+use bk_launch::internals::limiter::{IntentNotes, Limiter, Limits, Try};
 use bk_launch::internals::rules::intents::{Intents, pack};
 use bk_launch::internals::rules::server_time::Sighting;
 use bk_launch::internals::system_clocks::SystemClocks;
@@ -30,7 +30,7 @@ const BATCH: u64 = 200;
 const ROWS: u64 = 10_000;
 
 /// Lets `ROWS` rows through, and has the next ones noted whenever a batch has left.
-fn let_through(runtime: &tokio::runtime::Runtime, notes: Notes) {
+fn let_through(runtime: &tokio::runtime::Runtime, notes: IntentNotes) {
     let limits = Limits {
         rate: Rate::Unlimited,
         burst: None,
@@ -69,8 +69,8 @@ fn let_through(runtime: &tokio::runtime::Runtime, notes: Notes) {
     });
 }
 
-fn note(limiter: &Limiter, notes: Notes) {
-    if notes == Notes::Needed {
+fn note(limiter: &Limiter, notes: IntentNotes) {
+    if notes == IntentNotes::Needed {
         black_box(pack(&limiter.name_intents()));
         limiter.intents_committed();
     }
@@ -80,18 +80,18 @@ fn limiter(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut group = c.benchmark_group("intents/limiter");
     group.throughput(Throughput::Elements(ROWS));
-    for (name, notes) in [("without", Notes::NotNeeded), ("with", Notes::Needed)] {
+    for (name, notes) in [("without", IntentNotes::NotNeeded), ("with", IntentNotes::Needed)] {
         group.bench_function(name, |b| b.iter(|| let_through(&runtime, notes)));
     }
     group.finish();
 }
 
 /// Settles `ROWS` rows in commits of a batch each, which also note the rows that go next.
-fn settle(journal: &mut Journal, clocks: &SystemClocks, records: &[Record], notes: Notes) {
+fn settle(journal: &mut Journal, clocks: &SystemClocks, records: &[Record], notes: IntentNotes) {
     for batch in records.chunks(usize::try_from(BATCH).unwrap()) {
         let commit = journal.commit(|commit| {
             batch.iter().try_for_each(|record| commit.settle(record))?;
-            if notes == Notes::NotNeeded {
+            if notes == IntentNotes::NotNeeded {
                 return Ok(());
             }
             let lines = batch.iter().map(|record| record.row.line + ROWS).collect();
@@ -107,7 +107,7 @@ fn commits(c: &mut Criterion) {
     let clocks = SystemClocks::new(1);
     let mut group = c.benchmark_group("intents/journal");
     group.throughput(Throughput::Elements(ROWS)).sample_size(50);
-    for (name, notes) in [("without", Notes::NotNeeded), ("with", Notes::Needed)] {
+    for (name, notes) in [("without", IntentNotes::NotNeeded), ("with", IntentNotes::Needed)] {
         let folder = tempfile::tempdir().unwrap();
         let (mut journal, mut next) = (journal(folder.path()), 1);
         group.bench_function(name, |b| {

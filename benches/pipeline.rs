@@ -19,11 +19,11 @@ use bk_launch::internals::domain::request_id::RunId;
 use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::input::{Format, open_stream};
 use bk_launch::internals::launch::{
-    Audience, Certainty, Clock, Lookup, Options, Pipeline, Source, Staged, Systemd, Times,
+    Audience, Certainty, Clock, Lookup, Options, Pipeline, RowSource, SendWindow, Staged, Systemd,
 };
 use bk_launch::internals::limiter::Limits;
-use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
-use bk_launch::internals::report::{Destination, Existing, Placement};
+use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
+use bk_launch::internals::report::{Destination, IfExists, Placement};
 use bk_launch::internals::rules::forecast::Estimator;
 use bk_launch::internals::rules::resume::{self, Doubts};
 use bk_launch::internals::rules::retry::Policy;
@@ -57,12 +57,12 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     let list = std::io::Cursor::new(list.to_owned().into_bytes());
     let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
     let report = Path::new("/dev/null");
-    let report = Destination::file(report, Existing::Refuse, Placement::InPlace).unwrap();
+    let report = Destination::file(report, IfExists::Refuse, Placement::InPlace).unwrap();
     let slots = NonZeroUsize::new(64).unwrap();
-    let frame = Frame { rows: None, wanted: Rate::Unlimited };
+    let goal = ProgressGoal { rows: None, wanted: Rate::Unlimited };
     Pipeline {
         rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
-        source: Source::File,
+        source: RowSource::File,
         options: Options {
             lookahead: NonZeroUsize::new(10_000).unwrap(),
             limit: None,
@@ -82,7 +82,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
             already_started: AlreadyStarted::Ok,
         },
         client: client(mock),
-        times: Times::default(),
+        times: SendWindow::default(),
         staged: Staged {
             ends: Vec::new(),
             pause: None,
@@ -90,10 +90,10 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
             ask: None,
             agreed_to: None,
         },
-        keeping: None,
+        run_journal: None,
         audience: Audience {
-            progress: Progress::begin(Look::None, frame, Box::new(())),
-            frame,
+            progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
+            goal,
             estimator: Estimator::new(None, Instant::now(), None, None),
             metrics: None,
             systemd: Systemd::Absent,

@@ -62,19 +62,19 @@ pub mod journal {
 pub mod launch {
     pub use crate::launch::{
         Audience, Certainty, Clock, Deadline, Ended, InputEnd, Lookup, Options, OutputFailure,
-        Pipeline, RunJournal, Source, Staged, Systemd, Times,
+        Pipeline, RowSource, RunJournal, SendWindow, Staged, Systemd,
     };
 }
 pub mod limiter {
-    pub use crate::limiter::{Limiter, Limits, Notes, Try};
+    pub use crate::limiter::{IntentNotes, Limiter, Limits, Try};
 }
 pub mod monitor {
     pub mod progress {
-        pub use crate::monitor::progress::{Frame, Look, Progress};
+        pub use crate::monitor::progress::{Progress, ProgressGoal, ProgressMode};
     }
 }
 pub mod report {
-    pub use crate::report::{Destination, Existing, Name, Open, Placement, Report};
+    pub use crate::report::{Destination, IfExists, OpenReport, Placement, Report, ReportName};
 }
 pub mod rules {
     pub mod forecast {

@@ -121,7 +121,7 @@ impl Signal {
 
 /// How far a run has come with stopping.
 #[derive(Clone, Debug, Default)]
-enum Stage {
+enum StopState {
     #[default]
     Running,
     /// Rows that were sent go on; no other is sent any more.
@@ -132,11 +132,11 @@ enum Stage {
 
 /// Whether, and why, a run is to stop. Clones are the same switch.
 #[derive(Clone, Debug)]
-pub struct Shutdown(Arc<watch::Sender<Stage>>);
+pub struct Shutdown(Arc<watch::Sender<StopState>>);
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Stage::Running)))
+        Self(Arc::new(watch::Sender::new(StopState::Running)))
     }
 }
 
@@ -144,13 +144,13 @@ impl Shutdown {
     /// Stops everything new from being sent. The first reason is kept.
     pub fn drain(&self, stop_reason: StopReason) {
         self.0.send_if_modified(|stage| match stage {
-            Stage::Draining(_) => false,
-            Stage::NoNewRows(first) => {
-                *stage = Stage::Draining(first.clone());
+            StopState::Draining(_) => false,
+            StopState::NoNewRows(first) => {
+                *stage = StopState::Draining(first.clone());
                 true
             }
-            Stage::Running => {
-                *stage = Stage::Draining(stop_reason);
+            StopState::Running => {
+                *stage = StopState::Draining(stop_reason);
                 true
             }
         });
@@ -159,32 +159,32 @@ impl Shutdown {
     /// Stops rows from being sent that were not sent yet. The first reason is kept.
     pub fn refuse_new_rows(&self, stop_reason: StopReason) {
         self.0.send_if_modified(|stage| match stage {
-            Stage::Running => {
-                *stage = Stage::NoNewRows(stop_reason);
+            StopState::Running => {
+                *stage = StopState::NoNewRows(stop_reason);
                 true
             }
-            Stage::NoNewRows(_) | Stage::Draining(_) => false,
+            StopState::NoNewRows(_) | StopState::Draining(_) => false,
         });
     }
 
     /// Whether nothing new is to be sent.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        matches!(*self.0.borrow(), Stage::Draining(_))
+        matches!(*self.0.borrow(), StopState::Draining(_))
     }
 
     /// Whether rows that were not sent yet may be sent.
     #[must_use]
     pub fn takes_new_rows(&self) -> bool {
-        matches!(*self.0.borrow(), Stage::Running)
+        matches!(*self.0.borrow(), StopState::Running)
     }
 
     /// The first reason, if there is one.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
         match &*self.0.borrow() {
-            Stage::Running => None,
-            Stage::NoNewRows(stop_reason) | Stage::Draining(stop_reason) => {
+            StopState::Running => None,
+            StopState::NoNewRows(stop_reason) | StopState::Draining(stop_reason) => {
                 Some(stop_reason.clone())
             }
         }
@@ -193,12 +193,12 @@ impl Shutdown {
     /// Returns once nothing new is to be sent.
     pub async fn draining(&self) {
         // The sender lives as long as `self`, so this cannot fail.
-        drop(self.0.subscribe().wait_for(|stage| matches!(stage, Stage::Draining(_))).await);
+        drop(self.0.subscribe().wait_for(|stage| matches!(stage, StopState::Draining(_))).await);
     }
 
     /// Returns once no row that was not sent yet is to be sent.
     pub async fn no_new_rows(&self) {
-        drop(self.0.subscribe().wait_for(|stage| !matches!(stage, Stage::Running)).await);
+        drop(self.0.subscribe().wait_for(|stage| !matches!(stage, StopState::Running)).await);
     }
 
     /// Listens for signals, until the program ends: the first one drains, the second one

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::values::duration;
 use crate::domain::rate::Rate;
-use crate::mock::{Business, Fault, Gone, Latency, Span, ThrottleRule};
+use crate::mock::{FaultChance, Gone, Latency, MockBusiness, Span, ThrottleRule};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,10 +50,10 @@ pub(crate) struct FaultArgs {
     /// reset-after, broken-json, silent or https-port; repeatable. With -after the start is taken
     /// first.
     #[arg(long = "fault", value_name = "KIND=CHANCE")]
-    pub faults: Vec<Fault>,
+    pub faults: Vec<FaultChance>,
     /// The same for questions about the state or the link of a task; repeatable.
     #[arg(long = "question-fault", value_name = "KIND=CHANCE")]
-    pub question_faults: Vec<Fault>,
+    pub question_faults: Vec<FaultChance>,
     /// Seed of the chances.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -90,7 +90,7 @@ pub(crate) struct MockLimitArgs {
     pub throttles: Vec<ThrottleRule>,
     /// A business whose limit of starts is reached and never frees, as 3 or project:3; repeatable.
     #[arg(long, value_name = "BUSINESS")]
-    pub limit_reached: Vec<Business>,
+    pub limit_reached: Vec<MockBusiness>,
     /// Maximum rate of requests of the app.
     #[arg(long, value_name = "RATE")]
     pub app_limit: Option<Rate>,

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use super::session::SessionArgs;
 use crate::input::Format;
 use crate::rules::expected_rows::ExpectedRows;
-use crate::store::Name;
+use crate::store::RunName;
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -81,7 +81,7 @@ pub(crate) enum OnInvalidArg {
 pub(crate) struct CronArgs {
     /// Name of the run; of each name, one run goes on at a time, and a second one ends with exit 5.
     #[arg(long, value_name = "NAME")]
-    pub name: Option<Name>,
+    pub name: Option<RunName>,
     /// Start nothing if the file has fewer or more rows than this, such as 100.. or 1..500.
     #[arg(long, value_name = "FROM..TO")]
     pub expect_rows: Option<ExpectedRows>,

@@ -15,7 +15,7 @@ use super::text::summary;
 use crate::args::run::RunArgs;
 use crate::args::{Cli, Command};
 use crate::domain::rate::Rate;
-use crate::mock::{Behaviour, Business, FaultKind, FirstFault, Mock, Scope};
+use crate::mock::{Behaviour, FaultKind, FirstFault, Mock, MockBusiness, MockScope};
 use crate::monitor::console;
 use crate::session::exit::Exit;
 use crate::store::SavedFlags;
@@ -78,7 +78,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// What happens in life, to the rows of the sample.
 fn behaviour() -> Result<Behaviour, Failure> {
-    let throttled = Business { scope: Scope::CmdbBiz, id: 3 };
+    let throttled = MockBusiness { scope: MockScope::CmdbBiz, id: 3 };
     let first = |task, kind, times| FirstFault { task, kind, times };
     Ok(Behaviour {
         seed: 1,

@@ -21,7 +21,7 @@ use crate::args::session::SessionArgs;
 use crate::launch::{Ended, Pipeline, Systemd};
 use crate::monitor::console;
 use crate::monitor::notify::Urgency;
-use crate::monitor::progress::Look;
+use crate::monitor::progress::ProgressMode;
 use crate::monitor::systemd;
 use crate::session::exit::Exit;
 use crate::session::machine::Machine;
@@ -33,7 +33,7 @@ use crate::shutdown::{Signal, StopReason, catch_file_size_limit};
 
 /// What a session shows, and whom it asks.
 pub(crate) struct Face {
-    pub progress: Look,
+    pub progress: ProgressMode,
     pub asking: Asking,
     pub summary: SummaryForm,
     /// What was said by `--state-dir`.

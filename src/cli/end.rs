@@ -21,7 +21,7 @@ pub(crate) fn end(exit: Exit) -> Exit {
             thread::park();
         }
     }
-    close(exit, console::PATIENCE);
+    close(exit, console::MAX_WAIT);
     exit
 }
 

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::display::LogFormat;
-use crate::monitor::console::{self, Kind};
+use crate::monitor::console::{self, TextKind};
 
 /// Begins to write logs: `-v` an attempt a line, `-vv` decisions too; `RUST_LOG`
 /// beats both.
@@ -48,7 +48,7 @@ impl<'a> MakeWriter<'a> for Teller {
 
 impl io::Write for Teller {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        console::show(Kind::Log, String::from_utf8_lossy(event).trim_end());
+        console::show(TextKind::Log, String::from_utf8_lossy(event).trim_end());
         Ok(event.len())
     }
 

@@ -16,8 +16,8 @@ use super::failure::{Failure, exit_of};
 use super::notice::notice;
 use super::warnings::warn_of_readers;
 use crate::args::session::MonitorArgs;
-use crate::monitor::metrics::{Figures, State, Textfile, Writing};
-use crate::monitor::notify::{Address, Addresses, CameOut, News, Notices, PATIENCE, Urgency};
+use crate::monitor::metrics::{Figures, SessionState, Textfile, Writing};
+use crate::monitor::notify::{Address, Addresses, MAX_WAIT, Notices, SessionEnd, Success, Urgency};
 use crate::session::credentials::Environment;
 use crate::session::exit::Exit;
 
@@ -97,7 +97,7 @@ impl Monitoring {
         let metrics = self.metrics.as_ref().and_then(|path| begin(path, name));
         if let Some(file) = &metrics {
             let now = Timestamp::now();
-            warn_of_metrics(file, file.write_within(PATIENCE, None, State::Running, now));
+            warn_of_metrics(file, file.write_within(MAX_WAIT, None, SessionState::Running, now));
         }
         let notices = self.notices().map(Arc::new);
         let name = name.map(Into::into);
@@ -159,19 +159,19 @@ impl Monitors {
     /// allows.
     pub(crate) fn tell(&self, result: &SessionResult, urgency: Urgency) {
         let patience = match urgency {
-            Urgency::InOrder => PATIENCE,
+            Urgency::InOrder => MAX_WAIT,
             Urgency::Now => AT_ONCE,
         };
         let (exit, figures) = (result.exit, result.figures.clone());
-        let state = State::Ended(exit.code());
+        let state = SessionState::Ended(exit.code());
         let writing =
             self.metrics.as_ref().map(|file| file.write_aside(figures, state, Timestamp::now()));
         if let Some(notices) = &self.notices {
-            let came_out = if exit == Exit::Good { CameOut::Well } else { CameOut::Badly };
+            let success = if exit == Exit::Good { Success::Yes } else { Success::No };
             let mut json = result.json.clone();
             json["name"] = self.name.as_deref().into();
             let (text, json) = (result.text.clone(), json.to_string());
-            notices.tell(News { came_out, text, json, urgency });
+            notices.tell(SessionEnd { success, text, json, urgency });
         }
         self.wait(writing, patience);
     }

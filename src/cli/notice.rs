@@ -2,11 +2,11 @@
 
 use std::fmt::Display;
 
-use crate::monitor::console::{self, Kind};
+use crate::monitor::console::{self, TextKind};
 
 /// Says something beside the bar if there is one, or later if output is deferred.
 pub(crate) fn notice(what: &dyn Display) {
-    console::show(Kind::Notice, &what.to_string());
+    console::show(TextKind::Notice, &what.to_string());
 }
 
 /// Keeps everything until the end, where it is shown unless the exit code is 0.

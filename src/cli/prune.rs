@@ -32,7 +32,7 @@ pub(crate) fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Ex
         // Nobody is about to lock a folder that was just made.
         let all = File::open(runs.path())?;
         all.lock()?;
-        for path in runs.unborn()? {
+        for path in runs.pending()? {
             pruned.prune(path, args, |_| true)?;
         }
         if args.keep.is_some() || args.older_than.is_some() {

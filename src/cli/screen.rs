@@ -1,19 +1,18 @@
 //! Progress of a launch on standard error.
 
-use crate::monitor::console::{self, Frame, Kind};
-use crate::monitor::progress::{Bar, Screen};
+use crate::monitor::console::{self, BarFrame, TextKind};
+use crate::monitor::progress::Screen;
 
 /// Standard error, as the console keeps it.
 pub(crate) struct Stderr;
 
 impl Screen for Stderr {
-    fn draw(&self, bar: Bar) {
-        let Bar { template, rows, done, message } = bar;
-        console::draw(Frame { template, length: rows, position: done, message });
+    fn draw(&self, frame: BarFrame) {
+        console::draw(frame);
     }
 
     fn line(&self, text: &str) {
-        console::show(Kind::Progress, text);
+        console::show(TextKind::Progress, text);
     }
 
     fn clear(&self) {

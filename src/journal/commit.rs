@@ -3,15 +3,16 @@
 use std::cell::Cell;
 
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, named_params};
 
-use super::rows::KnownAt;
-use super::{Copied, copied, reports, rows, signed};
+use super::about::Copied;
+use super::columns::{ADD_OPEN_ROW, ADD_RECORD};
+use super::rows::{self, KnownAt, signed};
 use crate::domain::record::{Prior, Record};
 use crate::rules::intents::{self, Intents};
 use crate::rules::resume::Doubts;
 
-/// A commit that is being written. What one of its acts fails at fails all of it.
+/// A commit that is being written. If one of its acts fails, all of it does.
 pub struct Commit<'a> {
     transaction: Transaction<'a>,
     session: u32,
@@ -26,7 +27,7 @@ impl<'a> Commit<'a> {
 
     pub(super) fn finish(self) -> rusqlite::Result<()> {
         if self.has_lines.get() {
-            reports::note_commit(&self.transaction, self.session)?;
+            note_time(&self.transaction, self.session)?;
         }
         self.transaction.commit()
     }
@@ -35,9 +36,9 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn settle(&self, record: &Record) -> rusqlite::Result<()> {
-        let mut add = self.transaction.prepare_cached(rows::ADD)?;
+        let mut add = self.transaction.prepare_cached(ADD_RECORD)?;
         rows::bind(&mut add, self.session, record)?;
         self.has_lines.set(true);
         add.raw_execute().map(drop)
@@ -47,22 +48,24 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn intend(&self, intents: &Intents) -> rusqlite::Result<()> {
         let Intents { lines, at, sighting } = intents;
         let mut add = self.transaction.prepare_cached(
             "INSERT INTO intent (session, wall, since_boot, date, dated_wall, dated_since_boot, \
-             lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             lines) VALUES (:session, :wall, :since_boot, :date, :dated_wall, :dated_since_boot, \
+             :lines)",
         )?;
-        let added = add.execute(params![
-            self.session,
-            at.wall.as_millisecond(),
-            rows::signed_millis(at.since_boot),
-            sighting.map(|sighting| sighting.date.as_millisecond()),
-            sighting.map(|sighting| sighting.at.wall.as_millisecond()),
-            sighting.map(|sighting| rows::signed_millis(sighting.at.since_boot)),
-            intents::pack(lines),
-        ]);
+        let dated_at = sighting.map(|sighting| sighting.at);
+        let added = add.execute(named_params! {
+            ":session": self.session,
+            ":wall": at.wall.as_millisecond(),
+            ":since_boot": rows::signed_millis(at.since_boot),
+            ":date": sighting.map(|sighting| sighting.date.as_millisecond()),
+            ":dated_wall": dated_at.map(|at| at.wall.as_millisecond()),
+            ":dated_since_boot": dated_at.map(|at| rows::signed_millis(at.since_boot)),
+            ":lines": intents::pack(lines),
+        });
         added.map(drop)
     }
 
@@ -72,7 +75,7 @@ impl<'a> Commit<'a> {
     ///
     /// Returns an error if it cannot be written.
     pub fn accepted(&self, line: u64, prior: &Prior) -> rusqlite::Result<()> {
-        let mut add = self.transaction.prepare_cached(rows::ADD_OPEN)?;
+        let mut add = self.transaction.prepare_cached(ADD_OPEN_ROW)?;
         rows::bind_open(&mut add, self.session, KnownAt::Accepted, (line, prior))?;
         add.raw_execute().map(drop)
     }
@@ -81,21 +84,21 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn note_copy(&self, copied: &Copied) -> rusqlite::Result<()> {
-        copied::note_copy(&self.transaction, copied)
+        note_copy(&self.transaction, copied)
     }
 
     /// Notes the link that was found for a row that is settled.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn add_link(&self, line: u64, url: &str) -> rusqlite::Result<()> {
         let mut update = self.transaction.prepare_cached(
-            "UPDATE record SET task_url = ?2 WHERE line = ?1 AND reopened_by IS NULL",
+            "UPDATE record SET task_url = :url WHERE line = :line AND reopened_by IS NULL",
         )?;
-        update.execute(params![signed(line), url])?;
+        update.execute(named_params! { ":line": signed(line), ":url": url })?;
         self.has_lines.set(true);
         Ok(())
     }
@@ -104,11 +107,16 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn input_ended(&self, rows: u64, copy: &Copied) -> rusqlite::Result<()> {
         let note = self.transaction.execute(
-            "UPDATE run SET rows = ?1, input_bytes = ?2, input_sha256 = ?3, input_ended = 1",
-            params![signed(rows), signed(copy.bytes), copy.sha256],
+            "UPDATE run SET rows = :rows, input_bytes = :bytes, input_sha256 = :sha256, \
+             input_ended = 1",
+            named_params! {
+                ":rows": signed(rows),
+                ":bytes": signed(copy.bytes),
+                ":sha256": copy.sha256,
+            },
         );
         note.map(drop)
     }
@@ -117,11 +125,11 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn agree(&self, position: u64) -> rusqlite::Result<()> {
         let note = self.transaction.execute(
-            "UPDATE run SET agreed_to = max(coalesce(agreed_to, 0), ?1)",
-            [signed(position)],
+            "UPDATE run SET agreed_to = max(coalesce(agreed_to, 0), :position)",
+            named_params! { ":position": signed(position) },
         );
         note.map(drop)
     }
@@ -130,11 +138,11 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn drains(&self, why: &str) -> rusqlite::Result<()> {
         let note = self.transaction.execute(
-            "UPDATE session SET draining = ?2 WHERE session = ?1",
-            params![self.session, why],
+            "UPDATE session SET draining = :why WHERE session = :session",
+            named_params! { ":session": self.session, ":why": why },
         );
         note.map(drop)
     }
@@ -143,23 +151,43 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn end(&self, open: &Doubts, now: Timestamp) -> rusqlite::Result<()> {
         self.leave_open(KnownAt::End, open)?;
         let note = self.transaction.execute(
-            "UPDATE session SET ended = ?2 WHERE session = ?1",
-            params![self.session, now.as_millisecond()],
+            "UPDATE session SET ended = :now WHERE session = :session",
+            named_params! { ":session": self.session, ":now": now.as_millisecond() },
         );
         note.map(drop)
     }
 
     /// Notes rows that are open when the session begins or ends.
     pub(super) fn leave_open(&self, known_at: KnownAt, open: &Doubts) -> rusqlite::Result<()> {
-        let mut add = self.transaction.prepare(rows::ADD_OPEN)?;
+        let mut add = self.transaction.prepare(ADD_OPEN_ROW)?;
         for (line, prior) in open {
             rows::bind_open(&mut add, self.session, known_at, (*line, prior))?;
             add.raw_execute()?;
         }
         Ok(())
     }
+}
+
+/// Notes the time of `commit` for the reports that `session` writes in place: their lines
+/// follow it.
+fn note_time(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
+    let mut note = commit.prepare_cached(
+        "UPDATE report SET commit_before = last_commit, last_commit = :now \
+         WHERE session = :session AND bytes IS NULL AND last_commit IS NOT NULL",
+    )?;
+    let now = Timestamp::now().as_millisecond();
+    note.execute(named_params! { ":now": now, ":session": session }).map(drop)
+}
+
+/// Notes in the open commit of `connection` what the copy holds, unless the input has ended.
+pub(super) fn note_copy(connection: &Connection, copied: &Copied) -> rusqlite::Result<()> {
+    let mut note = connection.prepare_cached(
+        "UPDATE run SET input_bytes = :bytes, input_sha256 = :sha256 WHERE input_ended = 0",
+    )?;
+    let Copied { bytes, sha256 } = copied;
+    note.execute(named_params! { ":bytes": signed(*bytes), ":sha256": sha256 }).map(drop)
 }

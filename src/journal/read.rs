@@ -4,11 +4,14 @@
 
 use enum_map::EnumMap;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, named_params};
 
-use super::rows::KnownAt;
-use super::{About, Copied, InputState, Journal, JournalError, Order, Session};
-use super::{failure_words, rows};
+use super::about::{About, Copied, InputState};
+use super::columns::{READ_OPEN_ROW, READ_RECORD};
+use super::error::JournalError;
+use super::file::{Journal, failure_words};
+use super::rows::{self, KnownAt};
+use super::session::PastSession;
 use crate::domain::answer::FailureClass;
 use crate::domain::clocks::Boot;
 use crate::domain::lines::Lines;
@@ -18,31 +21,42 @@ use crate::rules::intents::{Intents, unpack};
 use crate::rules::resume::{Doubts, LastEnding, LastSession};
 use crate::rules::server_time::Sighting;
 
+/// The order in which records are given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they were settled.
+    Settled,
+    /// As the input has them.
+    Input,
+}
+
 impl Journal {
-    /// What the run is.
+    /// Reads what the run is.
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged.
+    /// Returns an error if the journal is damaged.
     pub fn about(&self) -> Result<About, JournalError> {
         let sql = "SELECT id, input_name, input_format, columns, zone, rows, input_bytes, \
                    input_sha256, input_ended, input_source, name, agreed_to FROM run";
         let about = self.connection.query_row(sql, [], |row| {
-            let (id, columns): (String, String) = (row.get(0)?, row.get(3)?);
-            let (bytes, sha256): (Option<i64>, Option<String>) = (row.get(6)?, row.get(7)?);
-            let (rows, agreed_to): (Option<i64>, Option<i64>) = (row.get(5)?, row.get(11)?);
-            let ended: bool = row.get(8)?;
-            let source: String = row.get(9)?;
+            let (id, columns): (String, String) = (row.get("id")?, row.get("columns")?);
+            let bytes: Option<i64> = row.get("input_bytes")?;
+            let sha256: Option<String> = row.get("input_sha256")?;
+            let rows: Option<i64> = row.get("rows")?;
+            let agreed_to: Option<i64> = row.get("agreed_to")?;
+            let ended: bool = row.get("input_ended")?;
+            let source: String = row.get("input_source")?;
             Ok(About {
                 id: RunId::parse(&id).ok_or(rusqlite::Error::InvalidQuery)?,
-                name: row.get(10)?,
-                input_name: row.get(1)?,
-                input_format: row.get(2)?,
+                name: row.get("name")?,
+                input_name: row.get("input_name")?,
+                input_format: row.get("input_format")?,
                 source: source.parse().map_err(|_| rows::foreign("input_source", &source))?,
                 columns: serde_json::from_str::<Vec<Box<str>>>(&columns)
                     .map_err(|_| rusqlite::Error::InvalidQuery)?
                     .into(),
-                zone: row.get(4)?,
+                zone: row.get("zone")?,
                 rows: rows.map(i64::unsigned_abs),
                 copy: bytes
                     .zip(sha256)
@@ -54,11 +68,11 @@ impl Journal {
         about.map_err(|error| self.damaged(&error))
     }
 
-    /// From now on the journal is seen as it is now, whatever others write into it.
+    /// Shows the journal as it is now until [`thaw`](Self::thaw), whatever others write into it.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read.
+    /// Returns an error if it cannot be read.
     pub fn freeze(&self) -> Result<(), JournalError> {
         self.connection.execute_batch("BEGIN").map_err(|error| self.damaged(&error))
     }
@@ -67,30 +81,29 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Where it cannot be read.
+    /// Returns an error if it cannot be read.
     pub fn thaw(&self) -> Result<(), JournalError> {
         self.connection.execute_batch("COMMIT").map_err(|error| self.damaged(&error))
     }
 
-    /// The lines of all rows that have their last word.
+    /// Reads the lines of all rows that have their last word.
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged.
+    /// Returns an error if the journal is damaged.
     pub fn settled(&self) -> Result<Lines, JournalError> {
         self.lines("SELECT line FROM record WHERE reopened_by IS NULL ORDER BY line")
     }
 
-    /// The lines of rows that count as bad, and would be taken up again; of an
-    /// input that cannot be used, none would.
+    /// Reads the rows that count as bad, and would be taken up again.
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged.
+    /// Returns an error if the journal is damaged.
     pub fn bad(&self, already: AlreadyStarted) -> Result<Doubts, JournalError> {
         let sql = format!(
             "{} WHERE reopened_by IS NULL AND outcome IN ({})",
-            rows::READ,
+            READ_RECORD,
             failure_words(already)
         );
         let mut bad = Doubts::new();
@@ -110,16 +123,17 @@ impl Journal {
         read().map_err(|error| self.damaged(&error))
     }
 
-    /// What the session before left behind.
+    /// Reads what the session before left behind.
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged.
+    /// Returns an error if the journal is damaged.
     pub fn last_session(&self) -> Result<LastSession, JournalError> {
         let read = || -> rusqlite::Result<LastSession> {
             let sql = "SELECT session, boot, ended FROM session ORDER BY session DESC LIMIT 1";
             let read = |row: &rusqlite::Row<'_>| {
-                Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
+                let (boot, ended): (String, Option<i64>) = (row.get("boot")?, row.get("ended")?);
+                Ok((row.get::<_, u32>("session")?, boot, ended))
             };
             let last = self.connection.query_row(sql, [], read).optional()?;
             let Some((session, boot, ended)) = last else { return Ok(LastSession::default()) };
@@ -134,16 +148,18 @@ impl Journal {
         read().map_err(|error| self.damaged(&error))
     }
 
-    /// The rows that a session may have sent, as it noted them before.
+    /// Reads the rows that a session may have sent, as it noted them before.
     fn intents(&self, session: u32, boot: Boot) -> rusqlite::Result<Vec<Intents>> {
         let sql = "SELECT wall, since_boot, date, dated_wall, dated_since_boot, lines FROM intent \
-                   WHERE session = ?1 ORDER BY seq";
+                   WHERE session = :session ORDER BY seq";
         let mut select = self.connection.prepare(sql)?;
-        let intents = select.query_map([session], |row| {
-            let at = rows::reading(row, (0, 1), Some(boot))?;
-            let dated_at = rows::reading(row, (3, 4), Some(boot))?;
-            let date = rows::time(row, 2)?;
-            let packed: Vec<u8> = row.get(5)?;
+        let intents = select.query_map(named_params! { ":session": session }, |row| {
+            let reading =
+                |wall, since_boot| rows::reading(row.get(wall)?, row.get(since_boot)?, Some(boot));
+            let at = reading("wall", "since_boot")?;
+            let dated_at = reading("dated_wall", "dated_since_boot")?;
+            let date = rows::time(row.get("date")?)?;
+            let packed: Vec<u8> = row.get("lines")?;
             Ok(Intents {
                 lines: unpack(&packed).map_err(|_| rusqlite::Error::InvalidQuery)?,
                 at: at.ok_or(rusqlite::Error::InvalidQuery)?,
@@ -154,9 +170,10 @@ impl Journal {
     }
 
     fn open_rows(&self, session: u32, known_at: KnownAt) -> rusqlite::Result<Doubts> {
-        let sql = format!("{} WHERE session = ?1 AND known_at = ?2", rows::READ_OPEN);
+        let sql = format!("{} WHERE session = :session AND known_at = :known_at", READ_OPEN_ROW);
         let mut select = self.connection.prepare(&sql)?;
-        select.query_map(params![session, known_at.as_str()], rows::open)?.collect()
+        let of = named_params! { ":session": session, ":known_at": known_at.as_str() };
+        select.query_map(of, rows::open)?.collect()
     }
 
     /// Whether any request reached a bk-sops, or may have: one that was refused for its
@@ -164,25 +181,28 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged.
+    /// Returns an error if the journal is damaged.
     pub fn sent_anything(&self) -> Result<bool, JournalError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM record WHERE attempts > 0) OR EXISTS \
-                   (SELECT 1 FROM open_row WHERE attempts > 0 AND NOT (doubt = ?1 \
-                   AND (error IN (?2, ?3) OR http_status IS NULL))) OR EXISTS \
+                   (SELECT 1 FROM open_row WHERE attempts > 0 AND NOT (doubt = :none \
+                   AND (error IN (:config, :auth) OR http_status IS NULL))) OR EXISTS \
                    (SELECT 1 FROM session WHERE ended IS NULL)";
-        let words =
-            [Doubt::None.as_str(), FailureClass::Config.as_str(), FailureClass::Auth.as_str()];
+        let words = named_params! {
+            ":none": Doubt::None.as_str(),
+            ":config": FailureClass::Config.as_str(),
+            ":auth": FailureClass::Auth.as_str(),
+        };
         let sent = self.connection.query_row(sql, words, |row| row.get(0));
         sent.map_err(|error| self.damaged(&error))
     }
 
-    /// The sessions so far.
+    /// Reads the sessions so far.
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged.
-    pub fn sessions(&self) -> Result<Vec<Session>, JournalError> {
-        let read = || -> rusqlite::Result<Vec<Session>> {
+    /// Returns an error if the journal is damaged.
+    pub fn sessions(&self) -> Result<Vec<PastSession>, JournalError> {
+        let read = || -> rusqlite::Result<Vec<PastSession>> {
             let sql = "SELECT session, began, target, retry_failed, ended, ending, exit, waits_until, \
                        draining FROM session ORDER BY session";
             let time = |millis| {
@@ -190,17 +210,18 @@ impl Journal {
             };
             let mut select = self.connection.prepare(sql)?;
             let sessions = select.query_map([], |row| {
-                let (ended, waits_until): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(7)?);
-                Ok(Session {
-                    number: row.get(0)?,
-                    began: time(row.get(1)?)?,
+                let ended: Option<i64> = row.get("ended")?;
+                let waits_until: Option<i64> = row.get("waits_until")?;
+                Ok(PastSession {
+                    number: row.get("session")?,
+                    began: time(row.get("began")?)?,
                     waits_until: waits_until.map(time).transpose()?,
-                    target: row.get(2)?,
-                    retry_failed: row.get(3)?,
-                    draining: row.get(8)?,
+                    target: row.get("target")?,
+                    retry_failed: row.get("retry_failed")?,
+                    draining: row.get("draining")?,
                     ended: ended.map(time).transpose()?,
-                    ending: row.get(5)?,
-                    exit: row.get(6)?,
+                    ending: row.get("ending")?,
+                    exit: row.get("exit")?,
                 })
             })?;
             sessions.collect()
@@ -208,11 +229,11 @@ impl Journal {
         read().map_err(|error| self.damaged(&error))
     }
 
-    /// Number of rows that have each outcome as their last word.
+    /// Counts the rows that have each outcome as their last word.
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged.
+    /// Returns an error if the journal is damaged.
     pub fn counts(&self) -> Result<EnumMap<OutcomeKind, u64>, JournalError> {
         let read = || -> rusqlite::Result<EnumMap<OutcomeKind, u64>> {
             let sql = "SELECT outcome, count(*) FROM record WHERE reopened_by IS NULL \
@@ -232,26 +253,27 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged, or `each` fails.
+    /// Returns an error if the journal is damaged, or `each` fails.
     pub fn replay_earlier<E: From<JournalError>>(
         &self,
         each: &mut dyn FnMut(Record) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (read, session) = (rows::READ, self.session);
+        let (read, session) = (READ_RECORD, self.session);
         let sql = format!("{read} WHERE reopened_by IS NULL AND session < {session} ORDER BY seq");
         self.each(&sql, each)
     }
 
-    /// Number of rows that a stop cut off after the server had accepted them: they are not settled.
+    /// Counts the rows that a stop cut off after the server had accepted them: they are not
+    /// settled.
     ///
     /// # Errors
     ///
     /// Returns an error if the journal is damaged.
     pub fn unconfirmed(&self) -> Result<u64, JournalError> {
         let sql = "SELECT count(DISTINCT line) FROM open_row \
-                   WHERE session = (SELECT max(session) FROM session) AND doubt = ?1 \
+                   WHERE session = (SELECT max(session) FROM session) AND doubt = :accepted \
                    AND line NOT IN (SELECT line FROM record WHERE reopened_by IS NULL)";
-        let accepted = [Doubt::Accepted.as_str()];
+        let accepted = named_params! { ":accepted": Doubt::Accepted.as_str() };
         let count = self.connection.query_row(sql, accepted, |row| row.get::<_, i64>(0));
         count.map(i64::unsigned_abs).map_err(|error| self.damaged(&error))
     }
@@ -260,7 +282,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Where the journal is damaged, or `each` fails.
+    /// Returns an error if the journal is damaged, or `each` fails.
     pub fn replay<E: From<JournalError>>(
         &self,
         order: Order,
@@ -270,7 +292,7 @@ impl Journal {
             Order::Settled => "seq",
             Order::Input => "line",
         };
-        let sql = format!("{} WHERE reopened_by IS NULL ORDER BY {order}", rows::READ);
+        let sql = format!("{} WHERE reopened_by IS NULL ORDER BY {order}", READ_RECORD);
         self.each(&sql, each)
     }
 

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, Transaction, named_params};
+use rusqlite::{Connection, Row, named_params};
 
-use super::{Journal, JournalError, signed};
+use super::error::JournalError;
+use super::file::Journal;
+use super::rows::signed;
 use crate::domain::file_state::FileState;
 use crate::domain::report_note::{BegunReport, ReportNote};
 
@@ -108,17 +110,6 @@ impl Journal {
         };
         read().map_err(|error| self.damaged(&error))
     }
-}
-
-/// Notes the time of `commit` for the reports that `session` writes in place: their lines
-/// follow it.
-pub(super) fn note_commit(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
-    let mut note = commit.prepare_cached(
-        "UPDATE report SET commit_before = last_commit, last_commit = :now \
-         WHERE session = :session AND bytes IS NULL AND last_commit IS NOT NULL",
-    )?;
-    let now = Timestamp::now().as_millisecond();
-    note.execute(named_params! { ":now": now, ":session": session }).map(drop)
 }
 
 /// Reads a note; a report that was written beside says nothing before it is complete.

@@ -1,14 +1,25 @@
 //! What is written comes back, from a journal on disk.
 
-use super::*;
+use super::about::*;
+use super::error::JournalError;
+use super::file::Journal;
+use super::read::Order;
+use super::session::Opening;
 use crate::domain::answer::{FailureClass, Reply};
 use crate::domain::clocks::Boot;
-use crate::domain::record::{Attempted, Doubt, FirstSent, Prior};
-use crate::domain::request_id::RequestId;
+use crate::domain::clocks::Reading;
+use crate::domain::record::{
+    AlreadyStarted, Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Record,
+};
+use crate::domain::request_id::{RequestId, RunId};
+use crate::domain::row::{Columns, Row};
+use crate::domain::task::{Business, Scope, Task};
 use crate::rules::intents::Intents;
-use crate::rules::resume::LastEnding;
+use crate::rules::resume::{Doubts, LastEnding};
 use crate::rules::server_time::Sighting;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use std::path::PathBuf;
+use std::time::Duration;
 
 fn run() -> RunId {
     RunId::new(Timestamp::UNIX_EPOCH, 1)
@@ -149,4 +160,145 @@ fn of_a_commit_that_fails_nothing_is_there() {
     let last = journal.last_session().unwrap();
     let LastEnding::Unknown(found) = last.ending else { panic!("{:?}", last.ending) };
     assert_eq!(found, []);
+}
+
+/// A settled row; everything that can stand in it stands in it.
+fn record(line: u64, outcome: Outcome) -> Record {
+    let id = |number: u64| number.to_string().parse().unwrap();
+    let business = Business { scope: Scope::Project, id: id(5) };
+    let Prior { attempts, first_sent, last, .. } =
+        prior(Doubt::MayHaveStarted, 2, Some(reading(5, 6, 7)));
+    Record {
+        row: Row {
+            line,
+            task: Ok(Task { business, id: id(line + 100) }),
+            carried: Box::new(["a".into(), "b".into()]),
+        },
+        outcome,
+        ending: Ending::Settled,
+        attempts,
+        first_sent,
+        last,
+        reason: None,
+        elapsed: Some(Duration::from_millis(33)),
+    }
+}
+
+const STARTED: Outcome = Outcome::Started(KnownBy::Retry);
+
+fn settle(journal: &mut Journal, records: &[Record]) -> Result<(), JournalError> {
+    journal.commit(|commit| records.iter().try_for_each(|record| commit.settle(record)))
+}
+
+fn replayed(journal: &Journal, order: Order) -> Vec<Record> {
+    let mut records = Vec::new();
+    let replayed = journal.replay(order, &mut |record| {
+        records.push(record);
+        Ok::<_, JournalError>(())
+    });
+    replayed.unwrap();
+    records
+}
+
+fn lines(journal: &Journal) -> Vec<u64> {
+    replayed(journal, Order::Input).iter().map(|record| record.row.line).collect()
+}
+
+#[test]
+fn records_come_back_as_they_were_in_either_order() {
+    let (_folder, mut journal) = journal();
+    begin(&mut journal, reading(1, 1, 7), &Doubts::new());
+    let settled = [record(3, STARTED), record(1, Outcome::Unknown), record(2, Outcome::Failed)];
+    settle(&mut journal, &settled).unwrap();
+    assert_eq!(replayed(&journal, Order::Settled), settled);
+    let [third, first, second] = settled;
+    assert_eq!(replayed(&journal, Order::Input), [first, second, third]);
+    let settled: Vec<_> = journal.settled().unwrap().ranges().collect();
+    assert_eq!(settled, [(1, 3)]);
+}
+
+#[test]
+fn a_row_has_one_last_word_and_a_commit_is_there_whole_or_not_at_all() {
+    let (_folder, mut journal) = journal();
+    begin(&mut journal, reading(1, 1, 7), &Doubts::new());
+    settle(&mut journal, &[record(2, Outcome::Failed)]).unwrap();
+    let second_word = settle(&mut journal, &[record(1, STARTED), record(2, STARTED)]);
+    assert!(matches!(second_word, Err(JournalError::Write { .. })), "{second_word:?}");
+    assert_eq!(replayed(&journal, Order::Input), [record(2, Outcome::Failed)]);
+}
+
+#[test]
+fn a_row_that_is_taken_up_again_may_be_settled_again() {
+    let (_folder, mut journal) = journal();
+    begin(&mut journal, reading(1, 1, 7), &Doubts::new());
+    settle(&mut journal, &[record(1, STARTED), record(2, Outcome::Failed)]).unwrap();
+    let bad = journal.bad(AlreadyStarted::Ok).unwrap();
+    assert_eq!(bad.keys().copied().collect::<Vec<_>>(), [2]);
+    let reopens = Some(AlreadyStarted::Ok);
+    let at = reading(2, 2, 7);
+    let opening = Opening { at, target: "http://h", reopens, waits_until: None };
+    assert_eq!(journal.begin(&opening, &Doubts::new()).unwrap(), 2);
+    assert_eq!(lines(&journal), [1]);
+    settle(&mut journal, &[record(2, STARTED)]).unwrap();
+    assert_eq!(replayed(&journal, Order::Input), [record(1, STARTED), record(2, STARTED)]);
+}
+
+#[test]
+fn each_session_has_the_number_after_the_one_before() {
+    let (folder, journal) = journal();
+    drop(journal);
+    for number in 1..=3 {
+        let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        assert_eq!(begin(&mut journal, reading(1, 1, 7), &Doubts::new()), number);
+        assert_eq!(journal.has_earlier_sessions(), number > 1);
+    }
+}
+
+#[test]
+fn a_frozen_journal_shows_one_state() {
+    let (_folder, mut journal) = journal();
+    begin(&mut journal, reading(1, 1, 7), &Doubts::new());
+    settle(&mut journal, &[record(1, STARTED)]).unwrap();
+    let reader = journal.reader().unwrap();
+    reader.freeze().unwrap();
+    assert_eq!(lines(&reader), [1]);
+    settle(&mut journal, &[record(2, STARTED)]).unwrap();
+    assert_eq!(lines(&reader), [1], "others wrote meanwhile");
+    reader.thaw().unwrap();
+    assert_eq!(lines(&reader), [1, 2]);
+}
+
+#[test]
+fn what_is_no_journal_is_called_so() {
+    let (folder, journal) = journal();
+    drop(journal);
+    let path = |name: &str| folder.path().join(name);
+    let whole = path("journal.db");
+    std::fs::write(path("text"), "2,3\n2,4\n".repeat(1000)).unwrap();
+    std::fs::write(path("empty"), "").unwrap();
+    rusqlite::Connection::open(path("other")).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    let error = |path: PathBuf| Journal::open(&path).err().unwrap();
+    for name in ["text", "empty", "other"] {
+        let error = error(path(name));
+        assert!(matches!(error, JournalError::NotOne { .. }), "{name}: {error}");
+    }
+    assert!(matches!(error(path("nothing")), JournalError::Missing { .. }));
+    let newer = rusqlite::Connection::open(&whole).unwrap();
+    newer.pragma_update(None, "user_version", 9).unwrap();
+    drop(newer);
+    let error = error(whole);
+    assert!(matches!(error, JournalError::Version { found: 9, known: 3, .. }), "{error}");
+}
+
+#[test]
+fn a_journal_that_somebody_took_away_is_an_error() {
+    let (folder, mut journal) = journal();
+    begin(&mut journal, reading(1, 1, 7), &Doubts::new());
+    let path = folder.path().join("journal.db");
+    std::fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+    let gone = settle(&mut journal, &[record(1, STARTED)]);
+    assert!(matches!(gone, Err(JournalError::Gone { .. })), "{gone:?}");
+    std::fs::write(&path, "another file").unwrap();
+    let replaced = settle(&mut journal, &[record(2, STARTED)]);
+    assert!(matches!(replaced, Err(JournalError::Gone { .. })), "{replaced:?}");
 }

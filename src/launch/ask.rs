@@ -5,7 +5,7 @@
 
 use tracing::{info, warn};
 
-use super::context::{Asked, RunContext};
+use super::context::{AskResult, RunContext};
 use crate::api::{AuthPlacement, Renewal};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::record::{Reason, Record};
@@ -17,31 +17,31 @@ use crate::rules::server_time::Departure;
 use crate::shutdown::StopReason;
 
 /// What asking for a state came to.
-pub(super) struct Found {
+pub(super) struct StateResult {
     /// What the state says of the row.
     pub ownership: Ownership,
     /// Why there is no state, if there is none.
     pub unanswered: Option<Reason>,
     /// Whether the question was refused for where its credentials stood.
-    pub refused: Refused,
+    pub refused: AuthRefusal,
 }
 
-impl Found {
+impl StateResult {
     /// Nothing, since bk-sops works and failed each time that it was asked, the last time
     /// with `answer`.
     fn nothing(answer: Option<Answer>) -> Self {
         let unanswered = answer.and_then(|answer| unanswered(Ownership::Unseen, answer));
-        Self { ownership: Ownership::Unseen, unanswered, refused: Refused::No }
+        Self { ownership: Ownership::Unseen, unanswered, refused: AuthRefusal::None }
     }
 }
 
 /// Whether a question was refused for where its credentials stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum AuthRefusal {
     /// The ESB read none from the header, and the query is forbidden.
     ToHeader,
     /// It was not.
-    No,
+    None,
 }
 
 /// Asks for the state of `task` on `line`, whose first attempt that may have arrived left at
@@ -51,33 +51,33 @@ pub(super) enum Refused {
 ///
 /// When the run stops before there is an answer.
 pub(super) async fn state(
-    launch: &RunContext,
+    context: &RunContext,
     line: u64,
     task: &Task,
     id: &RequestId,
     first: Option<&Departure>,
-) -> Result<Found, Closed> {
-    let RunContext { client, .. } = launch;
+) -> Result<StateResult, Closed> {
+    let RunContext { client, .. } = context;
     let (mut placement, mut in_vain) = (client.auth_placement(), None);
     loop {
-        let permit = match launch.acquire_question(Question::State, line).await {
+        let permit = match context.acquire_question(Question::State, line).await {
             Ok(permit) => permit,
             Err(NotAsked::Closed) => return Err(Closed),
-            Err(NotAsked::InVain) => return Ok(Found::nothing(in_vain)),
+            Err(NotAsked::InVain) => return Ok(StateResult::nothing(in_vain)),
         };
         let caller = client.caller();
         let seen = Box::pin(client.status(&caller, task, id, placement)).await;
-        let known = launch.limiter.heard(permit, &seen.answer);
-        launch.asked(&seen.answer);
+        let known = context.limiter.heard(permit, &seen.answer);
+        context.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
-        if launch.after_question(&seen.answer, &known)? == Asked::InVain {
+        if context.after_question(&seen.answer, &known)? == AskResult::InVain {
             in_vain = Some(seen.answer);
             continue;
         }
         let Some(other) = client.other_auth_placement(placement, &seen.answer) else {
             let ownership = judge(&seen, first.and_then(Departure::earliest));
-            let refused = refusal(launch, placement, &seen.answer);
-            return Ok(Found {
+            let refused = refusal(context, placement, &seen.answer);
+            return Ok(StateResult {
                 ownership,
                 unanswered: unanswered(ownership, seen.answer),
                 refused,
@@ -102,11 +102,11 @@ fn unanswered(ownership: Ownership, answer: Answer) -> Option<Reason> {
 }
 
 /// Notes and tells that the server refuses a question for where its credentials stand.
-fn refusal(launch: &RunContext, placement: AuthPlacement, answer: &Answer) -> Refused {
-    if !launch.client.is_refused_to_header(placement, answer) {
-        return Refused::No;
+fn refusal(context: &RunContext, placement: AuthPlacement, answer: &Answer) -> AuthRefusal {
+    if !context.client.is_refused_to_header(placement, answer) {
+        return AuthRefusal::None;
     }
-    launch.could_not_ask(|unasked| {
+    context.could_not_ask(|unasked| {
         unasked.to_header += 1;
         if unasked.to_header == 1 {
             warn!(
@@ -115,21 +115,21 @@ fn refusal(launch: &RunContext, placement: AuthPlacement, answer: &Answer) -> Re
             );
         }
     });
-    Refused::ToHeader
+    AuthRefusal::ToHeader
 }
 
 /// Asks for the state of the first task, before anything is started: where the
 /// user may not look, a run that is to confirm stops.
-pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
-    let RunContext { client, run, session, shutdown, .. } = launch;
+pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
+    let RunContext { client, run, session, shutdown, .. } = context;
     let id = RequestId::question(run, *session, line, 0);
     let mut placement = client.auth_placement();
     loop {
-        let Ok(permit) = launch.acquire_question(Question::State, line).await else { return };
+        let Ok(permit) = context.acquire_question(Question::State, line).await else { return };
         let caller = client.caller();
         let answer = Box::pin(client.status(&caller, task, &id, placement)).await.answer;
-        let known = launch.limiter.heard(permit, &answer);
-        launch.asked(&answer);
+        let known = context.limiter.heard(permit, &answer);
+        context.asked(&answer);
         log(&id, &answer, &"first question");
         let Verdict::Failed(failure) = &answer.verdict else { return };
         if let Some(other) = client.other_auth_placement(placement, &answer) {
@@ -142,9 +142,9 @@ pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
             class @ (FailureClass::Auth | FailureClass::Config | FailureClass::Permission) => {
                 shutdown.drain(StopReason::Question { class, message });
             }
-            _ => match launch.after_question(&answer, &known) {
-                Ok(Asked::InVain) => continue,
-                Ok(Asked::Answered) | Err(Closed) => {}
+            _ => match context.after_question(&answer, &known) {
+                Ok(AskResult::InVain) => continue,
+                Ok(AskResult::Answered) | Err(Closed) => {}
             },
         }
         return;
@@ -153,31 +153,31 @@ pub(super) async fn first(launch: &RunContext, line: u64, task: &Task) {
 
 /// Asks for the link of a task that was found to be started; `None` where there is
 /// none to be had.
-pub(super) async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
-    let RunContext { client, limiter, run, session, .. } = launch;
+pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
+    let RunContext { client, limiter, run, session, .. } = context;
     let id = RequestId::lookup(run, *session, line);
     let (mut placement, mut in_vain) = (client.auth_placement(), None::<Answer>);
     loop {
-        let permit = match launch.acquire_question(Question::Link, line).await {
+        let permit = match context.acquire_question(Question::Link, line).await {
             Ok(permit) => permit,
             Err(NotAsked::Closed) => return None,
             Err(NotAsked::InVain) => {
-                count_lookup(launch, &in_vain?.verdict);
+                count_lookup(context, &in_vain?.verdict);
                 return None;
             }
         };
         let caller = client.caller();
         let (answer, found) = Box::pin(client.detail(&caller, task, &id, placement)).await;
         let known = limiter.heard(permit, &answer);
-        launch.asked(&answer);
+        context.asked(&answer);
         log(&id, &answer, &"lookup");
-        if launch.after_question(&answer, &known).ok()? == Asked::InVain {
+        if context.after_question(&answer, &known).ok()? == AskResult::InVain {
             in_vain = Some(answer);
             continue;
         }
         let Some(other) = client.other_auth_placement(placement, &answer) else {
-            refusal(launch, placement, &answer);
-            count_lookup(launch, &answer.verdict);
+            refusal(context, placement, &answer);
+            count_lookup(context, &answer.verdict);
             return found;
         };
         placement = other;
@@ -185,7 +185,7 @@ pub(super) async fn link(launch: &RunContext, line: u64, task: &Task) -> Option<
 }
 
 /// Counts a lookup that was answered so.
-fn count_lookup(launch: &RunContext, verdict: &Verdict) {
+fn count_lookup(context: &RunContext, verdict: &Verdict) {
     let is_refused = matches!(verdict, Verdict::Failed(failure) if matches!(
         failure.class,
         FailureClass::Auth
@@ -193,7 +193,7 @@ fn count_lookup(launch: &RunContext, verdict: &Verdict) {
             | FailureClass::Permission
             | FailureClass::Transient
     ));
-    launch.could_not_ask(|unasked| {
+    context.could_not_ask(|unasked| {
         unasked.lookups += 1;
         unasked.links += u64::from(is_refused);
     });

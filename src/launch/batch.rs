@@ -37,7 +37,7 @@ pub(super) enum Event {
 
 /// So long at least lies between two batches: a commit costs the same for one row
 /// and for hundreds.
-const BETWEEN: Duration = Duration::from_millis(20);
+const MIN_BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Where rows put their events. It holds at most a few for each permit.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl EventBatcher {
             let batch = self.take();
             if nudged || !batch.is_empty() {
                 place.send(batch);
-                next = Instant::now() + BETWEEN;
+                next = Instant::now() + MIN_BATCH_INTERVAL;
             }
         }
     }

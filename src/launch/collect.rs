@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use super::batch::{Event, EventBatcher};
+use super::batch::Event;
 use super::context::RunContext;
 use super::output_failure::OutputFailure;
-use super::views::{Beside, LiveCounts, Shown, Views};
+use super::views::{Backing, LiveCounts, ReplayedViews, Views};
 use crate::domain::record::{Doubt, Ending, Prior, Record};
 use crate::journal::{Copied, Journal, JournalError};
-use crate::report::Open;
+use crate::report::OpenReport;
 use crate::rules::intents::Intents;
 use crate::rules::resume::Doubts;
 use crate::rules::stats::Summary;
@@ -27,7 +27,7 @@ use crate::shutdown::StopReason;
 use crate::store::TeeState;
 
 /// What was written lies in a buffer no longer than this.
-const FLUSH: Duration = Duration::from_secs(1);
+const MAX_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where a run is kept.
 pub struct RunJournal {
@@ -62,7 +62,7 @@ impl Collected {
 pub(super) fn collect(
     mut events: mpsc::Receiver<Vec<Event>>,
     mut collector: Collector,
-    written: &LiveCounts,
+    counts: &LiveCounts,
 ) -> Collected {
     let mut flushed = Instant::now();
     while let Some(mut batch) = events.blocking_recv() {
@@ -74,21 +74,21 @@ pub(super) fn collect(
         // Only now may the permits of the batch come back: draining has begun where the
         // commit failed.
         collector.show(batch);
-        if (events.is_empty() || flushed.elapsed() >= FLUSH)
+        if (events.is_empty() || flushed.elapsed() >= MAX_FLUSH_INTERVAL)
             && let Some(views) = collector.shown.now()
         {
             views.flush();
             flushed = Instant::now();
         }
-        collector.tell(written);
+        collector.tell(counts);
     }
     collector.close()
 }
 
 /// Writes records: first to the journal, then to the views of it.
 pub(super) struct Collector {
-    keeping: Option<RunJournal>,
-    shown: Shown,
+    run_journal: Option<RunJournal>,
+    shown: ReplayedViews,
     /// What happened while earlier sessions are being replayed. The permits of these rows
     /// are kept back, so that there are never many.
     deferred: Vec<Event>,
@@ -98,7 +98,7 @@ pub(super) struct Collector {
     open: Doubts,
     failure: Option<OutputFailure>,
     draining: Draining,
-    launch: Arc<RunContext>,
+    context: Arc<RunContext>,
 }
 
 /// Whether the journal was told that the session drains.
@@ -109,7 +109,7 @@ enum Draining {
 }
 
 /// What is committed beside what happened.
-struct Notes {
+struct CommitNotes {
     /// The rows that go next.
     intents: Intents,
     /// Why nothing new is sent any more, if that is news.
@@ -119,25 +119,28 @@ struct Notes {
 impl Collector {
     /// Begins to replay what earlier sessions settled; nothing else is written yet.
     pub(super) fn new(
-        keeping: Option<RunJournal>,
-        reports: Vec<Open>,
-        launch: Arc<RunContext>,
-        batcher: Arc<EventBatcher>,
+        run_journal: Option<RunJournal>,
+        reports: Vec<OpenReport>,
+        context: Arc<RunContext>,
     ) -> Self {
-        let summary = Summary::new(launch.options.already_started);
-        let beside = if keeping.is_some() { Beside::Journal } else { Beside::Nothing };
-        let views = Views::new(beside, reports, summary);
-        let journal = keeping.as_ref().map(|keeping| &keeping.journal);
+        let summary = Summary::new(context.options.already_started);
+        let backing = if run_journal.is_some() { Backing::Journal } else { Backing::Nothing };
+        let views = Views::new(backing, reports, summary);
+        let journal = run_journal.as_ref().map(|run_journal| &run_journal.journal);
         let reader = journal.filter(|journal| journal.has_earlier_sessions()).map(Journal::reader);
         let (shown, failed) = match reader {
-            None => (Shown::at_once(views), None),
-            Some(Ok(reader)) => (Shown::replaying(views, reader, batcher), None),
-            Some(Err(error)) => (Shown::at_once(views), Some(OutputFailure::Journal(error))),
+            None => (ReplayedViews::at_once(views), None),
+            Some(Ok(reader)) => {
+                (ReplayedViews::replaying(views, reader, Arc::clone(&context.batcher)), None)
+            }
+            Some(Err(error)) => {
+                (ReplayedViews::at_once(views), Some(OutputFailure::Journal(error)))
+            }
         };
         let (deferred, open) = (Vec::new(), Doubts::new());
         let (rows, failure, draining) = (None, None, Draining::NotNoted);
         let mut collector =
-            Self { keeping, shown, deferred, rows, open, failure, draining, launch };
+            Self { run_journal, shown, deferred, rows, open, failure, draining, context };
         if let Some(failure) = failed {
             collector.failed(failure);
         }
@@ -147,16 +150,15 @@ impl Collector {
     /// Writes a batch to the journal, with the rows that go next, and lets these go: in
     /// one commit, before anything of it is shown.
     fn keep(&mut self, batch: &[Event]) {
-        let limiter = &self.launch.limiter;
-        let Some(keeping) = &mut self.keeping else { return };
+        let limiter = &self.context.limiter;
+        let Some(run_journal) = &mut self.run_journal else { return };
         // The clocks are read before any of these rows can leave.
-        let (at, sighting) = (self.launch.clocks.read(), self.launch.state.server_clock.last());
+        let (at, sighting) = (self.context.clocks.read(), self.context.state.server_clock.last());
         let intents = Intents { lines: limiter.name_intents(), at, sighting };
-        let shutdown = &self.launch.shutdown;
+        let shutdown = &self.context.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
-        let draining =
-            shutdown.stop_reason().filter(|_| is_news).map(|stop_reason| stop_reason.word());
-        match write(keeping, batch, &Notes { intents, draining }) {
+        let draining = shutdown.stop_reason().filter(|_| is_news).map(|cause| cause.word());
+        match write(run_journal, batch, &CommitNotes { intents, draining }) {
             Ok(()) => {
                 limiter.intents_committed();
                 if is_news {
@@ -165,7 +167,7 @@ impl Collector {
             }
             Err(error) => {
                 // From here on rows are in doubt on resume.
-                self.keeping = None;
+                self.run_journal = None;
                 self.failed(OutputFailure::Journal(error));
                 self.shown.wait().journal_is_lost();
             }
@@ -202,9 +204,9 @@ impl Collector {
     }
 
     /// Tells those who look on how things stand.
-    fn tell(&mut self, written: &LiveCounts) {
+    fn tell(&mut self, counts: &LiveCounts) {
         if let Some(views) = self.shown.now() {
-            views.tell(written);
+            views.tell(counts);
         }
     }
 
@@ -212,7 +214,7 @@ impl Collector {
     fn failed(&mut self, failure: OutputFailure) {
         debug!(%failure, "an output failed");
         self.failure.get_or_insert(failure);
-        self.launch.shutdown.drain(StopReason::Output);
+        self.context.shutdown.drain(StopReason::Output);
     }
 
     fn close(mut self) -> Collected {
@@ -224,7 +226,7 @@ impl Collector {
         if let Some(failure) = views.take_failure() {
             self.failed(failure);
         }
-        let mut journal = self.keeping.take().map(|keeping| keeping.journal);
+        let mut journal = self.run_journal.take().map(|run_journal| run_journal.journal);
         if self.rows != Some(lines) {
             // Without an orderly end the next session holds in doubt what may have been sent.
             journal = None;
@@ -257,9 +259,13 @@ fn leave_open(open: &mut Doubts, record: &Record) {
 }
 
 /// Writes to the journal what a batch says, which rows may go, and that the session drains.
-fn write(keeping: &mut RunJournal, batch: &[Event], notes: &Notes) -> Result<(), JournalError> {
-    let RunJournal { journal, copied } = keeping;
-    let Notes { intents, draining } = notes;
+fn write(
+    run_journal: &mut RunJournal,
+    batch: &[Event],
+    notes: &CommitNotes,
+) -> Result<(), JournalError> {
+    let RunJournal { journal, copied } = run_journal;
+    let CommitNotes { intents, draining } = notes;
     let is_kept = |event: &&Event| match event {
         Event::Settled(record, _) => record.ending == Ending::Settled,
         Event::SettledWithoutLink(_)

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::batch::{Event, EventBatcher};
 use super::options::Options;
 use super::row_state::Resumable;
-use super::times::Times;
+use super::times::SendWindow;
 use crate::api::Client;
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::clocks::Clocks;
@@ -37,7 +37,7 @@ pub(crate) struct RunContext {
     /// Whether a row that is cut off can be taken up again.
     pub resumable: Resumable,
     /// When requests may leave.
-    pub times: Times,
+    pub times: SendWindow,
     /// Where events of rows go.
     pub batcher: Arc<EventBatcher>,
     /// What stops the run.
@@ -77,7 +77,7 @@ impl SharedState {
 
 /// Whether a question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum AskResult {
     /// It was, one way or another.
     Answered,
     /// It was not, since the server is gone: it is asked once more.
@@ -231,15 +231,15 @@ impl RunContext {
         &self,
         answer: &Answer,
         known: &Feedback,
-    ) -> Result<Asked, Closed> {
+    ) -> Result<AskResult, Closed> {
         self.stop_after_outage(known)?;
-        let Verdict::Failed(failure) = &answer.verdict else { return Ok(Asked::Answered) };
+        let Verdict::Failed(failure) = &answer.verdict else { return Ok(AskResult::Answered) };
         if known.in_outage {
-            return Ok(Asked::InVain);
+            return Ok(AskResult::InVain);
         }
         let is_throttled = failure.class == FailureClass::ThrottledApp;
         if known.server >= Server::Front && !(is_throttled && known.patience == Patience::Over) {
-            return Ok(Asked::Answered);
+            return Ok(AskResult::Answered);
         }
         let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
         let now = RetryContext { counted: 1, in_outage, server, unconnected, patience };
@@ -249,8 +249,8 @@ impl RunContext {
                 self.shutdown.drain(StopReason::Answer { stop, message });
                 Err(Closed)
             }
-            Next::AfterPause => Ok(Asked::InVain),
-            Next::After { .. } | Next::GiveUp => Ok(Asked::Answered),
+            Next::AfterPause => Ok(AskResult::InVain),
+            Next::After { .. } | Next::GiveUp => Ok(AskResult::Answered),
         }
     }
 

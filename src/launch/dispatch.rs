@@ -11,11 +11,15 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::batch::{Event, EventBatcher};
+use super::ask;
+use super::batch::Event;
 use super::context::RunContext;
 use super::feed::{self, FeedItem};
+use super::options::Lookup;
+use super::permits::Permits;
 use super::row;
-use super::{InputEnd, Lookup, Permits, Source, ask, left_open, never_sent};
+use super::source::{InputEnd, RowSource};
+use super::unsent::{left_open, never_sent};
 use crate::domain::record::{Prior, Record};
 use crate::domain::row::Row;
 use crate::rules::budget::Base;
@@ -67,26 +71,20 @@ pub enum Proceed {
 }
 
 /// The stage that a launch is in.
-struct Stage {
+struct CurrentStage {
     staged: Staged,
     at: usize,
     /// Whether this session opened any row of it.
-    opened: Opened,
+    has_opened: bool,
 }
 
-#[derive(PartialEq, Eq)]
-enum Opened {
-    None,
-    Some,
-}
-
-impl Stage {
+impl CurrentStage {
     const fn new(staged: Staged) -> Self {
-        Self { staged, at: 0, opened: Opened::None }
+        Self { staged, at: 0, has_opened: false }
     }
 
     /// The stage after this one in which `position` lies, if it is not this one.
-    fn passage(&self, position: u64) -> Option<usize> {
+    fn next_stage(&self, position: u64) -> Option<usize> {
         let ends = &self.staged.ends;
         let is_beyond = ends.get(self.at).is_some_and(|end| position > *end);
         is_beyond.then(|| ends.iter().position(|end| position <= *end)).flatten()
@@ -96,13 +94,11 @@ impl Stage {
 /// Opens rows, as many at a time as there are permits.
 pub(super) struct Dispatcher {
     /// What rows share.
-    pub launch: Arc<RunContext>,
-    /// Where their records go.
-    pub batcher: Arc<EventBatcher>,
+    pub context: Arc<RunContext>,
     /// How many may be open.
     pub permits: Permits,
     /// Whether there is an end that can be waited for.
-    pub source: Source,
+    pub source: RowSource,
 }
 
 impl Dispatcher {
@@ -110,75 +106,77 @@ impl Dispatcher {
     /// the input ended.
     pub(super) async fn open_all(
         &self,
-        fed: mpsc::Receiver<FeedItem>,
+        items: mpsc::Receiver<FeedItem>,
         staged: Staged,
         shutdown: &Shutdown,
     ) -> InputEnd {
         let mut tasks = JoinSet::new();
-        let (end, rows) = self.open_each(fed, staged, shutdown, &mut tasks).await;
+        let (end, rows) = self.open_each(items, staged, shutdown, &mut tasks).await;
         // The guard of a task that panicked has told it already.
         while tasks.join_next().await.is_some() {}
-        self.batcher.put(Event::AllRead(rows));
+        self.context.batcher.put(Event::AllRead(rows));
         end
     }
 
     /// Opens all rows that come; how the input ended, and how many rows came.
     async fn open_each(
         &self,
-        mut fed: mpsc::Receiver<FeedItem>,
+        mut items: mpsc::Receiver<FeedItem>,
         staged: Staged,
         shutdown: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> (InputEnd, u64) {
-        let mut stage = Stage::new(staged);
+        let mut stage = CurrentStage::new(staged);
         let mut batch = Vec::with_capacity(feed::BATCH);
         let mut end = None;
-        let (mut left, mut rows) = (self.launch.options.limit.unwrap_or(u64::MAX), 0);
-        let mut question = self.launch.options.certainty.confirm;
+        let (mut left, mut rows) = (self.context.options.limit.unwrap_or(u64::MAX), 0);
+        let mut question = self.context.options.certainty.confirm;
         loop {
-            if left == 0 && self.source == Source::Stream && !fed.is_closed() {
+            if left == 0 && self.source == RowSource::Stream && !items.is_closed() {
                 // Nothing more is to be launched, so nothing more is read.
-                fed.close();
+                items.close();
                 end = Some(InputEnd::NotReached);
             }
             let count = match self.source {
-                Source::File | Source::PartOfStream => fed.recv_many(&mut batch, feed::BATCH).await,
-                Source::Stream => tokio::select! {
+                RowSource::File | RowSource::PartOfStream => {
+                    items.recv_many(&mut batch, feed::BATCH).await
+                }
+                RowSource::Stream => tokio::select! {
                     biased;
-                    () = shutdown.no_new_rows(), if !fed.is_closed() => {
+                    () = shutdown.no_new_rows(), if !items.is_closed() => {
                         // What was read is still in the channel, and is taken.
-                        fed.close();
+                        items.close();
                         end = Some(InputEnd::NotReached);
                         continue;
                     }
-                    count = fed.recv_many(&mut batch, feed::BATCH) => count,
+                    count = items.recv_many(&mut batch, feed::BATCH) => count,
                 },
             };
             if count == 0 {
                 return (end.unwrap_or_else(|| lost(shutdown)), rows);
             }
-            for fed in batch.drain(..) {
-                match fed {
+            for item in batch.drain(..) {
+                match item {
                     FeedItem::Failed(error) => {
                         end = Some(InputEnd::Failed(error));
                         continue;
                     }
                     FeedItem::End => {
                         end = Some(self.end());
-                        self.batcher.put(Event::InputEnded(rows));
+                        self.context.batcher.put(Event::InputEnded(rows));
                         continue;
                     }
-                    FeedItem::Row(Planned::Launch(launch)) if left == 0 => {
-                        let record = self.cut_off(launch.row, launch.prior);
+                    FeedItem::Row(Planned::Launch(planned)) if left == 0 => {
+                        let record = self.cut_off(planned.row, planned.prior);
                         self.put(record, self.permits.one().await);
                     }
-                    FeedItem::Row(Planned::Launch(launch)) => {
+                    FeedItem::Row(Planned::Launch(planned)) => {
                         if question.take().is_some() {
-                            ask::first(&self.launch, launch.row.line, &launch.task).await;
+                            ask::first(&self.context, planned.row.line, &planned.task).await;
                         }
-                        self.enter(&mut stage, launch.position, shutdown).await;
+                        self.enter(&mut stage, planned.position, shutdown).await;
                         left -= 1;
-                        self.open(launch, shutdown, tasks).await;
+                        self.open(planned, shutdown, tasks).await;
                     }
                     FeedItem::Row(Planned::Unsent(row, outcome)) => {
                         self.put(never_sent(row, outcome), self.permits.one().await);
@@ -192,54 +190,54 @@ impl Dispatcher {
     /// How the input has ended, once all of it was read.
     const fn end(&self) -> InputEnd {
         match self.source {
-            Source::File | Source::Stream => InputEnd::Reached,
-            Source::PartOfStream => InputEnd::Incomplete,
+            RowSource::File | RowSource::Stream => InputEnd::Reached,
+            RowSource::PartOfStream => InputEnd::Incomplete,
         }
     }
 
     /// Sees to it that the stage of `position` has begun: the one before is settled, its
     /// pause is over, and whoever wanted to be asked agrees.
-    async fn enter(&self, stage: &mut Stage, position: u64, shutdown: &Shutdown) {
-        let limiter = &self.launch.limiter;
-        if let Some(next) = stage.passage(position) {
+    async fn enter(&self, stage: &mut CurrentStage, position: u64, shutdown: &Shutdown) {
+        let limiter = &self.context.limiter;
+        if let Some(next) = stage.next_stage(position) {
             let ends = &stage.staged.ends;
             let (from, to) = (ends[next - 1] + 1, ends[next]);
-            let passage = StageChange { done: stage.at + 1, all: ends.len(), from, to };
+            let change = StageChange { done: stage.at + 1, all: ends.len(), from, to };
             if shutdown.takes_new_rows() {
                 tokio::select! {
                     biased;
                     () = shutdown.no_new_rows() => return,
-                    go = self.pass_over(stage, passage) => if go == Proceed::No {
+                    go = self.pass_over(stage, change) => if go == Proceed::No {
                         shutdown.drain(StopReason::Declined);
                         return;
                     }
                 }
             }
             stage.at = next;
-            stage.opened = Opened::None;
+            stage.has_opened = false;
         }
-        if stage.opened == Opened::None {
-            stage.opened = Opened::Some;
-            if let (Some(end), Source::File) = (stage.staged.ends.get(stage.at), self.source) {
+        if !stage.has_opened {
+            stage.has_opened = true;
+            if let (Some(end), RowSource::File) = (stage.staged.ends.get(stage.at), self.source) {
                 limiter.rebase(Base::Rows(*end));
             }
         }
     }
 
-    async fn pass_over(&self, stage: &Stage, passage: StageChange) -> Proceed {
+    async fn pass_over(&self, stage: &CurrentStage, change: StageChange) -> Proceed {
         let Staged { tell, pause, ask, agreed_to, .. } = &stage.staged;
-        if stage.opened == Opened::Some {
+        if stage.has_opened {
             self.permits.all_back().await;
-            tell(&passage);
+            tell(&change);
             if let Some(pause) = pause {
                 sleep(*pause).await;
             }
         }
         match ask.clone() {
-            Some(ask) if stages::must_be_agreed(passage.from - 1, *agreed_to) => {
-                let go = ask(&passage).await;
+            Some(ask) if stages::must_be_agreed(change.from - 1, *agreed_to) => {
+                let go = ask(&change).await;
                 if go == Proceed::On {
-                    self.note_agreement(passage.to).await;
+                    self.note_agreement(change.to).await;
                 }
                 go
             }
@@ -251,7 +249,7 @@ impl Dispatcher {
     /// has begun since it cannot.
     async fn note_agreement(&self, position: u64) {
         let permit = self.permits.of_no_row().await;
-        self.batcher.put(Event::StageAgreed(position, permit));
+        self.context.batcher.put(Event::StageAgreed(position, permit));
         self.permits.all_back().await;
     }
 
@@ -268,18 +266,18 @@ impl Dispatcher {
             self.put(self.cut_off(row, prior), permit);
             return;
         }
-        let (launch, batcher) = (Arc::clone(&self.launch), Arc::clone(&self.batcher));
-        let lookup = self.launch.options.certainty.lookup;
+        let context = Arc::clone(&self.context);
+        let lookup = self.context.options.certainty.lookup;
         let guard = Guard { line: row.line, shutdown: Some(shutdown.clone()) };
         tasks.spawn(async move {
-            let record = row::settle(&launch, row, task, prior, Instant::now()).await;
+            let record = row::settle(&context, row, task, prior, Instant::now()).await;
             if lookup == Lookup::Links && ask::lacks_link(&record) {
                 let line = record.row.line;
-                batcher.put(Event::SettledWithoutLink(record));
-                let url = ask::link(&launch, line, &task).await;
-                batcher.put(Event::Link(line, url, permit));
+                context.batcher.put(Event::SettledWithoutLink(record));
+                let url = ask::link(&context, line, &task).await;
+                context.batcher.put(Event::Link(line, url, permit));
             } else {
-                batcher.put(Event::Settled(record, permit));
+                context.batcher.put(Event::Settled(record, permit));
             }
             guard.disarm();
         });
@@ -287,11 +285,11 @@ impl Dispatcher {
 
     /// A row that this session does not open.
     fn cut_off(&self, row: Row, prior: Prior) -> Record {
-        left_open(row, prior, self.launch.resumable)
+        left_open(row, prior, self.context.resumable)
     }
 
     fn put(&self, record: Record, permit: OwnedSemaphorePermit) {
-        self.batcher.put(Event::Settled(record, permit));
+        self.context.batcher.put(Event::Settled(record, permit));
     }
 }
 

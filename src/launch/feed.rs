@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::PlannedRows;
+use super::source::PlannedRows;
 use crate::input::InputError;
 use crate::rules::resume::Planned;
 
@@ -34,11 +34,11 @@ pub(super) fn start(rows: PlannedRows) -> mpsc::Receiver<FeedItem> {
 
 fn feed(rows: PlannedRows, sender: &mpsc::Sender<FeedItem>) {
     for row in rows {
-        let (fed, goes_on) = match row {
+        let (item, goes_on) = match row {
             Ok(row) => (FeedItem::Row(row), true),
             Err(error) => (FeedItem::Failed(error), false),
         };
-        if sender.blocking_send(fed).is_err() || !goes_on {
+        if sender.blocking_send(item).is_err() || !goes_on {
             return;
         }
     }

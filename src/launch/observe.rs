@@ -12,13 +12,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::debug;
 
-use super::Permits;
 use super::context::RunContext;
+use super::permits::Permits;
 use super::views::LiveCounts;
 use crate::domain::record::OutcomeKind;
 use crate::limiter::{self, Counters, LimiterSnapshot};
-use crate::monitor::metrics::{self, Figures, State, Textfile};
-use crate::monitor::progress::{Frame, Held, Pause, Progress, Room, Standing};
+use crate::monitor::metrics::{self, Figures, SessionState, Textfile};
+use crate::monitor::progress::{Pause, PauseReason, Progress, ProgressGoal, Room, RunSnapshot};
 use crate::monitor::systemd;
 use crate::rules::forecast::{Estimate, Estimator, ProgressCounts};
 use crate::rules::stats::Summary;
@@ -28,7 +28,7 @@ pub struct Audience {
     /// Whoever sits at the terminal.
     pub progress: Progress,
     /// How its lines begin.
-    pub frame: Frame,
+    pub goal: ProgressGoal,
     /// What is foreseen.
     pub estimator: Estimator,
     /// The file of metrics, if one is wanted.
@@ -49,43 +49,44 @@ pub enum Systemd {
 /// Tells an [`Audience`] how things stand while the work goes on.
 pub(super) struct Observer {
     pub audience: Audience,
-    pub written: Arc<LiveCounts>,
-    pub launch: Arc<RunContext>,
+    pub counts: Arc<LiveCounts>,
+    pub context: Arc<RunContext>,
     pub permits: Permits,
     /// The file of metrics is being written.
     pub writing: Option<JoinHandle<()>>,
 }
 
 /// The last file of metrics is waited for no longer than that.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WRITE_WAIT: Duration = Duration::from_secs(5);
 
 impl Observer {
     /// Waits a while for the file that is being written, so that no later one is
     /// overwritten by it.
-    pub(super) async fn written(&mut self) {
+    pub(super) async fn finish_writing(&mut self) {
         if let Some(writing) = self.writing.take() {
-            drop(tokio::time::timeout(PATIENCE, writing).await);
+            drop(tokio::time::timeout(MAX_WRITE_WAIT, writing).await);
         }
     }
 
     pub(super) async fn until<T>(&mut self, work: impl Future<Output = T>) -> T {
         let Audience { progress, metrics, systemd, .. } = &self.audience;
         let mut drawing = Ticks::every(progress.every());
-        let mut measuring = Ticks::every(metrics.as_ref().map(|_| metrics::EVERY));
-        let mut telling = Ticks::every((*systemd == Systemd::Listens).then_some(systemd::EVERY));
+        let mut measuring = Ticks::every(metrics.as_ref().map(|_| metrics::WRITE_INTERVAL));
+        let mut telling =
+            Ticks::every((*systemd == Systemd::Listens).then_some(systemd::STATUS_INTERVAL));
         self.measure(Instant::now());
         tokio::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return done,
                 now = drawing.next() => {
-                    let (standing, estimate) = self.look(now);
-                    self.audience.progress.show(&standing, &estimate);
+                    let (snapshot, estimate) = self.look(now);
+                    self.audience.progress.show(&snapshot, &estimate);
                 }
                 now = measuring.next() => self.measure(now),
                 now = telling.next() => {
-                    let (standing, estimate) = self.look(now);
-                    systemd::status(&self.audience.frame.told(&standing, &estimate));
+                    let (snapshot, estimate) = self.look(now);
+                    systemd::status(&self.audience.goal.told(&snapshot, &estimate));
                 }
             }
         }
@@ -93,16 +94,17 @@ impl Observer {
 
     /// Writes the file of metrics, if there is one.
     fn measure(&mut self, now: Instant) {
-        let (standing, estimate) = self.look(now);
+        let (snapshot, estimate) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
         // A disk that hangs must not keep requests waiting.
         if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
-        let (file, figures) = (file.clone(), self.figures(&standing, estimate));
+        let (file, figures) = (file.clone(), self.figures(&snapshot, estimate));
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            if let Err(error) = file.write(Some(&figures), State::Running, Timestamp::now()) {
-                debug!(%error, "the metrics could not be written");
+            if let Err(error) = file.write(Some(&figures), SessionState::Running, Timestamp::now())
+            {
+                debug!(%error, "the metrics could not be counts");
             }
         }));
     }
@@ -110,55 +112,55 @@ impl Observer {
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
     /// What was measured in all, once nothing is open any more.
     pub(super) fn at_the_end(&mut self, summary: &Summary, took: Duration) -> Figures {
-        let (standing, _) = self.look(Instant::now());
-        let requests = standing.requests as f64;
+        let (snapshot, _) = self.look(Instant::now());
+        let requests = snapshot.requests as f64;
         let achieved = requests / took.as_secs_f64().max(1e-6);
         let estimate = Estimate { achieved, left: None, fit: None };
-        Figures { by_outcome: summary.by_outcome(), ..self.figures(&standing, estimate) }
+        Figures { by_outcome: summary.by_outcome(), ..self.figures(&snapshot, estimate) }
     }
 
-    fn figures(&self, standing: &Standing, estimate: Estimate) -> Figures {
-        let Counters { throttled, holds, .. } = self.launch.limiter.counters();
+    fn figures(&self, snapshot: &RunSnapshot, estimate: Estimate) -> Figures {
+        let Counters { throttled, holds, .. } = self.context.limiter.counters();
         Figures {
-            began: self.launch.clock.wall,
-            rows: self.audience.frame.rows,
+            began: self.context.clock.wall,
+            rows: self.audience.goal.rows,
             by_outcome: self.by_outcome(),
-            requests: self.launch.requests(),
+            requests: self.context.requests(),
             throttled,
             holds,
-            open_rows: standing.waiting + standing.in_flight,
-            in_flight: standing.in_flight,
-            wanted: self.audience.frame.wanted,
+            open_rows: snapshot.waiting + snapshot.in_flight,
+            in_flight: snapshot.in_flight,
+            wanted: self.audience.goal.wanted,
             estimate,
         }
     }
 
-    fn look(&mut self, now: Instant) -> (Standing, Estimate) {
-        let standing = self.standing(now);
-        let Standing { done, replayed, requests, .. } = standing;
+    fn look(&mut self, now: Instant) -> (RunSnapshot, Estimate) {
+        let snapshot = self.snapshot(now);
+        let RunSnapshot { done, replayed, requests, .. } = snapshot;
         let estimate =
             self.audience.estimator.estimate(ProgressCounts { done, replayed, requests }, now);
-        if self.launch.shutdown.takes_new_rows() {
-            return (standing, estimate);
+        if self.context.shutdown.takes_new_rows() {
+            return (snapshot, estimate);
         }
         // What is pending will not be done in this session, however long it lasts.
-        (standing, Estimate { left: None, fit: None, ..estimate })
+        (snapshot, Estimate { left: None, fit: None, ..estimate })
     }
 
     fn by_outcome(&self) -> EnumMap<OutcomeKind, u64> {
-        EnumMap::from_fn(|outcome| read(&self.written.by_outcome[outcome]))
+        EnumMap::from_fn(|outcome| read(&self.counts.by_outcome[outcome]))
     }
 
-    fn standing(&self, now: Instant) -> Standing {
-        let LimiterSnapshot { in_flight, requests, held } = self.launch.limiter.snapshot();
-        let this_session = read(&self.written.now);
+    fn snapshot(&self, now: Instant) -> RunSnapshot {
+        let LimiterSnapshot { in_flight, requests, held } = self.context.limiter.snapshot();
+        let this_session = read(&self.counts.now);
         let by_outcome = self.by_outcome();
         let all: u64 = by_outcome.values().sum();
-        let pending = read(&self.written.cut_off);
+        let pending = read(&self.counts.cut_off);
         // The counts are written one by one, so one may be ahead of another.
         let done = all.saturating_sub(pending);
         let open = self.permits.taken(this_session);
-        let is_full = open >= u64::from(self.permits.all);
+        let is_full = self.permits.is_full(this_session);
         let is_held = matches!(held, Some(limiter::Held::Businesses(..)));
         let room = if is_full && is_held && in_flight == 0 {
             debug!("all rows of --lookahead wait for businesses that are held");
@@ -166,13 +168,13 @@ impl Observer {
         } else {
             Room::Free
         };
-        Standing {
+        RunSnapshot {
             done,
             replayed: all.saturating_sub(this_session).min(done),
             started: by_outcome[OutcomeKind::Started],
             already_started: by_outcome[OutcomeKind::AlreadyStarted],
-            bad: read(&self.written.bad),
-            already: self.launch.options.already_started,
+            bad: read(&self.counts.bad),
+            already: self.context.options.already_started,
             pending,
             waiting: open.saturating_sub(in_flight),
             in_flight,
@@ -189,10 +191,10 @@ fn read(count: &AtomicU64) -> u64 {
 
 fn pause(held: limiter::Held, now: Instant) -> Pause {
     let (who, until) = match held {
-        limiter::Held::Outage(until, says) => (Held::Outage(says), until),
-        limiter::Held::Everyone(until) => (Held::Everyone, until),
+        limiter::Held::Outage(until, says) => (PauseReason::Outage(says), until),
+        limiter::Held::Everyone(until) => (PauseReason::Everyone, until),
         limiter::Held::Businesses(count, business, until) => {
-            (Held::Businesses(count, business), until)
+            (PauseReason::Businesses(count, business), until)
         }
     };
     Pause { who, left: until.saturating_duration_since(now) }

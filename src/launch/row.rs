@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::ask::{self, Found, Refused};
+use super::ask::{self, AuthRefusal, StateResult};
 use super::context::RunContext;
 use super::row_state::RowState;
 use crate::api::{Caller, Renewal};
@@ -27,31 +27,31 @@ use crate::shutdown::StopReason;
 /// Settles one row that was opened at `opened`, of which earlier sessions left
 /// `prior` behind.
 pub(super) async fn settle(
-    launch: &RunContext,
+    context: &RunContext,
     row: Row,
     task: Task,
     prior: Prior,
     opened: Instant,
 ) -> Record {
-    let state = RowState::new(prior, &launch.state.server_clock);
-    let mut life = Settling { launch, line: row.line, task, state, risk: None };
-    let (outcome, ending) = match life.until_settled().await {
+    let state = RowState::new(prior, &context.state.server_clock);
+    let mut settling = Settling { context, line: row.line, task, state, risk: None };
+    let (outcome, ending) = match settling.until_settled().await {
         Ok(outcome) => {
-            life.account(outcome);
+            settling.account(outcome);
             (outcome, Ending::Settled)
         }
-        Err(Closed) => life.state.cut_off(launch.resumable),
+        Err(Closed) => settling.state.cut_off(context.resumable),
     };
-    let reason = life.state.reason(outcome);
-    let first_sent = life.state.first_sent().filter(|_| stays_in_doubt(outcome, ending));
-    let RowState { attempts, last, .. } = life.state;
+    let reason = settling.state.reason(outcome);
+    let first_sent = settling.state.first_sent().filter(|_| stays_in_doubt(outcome, ending));
+    let RowState { attempts, last, .. } = settling.state;
     let elapsed = Some(opened.elapsed());
     Record { row, outcome, ending, attempts, first_sent, last, reason, elapsed }
 }
 
 /// A row that is open. What is [`Closed`] was cut off by a stop.
 struct Settling<'a> {
-    launch: &'a RunContext,
+    context: &'a RunContext,
     line: u64,
     task: Task,
     state: RowState,
@@ -60,15 +60,15 @@ struct Settling<'a> {
 }
 
 /// What one try to send a row came to.
-enum Once {
+enum TryResult {
     /// It was sent, or was to be.
-    Came(Came),
+    Answered(RowAnswer),
     /// It is given up instead.
     GiveUp(GivenUp),
 }
 
 /// What one request of a row brought.
-struct Came {
+struct RowAnswer {
     caller: Arc<Caller>,
     verdict: Verdict,
     /// What the server said, or what happened.
@@ -77,7 +77,7 @@ struct Came {
 }
 
 /// How the sending of a row ended.
-enum Sent {
+enum SendResult {
     /// The server took it, as far as that can be known by sending.
     Taken(KnownBy),
     /// There is nothing more to be done.
@@ -95,14 +95,14 @@ impl Settling<'_> {
         let mut turn = Try::First;
         loop {
             let known_by = match self.send(turn).await? {
-                Sent::Settled(outcome) => return Ok(outcome),
-                Sent::Taken(known_by) => known_by,
+                SendResult::Settled(outcome) => return Ok(outcome),
+                SendResult::Taken(known_by) => known_by,
             };
-            let Some(timeout) = self.launch.options.certainty.confirm else {
+            let Some(timeout) = self.context.options.certainty.confirm else {
                 return Ok(Outcome::Started(known_by));
             };
             self.state.accepted();
-            self.launch.note_accepted(self.line, self.state.prior());
+            self.context.note_accepted(self.line, self.state.prior());
             if let Some(outcome) = self.confirm(known_by, timeout).await? {
                 return Ok(outcome);
             }
@@ -115,37 +115,39 @@ impl Settling<'_> {
     /// Tells the budget how the row came out.
     fn account(&mut self, outcome: Outcome) {
         let Some(risk) = self.risk.take() else { return };
-        if !outcome.kind().is_failure(self.launch.options.already_started) {
+        if !outcome.kind().is_failure(self.context.options.already_started) {
             risk.good();
         } else if let Some(used_up) = risk.failed() {
-            self.launch.shutdown.drain(StopReason::Budget(used_up));
+            self.context.shutdown.drain(StopReason::Budget(used_up));
         }
     }
 
     /// Sends the row until the server takes it, or it is given up.
-    async fn send(&mut self, mut turn: Try) -> Result<Sent, Closed> {
-        let RunContext { options, shutdown, client, .. } = self.launch;
+    async fn send(&mut self, mut turn: Try) -> Result<SendResult, Closed> {
+        let RunContext { options, shutdown, client, .. } = self.context;
         loop {
-            let Came { caller, verdict, message, known } = match self.send_once(turn).await? {
-                Once::Came(came) => came,
-                Once::GiveUp(why) => return self.give_up_unsent(&why).await.map(Sent::Settled),
+            let RowAnswer { caller, verdict, message, known } = match self.send_once(turn).await? {
+                TryResult::Answered(came) => came,
+                TryResult::GiveUp(why) => {
+                    return self.give_up_unsent(&why).await.map(SendResult::Settled);
+                }
             };
             turn = Try::Retry;
             let failure = match verdict {
-                Verdict::Accepted => return Ok(Sent::Taken(KnownBy::Reply)),
+                Verdict::Accepted => return Ok(SendResult::Taken(KnownBy::Reply)),
                 Verdict::AlreadyStarted => return self.already_started().await,
                 Verdict::Failed(failure) => failure,
             };
-            self.launch.stop_after_outage(&known)?;
-            let situation = self.state.situation(&failure, &known);
-            let next = options.policy.next(&failure, situation);
+            self.context.stop_after_outage(&known)?;
+            let retry_context = self.state.retry_context(&failure, &known);
+            let next = options.policy.next(&failure, retry_context);
             let (line, attempt) = (self.line, self.state.attempts);
-            debug!(line, attempt, class = %failure.class, ?next, ?situation, "decided");
+            debug!(line, attempt, class = %failure.class, ?next, ?retry_context, "decided");
             match next {
                 Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
                     debug!(line, "sent again, with credentials that were not refused yet");
                 }
-                Next::GiveUp => return self.give_up(failure.class).await.map(Sent::Settled),
+                Next::GiveUp => return self.give_up(failure.class).await.map(SendResult::Settled),
                 Next::Stop(stop) => {
                     shutdown.drain(StopReason::Answer { stop, message });
                     return Err(Closed);
@@ -153,7 +155,7 @@ impl Settling<'_> {
                 Next::AfterPause => {}
                 Next::After { step } => {
                     self.risk = None;
-                    self.launch.wait(self.launch.backoff(step)).await?;
+                    self.context.wait(self.context.backoff(step)).await?;
                 }
             }
             self.risk = None;
@@ -161,27 +163,27 @@ impl Settling<'_> {
     }
 
     /// Sends one request, as soon as it may leave.
-    async fn send_once(&mut self, turn: Try) -> Result<Once, Closed> {
-        let Self { launch, line, task, state, risk } = self;
-        let RunContext { client, limiter, run, session, clock, clocks, .. } = &**launch;
-        let mut permit = match launch.acquire_start(task, turn, *line, state.attempts).await? {
+    async fn send_once(&mut self, turn: Try) -> Result<TryResult, Closed> {
+        let Self { context, line, task, state, risk } = self;
+        let RunContext { client, limiter, run, session, clock, clocks, .. } = &**context;
+        let mut permit = match context.acquire_start(task, turn, *line, state.attempts).await? {
             Admitted::Go(permit) => permit,
             Admitted::GiveUp(why, at_risk) => {
                 *risk = Some(at_risk);
-                return Ok(Once::GiveUp(why));
+                return Ok(TryResult::GiveUp(why));
             }
         };
         *risk = permit.risk();
         let sent = permit.sent();
-        let departure = launch.state.server_clock.departure(clocks.read());
+        let departure = context.state.server_clock.departure(clocks.read());
         let id = state.next_id(run, *session, *line);
         let caller = client.caller();
         // The request's future is large, so it exists only while the request is out.
         let answer = Box::pin(client.start(&caller, task, &id)).await;
         let latency = sent.elapsed();
-        launch.count(turn, &answer.verdict, latency);
+        context.count(turn, &answer.verdict, latency);
         let known = limiter.heard(permit, &answer);
-        launch.saw(&answer);
+        context.saw(&answer);
         log_attempt(*line, state.attempts, &id, latency, &answer);
         let Answer { verdict, reply, .. } = answer;
         let message = reply.message.clone();
@@ -195,7 +197,7 @@ impl Settling<'_> {
         } else {
             state.not_sent();
         }
-        Ok(Once::Came(Came { caller, verdict, message, known }))
+        Ok(TryResult::Answered(RowAnswer { caller, verdict, message, known }))
     }
 
     /// Ends the row without another request.
@@ -217,19 +219,19 @@ impl Settling<'_> {
 
     /// "Already started": by somebody else, unless an attempt of ours may have
     /// arrived; then the state of the task tells more.
-    async fn already_started(&mut self) -> Result<Sent, Closed> {
+    async fn already_started(&mut self) -> Result<SendResult, Closed> {
         let Some(known_by) = self.state.ours() else {
-            return Ok(Sent::Settled(Outcome::AlreadyStarted));
+            return Ok(SendResult::Settled(Outcome::AlreadyStarted));
         };
-        Ok(match (self.ask().await?, self.launch.options.certainty.confirm) {
+        Ok(match (self.ask().await?, self.context.options.certainty.confirm) {
             (Ownership::SomebodyElses, _) if self.state.doubt() != Doubt::Accepted => {
-                Sent::Settled(Outcome::AlreadyStarted)
+                SendResult::Settled(Outcome::AlreadyStarted)
             }
             (Ownership::Ours | Ownership::SomebodyElses, Some(_)) => {
-                Sent::Settled(Outcome::Started(KnownBy::Status))
+                SendResult::Settled(Outcome::Started(KnownBy::Status))
             }
             (Ownership::Ours | Ownership::SomebodyElses, None)
-            | (Ownership::NotYet | Ownership::Unseen, _) => Sent::Taken(known_by),
+            | (Ownership::NotYet | Ownership::Unseen, _) => SendResult::Taken(known_by),
         })
     }
 
@@ -250,14 +252,14 @@ impl Settling<'_> {
         known_by: KnownBy,
         timeout: Duration,
     ) -> Result<Option<Outcome>, Closed> {
-        let limiter = &self.launch.limiter;
+        let limiter = &self.context.limiter;
         let (accepted, outages) = (Instant::now(), limiter.time_in_outages());
         let (mut asked, mut was_created) = (0, false);
         // While the server is gone, nobody can be asked.
         let since =
             || accepted.elapsed().saturating_sub(limiter.time_in_outages().saturating_sub(outages));
         while let Some(wait) = confirm::wait(asked, since(), timeout) {
-            self.launch.wait(wait).await?;
+            self.context.wait(wait).await?;
             asked += 1;
             match self.ask().await? {
                 // A start that was accepted just now cannot be older than that.
@@ -271,26 +273,26 @@ impl Settling<'_> {
                 Ownership::Unseen => {}
             }
         }
-        let again = was_created && self.state.may_go_again(self.launch.options.policy.retries);
+        let again = was_created && self.state.may_go_again(self.context.options.policy.retries);
         debug!(line = self.line, asked, was_created, again, "not confirmed in time");
         Ok((!again).then_some(Outcome::Unconfirmed))
     }
 
     async fn ask(&mut self) -> Result<Ownership, Closed> {
-        let RunContext { run, session, .. } = self.launch;
+        let RunContext { run, session, .. } = self.context;
         let id = self.state.next_question(run, *session, self.line);
         let first = self.state.first.as_ref();
-        let found = ask::state(self.launch, self.line, &self.task, &id, first).await?;
-        let Found { ownership, unanswered, refused } = found;
+        let found = ask::state(self.context, self.line, &self.task, &id, first).await?;
+        let StateResult { ownership, unanswered, refused } = found;
         self.state.asked(unanswered);
-        if refused == Refused::ToHeader && self.state.is_first_refusal() {
-            self.launch.could_not_ask(|unasked| unasked.states += 1);
+        if refused == AuthRefusal::ToHeader && self.state.is_first_refusal() {
+            self.context.could_not_ask(|unasked| unasked.states += 1);
         }
         Ok(ownership)
     }
 }
 
-/// What an attempt that was answered so leaves in doubt. "Already started" is judged by
+/// What an attempt that was answered so leaves in doubt. "Already started" is ownership by
 /// what was in doubt before it.
 const fn left_in_doubt(verdict: &Verdict) -> Doubt {
     match verdict {

@@ -35,17 +35,11 @@ pub(super) struct RowState {
     questions: u32,
     /// Why the state was not told, if the last question was not answered.
     unanswered: Option<Box<Reason>>,
-    /// Whether a question was refused that the legacy ESB would take with other credentials.
-    refusal: Refusal,
+    /// Whether a question was refused that the legacy ESB would take with its credentials
+    /// elsewhere.
+    was_refused: bool,
     /// Why it was given up without another request.
     given_up: Option<Box<Reason>>,
-}
-
-/// Whether the server refuses questions about a row to its face.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    Feedback,
-    None,
 }
 
 impl RowState {
@@ -62,7 +56,7 @@ impl RowState {
             now: Doubt::None,
             questions: 0,
             unanswered: None,
-            refusal: Refusal::None,
+            was_refused: false,
             given_up: None,
         }
     }
@@ -91,7 +85,7 @@ impl RowState {
 
     /// Whether this is the first question about the row that was refused so.
     pub(super) fn is_first_refusal(&mut self) -> bool {
-        std::mem::replace(&mut self.refusal, Refusal::Feedback) == Refusal::None
+        !std::mem::replace(&mut self.was_refused, true)
     }
 
     /// The row is not sent again, for this reason.
@@ -142,7 +136,7 @@ impl RowState {
     /// Counts a request that failed so, unless it is one that does not count: what was
     /// never sent, a throttled answer, or an idle attempt that began an outage or ended
     /// during one.
-    pub(super) fn situation(&mut self, failure: &Failure, known: &Feedback) -> RetryContext {
+    pub(super) fn retry_context(&mut self, failure: &Failure, known: &Feedback) -> RetryContext {
         let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
         let is_throttled =
             matches!(failure.class, FailureClass::ThrottledBiz | FailureClass::ThrottledApp);
@@ -209,7 +203,7 @@ mod tests {
     use jiff::Timestamp;
     use std::time::Duration;
 
-    fn tries(earlier: Doubt, now: Doubt) -> RowState {
+    fn state(earlier: Doubt, now: Doubt) -> RowState {
         let prior = Prior { doubt: earlier, ..Prior::default() };
         RowState { now, ..RowState::new(prior, &ServerClock::default()) }
     }
@@ -228,13 +222,13 @@ mod tests {
             (Accepted, Sure, resume, Unconfirmed, Unconfirmed, Unconfirmed, Unconfirmed),
             (Accepted, MayHaveStarted, retry, Unconfirmed, Unconfirmed, Unconfirmed, Unconfirmed),
         ] {
-            let tries = tries(earlier, now);
+            let state = state(earlier, now);
             let why = format!("{earlier:?}, then {now:?}");
-            assert_eq!(tries.ours(), ours, "{why}");
-            assert_eq!(tries.given_up(FailureClass::Transient), transient, "{why}");
-            assert_eq!(tries.given_up(FailureClass::NotFound), not_found, "{why}");
-            assert_eq!(tries.cut_off(Resumable::FromJournal).0, cut_off, "{why}");
-            assert_eq!(tries.cut_off(Resumable::Never).0, never, "{why}");
+            assert_eq!(state.ours(), ours, "{why}");
+            assert_eq!(state.given_up(FailureClass::Transient), transient, "{why}");
+            assert_eq!(state.given_up(FailureClass::NotFound), not_found, "{why}");
+            assert_eq!(state.cut_off(Resumable::FromJournal).0, cut_off, "{why}");
+            assert_eq!(state.cut_off(Resumable::Never).0, never, "{why}");
         }
     }
 
@@ -257,21 +251,21 @@ mod tests {
 
     #[test]
     fn the_first_attempt_that_may_have_arrived_gives_the_time() {
-        let mut tries = tries(Doubt::None, Doubt::None);
-        tries.sent(attempted(), Doubt::None, departure(1));
-        assert_eq!(tries.first_sent(), None, "a throttled or refused one keeps no time");
-        tries.sent(attempted(), Doubt::MayHaveStarted, departure(2));
-        tries.sent(attempted(), Doubt::MayHaveStarted, departure(3));
+        let mut state = state(Doubt::None, Doubt::None);
+        state.sent(attempted(), Doubt::None, departure(1));
+        assert_eq!(state.first_sent(), None, "a throttled or refused one keeps no time");
+        state.sent(attempted(), Doubt::MayHaveStarted, departure(2));
+        state.sent(attempted(), Doubt::MayHaveStarted, departure(3));
         let server = Timestamp::from_second(2).ok();
-        assert_eq!(tries.first_sent(), Some(FirstSent { server, local: None }));
+        assert_eq!(state.first_sent(), Some(FirstSent { server, local: None }));
     }
 
     #[test]
     fn an_accepted_row_stays_accepted_whatever_comes_after() {
-        let mut tries = tries(Doubt::None, Doubt::None);
-        tries.sent(attempted(), Doubt::Accepted, departure(1));
-        tries.sent(attempted(), Doubt::MayHaveStarted, departure(2));
-        assert_eq!(tries.doubt(), Doubt::Accepted);
-        assert!(tries.may_go_again(2) && tries.may_go_again(2) && !tries.may_go_again(2));
+        let mut state = state(Doubt::None, Doubt::None);
+        state.sent(attempted(), Doubt::Accepted, departure(1));
+        state.sent(attempted(), Doubt::MayHaveStarted, departure(2));
+        assert_eq!(state.doubt(), Doubt::Accepted);
+        assert!(state.may_go_again(2) && state.may_go_again(2) && !state.may_go_again(2));
     }
 }

@@ -13,7 +13,7 @@ use crate::shutdown::{Shutdown, StopReason};
 
 /// When requests may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
+pub struct SendWindow {
     /// From this moment on.
     pub start: Option<Timestamp>,
     /// From this one on, none for a row that was not sent yet.
@@ -46,12 +46,12 @@ impl Deadline {
 }
 
 /// Longest time between two looks at the wall clock.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const MAX_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A step of the wall clock below this is not told: clocks are corrected all the time.
-const STEP: SignedDuration = SignedDuration::from_secs(2);
+const STEP_THRESHOLD: SignedDuration = SignedDuration::from_secs(2);
 
-impl Times {
+impl SendWindow {
     /// Waits until the wall clock says that requests may leave, or the run stops.
     pub async fn begin(&self, clocks: &dyn Clocks, shutdown: &Shutdown) {
         let Some(start) = self.start else { return };
@@ -64,7 +64,7 @@ impl Times {
             tokio::select! {
                 biased;
                 () = shutdown.draining() => return,
-                () = sleep(left.min(LOOK_EVERY)) => {}
+                () = sleep(left.min(MAX_LOOK_INTERVAL)) => {}
             }
         }
     }
@@ -103,24 +103,24 @@ impl Times {
     }
 
     /// Returns the time until the next look.
-    fn close_what_is_over(self, (now, read): Look, shutdown: &Shutdown) -> Duration {
+    fn close_what_is_over(self, (now, read): ClockLook, shutdown: &Shutdown) -> Duration {
         self.close(now, read.wall, shutdown);
         let ends = [self.last_row, self.stop].into_iter().flatten();
         let ahead = ends.filter(|end| !end.is_over(now, read.wall));
         let next = ahead.map(|end| end.left(now, read.wall)).min();
-        next.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
+        next.unwrap_or(MAX_LOOK_INTERVAL).min(MAX_LOOK_INTERVAL)
     }
 }
 
 /// All clocks at one moment: the one that timers go by, and the machine's.
-type Look = (Instant, Reading);
+type ClockLook = (Instant, Reading);
 
-fn look(clocks: &dyn Clocks) -> Look {
+fn look(clocks: &dyn Clocks) -> ClockLook {
     (Instant::now(), clocks.read())
 }
 
 /// Looks again, and tells a step of the wall clock since the look `before`.
-fn look_for_a_step(before: Look, clocks: &dyn Clocks) -> Look {
+fn look_for_a_step(before: ClockLook, clocks: &dyn Clocks) -> ClockLook {
     let looked = look(clocks);
     if let Some(step) = step((looked.0 - before.0, before.1), &looked.1) {
         warn!("{step}");
@@ -135,12 +135,13 @@ fn step((passed, before): (Duration, Reading), read: &Reading) -> Option<String>
     let slept = read.since_boot - before.since_boot - passed;
     let stepped = before.wall.duration_until(read.wall) - passed - slept;
     let effect = "a window goes by the wall clock";
-    if stepped.abs() >= STEP {
+    if stepped.abs() >= STEP_THRESHOLD {
         let way = if stepped.is_positive() { "ahead" } else { "back" };
         let seconds = whole_seconds(stepped.abs());
         return Some(format!("the wall clock was put {way} by {seconds} s; {effect}"));
     }
-    (slept >= STEP).then(|| format!("the machine slept for {} s; {effect}", whole_seconds(slept)))
+    (slept >= STEP_THRESHOLD)
+        .then(|| format!("the machine slept for {} s; {effect}", whole_seconds(slept)))
 }
 
 fn whole_seconds(time: SignedDuration) -> i64 {
@@ -192,7 +193,7 @@ mod tests {
     async fn a_window_begins_once_the_wall_clock_says_so() {
         for (step, begins) in [(0, 60), (50, 11), (-50, 110), (100, 6)] {
             let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
-            let times = Times { start: Some(wall(60)), ..Times::default() };
+            let times = SendWindow { start: Some(wall(60)), ..SendWindow::default() };
             let stepping = async {
                 sleep(Duration::from_millis(5500)).await;
                 clocks.put(step);
@@ -208,7 +209,7 @@ mod tests {
         for (step, no_new, over) in [(0, 50, 60), (30, 20, 30), (-300, 50, 60), (55, 6, 6)] {
             let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
             let (last_row, stop) = (Some(deadline(&clocks, 50)), Some(deadline(&clocks, 60)));
-            let times = Times { start: None, last_row, stop };
+            let times = SendWindow { start: None, last_row, stop };
             let stepping = async {
                 sleep(Duration::from_millis(5500)).await;
                 clocks.put(step);
@@ -244,7 +245,7 @@ mod tests {
             (10, 60, true, true),
         ] {
             let shutdown = Shutdown::default();
-            let times = Times { start: None, last_row, stop };
+            let times = SendWindow { start: None, last_row, stop };
             times.close(clocks.began + Duration::from_secs(now), wall(shows), &shutdown);
             let closed = (!shutdown.takes_new_rows(), shutdown.is_draining());
             assert_eq!(closed, (no_new, none), "{now} s, and {shows} s");
@@ -281,7 +282,7 @@ mod tests {
             sleep(Duration::from_secs(10)).await;
         };
         tokio::select! {
-            () = Times::default().keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
+            () = SendWindow::default().keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
             () = stepping => {}
         }
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

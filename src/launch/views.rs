@@ -19,7 +19,7 @@ use super::output_failure::OutputFailure;
 use crate::domain::file_state::FileState;
 use crate::domain::record::{OutcomeKind, Record};
 use crate::journal::{Journal, JournalError};
-use crate::report::{Finished, Open, ReportError};
+use crate::report::{Finished, OpenReport, ReportError};
 use crate::rules::stats::Summary;
 
 /// How many records were written, for those who look on.
@@ -37,7 +37,7 @@ pub(super) struct LiveCounts {
 
 /// Whether records are kept beside the reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beside {
+pub(super) enum Backing {
     /// In a journal.
     Journal,
     /// Nowhere.
@@ -46,8 +46,8 @@ pub(super) enum Beside {
 
 /// The reports and the summary.
 pub(super) struct Views {
-    beside: Beside,
-    reports: Vec<Open>,
+    backing: Backing,
+    reports: Vec<OpenReport>,
     /// How reports were left that failed.
     left: Vec<(PathBuf, FileState)>,
     summary: Summary,
@@ -60,9 +60,9 @@ pub(super) struct Views {
 
 impl Views {
     /// Nothing is shown yet.
-    pub(super) fn new(beside: Beside, reports: Vec<Open>, summary: Summary) -> Self {
+    pub(super) fn new(backing: Backing, reports: Vec<OpenReport>, summary: Summary) -> Self {
         let (left, without_link) = (Vec::new(), HashMap::new());
-        Self { beside, reports, left, summary, now: 0, without_link, failure: None }
+        Self { backing, reports, left, summary, now: 0, without_link, failure: None }
     }
 
     /// Shows a record of this session.
@@ -112,7 +112,7 @@ impl Views {
 
     /// Hands everything that was written to the system.
     pub(super) fn flush(&mut self) {
-        self.each(Open::flush);
+        self.each(OpenReport::flush);
     }
 
     /// Tells those who look on what was written.
@@ -132,7 +132,7 @@ impl Views {
 
     /// The reports have nothing beside them any more.
     pub(super) const fn journal_is_lost(&mut self) {
-        self.beside = Beside::Nothing;
+        self.backing = Backing::Nothing;
     }
 
     /// Ends all reports, and says how each is left. Nothing is settled without its line,
@@ -160,7 +160,7 @@ impl Views {
 
     /// Does something to every report; one that fails is given up. Whoever closed
     /// standard output has seen enough, as long as something else is written.
-    fn each(&mut self, mut act: impl FnMut(&mut Open) -> Result<(), ReportError>) {
+    fn each(&mut self, mut act: impl FnMut(&mut OpenReport) -> Result<(), ReportError>) {
         let mut failed = Vec::new();
         let given_up = self.reports.extract_if(.., |report| match act(report) {
             Ok(()) => false,
@@ -169,8 +169,8 @@ impl Views {
                 true
             }
         });
-        self.left.extend(given_up.filter_map(Open::give_up));
-        let enough = !self.reports.is_empty() || self.beside == Beside::Journal;
+        self.left.extend(given_up.filter_map(OpenReport::give_up));
+        let enough = !self.reports.is_empty() || self.backing == Backing::Journal;
         let failure = failed.into_iter().find(|error| !(enough && error.is_closed_stdout()));
         if let Some(failure) = failure {
             self.failed(OutputFailure::Report(failure));
@@ -185,13 +185,13 @@ impl Views {
 
 /// The views, once the sessions before are replayed into them: requests of this session
 /// do not wait for that.
-pub(super) struct Shown {
+pub(super) struct ReplayedViews {
     /// Nothing, as long as they are replayed.
     views: Views,
     replaying: Option<mpsc::Receiver<Views>>,
 }
 
-impl Shown {
+impl ReplayedViews {
     /// Views that take records at once.
     pub(super) const fn at_once(views: Views) -> Self {
         Self { views, replaying: None }
@@ -210,7 +210,7 @@ impl Shown {
             drop(done.send(views));
             batcher.nudge();
         });
-        let nothing = Views::new(Beside::Nothing, Vec::new(), Summary::default());
+        let nothing = Views::new(Backing::Nothing, Vec::new(), Summary::default());
         Self { views: nothing, replaying: Some(replaying) }
     }
 

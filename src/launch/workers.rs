@@ -10,10 +10,10 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::InputEnd;
 use super::batch::{Event, EventBatcher};
 use super::collect::{self, Collected, Collector};
 use super::context::RunContext;
+use super::source::InputEnd;
 use super::views::LiveCounts;
 use crate::limiter::Limiter;
 use crate::shutdown::{Shutdown, StopReason};
@@ -39,20 +39,20 @@ pub(super) struct Workers {
 impl Workers {
     /// Starts all of them.
     pub(super) fn start(
-        launch: &Arc<RunContext>,
-        batcher: &Arc<EventBatcher>,
+        context: &Arc<RunContext>,
         collector: Collector,
-        written: &Arc<LiveCounts>,
+        counts: &Arc<LiveCounts>,
     ) -> Self {
-        let (limiter, shutdown) = (Arc::clone(&launch.limiter), launch.shutdown.clone());
+        let RunContext { limiter, batcher, shutdown, .. } = &**context;
+        let (limiter, shutdown) = (Arc::clone(limiter), shutdown.clone());
         let (to_collector, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
         let (going_on, over) = oneshot::channel();
         let collector = {
-            let written = Arc::clone(written);
+            let counts = Arc::clone(counts);
             thread::spawn(move || {
                 let _alive = alive;
-                collect::collect(received, collector, &written)
+                collect::collect(received, collector, &counts)
             })
         };
         Self {
@@ -64,7 +64,7 @@ impl Workers {
                 shutdown.clone(),
             )),
             noting: tokio::spawn(note_in_time(Arc::clone(&limiter), Arc::clone(batcher))),
-            timing: tokio::spawn(keep_time(Arc::clone(launch), over)),
+            timing: tokio::spawn(keep_time(Arc::clone(context), over)),
             going_on,
             limiter,
             shutdown,
@@ -140,8 +140,8 @@ async fn note_in_time(limiter: Arc<Limiter>, batcher: Arc<EventBatcher>) {
     }
 }
 
-async fn keep_time(launch: Arc<RunContext>, over: oneshot::Receiver<Infallible>) {
-    let RunContext { times, clocks, shutdown, .. } = &*launch;
+async fn keep_time(context: Arc<RunContext>, over: oneshot::Receiver<Infallible>) {
+    let RunContext { times, clocks, shutdown, .. } = &*context;
     times.keep(&**clocks, shutdown, async { drop(over.await) }).await;
 }
 

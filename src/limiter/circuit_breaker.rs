@@ -80,7 +80,7 @@ impl Sign {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CircuitBreaker {
     streak: Streak,
-    now: Option<Gone>,
+    now: Option<OngoingOutage>,
     /// How long the outages lasted that are over.
     past: Duration,
 }
@@ -97,7 +97,7 @@ struct Streak {
 
 /// An outage that goes on.
 #[derive(Clone, Debug)]
-struct Gone {
+struct OngoingOutage {
     since: Instant,
     /// When the next probe may leave.
     next: Instant,
@@ -130,11 +130,11 @@ pub(crate) enum May {
 
 /// One attempt that came to its end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ended {
+pub(crate) struct AttemptResult {
     /// The row that it was for.
     pub line: u64,
     /// What it was sent for.
-    pub attempt: Role,
+    pub role: Role,
     /// What it says.
     pub sign: Sign,
     /// When it ended.
@@ -149,12 +149,12 @@ pub(crate) struct Learned {
     /// How long the outage has lasted, if the attempt was its probe.
     pub lasted: Option<Duration>,
     /// Whether an outage began or ended with it.
-    pub change: Change,
+    pub change: OutageChange,
 }
 
 /// Whether an outage began or ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum OutageChange {
     /// Neither.
     #[default]
     None,
@@ -178,15 +178,17 @@ impl CircuitBreaker {
     /// Learns from an attempt that has ended; `says` describes it if it is idle.
     pub(crate) fn heard(
         &mut self,
-        ended: Ended,
+        ended: AttemptResult,
         backoff: &Backoff,
         says: impl FnOnce() -> Arc<str>,
     ) -> Learned {
-        let Ended { line, attempt, sign, at } = ended;
+        let AttemptResult { line, role, sign, at } = ended;
         if sign == Sign::Works {
             let change = match self.now {
-                Some(Gone { since, .. }) => Change::Over(at.saturating_duration_since(since)),
-                None => Change::None,
+                Some(OngoingOutage { since, .. }) => {
+                    OutageChange::Over(at.saturating_duration_since(since))
+                }
+                None => OutageChange::None,
             };
             self.end(at);
             return Learned { change, ..Learned::default() };
@@ -197,12 +199,12 @@ impl CircuitBreaker {
                 if sign.is_idle() {
                     gone.says = says();
                 }
-                let lasted = (attempt == Role::Probe).then(|| gone.probed(ended, backoff));
-                Learned { in_outage: sign.is_idle(), lasted, change: Change::None }
+                let lasted = (role == Role::Probe).then(|| gone.probed(ended, backoff));
+                Learned { in_outage: sign.is_idle(), lasted, change: OutageChange::None }
             }
             None if sign.is_idle() && self.streak.is_outage() => {
-                self.now = Some(Gone::new(at, backoff, says()));
-                Learned { in_outage: true, lasted: None, change: Change::Began }
+                self.now = Some(OngoingOutage::new(at, backoff, says()));
+                Learned { in_outage: true, lasted: None, change: OutageChange::Began }
             }
             None => Learned::default(),
         }
@@ -227,8 +229,8 @@ impl CircuitBreaker {
     }
 
     /// A request leaves.
-    pub(crate) fn sent(&mut self, attempt: Role) {
-        if let (Some(gone), Role::Probe) = (&mut self.now, attempt) {
+    pub(crate) fn sent(&mut self, role: Role) {
+        if let (Some(gone), Role::Probe) = (&mut self.now, role) {
             gone.probe = Probe::Out;
         }
     }
@@ -291,7 +293,7 @@ impl Streak {
     }
 }
 
-impl Gone {
+impl OngoingOutage {
     fn new(since: Instant, backoff: &Backoff, says: Arc<str>) -> Self {
         let next = since + backoff.wait(0);
         let probed = BTreeSet::new();
@@ -299,7 +301,7 @@ impl Gone {
     }
 
     /// A probe failed, or said nothing; how long the outage has lasted.
-    fn probed(&mut self, ended: Ended, backoff: &Backoff) -> Duration {
+    fn probed(&mut self, ended: AttemptResult, backoff: &Backoff) -> Duration {
         self.probe = Probe::None;
         self.probed.insert(ended.line);
         self.answers_itself &= ended.sign == Sign::OwnError;

@@ -12,49 +12,25 @@
 //! sleepers are an index of it: only `FairQueue::index` writes them, so no entry
 //! can outlive its rows, and no row can wait without an entry.
 
-mod probe;
+mod business_queue;
+pub(super) mod probe;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use crate::domain::task::Business;
 
-pub(crate) use probe::{Place, Search};
-
-/// Whether a row was sent before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Try {
-    /// It was never sent.
-    First,
-    /// It is sent again.
-    Retry,
-}
-
-/// What keeps a business from going.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Blocked {
-    /// It may go from this time on.
-    Until(Instant),
-    /// It may go once [`FairQueue::wake`] is called for it.
-    UntilWoken,
-}
-
-/// Whether rows must be noted before they are sent for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notes {
-    /// They must, so that a crash leaves no doubt about the others.
-    Needed,
-    /// Nothing is kept of them.
-    NotNeeded,
-}
+pub(crate) use business_queue::Blocked;
+use business_queue::{BusinessQueue, Indexed, Ticket};
+pub use business_queue::{IntentNotes, Try};
 
 /// The waiting rows, each of them a `T`.
 #[derive(Debug)]
 pub(crate) struct FairQueue<T> {
-    notes: Notes,
-    queues: HashMap<Business, Queue<T>, RandomState>,
+    notes: IntentNotes,
+    queues: HashMap<Business, BusinessQueue<T>, RandomState>,
     rings: Rings,
     asleep: BTreeSet<(Instant, Business)>,
     /// Businesses with rows that were named and are not committed.
@@ -63,32 +39,6 @@ pub(crate) struct FairQueue<T> {
     /// blocks.
     ready: usize,
 }
-
-/// The waiting rows of one business, and what keeps them.
-#[derive(Debug)]
-struct Queue<T> {
-    again: VecDeque<T>,
-    /// Of these the first `noted` may go, and the next `named` once that is committed.
-    first: VecDeque<T>,
-    noted: usize,
-    named: usize,
-    blocked: Option<Blocked>,
-    /// Where the index has it.
-    indexed: Indexed,
-}
-
-/// The entries that the index has of a business.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Indexed {
-    again: Option<Ticket>,
-    first: Option<Ticket>,
-    unnamed: Option<Ticket>,
-    asleep: Option<Instant>,
-    ready: usize,
-}
-
-/// The place of a business in a ring: lower ones go first.
-type Ticket = u64;
 
 /// Where a business stands in its ring once its row was named.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,29 +59,10 @@ struct Rings {
     last_ticket: Ticket,
 }
 
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self {
-            again: VecDeque::new(),
-            first: VecDeque::new(),
-            noted: 0,
-            named: 0,
-            blocked: None,
-            indexed: Indexed::default(),
-        }
-    }
-}
-
-impl<T> Queue<T> {
-    fn is_empty(&self) -> bool {
-        self.again.is_empty() && self.first.is_empty()
-    }
-}
-
 impl<T> FairQueue<T> {
     /// A queue in which nobody waits.
     #[must_use]
-    pub(crate) fn new(notes: Notes) -> Self {
+    pub(crate) fn new(notes: IntentNotes) -> Self {
         Self {
             notes,
             queues: HashMap::default(),
@@ -149,7 +80,7 @@ impl<T> FairQueue<T> {
             Try::Retry => queue.again.push_back(row),
             Try::First => {
                 queue.first.push_back(row);
-                if self.notes == Notes::NotNeeded {
+                if self.notes == IntentNotes::NotNeeded {
                     queue.noted += 1;
                 }
             }

@@ -11,7 +11,7 @@ use crate::domain::answer::{Delivery, Speaker};
 use crate::rules::retry::{Backoff, Server};
 
 /// How long the requests that are out are waited for before one more may leave.
-const ONE_MORE_EVERY: Duration = Duration::from_secs(5);
+const ONE_MORE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a session knows of its server, and how much may be sent before it knows more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl FirstAnswer {
         }
         let Some(since) = self.out_since.filter(|_| in_flight > 0) else { return Ok(()) };
         let waited = u32::try_from(in_flight).unwrap_or(u32::MAX);
-        let more = since + ONE_MORE_EVERY.saturating_mul(waited);
+        let more = since + ONE_MORE_INTERVAL.saturating_mul(waited);
         if more <= now { Ok(()) } else { Err(more) }
     }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::domain::rate::Rate;
 
 /// What a late timer lost is made up within this time.
-const MADE_UP: Duration = Duration::from_millis(10);
+const MAX_CATCH_UP: Duration = Duration::from_millis(10);
 
 /// An even pace: governor's token bucket, with the time handed in.
 #[derive(Debug)]
@@ -94,13 +94,13 @@ impl Grain {
     /// From 200 a second on, the burst is what arrives within 10 ms, in whole
     /// requests: 1 % of a second's.
     fn of(interval: Duration, burst: Option<NonZeroU32>) -> Self {
-        let within = MADE_UP.as_nanos() / interval.as_nanos().max(1);
+        let within = MAX_CATCH_UP.as_nanos() / interval.as_nanos().max(1);
         let within = u32::try_from(within).unwrap_or(u32::MAX);
         let (cells, own) = if within >= 2 {
             (1, within)
         } else {
             let cell = (interval / 100).as_nanos().max(1);
-            let more = u32::try_from(MADE_UP.as_nanos() / cell).unwrap_or(u32::MAX);
+            let more = u32::try_from(MAX_CATCH_UP.as_nanos() / cell).unwrap_or(u32::MAX);
             (100, 100 + more.min(99))
         };
         let asked = burst.map_or(1, NonZeroU32::get).saturating_mul(cells);

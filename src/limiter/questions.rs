@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{Question, request_kind};
+use super::request_kind::{MAX_LOOKUPS, Question};
 
 /// The waiting questions, each of them a `T`, in the order in which they came.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl<T> Questions<T> {
 
     /// Whether a question for a link may go.
     pub(super) fn link(&self) -> Option<()> {
-        self.links.front().filter(|_| self.links_out < request_kind::LOOKUPS).map(|_| ())
+        self.links.front().filter(|_| self.links_out < MAX_LOOKUPS).map(|_| ())
     }
 
     /// Looks for the first question about a row that is wanted, those for states before

@@ -17,12 +17,21 @@ pub(crate) enum RequestKind {
     Lookup,
 }
 
-/// Lookups that may be out at once: their answers are large.
-pub(crate) const LOOKUPS: usize = 2;
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A task's state.
+    State,
+    /// A task's link, when nobody else wants to go.
+    Link,
+}
+
+/// Maximum number of lookups that are out at once: their answers are large.
+pub(crate) const MAX_LOOKUPS: usize = 2;
 
 /// The kinds of requests, as far as their order goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RequestClass {
     /// The start of a row that was, or was not, sent before.
     Start(Try),
     /// A question for a state.
@@ -39,13 +48,15 @@ pub(crate) fn next(
     start: Option<Try>,
     poll: Option<()>,
     lookup: Option<()>,
-    last: Kind,
-) -> Option<Kind> {
+    last: RequestClass,
+) -> Option<RequestClass> {
     match (start, poll) {
-        (Some(Try::Retry), Some(())) if last == Kind::Poll => Some(Kind::Start(Try::Retry)),
-        (_, Some(())) => Some(Kind::Poll),
-        (Some(turn), None) => Some(Kind::Start(turn)),
-        (None, None) => lookup.map(|()| Kind::Lookup),
+        (Some(Try::Retry), Some(())) if last == RequestClass::Poll => {
+            Some(RequestClass::Start(Try::Retry))
+        }
+        (_, Some(())) => Some(RequestClass::Poll),
+        (Some(turn), None) => Some(RequestClass::Start(turn)),
+        (None, None) => lookup.map(|()| RequestClass::Lookup),
     }
 }
 
@@ -57,17 +68,17 @@ mod tests {
     #[test]
     fn rows_that_were_sent_before_go_first_and_lookups_last() {
         let (yes, no) = (Some(()), None);
-        let (again, first) = (Kind::Start(Retry), Kind::Start(First));
+        let (again, first) = (RequestClass::Start(Retry), RequestClass::Start(First));
         for (start, poll, lookup, last, expected) in [
             (None, no, no, first, None),
-            (None, no, yes, first, Some(Kind::Lookup)),
+            (None, no, yes, first, Some(RequestClass::Lookup)),
             (Some(First), no, yes, first, Some(first)),
-            (Some(First), yes, yes, first, Some(Kind::Poll)),
-            (Some(First), yes, yes, Kind::Poll, Some(Kind::Poll)),
-            (Some(Retry), yes, no, first, Some(Kind::Poll)),
-            (Some(Retry), yes, no, Kind::Poll, Some(again)),
-            (Some(Retry), no, yes, Kind::Poll, Some(again)),
-            (None, yes, yes, Kind::Poll, Some(Kind::Poll)),
+            (Some(First), yes, yes, first, Some(RequestClass::Poll)),
+            (Some(First), yes, yes, RequestClass::Poll, Some(RequestClass::Poll)),
+            (Some(Retry), yes, no, first, Some(RequestClass::Poll)),
+            (Some(Retry), yes, no, RequestClass::Poll, Some(again)),
+            (Some(Retry), no, yes, RequestClass::Poll, Some(again)),
+            (None, yes, yes, RequestClass::Poll, Some(RequestClass::Poll)),
         ] {
             assert_eq!(next(start, poll, lookup, last), expected, "{start:?} {poll:?} {last:?}");
         }

@@ -1,56 +1,53 @@
 //! What the limiter's loop looks at, as one value: who waits, who is held, what is
 //! in flight. It decides who goes next; time is handed in.
 
-use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::choice::{AcquireRequest, Choice, Pick, RoundIsOver};
 use super::circuit_breaker::{CircuitBreaker, May, Round};
-use super::fair_queue::{Blocked, FairQueue, Notes, Place, Search, Try};
+use super::denial::{Closed, GivenUp};
+use super::fair_queue::probe::ProbeSearch;
+use super::fair_queue::{FairQueue, IntentNotes, Try};
 use super::first_answer::FirstAnswer;
+use super::giving_up::{Failing, GivingUp};
 use super::intents::Ahead;
+use super::limits::Limits;
 use super::pace::Pace;
 use super::questions::{Questions, Sought};
-use super::request_kind::{self, Kind, RequestKind};
+use super::request_kind::{self, Question, RequestClass, RequestKind};
+use super::shares::Shares;
+use super::snapshot::{Counters, Held, LimiterSnapshot};
 use super::throttle::Throttle;
-use super::{Closed, Counters, GivenUp, Held, LimiterSnapshot, Limits, Question};
-use crate::domain::rate::Rate;
 use crate::domain::task::Business;
 use crate::rules::budget::Ledger;
 use crate::rules::retry::Role;
 
 /// Everything that decides who goes next; a waiting row is a `T`.
 #[derive(Debug)]
-pub(super) struct State<T> {
+pub(super) struct LimiterState<T> {
     queue: FairQueue<Waiting<T>>,
     ahead: Ahead,
     /// Starts of rows that were never sent, as many as left since the last commit.
     left: u64,
     questions: Questions<T>,
-    /// Questions that are given up: bk-sops works, and fails each time that it is asked.
-    unanswerable: VecDeque<T>,
+    giving_up: GivingUp<Waiting<T>, T>,
     /// The kind that went last.
-    last: Kind,
+    last: RequestClass,
     pub ledger: Ledger,
-    businesses: HashMap<Business, Share, RandomState>,
+    pub shares: Shares,
     pub everyone: Throttle,
     pub first_answer: FirstAnswer,
     pub outage: CircuitBreaker,
     /// The business that was probed last.
     probed: Option<Business>,
-    /// Rows that are given up, as soon as the budget lets them fail.
-    failing: VecDeque<Failing<T>>,
     pub counters: Counters,
     pace: Option<Pace>,
     in_flight: usize,
     slots: NonZeroUsize,
-    slots_per_biz: usize,
-    rate_per_biz: Rate,
-    patience: Duration,
     gate: Gate,
 }
 
@@ -71,109 +68,31 @@ struct Waiting<T> {
     row: T,
 }
 
-/// A row that is given up.
-#[derive(Debug)]
-struct Failing<T> {
-    business: Business,
-    turn: Try,
-    waiting: Waiting<T>,
-    why: GivenUp,
-}
-
-/// A row that asks to be let through.
-#[derive(Debug)]
-pub(super) struct Asking<T> {
-    pub request_kind: RequestKind,
-    pub line: u64,
-    /// How often it was sent.
-    pub attempts: u32,
-    pub row: T,
-}
-
-/// What is known of one business.
-#[derive(Debug)]
-pub(super) struct Share {
-    pub throttle: Throttle,
-    in_flight: usize,
-    pace: Option<Pace>,
-}
-
-/// The row that goes.
-#[derive(Clone, Copy, Debug)]
-enum Choice {
-    /// The one whose turn it is for this kind of request.
-    InTurn(RequestKind),
-    /// The start that an outage is probed with.
-    Probe(Place),
-    /// The question that it is probed with: which of its kind.
-    ProbeByQuestion(Question, usize),
-}
-
-impl Choice {
-    const fn request_kind(self) -> RequestKind {
-        match self {
-            Self::InTurn(request_kind) => request_kind,
-            Self::Probe(Place { business, turn, .. }) => RequestKind::Start(business, turn),
-            Self::ProbeByQuestion(Question::State, _) => RequestKind::Poll,
-            Self::ProbeByQuestion(Question::Link, _) => RequestKind::Lookup,
-        }
-    }
-
-    /// Where a question stands among its kind.
-    const fn index(self) -> usize {
-        match self {
-            Self::ProbeByQuestion(_, index) => index,
-            Self::InTurn(_) | Self::Probe(_) => 0,
-        }
-    }
-}
-
-/// Every row that may go was probed.
-#[derive(Debug)]
-struct RoundIsOver;
-
-/// Who goes next.
-#[derive(Debug)]
-pub(super) enum Pick<T> {
-    /// This row, for this kind of request, now.
-    Go(RequestKind, Role, T),
-    /// This row is given up without being sent.
-    GiveUp(GivenUp, T),
-    /// This question is not asked again.
-    InVain(T),
-    /// Nobody before this time, or before something changes.
-    Wait(Option<Instant>),
-}
-
-impl<T> State<T> {
-    pub(super) fn new(limits: &Limits, notes: Notes, now: Instant) -> Self {
+impl<T> LimiterState<T> {
+    pub(super) fn new(limits: &Limits, notes: IntentNotes, now: Instant) -> Self {
         Self {
             queue: FairQueue::new(notes),
             ahead: Ahead::new(limits.rate, limits.burst.map_or(0, |burst| burst.get().into())),
             left: 0,
             questions: Questions::new(),
-            unanswerable: VecDeque::new(),
-            last: Kind::Start(Try::First),
+            giving_up: GivingUp::new(),
+            last: RequestClass::Start(Try::First),
             ledger: Ledger::new(limits.budget),
-            businesses: HashMap::default(),
+            shares: Shares::new(limits),
             everyone: Throttle::default(),
             first_answer: FirstAnswer::default(),
             outage: CircuitBreaker::default(),
             probed: None,
-            failing: VecDeque::new(),
             counters: Counters::default(),
             pace: Pace::new(limits.rate, limits.burst, now),
             in_flight: 0,
             slots: limits.slots,
-            slots_per_biz: limits.slots_per_biz.map_or(usize::MAX, NonZeroUsize::get),
-            rate_per_biz: limits.rate_per_biz,
-            patience: limits.throttle_patience,
             gate: Gate::Open,
         }
     }
 
-    pub(super) fn join(&mut self, asking: Asking<T>) -> Result<(), Closed> {
-        let Asking { request_kind, line, attempts, row } = asking;
+    pub(super) fn join(&mut self, asking: AcquireRequest<T>) -> Result<(), Closed> {
+        let AcquireRequest { request_kind, line, attempts, row } = asking;
         let is_new = matches!(request_kind, RequestKind::Start(_, Try::First));
         if self.gate == Gate::Closed || (self.gate == Gate::ClosedToNew && is_new) {
             return Err(Closed);
@@ -193,21 +112,21 @@ impl<T> State<T> {
         if self.gate == Gate::Closed {
             return Err(Closed);
         }
-        if let Some(row) = self.unanswerable.pop_front() {
+        if let Some(row) = self.giving_up.next_question() {
             return Ok(Pick::InVain(row));
         }
         if self.ledger.has_room()
-            && let Some(failing) = self.failing.pop_front()
+            && let Some(failing) = self.giving_up.next_row()
         {
             self.ledger.risk();
-            return Ok(Pick::GiveUp(failing.why, failing.waiting.row));
+            return Ok(Pick::GiveUp(failing.why, failing.row.row));
         }
-        let attempt = match self.may_go(now) {
-            Ok(attempt) => attempt,
+        let role = match self.may_go(now) {
+            Ok(role) => role,
             Err(wake) => return Ok(Pick::Wait(wake)),
         };
-        let choice = match attempt {
-            Role::Normal => self.next_errand(now).map(Choice::InTurn),
+        let choice = match role {
+            Role::Normal => self.next_request(now).map(Choice::InTurn),
             Role::Probe => match self.next_probe(now) {
                 Ok(choice) => choice,
                 // The outage is over, or a new round begins.
@@ -229,8 +148,8 @@ impl<T> State<T> {
         self.first_answer.sent(self.in_flight, now);
         self.in_flight += 1;
         self.counters.requests += 1;
-        self.outage.sent(attempt);
-        Ok(Pick::Go(choice.request_kind(), attempt, row))
+        self.outage.sent(role);
+        Ok(Pick::Go(choice.request_kind(), role, row))
     }
 
     /// As what a request may leave at `now`, whosever it is; else when to look again.
@@ -243,13 +162,13 @@ impl<T> State<T> {
         }
         self.first_answer.may_go(self.in_flight, now).map_err(Some)?;
         match self.outage.may_go(now) {
-            May::Go(attempt) => Ok(attempt),
+            May::Go(role) => Ok(role),
             May::Wait(until) => Err(Some(until)),
             May::WaitForProbe => Err(None),
         }
     }
 
-    fn next_errand(&mut self, now: Instant) -> Option<RequestKind> {
+    fn next_request(&mut self, now: Instant) -> Option<RequestKind> {
         self.queue.wake_sleepers(now);
         // As many rows are at risk as may fail yet: starts wait, questions do not.
         let start = if self.ledger.has_room() { self.next_business(now) } else { None };
@@ -261,9 +180,9 @@ impl<T> State<T> {
                 self.questions.link(),
                 self.last,
             )? {
-                Kind::Start(turn) => RequestKind::Start(start?.0, turn),
-                Kind::Poll => RequestKind::Poll,
-                Kind::Lookup => RequestKind::Lookup,
+                RequestClass::Start(turn) => RequestKind::Start(start?.0, turn),
+                RequestClass::Poll => RequestKind::Poll,
+                RequestClass::Lookup => RequestKind::Lookup,
             },
         )
     }
@@ -275,38 +194,35 @@ impl<T> State<T> {
     /// When every row that may go was probed; the outage then knows what that means.
     fn next_probe(&mut self, now: Instant) -> Result<Option<Choice>, RoundIsOver> {
         self.queue.wake_sleepers(now);
-        match if self.ledger.has_room() { self.search(now) } else { Search::Nobody } {
-            Search::Found(place) => return Ok(Some(Choice::Probe(place))),
+        match if self.ledger.has_room() { self.search(now) } else { ProbeSearch::Nobody } {
+            ProbeSearch::Found(place) => return Ok(Some(Choice::Probe(place))),
             // A row that was never sent is noted first.
-            Search::NoneWanted if self.queue.has_unnamed() || self.queue.is_naming() => {
+            ProbeSearch::NoneWanted if self.queue.has_unnamed() || self.queue.is_naming() => {
                 return Ok(None);
             }
-            Search::NoneWanted => {}
-            Search::Nobody => match self.questions.search(|line| !self.outage.was_probed(line)) {
-                Sought::Found(question, at) => {
-                    return Ok(Some(Choice::ProbeByQuestion(question, at)));
+            ProbeSearch::NoneWanted => {}
+            ProbeSearch::Nobody => {
+                match self.questions.search(|line| !self.outage.was_probed(line)) {
+                    Sought::Found(question, at) => {
+                        return Ok(Some(Choice::ProbeByQuestion(question, at)));
+                    }
+                    Sought::NoneWanted => {}
+                    Sought::Nobody => return Ok(None),
                 }
-                Sought::NoneWanted => {}
-                Sought::Nobody => return Ok(None),
-            },
+            }
         }
         if let Round::BadRows(lines, lasted) = self.outage.round_is_over(now) {
             self.outage_is_over(lasted, now);
             self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
-            self.unanswerable.extend(self.questions.remove(&lines));
+            self.giving_up.add_questions(self.questions.remove(&lines));
             warn!("bk-sops works, and fails what was sent for {}: that ends", rows(lines.len()));
         }
         Err(RoundIsOver)
     }
 
-    fn search(&mut self, now: Instant) -> Search {
-        let Self { queue, businesses, outage, probed, .. } = self;
-        let Self { slots_per_biz, rate_per_biz, patience, .. } = self;
-        let blocked = |business| {
-            let share =
-                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
-            share.blocked(now, *slots_per_biz, *patience)
-        };
+    fn search(&mut self, now: Instant) -> ProbeSearch {
+        let Self { queue, shares, outage, probed, .. } = self;
+        let blocked = |business| shares.blocked(business, now);
         queue.search(now, *probed, blocked, |waiting| {
             (!outage.was_probed(waiting.line)).then_some(waiting.attempts)
         })
@@ -315,50 +231,28 @@ impl<T> State<T> {
     /// Gives up the rows that are `chosen`, in turn, as far as the budget lets them fail.
     pub(super) fn give_up(&mut self, why: &GivenUp, chosen: impl Fn(Business, u64) -> bool) {
         let chosen = |business, waiting: &Waiting<T>| chosen(business, waiting.line);
-        let removed = self.queue.remove(chosen);
-        self.failing.extend(removed.into_iter().map(|(business, turn, waiting)| Failing {
-            business,
-            turn,
-            waiting,
-            why: why.clone(),
-        }));
+        self.giving_up.add_rows(self.queue.remove(chosen), why);
     }
 
     /// Something of `business` was granted: its rows are not given up after all.
     pub(super) fn granted(&mut self, business: Business, now: Instant) {
-        self.business(business, now).throttle.granted();
-        if self.failing.is_empty() {
-            return;
-        }
-        let is_spared = |failing: &Failing<T>| {
-            failing.business == business && matches!(failing.why, GivenUp::Throttled(_))
-        };
-        let (spared, failing) = std::mem::take(&mut self.failing).into_iter().partition(is_spared);
-        self.failing = failing;
-        let spared: VecDeque<Failing<T>> = spared;
-        for Failing { business, turn, waiting, .. } in spared {
-            self.queue.join(business, turn, waiting);
+        self.shares.of(business, now).throttle.granted();
+        for Failing { business, turn, row, .. } in self.giving_up.spare(business) {
+            self.queue.join(business, turn, row);
         }
     }
 
     /// An outage is over that lasted for so long: no patience was lost meanwhile.
     pub(super) fn outage_is_over(&mut self, lasted: Duration, now: Instant) {
         self.everyone.excuse(now - lasted, now);
-        self.excuse_businesses(now - lasted, now);
-    }
-
-    /// Between these moments no business can be granted anything.
-    pub(super) fn excuse_businesses(&mut self, from: Instant, until: Instant) {
-        for share in self.businesses.values_mut() {
-            share.throttle.excuse(from, until);
-        }
+        self.shares.excuse(now - lasted, now);
     }
 
     /// Takes the row that was chosen.
     fn take(&mut self, choice: Choice, now: Instant) -> Option<T> {
         match choice.request_kind() {
             RequestKind::Start(business, turn) => {
-                self.last = Kind::Start(turn);
+                self.last = RequestClass::Start(turn);
                 let Waiting { row, .. } = match choice {
                     Choice::Probe(place) => {
                         self.probed = Some(business);
@@ -370,19 +264,15 @@ impl<T> State<T> {
                 };
                 self.left += u64::from(turn == Try::First);
                 self.ledger.risk();
-                let share = self.business(business, now);
-                share.in_flight += 1;
-                if let Some(pace) = &mut share.pace {
-                    pace.used();
-                }
+                self.shares.sent(business, now);
                 Some(row)
             }
             RequestKind::Poll => {
-                self.last = Kind::Poll;
+                self.last = RequestClass::Poll;
                 self.questions.take(Question::State, choice.index())
             }
             RequestKind::Lookup => {
-                self.last = Kind::Lookup;
+                self.last = RequestClass::Lookup;
                 self.questions.take(Question::Link, choice.index())
             }
         }
@@ -402,13 +292,8 @@ impl<T> State<T> {
         };
         let count = usize::try_from(wanted).unwrap_or(usize::MAX);
         let count = count.saturating_sub(self.queue.ready());
-        let Self { queue, businesses, slots_per_biz, rate_per_biz, patience, .. } = self;
-        let blocked = |business| {
-            let share =
-                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
-            share.blocked(now, *slots_per_biz, *patience)
-        };
-        queue.name(count, now, blocked, |waiting| waiting.line)
+        let Self { queue, shares, .. } = self;
+        queue.name(count, now, |business| shares.blocked(business, now), |waiting| waiting.line)
     }
 
     /// What was named is noted: those rows may go.
@@ -436,24 +321,12 @@ impl<T> State<T> {
     }
 
     fn next_business(&mut self, now: Instant) -> Option<(Business, Try)> {
-        let Self { queue, businesses, slots_per_biz, rate_per_biz, patience, .. } = self;
-        queue.next(now, |business| {
-            let share =
-                businesses.entry(business).or_insert_with(|| Share::new(*rate_per_biz, now));
-            share.blocked(now, *slots_per_biz, *patience)
-        })
+        let Self { queue, shares, .. } = self;
+        queue.next(now, |business| shares.blocked(business, now))
     }
 
     /// How things stand at `now`.
     pub(super) fn snapshot(&self, now: Instant) -> LimiterSnapshot {
-        let businesses = || {
-            let held = self.businesses.iter().filter_map(|(business, share)| {
-                share.throttle.held(now).map(|until| (until, *business))
-            });
-            let (count, longest) =
-                held.fold((0, None), |(count, longest), held| (count + 1, longest.max(Some(held))));
-            longest.map(|(until, business)| Held::Businesses(count, business, until))
-        };
         let outage = self.outage.says().map(|says| {
             let until = match self.outage.may_go(now) {
                 May::Wait(until) => until,
@@ -465,14 +338,14 @@ impl<T> State<T> {
         LimiterSnapshot {
             in_flight: self.in_flight as u64,
             requests: self.counters.requests,
-            held: outage.or_else(everyone).or_else(businesses),
+            held: outage.or_else(everyone).or_else(|| self.shares.held(now)),
         }
     }
 
     /// The slot of a request on `request_kind` is free again.
-    pub(super) fn release(&mut self, request_kind: RequestKind, kind: Role, now: Instant) {
+    pub(super) fn release(&mut self, request_kind: RequestKind, role: Role, now: Instant) {
         self.in_flight -= 1;
-        if kind == Role::Probe {
+        if role == Role::Probe {
             self.outage.withdrawn();
         }
         let business = match request_kind {
@@ -483,19 +356,8 @@ impl<T> State<T> {
                 return;
             }
         };
-        if let Some(share) = self.businesses.get_mut(&business) {
-            share.in_flight -= 1;
-            // Memory must not grow with the number of businesses that came by.
-            if share.in_flight == 0 && share.pace.is_none() && share.throttle.is_forgotten(now) {
-                self.businesses.remove(&business);
-            }
-        }
+        self.shares.back(business, now);
         self.queue.wake(business);
-    }
-
-    pub(super) fn business(&mut self, business: Business, now: Instant) -> &mut Share {
-        let rate = self.rate_per_biz;
-        self.businesses.entry(business).or_insert_with(|| Share::new(rate, now))
     }
 
     /// No row that was never sent goes any more; dropping those who wait tells them.
@@ -503,7 +365,7 @@ impl<T> State<T> {
         if self.gate == Gate::Open {
             self.gate = Gate::ClosedToNew;
             drop(self.queue.drain_first());
-            self.failing.retain(|failing| failing.turn == Try::Retry);
+            self.giving_up.drop_first();
         }
     }
 
@@ -511,29 +373,12 @@ impl<T> State<T> {
     pub(super) fn close(&mut self) {
         self.gate = Gate::Closed;
         self.queue.drain().for_each(drop);
-        self.failing.clear();
+        self.giving_up.clear();
         self.questions.clear();
-        self.unanswerable.clear();
     }
 }
 
 /// So many rows, in words.
 fn rows(count: usize) -> String {
     if count == 1 { "1 row".into() } else { format!("{count} rows") }
-}
-
-impl Share {
-    fn new(rate: Rate, now: Instant) -> Self {
-        Self { throttle: Throttle::default(), in_flight: 0, pace: Pace::new(rate, None, now) }
-    }
-
-    fn blocked(&mut self, now: Instant, slots: usize, patience: Duration) -> Option<Blocked> {
-        if let Some(until) = self.throttle.held(now) {
-            return Some(Blocked::Until(until));
-        }
-        if self.in_flight >= self.throttle.slots(now, slots, patience) {
-            return Some(Blocked::UntilWoken);
-        }
-        self.pace.as_mut().and_then(|pace| pace.take(now).err()).map(Blocked::Until)
-    }
 }

@@ -10,8 +10,12 @@
 
 use super::*;
 use crate::domain::answer::{Failure, FailureClass, Hold, Reply, Taken};
+use crate::domain::rate::Rate;
 use crate::domain::task::Scope;
+use crate::rules::budget::Budget;
 use crate::rules::budget::UsedUp;
+use crate::rules::retry::Server;
+use std::num::NonZeroUsize;
 
 fn business(id: u64) -> Business {
     Business { scope: Scope::CmdbBiz, id: id.to_string().parse().unwrap() }
@@ -40,13 +44,13 @@ fn limits(rate: &str, slots: usize) -> Limits {
 
 /// A limiter of a session that has had its first answer.
 fn open(limits: &Limits) -> Arc<Limiter> {
-    answered(limits, Notes::NotNeeded)
+    answered(limits, IntentNotes::NotNeeded)
 }
 
-fn answered(limits: &Limits, notes: Notes) -> Arc<Limiter> {
+fn answered(limits: &Limits, notes: IntentNotes) -> Arc<Limiter> {
     let limiter = Limiter::new(limits, notes);
     let answered = Delivery::Answered(Speaker::BkSops);
-    limiter.state().first_answer.heard(answered, Instant::now(), &limits.backoff);
+    limiter.shared.state().first_answer.heard(answered, Instant::now(), &limits.backoff);
     tokio::spawn(Arc::clone(&limiter).run());
     limiter
 }
@@ -375,7 +379,7 @@ async fn closed_to_new_rows_a_business_that_its_rate_blocks_is_left_with_its_ret
 
 /// A limiter at which rows must be noted before.
 fn noting(limits: &Limits) -> Arc<Limiter> {
-    answered(limits, Notes::Needed)
+    answered(limits, IntentNotes::Needed)
 }
 
 /// Rows of a business that wait, on the lines from `first` on.
@@ -567,8 +571,8 @@ async fn rows_that_come_later_wait_for_a_probe_and_go_on_once_it_is_granted() {
 }
 
 /// What an attempt at `line` that ended so tells the outage.
-fn idle(line: u64, sign: Sign, at: Instant) -> Ended {
-    Ended { line, attempt: Role::Normal, sign, at }
+fn idle(line: u64, sign: Sign, at: Instant) -> AttemptResult {
+    AttemptResult { line, role: Role::Normal, sign, at }
 }
 
 #[test]
@@ -577,11 +581,11 @@ fn in_an_outage_nobody_is_woken_for_a_moment_that_is_over() {
     let rate_per_biz = "1/s".parse().unwrap();
     let limits = Limits { rate_per_biz, budget, ..limits("unlimited", 8) };
     let now = Instant::now();
-    let mut state = State::new(&limits, Notes::NotNeeded, now);
+    let mut state = LimiterState::new(&limits, IntentNotes::NotNeeded, now);
     state.first_answer.heard(Delivery::Answered(Speaker::BkSops), now, &limits.backoff);
     for (id, line) in [(1, 1), (1, 2), (2, 3)] {
         let request_kind = RequestKind::Start(business(id), Try::First);
-        state.join(Asking { request_kind, line, attempts: 0, row: line }).unwrap();
+        state.join(AcquireRequest { request_kind, line, attempts: 0, row: line }).unwrap();
         let goes = matches!(state.pick(now), Ok(Pick::Go(..)));
         assert_eq!(goes, line != 2, "business 1 had its turn for this second");
     }

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use crate::rules::retry::{Backoff, Patience};
 
 /// A hold that an answer states is believed up to this.
-const LONGEST: Duration = Duration::from_hours(1);
+const MAX_STATED_HOLD: Duration = Duration::from_hours(1);
 
 /// How long after its last refusal a business is sent little at a time.
-const CAREFUL: Duration = Duration::from_mins(5);
+const CAREFUL_PERIOD: Duration = Duration::from_mins(5);
 
 /// Number of requests that must have been refused before patience can end: one slow
 /// refusal says little.
@@ -37,7 +37,7 @@ pub(crate) struct Throttle {
 
 /// One request that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct ThrottleRefusal {
     /// When it left.
     pub sent: Instant,
     /// The pause that its answer states.
@@ -59,13 +59,19 @@ impl Throttle {
     /// A hold lasts as long as the answer stated, or the backoff's next wait.
     /// A refusal of a request that left before the present hold began says
     /// nothing new, so it takes no step of the backoff. Whether a hold began.
-    pub(crate) fn refused(&mut self, refused: Refused, now: Instant, backoff: &Backoff) -> Began {
-        let Refused { sent, stated } = refused;
+    pub(crate) fn refused(
+        &mut self,
+        refused: ThrottleRefusal,
+        now: Instant,
+        backoff: &Backoff,
+    ) -> Began {
+        let ThrottleRefusal { sent, stated } = refused;
         self.last_refusal = Some(now);
         self.refused_since.get_or_insert(now);
         self.refusals = self.refusals.saturating_add(1);
         let known = self.began.is_some_and(|began| sent <= began);
-        let stated = stated.filter(|pause| !pause.is_zero()).map(|pause| pause.min(LONGEST));
+        let stated =
+            stated.filter(|pause| !pause.is_zero()).map(|pause| pause.min(MAX_STATED_HOLD));
         let pause = match stated {
             Some(pause) => pause,
             None if known => return Began::Not,
@@ -135,7 +141,7 @@ impl Throttle {
     }
 
     fn is_careful(&self, now: Instant) -> bool {
-        self.last_refusal.is_some_and(|last| now.saturating_duration_since(last) < CAREFUL)
+        self.last_refusal.is_some_and(|last| now.saturating_duration_since(last) < CAREFUL_PERIOD)
     }
 
     /// Whether it says nothing that a new one would not say.

@@ -5,14 +5,14 @@
 
 use std::fmt::Write;
 
-use super::behaviour::{Business, EsbKind, FaultKind};
-use super::pages::{self, Said};
+use super::behaviour::{EsbKind, FaultKind, MockBusiness};
+use super::pages::{self, MockResponse};
 use super::routes::{Refusal, Route};
-use super::world::{Start, TaskKey};
+use super::world::{StartResult, TaskKey};
 
 /// Who answers: the route, what was asked, and the ids that it gives to this request.
 #[derive(Clone, Debug)]
-pub(super) struct Voice<'a> {
+pub(super) struct Responder<'a> {
     /// The route.
     pub route: Route,
     /// What was asked for, as the ESB calls it.
@@ -29,7 +29,7 @@ pub(super) struct Voice<'a> {
 
 /// How a task is getting on, as bk-sops writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(super) struct TaskStatus {
     /// `CREATED`, `RUNNING` or `FINISHED`.
     pub state: &'static str,
     /// When it began.
@@ -40,50 +40,50 @@ pub(super) struct Shown {
     pub seconds: u64,
 }
 
-impl Voice<'_> {
+impl Responder<'_> {
     /// What a start came to. Faults of the connection have no text.
     #[must_use]
-    pub(super) fn start(&self, start: Start, key: TaskKey) -> Said {
-        let TaskKey { business: Business { id: business, .. }, id } = key;
+    pub(super) fn start(&self, start: StartResult, key: TaskKey) -> MockResponse {
+        let TaskKey { business: MockBusiness { id: business, .. }, id } = key;
         match start {
-            Start::Accepted | Start::Fault(FaultKind::Silent | FaultKind::ResetAfter) => {
+            StartResult::Accepted | StartResult::Fault(FaultKind::Silent | FaultKind::ResetAfter) => {
                 self.accepted(key)
             }
-            Start::Fault(FaultKind::BrokenJson) => {
+            StartResult::Fault(FaultKind::BrokenJson) => {
                 let mut said = self.accepted(key);
                 said.body.truncate(said.body.len() / 2);
                 said
             }
-            Start::AlreadyStarted => self.refused("3545000", "task already started"),
-            Start::Throttled => {
+            StartResult::AlreadyStarted => self.refused("3545000", "task already started"),
+            StartResult::Throttled => {
                 let text = format!("project id: {business} reach the limit of starting tasks");
                 self.refused("3545000", &text)
             }
-            Start::AppThrottled(rate) => self.app_throttled(&rate.to_string()),
-            Start::Denied => self.refused(
+            StartResult::AppThrottled(rate) => self.app_throttled(&rate.to_string()),
+            StartResult::Denied => self.refused(
                 "3599999",
                 "iam authentication exception, please check, action:task_operate",
             ),
-            Start::Missing => self.refused(
+            StartResult::Missing => self.refused(
                 "3540400",
                 &format!(
                     "数据不存在错误: 数据不存在错误, 错误内容 TaskFlowInstance(id={id}) does not exist. | process_exception"
                 ),
             ),
-            Start::Fault(FaultKind::TooMany) => self.app_throttled("1/s"),
-            Start::Fault(FaultKind::Crash) => self.crashed(),
-            Start::Fault(
+            StartResult::Fault(FaultKind::TooMany) => self.app_throttled("1/s"),
+            StartResult::Fault(FaultKind::Crash) => self.crashed(),
+            StartResult::Fault(
                 FaultKind::BadGateway
                 | FaultKind::BadGatewayAfter
                 | FaultKind::Hang
                 | FaultKind::ResetBefore,
             ) => pages::bad_gateway(),
-            Start::Fault(FaultKind::UnavailableAfter) => pages::unavailable(),
-            Start::Fault(FaultKind::HttpsPort) => pages::https_port(),
+            StartResult::Fault(FaultKind::UnavailableAfter) => pages::unavailable(),
+            StartResult::Fault(FaultKind::HttpsPort) => pages::https_port(),
         }
     }
 
-    fn accepted(&self, key: TaskKey) -> Said {
+    fn accepted(&self, key: TaskKey) -> MockResponse {
         let url =
             format!("{}/taskflow/execute/{}/?instance_id={}", self.url, key.business.id, key.id);
         let mut body = format!(
@@ -98,7 +98,7 @@ impl Voice<'_> {
     }
 
     /// bk-sops says no. The legacy ESB loses its code.
-    fn refused(&self, code: &str, message: &str) -> Said {
+    fn refused(&self, code: &str, message: &str) -> MockResponse {
         let message = serde_json::Value::from(message);
         let body = match (self.route, self.esb) {
             (Route::Gateway, _) => format!(
@@ -120,7 +120,7 @@ impl Voice<'_> {
 
     /// The request never comes to bk-sops.
     #[must_use]
-    pub(super) fn refusal(&self, refusal: &Refusal) -> Said {
+    pub(super) fn refusal(&self, refusal: &Refusal) -> MockResponse {
         match refusal {
             Refusal::Esb(text) => self.esb_error("1306000", text),
             Refusal::EsbParameter(name) => {
@@ -136,7 +136,7 @@ impl Voice<'_> {
 
     /// Nothing is there.
     #[must_use]
-    pub(super) fn not_found(&self, method: &str, path: &str) -> Said {
+    pub(super) fn not_found(&self, method: &str, path: &str) -> MockResponse {
         match self.route {
             Route::Esb => self.json(
                 404,
@@ -151,7 +151,7 @@ impl Voice<'_> {
 
     /// Too many requests of the app. The newer ESB has no limit of its own, and
     /// stands behind the gateway, so there the gateway says so.
-    fn app_throttled(&self, rate: &str) -> Said {
+    fn app_throttled(&self, rate: &str) -> MockResponse {
         if (self.route, self.esb) == (Route::Esb, EsbKind::Legacy) {
             let (count, unit) = rate.split_once('/').unwrap_or((rate, "s"));
             let unit = match unit {
@@ -178,7 +178,7 @@ impl Voice<'_> {
     }
 
     /// bk-sops fails, and the ESB keeps nothing of its text.
-    pub(super) fn crashed(&self) -> Said {
+    pub(super) fn crashed(&self) -> MockResponse {
         match (self.route, self.esb) {
             (Route::Gateway, _) => self.json(
                 500,
@@ -196,7 +196,7 @@ impl Voice<'_> {
     }
 
     /// The ESB got no answer of bk-sops that it would hand on.
-    pub(super) fn no_answer_of_sops(&self, cause: &str) -> Said {
+    pub(super) fn no_answer_of_sops(&self, cause: &str) -> MockResponse {
         let text = format!(
             "Component request third-party system [SOPS] interface [{}] error: {cause}, please try \
              again later or contact component developer to handle this",
@@ -207,8 +207,8 @@ impl Voice<'_> {
 
     /// The state of a task, as `get_task_status` has it.
     #[must_use]
-    pub(super) fn status(&self, task: &Shown) -> Said {
-        let Shown { state, start, finish, seconds } = task;
+    pub(super) fn status(&self, task: &TaskStatus) -> MockResponse {
+        let TaskStatus { state, start, finish, seconds } = task;
         let data = match start {
             None => format!(
                 r#"{{"start_time":null,"state":"{state}","retry":0,"skip":0,"finish_time":null,"elapsed_time":0,"children":{{}},"name":""}}"#
@@ -225,7 +225,7 @@ impl Voice<'_> {
 
     /// The state of a deleted task cannot be asked (FACTS.md section 4).
     #[must_use]
-    pub(super) fn deleted(&self, key: TaskKey) -> Said {
+    pub(super) fn deleted(&self, key: TaskKey) -> MockResponse {
         let text = format!(
             "task[id={}] get status error: TaskFlowInstance matching query does not exist.",
             key.id
@@ -235,7 +235,7 @@ impl Voice<'_> {
 
     /// A task, as `get_task_detail` has it, with a tree of so many bytes more.
     #[must_use]
-    pub(super) fn detail(&self, key: TaskKey, task: &Shown, bytes: usize) -> Said {
+    pub(super) fn detail(&self, key: TaskKey, task: &TaskStatus, bytes: usize) -> MockResponse {
         let more = format!(r#""note":"{}""#, "n".repeat(bytes));
         self.found(&format!(
             r#"{{"id":{id},"task_url":"{url}/taskflow/execute/{business}/?instance_id={id}","start_time":{start},"finish_time":{finish},"creator":"admin","executor":"admin","pipeline_tree":{{"activities":{{}},"flows":{{}},{more}}}}}"#,
@@ -249,9 +249,9 @@ impl Voice<'_> {
 
     /// The user may not look, or there is nothing to look at.
     #[must_use]
-    pub(super) fn unseen(&self, start: Start, key: TaskKey) -> Said {
+    pub(super) fn unseen(&self, start: StartResult, key: TaskKey) -> MockResponse {
         match start {
-            Start::Denied => {
+            StartResult::Denied => {
                 let text = "iam authentication exception, please check, action:task_view";
                 self.refused("3599999", text)
             }
@@ -259,7 +259,7 @@ impl Voice<'_> {
         }
     }
 
-    fn found(&self, data: &str) -> Said {
+    fn found(&self, data: &str) -> MockResponse {
         let id = match self.route {
             Route::Esb => format!(r#","request_id":"{}""#, self.esb_request_id()),
             Route::Gateway => String::new(),
@@ -271,7 +271,7 @@ impl Voice<'_> {
         self.json(200, body)
     }
 
-    fn esb_error(&self, code: &str, text: &str) -> Said {
+    fn esb_error(&self, code: &str, text: &str) -> MockResponse {
         let body = format!(
             r#"{{"result":false,"code":{code},"data":null,"message":{},"request_id":"{}"}}"#,
             serde_json::Value::from(text),
@@ -281,7 +281,13 @@ impl Voice<'_> {
     }
 
     /// An error of the gateway itself, which says so in its headers.
-    pub(super) fn gateway_error(&self, status: u16, code: u32, name: &str, text: &str) -> Said {
+    pub(super) fn gateway_error(
+        &self,
+        status: u16,
+        code: u32,
+        name: &str,
+        text: &str,
+    ) -> MockResponse {
         let body = format!(
             r#"{{"code":{code},"code_name":"{name}","message":{},"result":false,"data":null}}"#,
             serde_json::Value::from(text)
@@ -292,7 +298,7 @@ impl Voice<'_> {
         said
     }
 
-    fn json(&self, status: u16, body: String) -> Said {
+    fn json(&self, status: u16, body: String) -> MockResponse {
         let headers = match self.route {
             Route::Esb => vec![("server", "gunicorn/19.9.0".to_owned())],
             Route::Gateway => {
@@ -306,7 +312,7 @@ impl Voice<'_> {
                 ]
             }
         };
-        Said { status, content_type: "application/json; charset=utf-8", headers, body }
+        MockResponse { status, content_type: "application/json; charset=utf-8", headers, body }
     }
 
     fn esb_request_id(&self) -> String {

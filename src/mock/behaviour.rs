@@ -18,7 +18,7 @@ use crate::domain::rate::Rate;
 #[derive(Clone, Debug, Default)]
 pub struct Behaviour {
     /// What goes wrong by chance.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<FaultChance>,
     /// Seeds the chances, so that a run can be had again.
     pub seed: u64,
     /// How long answers take.
@@ -34,9 +34,9 @@ pub struct Behaviour {
     /// How many starts a business may have, by default and by name.
     pub throttle: Option<Rate>,
     /// The same for named businesses.
-    pub throttles: BTreeMap<Business, Rate>,
+    pub throttles: BTreeMap<MockBusiness, Rate>,
     /// Businesses whose limit of starts is reached, and never frees.
-    pub limit_reached: BTreeSet<Business>,
+    pub limit_reached: BTreeSet<MockBusiness>,
     /// How many requests the app may send.
     pub app_limit: Option<Rate>,
     /// Which ESB it is.
@@ -56,7 +56,7 @@ pub struct Behaviour {
     /// Faults of the first requests for certain tasks.
     pub first: Vec<FirstFault>,
     /// What goes wrong by chance with questions: `get_task_status` and `get_task_detail`.
-    pub question_faults: Vec<Fault>,
+    pub question_faults: Vec<FaultChance>,
     /// How long an accepted start lies in the queue before a worker takes it.
     pub queue: Duration,
     /// How long a task runs until it is finished; `None` is for ever.
@@ -77,41 +77,41 @@ pub struct Behaviour {
 
 /// A business, as the mock knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Business {
+pub struct MockBusiness {
     /// Whether `id` is a CMDB business or a project.
-    pub scope: Scope,
+    pub scope: MockScope,
     /// `bk_biz_id`
     pub id: u64,
 }
 
 /// What `bk_biz_id` is an id of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
+pub enum MockScope {
     /// A business of the CMDB.
     CmdbBiz,
     /// A project: for every word but `cmdb_biz`, as on the real server.
     Project,
 }
 
-impl FromStr for Business {
+impl FromStr for MockBusiness {
     type Err = BehaviourError;
 
     /// `3`, or `project:3`.
     fn from_str(text: &str) -> Result<Self, BehaviourError> {
         let (scope, id) = match text.strip_prefix("project:") {
-            Some(id) => (Scope::Project, id),
-            None => (Scope::CmdbBiz, text),
+            Some(id) => (MockScope::Project, id),
+            None => (MockScope::CmdbBiz, text),
         };
         let id = id.parse().map_err(|_| BehaviourError::Business)?;
         Ok(Self { scope, id })
     }
 }
 
-impl fmt::Display for Business {
+impl fmt::Display for MockBusiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scope {
-            Scope::CmdbBiz => write!(f, "cmdb_biz/{}", self.id),
-            Scope::Project => write!(f, "project/{}", self.id),
+            MockScope::CmdbBiz => write!(f, "cmdb_biz/{}", self.id),
+            MockScope::Project => write!(f, "project/{}", self.id),
         }
     }
 }
@@ -148,7 +148,7 @@ pub enum Memory {
 
 /// Something that goes wrong by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fault {
+pub struct FaultChance {
     /// What.
     pub kind: FaultKind,
     /// How often, from 0 to 1.
@@ -216,7 +216,7 @@ impl FromStr for FaultKind {
     }
 }
 
-impl FromStr for Fault {
+impl FromStr for FaultChance {
     type Err = BehaviourError;
 
     /// `KIND=CHANCE`, the chance as `0.05` or `5%`.
@@ -275,7 +275,7 @@ impl FromStr for Latency {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThrottleRule {
     /// Whom it limits; `None` for every business.
-    pub business: Option<Business>,
+    pub business: Option<MockBusiness>,
     /// To how many.
     pub rate: Rate,
 }

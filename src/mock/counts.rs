@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// Counts of everything that came.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Counts {
+pub struct MockCounts {
     /// Requests of any kind, `/_mock/` ones left out.
     pub requests: u64,
     /// `start_task` requests, those with refused credentials left out.

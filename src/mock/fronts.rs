@@ -1,16 +1,16 @@
 //! What the fronts say for a bk-sops that is gone (FACTS.md section 8a), and which
 //! of them stand on the way of a request.
 
-use super::answers::Voice;
-use super::behaviour::{Business, EsbKind};
+use super::answers::Responder;
+use super::behaviour::{EsbKind, MockBusiness};
 use super::gone::Front;
-use super::pages::{self, Said};
+use super::pages::{self, MockResponse};
 use super::routes::Route;
 use super::world::TaskKey;
 
 /// What a front says that looks at no request; `None` for one that checks it first.
 #[must_use]
-pub(super) fn page(front: Front) -> Option<Said> {
+pub(super) fn page(front: Front) -> Option<MockResponse> {
     match front {
         Front::Nginx => Some(pages::bad_gateway()),
         Front::Ingress => Some(pages::not_found()),
@@ -18,7 +18,7 @@ pub(super) fn page(front: Front) -> Option<Said> {
     }
 }
 
-impl Voice<'_> {
+impl Responder<'_> {
     /// Whether `front` stands on the way of this request.
     #[must_use]
     pub(super) fn passes(&self, front: Front) -> bool {
@@ -31,7 +31,7 @@ impl Voice<'_> {
 
     /// What `front` says of a request that bk-sops never got.
     #[must_use]
-    pub(super) fn never_got(&self, front: Front, key: TaskKey) -> Said {
+    pub(super) fn never_got(&self, front: Front, key: TaskKey) -> MockResponse {
         match front {
             Front::Nginx => pages::bad_gateway(),
             Front::Ingress => pages::not_found(),
@@ -45,7 +45,7 @@ impl Voice<'_> {
     /// What `front` says of a request that bk-sops got, but did not answer before it went;
     /// `None` where it is answered all the same.
     #[must_use]
-    pub(super) fn never_answered(&self, front: Front) -> Option<Said> {
+    pub(super) fn never_answered(&self, front: Front) -> Option<MockResponse> {
         match front {
             Front::Nginx => Some(pages::bad_gateway()),
             Front::Esb => Some(self.no_answer_of_sops(match self.esb {
@@ -71,7 +71,7 @@ impl Voice<'_> {
             EsbKind::Newer => ("", ""),
             EsbKind::Legacy => ("/o/bk_sops", ","),
         };
-        let TaskKey { business: Business { id: business, .. }, id } = key;
+        let TaskKey { business: MockBusiness { id: business, .. }, id } = key;
         format!(
             "HTTPConnectionPool(host='bksops.example.com', port=80): Max retries exceeded with url: \
              {prefix}/apigw/{}/{id}/{business}/ (Caused by NewConnectionError(\
@@ -81,7 +81,7 @@ impl Voice<'_> {
         )
     }
 
-    fn status_502(&self) -> Said {
+    fn status_502(&self) -> MockResponse {
         self.no_answer_of_sops(match self.esb {
             EsbKind::Newer => {
                 "Status Code: 502, Error Message: third-party system interface response status \
@@ -91,7 +91,7 @@ impl Voice<'_> {
         })
     }
 
-    fn gateway_502(&self, upstream_error: &str) -> Said {
+    fn gateway_502(&self, upstream_error: &str) -> MockResponse {
         let text = format!("Bad Gateway [upstream_error=\"{upstream_error}\"]");
         self.gateway_error(502, 1_650_200, "BAD_GATEWAY", &text)
     }

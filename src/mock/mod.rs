@@ -29,12 +29,12 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use behaviour::{
-    Behaviour, BehaviourError, Business, EsbKind, Fault, FaultKind, FirstFault, Latency, Memory,
-    Scope, ThrottleRule, View,
+    Behaviour, BehaviourError, EsbKind, FaultChance, FaultKind, FirstFault, Latency, Memory,
+    MockBusiness, MockScope, ThrottleRule, View,
 };
-pub use counts::{Arrival, Counts, TaskCounts};
+pub use counts::{Arrival, MockCounts, TaskCounts};
 pub use gone::{Front, Gone, GoneError};
-use serve::Shared;
+use serve::Service;
 pub use span::{Span, SpanError};
 use world::World;
 
@@ -71,7 +71,7 @@ impl Site {
 
     /// Counts of everything that came.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> MockCounts {
         self.world.lock().unwrap_or_else(PoisonError::into_inner).counts()
     }
 
@@ -103,7 +103,7 @@ impl Mock {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let listener = runtime.block_on(TcpListener::bind(address)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Shared::new(Arc::clone(&site.world), site.began, format!("http://{address}"));
+        let shared = Service::new(Arc::clone(&site.world), site.began, format!("http://{address}"));
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             runtime.block_on(async {
@@ -143,7 +143,7 @@ impl Mock {
 
     /// Counts of everything that came.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> MockCounts {
         self.site.counts()
     }
 

@@ -2,7 +2,7 @@
 
 /// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct MockResponse {
     /// The HTTP status.
     pub status: u16,
     /// The `Content-Type`.
@@ -14,24 +14,24 @@ pub(super) struct Said {
 }
 
 /// nginx says the same of a refused connection and of a lost one.
-pub(super) fn bad_gateway() -> Said {
+pub(super) fn bad_gateway() -> MockResponse {
     nginx(502, "502 Bad Gateway", "502 Bad Gateway", "")
 }
 
 /// nginx does not have the route.
-pub(super) fn not_found() -> Said {
+pub(super) fn not_found() -> MockResponse {
     nginx(404, "404 Not Found", "404 Not Found", "")
 }
 
 /// nginx was sent plain HTTP on a port that speaks HTTPS.
-pub(super) fn https_port() -> Said {
+pub(super) fn https_port() -> MockResponse {
     let why = "The plain HTTP request was sent to HTTPS port";
     let line = format!("<center>{why}</center>\r\n");
     nginx(400, &format!("400 {why}"), "400 Bad Request", &line)
 }
 
-fn nginx(status: u16, title: &str, heading: &str, more: &str) -> Said {
-    Said {
+fn nginx(status: u16, title: &str, heading: &str, more: &str) -> MockResponse {
+    MockResponse {
         status,
         content_type: "text/html",
         headers: vec![("server", "nginx/1.22.1".into())],
@@ -44,8 +44,8 @@ fn nginx(status: u16, title: &str, heading: &str, more: &str) -> Said {
 }
 
 /// Envoy, of a connection that the server closed before it answered.
-pub(super) fn unavailable() -> Said {
-    Said {
+pub(super) fn unavailable() -> MockResponse {
+    MockResponse {
         status: 503,
         content_type: "text/plain",
         headers: vec![("server", "envoy".into())],

@@ -1,9 +1,9 @@
-//! Which call a request is: path, query and body to a [`Place`], or to the reason
+//! Which call a request is: path, query and body to a [`Endpoint`], or to the reason
 //! why it is none. Pure.
 
 use serde_json::Value;
 
-use super::behaviour::{Business, EsbKind, Scope};
+use super::behaviour::{EsbKind, MockBusiness, MockScope};
 use super::world::TaskKey;
 
 /// The way by which a request came.
@@ -40,7 +40,7 @@ impl Api {
 
 /// A place that a path and a method name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Endpoint {
     /// The mock's own counts.
     Counts,
     /// An API, with the ids in the path that the gateway's have.
@@ -51,26 +51,26 @@ pub(super) enum Place {
 
 /// Where a request goes.
 #[must_use]
-pub(super) fn place(method: &str, path: &str) -> Place {
+pub(super) fn place(method: &str, path: &str) -> Endpoint {
     if path == "/_mock/counts" {
-        return Place::Counts;
+        return Endpoint::Counts;
     }
     let esb = path.strip_prefix("/api").unwrap_or(path).strip_prefix("/c/compapi");
     if let Some(rest) = esb {
         // The ESB takes the path with and without its last slash.
         let name = rest.trim_end_matches('/').strip_prefix("/v2/sops/");
         return match name.and_then(|name| api(method, name)) {
-            Some(api) => Place::Api(Route::Esb, api, None),
-            None => Place::Unknown(Route::Esb),
+            Some(api) => Endpoint::Api(Route::Esb, api, None),
+            None => Endpoint::Unknown(Route::Esb),
         };
     }
     let parts: Vec<_> = path.split('/').collect();
     if let ["", "api", "bk-sops", _stage, name, task, business, ""] = parts[..]
         && let Some(api) = api(method, name)
     {
-        return Place::Api(Route::Gateway, api, Some((task.into(), business.into())));
+        return Endpoint::Api(Route::Gateway, api, Some((task.into(), business.into())));
     }
-    Place::Unknown(if path.contains("/c/") { Route::Esb } else { Route::Gateway })
+    Endpoint::Unknown(if path.contains("/c/") { Route::Esb } else { Route::Gateway })
 }
 
 fn api(method: &str, name: &str) -> Option<Api> {
@@ -222,11 +222,11 @@ fn task(id: &str, business: &str, parameters: &Value) -> Result<TaskKey, Refusal
     let number = |text: &str| text.parse().map_err(|_| Refusal::Format);
     // A scope that is left out means cmdb_biz; any other word means project.
     let scope = match parameters.get("scope") {
-        None => Scope::CmdbBiz,
-        Some(scope) if scope == "cmdb_biz" => Scope::CmdbBiz,
-        Some(_) => Scope::Project,
+        None => MockScope::CmdbBiz,
+        Some(scope) if scope == "cmdb_biz" => MockScope::CmdbBiz,
+        Some(_) => MockScope::Project,
     };
-    Ok(TaskKey { business: Business { scope, id: number(business)? }, id: number(id)? })
+    Ok(TaskKey { business: MockBusiness { scope, id: number(business)? }, id: number(id)? })
 }
 
 /// A text or a number, if it is there and not empty.
@@ -254,21 +254,21 @@ mod tests {
 
     #[test]
     fn places_are_told_by_path_and_method() {
-        let gateway = |api| Place::Api(Route::Gateway, api, Some(("17".into(), "2".into())));
+        let gateway = |api| Endpoint::Api(Route::Gateway, api, Some(("17".into(), "2".into())));
         for (method, path, expected) in [
-            ("GET", "/_mock/counts", Place::Counts),
+            ("GET", "/_mock/counts", Endpoint::Counts),
             (
                 "POST",
                 "/api/c/compapi/v2/sops/start_task/",
-                Place::Api(Route::Esb, Api::Start, None),
+                Endpoint::Api(Route::Esb, Api::Start, None),
             ),
-            ("POST", "/c/compapi/v2/sops/start_task", Place::Api(Route::Esb, Api::Start, None)),
-            ("GET", "/api/c/compapi/v2/sops/start_task/", Place::Unknown(Route::Esb)),
-            ("GET", "/api/c/compapi/v2/sops/no_such/", Place::Unknown(Route::Esb)),
+            ("POST", "/c/compapi/v2/sops/start_task", Endpoint::Api(Route::Esb, Api::Start, None)),
+            ("GET", "/api/c/compapi/v2/sops/start_task/", Endpoint::Unknown(Route::Esb)),
+            ("GET", "/api/c/compapi/v2/sops/no_such/", Endpoint::Unknown(Route::Esb)),
             ("POST", "/api/bk-sops/prod/start_task/17/2/", gateway(Api::Start)),
             ("GET", "/api/bk-sops/prod/get_task_status/17/2/", gateway(Api::Status)),
-            ("POST", "/api/bk-sops/prod/start_task/17/2", Place::Unknown(Route::Gateway)),
-            ("POST", "/", Place::Unknown(Route::Gateway)),
+            ("POST", "/api/bk-sops/prod/start_task/17/2", Endpoint::Unknown(Route::Gateway)),
+            ("POST", "/", Endpoint::Unknown(Route::Gateway)),
         ] {
             assert_eq!(place(method, path), expected, "{method} {path}");
         }

@@ -18,16 +18,16 @@ use jiff::Timestamp;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::answers::{Shown, Voice};
+use super::answers::{Responder, TaskStatus};
 use super::behaviour::{FaultKind, Latency, View};
 use super::fronts;
-use super::pages::Said;
-use super::routes::{self, Api, Place, Refusal, Route};
-use super::world::{Start, State, TaskKey, World};
+use super::pages::MockResponse;
+use super::routes::{self, Api, Endpoint, Refusal, Route};
+use super::world::{StartResult, TaskKey, TaskPhase, World};
 
 /// What all connections share.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct Service {
     pub world: Arc<Mutex<World>>,
     /// When the mock began, and what the wall clock showed.
     pub began: (Instant, Timestamp),
@@ -39,15 +39,15 @@ pub(super) struct Shared {
 /// What becomes of a request.
 enum Fate {
     /// bk-sops got it, and answers.
-    Sops(Said),
+    Sops(MockResponse),
     /// Something before bk-sops answers.
-    Front(Said),
+    Front(MockResponse),
     Hang,
     Reset,
 }
 
 /// What a request asks for.
-enum Asked {
+enum ParsedCall {
     Task(Api, TaskKey),
     Refused(Refusal),
     Unknown,
@@ -57,10 +57,10 @@ enum Asked {
 struct Call<'a> {
     head: &'a http::request::Parts,
     body: &'a [u8],
-    place: Place,
+    place: Endpoint,
     /// When it came, counted from the mock's beginning.
     arrived: Duration,
-    voice: Voice<'a>,
+    responder: Responder<'a>,
 }
 
 /// The connection is to be reset.
@@ -68,7 +68,7 @@ struct Call<'a> {
 #[error("the connection is reset, as asked")]
 struct Reset;
 
-impl Shared {
+impl Service {
     pub(super) fn new(world: Arc<Mutex<World>>, began: (Instant, Timestamp), url: String) -> Self {
         Self { world, began, url: url.into(), busy_until: Arc::default() }
     }
@@ -109,9 +109,9 @@ impl Shared {
         let Ok(body) = body.collect().await else { return Err(Reset) };
         let body = body.to_bytes();
         let place = routes::place(head.method.as_str(), head.uri.path());
-        if place == Place::Counts {
+        if place == Endpoint::Counts {
             let counts = serde_json::to_string(&self.world().counts()).unwrap_or_default();
-            return Ok(response(Said {
+            return Ok(response(MockResponse {
                 status: 200,
                 content_type: "application/json",
                 headers: Vec::new(),
@@ -122,8 +122,8 @@ impl Shared {
         let _in_flight = InFlight::enter(self, arrived);
         self.wait_for_stall(arrived).await;
         self.wait_for_work().await;
-        let voice = self.voice(&head, &place);
-        let call = Call { head: &head, body: &body, place, arrived, voice };
+        let responder = self.responder(&head, &place);
+        let call = Call { head: &head, body: &body, place, arrived, responder };
         let fate = self.fate(&call);
         let said = match fate {
             Fate::Hang => return std::future::pending().await,
@@ -134,7 +134,7 @@ impl Shared {
             }
             Fate::Sops(said) => {
                 self.wait_for_latency().await;
-                self.unless_gone(said, &call.voice)
+                self.unless_gone(said, &call.responder)
             }
         };
         let mut response = response(said);
@@ -155,14 +155,14 @@ impl Shared {
         }
     }
 
-    fn voice<'a>(&'a self, head: &'a http::request::Parts, place: &Place) -> Voice<'a> {
+    fn responder<'a>(&'a self, head: &'a http::request::Parts, place: &Endpoint) -> Responder<'a> {
         let (route, interface) = match place {
-            Place::Api(route, api, _) => (*route, api.name()),
-            Place::Unknown(route) => (*route, ""),
-            Place::Counts => (Route::Gateway, ""),
+            Endpoint::Api(route, api, _) => (*route, api.name()),
+            Endpoint::Unknown(route) => (*route, ""),
+            Endpoint::Counts => (Route::Gateway, ""),
         };
         let mut world = self.world();
-        Voice {
+        Responder {
             route,
             interface,
             esb: world.behaviour.esb,
@@ -173,39 +173,39 @@ impl Shared {
     }
 
     fn fate(&self, call: &Call<'_>) -> Fate {
-        let (voice, mut world) = (&call.voice, self.world());
-        let gone = world.gone(call.arrived).find(|front| voice.passes(*front));
+        let (responder, mut world) = (&call.responder, self.world());
+        let gone = world.gone(call.arrived).find(|front| responder.passes(*front));
         match (call.asked(&world), gone) {
-            (Asked::Task(api, key), None) => self.obey(api, key, call, &mut world),
-            (Asked::Task(api, key), Some(front)) => {
+            (ParsedCall::Task(api, key), None) => self.obey(api, key, call, &mut world),
+            (ParsedCall::Task(api, key), Some(front)) => {
                 match api {
-                    Api::Start => world.start_while_gone(key, voice.request_id, call.arrived),
+                    Api::Start => world.start_while_gone(key, responder.request_id, call.arrived),
                     Api::Status => world.status(),
                     Api::Detail => world.detail(),
                 }
                 world.answered_for();
-                Fate::Front(voice.never_got(front, key))
+                Fate::Front(responder.never_got(front, key))
             }
             (asked, gone) => Fate::Front(match (gone.and_then(fronts::page), asked) {
                 (Some(page), _) => {
                     world.answered_for();
                     page
                 }
-                (None, Asked::Refused(refusal)) => {
+                (None, ParsedCall::Refused(refusal)) => {
                     world.refused();
-                    voice.refusal(&refusal)
+                    responder.refusal(&refusal)
                 }
-                (None, _) => voice.not_found(call.head.method.as_str(), call.head.uri.path()),
+                (None, _) => responder.not_found(call.head.method.as_str(), call.head.uri.path()),
             }),
         }
     }
 
     fn obey(&self, api: Api, key: TaskKey, call: &Call<'_>, world: &mut World) -> Fate {
-        let voice = &call.voice;
+        let responder = &call.responder;
         let fault = match api {
-            Api::Start => match world.start(key, voice.request_id, call.arrived) {
-                Start::Fault(kind) => Some(kind),
-                start => return Fate::Sops(voice.start(start, key)),
+            Api::Start => match world.start(key, responder.request_id, call.arrived) {
+                StartResult::Fault(kind) => Some(kind),
+                start => return Fate::Sops(responder.start(start, key)),
             },
             Api::Status => {
                 world.status();
@@ -219,55 +219,61 @@ impl Shared {
         match fault {
             Some(FaultKind::Hang) => Fate::Hang,
             Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => Fate::Reset,
-            Some(kind) => Fate::Sops(voice.start(Start::Fault(kind), key)),
-            None => Fate::Sops(self.look(api, key, world, voice)),
+            Some(kind) => Fate::Sops(responder.start(StartResult::Fault(kind), key)),
+            None => Fate::Sops(self.look(api, key, world, responder)),
         }
     }
 
     /// An answer is lost if bk-sops went before it gave it.
-    fn unless_gone(&self, said: Said, voice: &Voice<'_>) -> Said {
+    fn unless_gone(&self, said: MockResponse, responder: &Responder<'_>) -> MockResponse {
         let mut world = self.world();
-        let gone = world.gone(self.began.0.elapsed()).find(|front| voice.passes(*front));
-        let lost = gone.and_then(|front| voice.never_answered(front));
+        let gone = world.gone(self.began.0.elapsed()).find(|front| responder.passes(*front));
+        let lost = gone.and_then(|front| responder.never_answered(front));
         if lost.is_some() {
             world.answered_for();
         }
         lost.unwrap_or(said)
     }
 
-    fn look(&self, api: Api, key: TaskKey, world: &World, voice: &Voice<'_>) -> Said {
+    fn look(
+        &self,
+        api: Api,
+        key: TaskKey,
+        world: &World,
+        responder: &Responder<'_>,
+    ) -> MockResponse {
         // In the order of the real server, which needs the task to look up the right.
         if world.behaviour.missing.contains(&key.id) {
-            return voice.unseen(Start::Missing, key);
+            return responder.unseen(StartResult::Missing, key);
         }
         let may_not = world.behaviour.view == View::Denied;
         if may_not || world.behaviour.denied.contains(&key.id) {
-            return voice.unseen(Start::Denied, key);
+            return responder.unseen(StartResult::Denied, key);
         }
         let shown = self.shown(world.state(key, self.began.0.elapsed()));
         match api {
             // Its detail can still be asked.
-            Api::Detail => voice.detail(key, &shown, world.behaviour.detail_bytes),
-            _ if world.behaviour.deleted.contains(&key.id) => voice.deleted(key),
-            Api::Status | Api::Start => voice.status(&shown),
+            Api::Detail => responder.detail(key, &shown, world.behaviour.detail_bytes),
+            _ if world.behaviour.deleted.contains(&key.id) => responder.deleted(key),
+            Api::Status | Api::Start => responder.status(&shown),
         }
     }
 
-    fn shown(&self, state: State) -> Shown {
+    fn shown(&self, state: TaskPhase) -> TaskStatus {
         let china = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
         let written = |at: Timestamp| {
             at.to_zoned_datetime(china.clone()).strftime("%Y-%m-%d %H:%M:%S %z").to_string()
         };
         let at = |since: Duration| self.began.1.checked_add(since).ok().map(&written);
-        let mut shown = Shown { state: "RUNNING", start: None, finish: None, seconds: 0 };
+        let mut shown = TaskStatus { state: "RUNNING", start: None, finish: None, seconds: 0 };
         match state {
-            State::Created => shown.state = "CREATED",
+            TaskPhase::Created => shown.state = "CREATED",
             // An hour before the mock began.
-            State::RunningBefore => {
+            TaskPhase::RunningBefore => {
                 shown.start = self.began.1.checked_sub(Duration::from_hours(1)).ok().map(written);
             }
-            State::Running { since } => shown.start = at(since),
-            State::Finished { since, until } => {
+            TaskPhase::Running { since } => shown.start = at(since),
+            TaskPhase::Finished { since, until } => {
                 shown.state = "FINISHED";
                 (shown.start, shown.finish) = (at(since), at(until));
                 shown.seconds = until.saturating_sub(since).as_secs();
@@ -311,10 +317,10 @@ impl Shared {
 }
 
 impl Call<'_> {
-    fn asked(&self, world: &World) -> Asked {
-        let Place::Api(_, api, path_ids) = &self.place else { return Asked::Unknown };
+    fn asked(&self, world: &World) -> ParsedCall {
+        let Endpoint::Api(_, api, path_ids) = &self.place else { return ParsedCall::Unknown };
         let request = routes::Request {
-            route: self.voice.route,
+            route: self.responder.route,
             path_ids: path_ids.as_ref(),
             header: header(self.head, "x-bkapi-authorization"),
             query: self.head.uri.query().unwrap_or_default(),
@@ -323,8 +329,8 @@ impl Call<'_> {
         let wrong = world.is_revoked().then_some("\0nobody's");
         let secret = wrong.or(world.behaviour.secret.as_deref());
         match request.task(world.behaviour.esb, secret) {
-            Ok(key) => Asked::Task(*api, key),
-            Err(refusal) => Asked::Refused(refusal),
+            Ok(key) => ParsedCall::Task(*api, key),
+            Err(refusal) => ParsedCall::Refused(refusal),
         }
     }
 }
@@ -334,10 +340,10 @@ fn header<'a>(head: &'a http::request::Parts, name: &str) -> Option<&'a str> {
 }
 
 /// Counts a request for as long as it is in flight, however it ends.
-struct InFlight<'a>(&'a Shared);
+struct InFlight<'a>(&'a Service);
 
 impl<'a> InFlight<'a> {
-    fn enter(shared: &'a Shared, now: Duration) -> Self {
+    fn enter(shared: &'a Service, now: Duration) -> Self {
         shared.world().enter(now);
         Self(shared)
     }
@@ -363,7 +369,7 @@ fn second_handle(stream: &TcpStream) -> io::Result<OwnedFd> {
     stream.as_fd().try_clone_to_owned()
 }
 
-fn response(said: Said) -> Response<Full<Bytes>> {
+fn response(said: MockResponse) -> Response<Full<Bytes>> {
     let mut builder = Response::builder()
         .status(StatusCode::from_u16(said.status).unwrap_or(StatusCode::OK))
         .header("content-type", said.content_type);

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::behaviour::{Behaviour, Business, FaultKind, Memory};
+use super::behaviour::{Behaviour, FaultKind, Memory, MockBusiness};
 use super::bucket::Bucket;
-use super::counts::{Arrival, Counts, TaskCounts};
+use super::counts::{Arrival, MockCounts, TaskCounts};
 use super::gone::Front;
 use super::span::Span;
 use crate::domain::rate::Rate;
@@ -18,14 +18,14 @@ use crate::domain::rate::Rate;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TaskKey {
     /// Whose it is.
-    pub business: Business,
+    pub business: MockBusiness,
     /// `task_id`
     pub id: u64,
 }
 
 /// What a start comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum StartResult {
     /// `result: true`.
     Accepted,
     /// "task already started".
@@ -44,7 +44,7 @@ pub(super) enum Start {
 
 /// How a task is getting on, in times counted from the mock's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum TaskPhase {
     /// It was never started, as far as anybody can see.
     Created,
     /// Somebody else started it, before the mock began.
@@ -63,7 +63,7 @@ pub(super) enum State {
     },
 }
 
-impl Start {
+impl StartResult {
     /// Its name in the counts.
     #[must_use]
     pub(super) fn name(self) -> &'static str {
@@ -86,9 +86,9 @@ pub(super) struct World {
     pub behaviour: Behaviour,
     random: fastrand::Rng,
     tasks: HashMap<TaskKey, Known>,
-    buckets: HashMap<Business, Bucket>,
+    buckets: HashMap<MockBusiness, Bucket>,
     app: Option<Bucket>,
-    counts: Counts,
+    counts: MockCounts,
     in_flight: u64,
     /// When the first request came.
     first: Option<Duration>,
@@ -113,25 +113,25 @@ impl World {
             behaviour,
             tasks: HashMap::new(),
             buckets: HashMap::new(),
-            counts: Counts::default(),
+            counts: MockCounts::default(),
             in_flight: 0,
             first: None,
         }
     }
 
     /// A start request came at `now`, counted from the mock's beginning.
-    pub(super) fn start(&mut self, key: TaskKey, request_id: &str, now: Duration) -> Start {
+    pub(super) fn start(&mut self, key: TaskKey, request_id: &str, now: Duration) -> StartResult {
         let requests = self.note(key, request_id, now);
         let outcome = match self.fault(key, requests) {
-            Some(kind) if !takes(kind) => Start::Fault(kind),
+            Some(kind) if !takes(kind) => StartResult::Fault(kind),
             fault => match (self.judge(key, now), fault) {
-                (Start::Accepted, Some(kind)) => {
+                (StartResult::Accepted, Some(kind)) => {
                     self.take(key, kind, now);
-                    Start::Fault(kind)
+                    StartResult::Fault(kind)
                 }
-                (Start::Accepted, None) => {
+                (StartResult::Accepted, None) => {
                     self.begin(key, now);
-                    Start::Accepted
+                    StartResult::Accepted
                 }
                 (other, _) => other,
             },
@@ -168,29 +168,29 @@ impl World {
 
     /// The checks of the real server, in its order: an unknown task and a denied
     /// one cost no token, "already started" does.
-    fn judge(&mut self, key: TaskKey, now: Duration) -> Start {
+    fn judge(&mut self, key: TaskKey, now: Duration) -> StartResult {
         if let Some(bucket) = &mut self.app
             && !bucket.take(now)
         {
-            return Start::AppThrottled(bucket.rate);
+            return StartResult::AppThrottled(bucket.rate);
         }
         if self.behaviour.missing.contains(&key.id) {
-            return Start::Missing;
+            return StartResult::Missing;
         }
         if self.behaviour.denied.contains(&key.id) {
-            return Start::Denied;
+            return StartResult::Denied;
         }
         if self.behaviour.limit_reached.contains(&key.business) {
-            return Start::Throttled;
+            return StartResult::Throttled;
         }
         let rate = self.behaviour.throttles.get(&key.business).copied();
         if let Some(full) = rate.or(self.behaviour.throttle).and_then(Bucket::full) {
             let bucket = self.buckets.entry(key.business).or_insert(full);
             if !bucket.take(now) {
-                return Start::Throttled;
+                return StartResult::Throttled;
             }
         }
-        if self.is_started(key, now) { Start::AlreadyStarted } else { Start::Accepted }
+        if self.is_started(key, now) { StartResult::AlreadyStarted } else { StartResult::Accepted }
     }
 
     /// A fault of a question, by chance.
@@ -241,22 +241,22 @@ impl World {
     /// Whether the task runs, or ran.
     #[must_use]
     pub(super) fn is_started(&self, key: TaskKey, now: Duration) -> bool {
-        self.state(key, now) != State::Created
+        self.state(key, now) != TaskPhase::Created
     }
 
     /// How the task is getting on at `now`.
     #[must_use]
-    pub(super) fn state(&self, key: TaskKey, now: Duration) -> State {
+    pub(super) fn state(&self, key: TaskKey, now: Duration) -> TaskPhase {
         let started = self.tasks.get(&key).and_then(|task| task.started);
         let Some(since) = started.filter(|since| *since <= now) else {
             let before = self.behaviour.started.contains(&key.id);
-            return if before { State::RunningBefore } else { State::Created };
+            return if before { TaskPhase::RunningBefore } else { TaskPhase::Created };
         };
         let ends = !self.behaviour.no_plugin.contains(&key.id);
         let until = self.behaviour.run_time.filter(|_| ends).and_then(|t| since.checked_add(t));
         match until.filter(|until| *until <= now) {
-            Some(until) => State::Finished { since, until },
-            None => State::Running { since },
+            Some(until) => TaskPhase::Finished { since, until },
+            None => TaskPhase::Running { since },
         }
     }
 
@@ -325,7 +325,7 @@ impl World {
 
     /// All counts so far.
     #[must_use]
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> MockCounts {
         let tasks = self.tasks.iter().map(|(key, known)| {
             let counts = TaskCounts {
                 requests: known.requests,
@@ -335,7 +335,7 @@ impl World {
             };
             (format!("{}/{}", key.business, key.id), counts)
         });
-        Counts { tasks: tasks.collect(), ..self.counts.clone() }
+        MockCounts { tasks: tasks.collect(), ..self.counts.clone() }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::rules::forecast::{Estimate, Fit};
 use crate::rules::stats::{Latencies, Requests};
 
 /// How often the file is written while a session goes on.
-pub(crate) const EVERY: Duration = Duration::from_secs(15);
+pub(crate) const WRITE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// What is measured of a session.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub struct Figures {
 
 /// How far a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum SessionState {
     /// It goes on.
     Running,
     /// It ended with this exit code.
@@ -129,7 +129,12 @@ impl Textfile {
     /// # Errors
     ///
     /// Where the file cannot be put into its place.
-    pub fn write(&self, figures: Option<&Figures>, state: State, now: Timestamp) -> io::Result<()> {
+    pub fn write(
+        &self,
+        figures: Option<&Figures>,
+        state: SessionState,
+        now: Timestamp,
+    ) -> io::Result<()> {
         let families = self.families(figures, state, now);
         let mut text = Vec::new();
         TextEncoder::new().encode(&families, &mut text).map_err(io::Error::other)?;
@@ -158,7 +163,7 @@ impl Textfile {
         &self,
         patience: Duration,
         figures: Option<Figures>,
-        state: State,
+        state: SessionState,
         now: Timestamp,
     ) -> io::Result<()> {
         self.write_aside(figures, state, now).within(patience)
@@ -166,7 +171,12 @@ impl Textfile {
 
     /// Begins to write on a thread of its own.
     #[must_use]
-    pub fn write_aside(&self, figures: Option<Figures>, state: State, now: Timestamp) -> Writing {
+    pub fn write_aside(
+        &self,
+        figures: Option<Figures>,
+        state: SessionState,
+        now: Timestamp,
+    ) -> Writing {
         let (tell, told) = mpsc::channel();
         let file = self.clone();
         thread::spawn(move || drop(tell.send(file.write(figures.as_ref(), state, now))));
@@ -176,13 +186,13 @@ impl Textfile {
     fn families(
         &self,
         figures: Option<&Figures>,
-        state: State,
+        state: SessionState,
         now: Timestamp,
     ) -> Vec<MetricFamily> {
         let mut all = figures.map(|figures| self.measured(figures, now)).unwrap_or_default();
         let (exit, end) = match state {
-            State::Running => (None, None),
-            State::Ended(exit) => (Some(f64::from(exit)), Some(seconds(now))),
+            SessionState::Running => (None, None),
+            SessionState::Ended(exit) => (Some(f64::from(exit)), Some(seconds(now))),
         };
         let success = if exit == Some(0.0) { end } else { self.last_success };
         let running = if exit.is_none() { 1.0 } else { 0.0 };
@@ -392,7 +402,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nightly.prom");
         let file = Textfile::begin(&path, Some("nightly")).unwrap();
-        file.write(Some(&figures()), State::Running, now()).unwrap();
+        file.write(Some(&figures()), SessionState::Running, now()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         for line in [
             r#"bk_launch_rows{outcome="started",name="nightly"} 3"#,
@@ -435,9 +445,9 @@ mod tests {
             let file = Textfile::begin(&path, None).unwrap();
             let begun = Timestamp::from_second(60 * minute).unwrap();
             let before = file.last_success;
-            file.write(None, State::Running, begun).unwrap();
+            file.write(None, SessionState::Running, begun).unwrap();
             assert_eq!(success(), before);
-            file.write(Some(&figures()), State::Ended(exit), begun).unwrap();
+            file.write(Some(&figures()), SessionState::Ended(exit), begun).unwrap();
             let expected = expected.map(|minute: u32| f64::from(60 * minute));
             assert_eq!(success(), expected, "exit {exit} in minute {minute}");
         }
@@ -446,9 +456,9 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
         let file = Textfile::begin(Path::new("/no/such/x.prom"), None).unwrap();
-        assert!(file.write(None, State::Running, now()).is_err());
+        assert!(file.write(None, SessionState::Running, now()).is_err());
         assert!(Textfile::begin(Path::new("/dev/null"), None).is_err());
         let moment = Duration::from_secs(10);
-        assert!(file.write_within(moment, None, State::Running, now()).is_err());
+        assert!(file.write_within(moment, None, SessionState::Running, now()).is_err());
     }
 }

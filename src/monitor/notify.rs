@@ -3,7 +3,7 @@
 //!
 //! It works on a thread of its own, and whatever happens there is no more than a
 //! warning: a session's outcome never depends on it, and its end waits for it no
-//! longer than [`PATIENCE`]. The addresses are secrets, so no error names one.
+//! longer than [`MAX_WAIT`]. The addresses are secrets, so no error names one.
 
 use std::error::Error;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,17 +20,17 @@ use crate::domain::host::is_loopback;
 use crate::domain::secret::Secret;
 
 /// The end of a session waits no longer than this, whatever hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// What is sent at the start is given up after so long, and what is sent at the end
-/// too: together that is less than [`PATIENCE`].
-const EACH: Duration = Duration::from_millis(4500);
+/// too: together that is less than [`MAX_WAIT`].
+const DELIVERY_TIMEOUT: Duration = Duration::from_millis(4500);
 
 /// What failed for the moment is tried again so often...
-const TRIES: u32 = 3;
+const MAX_TRIES: u32 = 3;
 
 /// ...after so long.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whom to tell.
 #[derive(Clone, Default)]
@@ -78,9 +78,9 @@ impl Address {
 pub(crate) struct NoAddress;
 
 /// How a session ended, for those who are told.
-pub(crate) struct News {
+pub(crate) struct SessionEnd {
     /// Whether that was a success.
-    pub came_out: CameOut,
+    pub success: Success,
     /// The summary for people.
     pub text: String,
     /// The summary for programs, a JSON object.
@@ -100,31 +100,31 @@ pub(crate) enum Urgency {
 
 /// Whether a session was a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CameOut {
+pub(crate) enum Success {
     /// It was.
-    Well,
+    Yes,
     /// It was not.
-    Badly,
+    No,
 }
 
 /// Something that was not delivered, in words that name no address.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{what} was not delivered: {why}")]
-pub(crate) struct Undelivered {
+pub(crate) struct DeliveryError {
     what: &'static str,
     why: String,
 }
 
 /// Those who are told, from the beginning of a session to its end.
 pub(crate) struct Notices {
-    news: Mutex<Option<oneshot::Sender<News>>>,
+    news: Mutex<Option<oneshot::Sender<SessionEnd>>>,
     outcome: Arc<DeliveryState>,
 }
 
 /// What could not be delivered, once that is known.
 #[derive(Default)]
 struct DeliveryState {
-    undelivered: Mutex<Option<Vec<Undelivered>>>,
+    undelivered: Mutex<Option<Vec<DeliveryError>>>,
     known: Condvar,
 }
 
@@ -156,7 +156,7 @@ impl Notices {
     }
 
     /// Tells that the session ended; only the first news of it is sent.
-    pub(crate) fn tell(&self, news: News) {
+    pub(crate) fn tell(&self, news: SessionEnd) {
         let teller = self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(teller) = teller {
             // Without a thread that takes it, it is undelivered.
@@ -167,7 +167,7 @@ impl Notices {
     /// Waits for the delivery of what was told, up to `patience`, and returns what could
     /// not be delivered.
     #[must_use]
-    pub(crate) fn undelivered(&self, patience: Duration) -> Vec<Undelivered> {
+    pub(crate) fn undelivered(&self, patience: Duration) -> Vec<DeliveryError> {
         let DeliveryState { undelivered, known } = &*self.outcome;
         let slot = undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = known.wait_timeout_while(slot, patience, |slot| slot.is_none());
@@ -176,7 +176,7 @@ impl Notices {
             return std::mem::take(undelivered);
         }
         let why = format!("gave up after {:.1} s", patience.as_secs_f64());
-        vec![Undelivered { what: "a notice", why }]
+        vec![DeliveryError { what: "a notice", why }]
     }
 }
 
@@ -184,8 +184,8 @@ impl Notices {
 async fn session(
     addresses: &Addresses,
     rid: &str,
-    mut ends: oneshot::Receiver<News>,
-) -> Vec<Undelivered> {
+    mut ends: oneshot::Receiver<SessionEnd>,
+) -> Vec<DeliveryError> {
     let Addresses { ping, notify } = addresses;
     let post = |client: &Client, url: Url, kind: &'static str, body: String| {
         client.post(url).header(CONTENT_TYPE, kind).body(body).build()
@@ -200,7 +200,7 @@ async fn session(
             tokio::select! {
                 sent = &mut started => {
                     let what = "the ping at the start";
-                    undelivered.extend(sent.err().map(|why| Undelivered { what, why }));
+                    undelivered.extend(sent.err().map(|why| DeliveryError { what, why }));
                     break;
                 }
                 heard = &mut ends, if news.is_none() => {
@@ -218,41 +218,41 @@ async fn session(
         Some(news) => Ok(news),
         None => ends.await,
     };
-    let Ok(News { came_out, text, json, .. }) = news else { return undelivered };
-    let event = match came_out {
-        CameOut::Well => None,
-        CameOut::Badly => Some("fail"),
+    let Ok(SessionEnd { success, text, json, .. }) = news else { return undelivered };
+    let event = match success {
+        Success::Yes => None,
+        Success::No => Some("fail"),
     };
     let pinged = async {
         let url = ping.as_ref()?.ping(event, rid);
         let send =
             |client: &Client, url| post(client, url, "text/plain; charset=utf-8", text.clone());
         let why = deliver(url, send).await.err()?;
-        Some(Undelivered { what: "the ping at the end", why })
+        Some(DeliveryError { what: "the ping at the end", why })
     };
     let notified = async {
         let url = notify.as_ref()?.url();
         let send = |client: &Client, url| post(client, url, "application/json", json.clone());
         let why = deliver(url, send).await.err()?;
-        Some(Undelivered { what: "the notice", why })
+        Some(DeliveryError { what: "the notice", why })
     };
     let (pinged, notified) = tokio::join!(pinged, notified);
     undelivered.extend(pinged.into_iter().chain(notified));
     undelivered
 }
 
-/// Sends a request until it is answered well, for as long as [`EACH`] allows.
+/// Sends a request until it is answered well, for as long as [`DELIVERY_TIMEOUT`] allows.
 async fn deliver(
     url: Url,
     request: impl Fn(&Client, Url) -> reqwest::Result<Request>,
 ) -> Result<(), String> {
     let client = client(&url).map_err(|error| root(&error))?;
-    let end = Instant::now() + EACH;
+    let end = Instant::now() + DELIVERY_TIMEOUT;
     let mut last = String::new();
     let tries = async {
-        for again in 0..TRIES {
+        for again in 0..MAX_TRIES {
             if again > 0 {
-                sleep(PAUSE).await;
+                sleep(RETRY_INTERVAL).await;
             }
             let request = request(&client, url.clone()).map_err(|error| root(&error))?;
             last = match client.execute(request).await {
@@ -264,7 +264,9 @@ async fn deliver(
         }
         Err(last.clone())
     };
-    timeout_at(end, tries).await.unwrap_or_else(|_| Err(format!("no answer within {EACH:?}")))
+    timeout_at(end, tries)
+        .await
+        .unwrap_or_else(|_| Err(format!("no answer within {DELIVERY_TIMEOUT:?}")))
 }
 
 fn client(url: &Url) -> reqwest::Result<Client> {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::console::BarFrame;
 use crate::domain::duration::roughly;
 use crate::domain::rate::Rate;
 use crate::domain::record::AlreadyStarted;
@@ -15,7 +16,7 @@ use crate::rules::forecast::{Estimate, Fit};
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum ProgressMode {
     /// A bar that is drawn anew all the time.
     Bar,
     /// A line every ten seconds.
@@ -24,7 +25,7 @@ pub enum Look {
     None,
 }
 
-impl Look {
+impl ProgressMode {
     /// How often it wants to be told.
     #[must_use]
     pub const fn every(self) -> Option<Duration> {
@@ -38,7 +39,7 @@ impl Look {
 
 /// How things stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct RunSnapshot {
     /// Rows that have their last word.
     pub done: u64,
     /// Those of them that earlier sessions settled.
@@ -78,14 +79,14 @@ pub enum Room {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// Who, and why.
-    pub who: Held,
+    pub who: PauseReason,
     /// For how long yet.
     pub left: Duration,
 }
 
 /// Who is held, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum PauseReason {
     /// So many businesses, of which this one is held longest: their starts are used up.
     Businesses(u64, Business),
     /// Everyone: the app's requests are used up.
@@ -98,17 +99,17 @@ impl Pause {
     fn text(&self) -> String {
         let left = seconds(self.left);
         match &self.who {
-            Held::Businesses(1, business) => format!("{business} throttled, {left} s"),
-            Held::Businesses(count, business) => {
+            PauseReason::Businesses(1, business) => format!("{business} throttled, {left} s"),
+            PauseReason::Businesses(count, business) => {
                 format!("{count} businesses throttled, {business} for {left} s")
             }
-            Held::Everyone => format!("all throttled, {left} s"),
-            Held::Outage(says) => format!("{says}, next probe in {left} s"),
+            PauseReason::Everyone => format!("all throttled, {left} s"),
+            PauseReason::Outage(says) => format!("{says}, next probe in {left} s"),
         }
     }
 }
 
-impl Standing {
+impl RunSnapshot {
     /// `20 started, 580 already started, 0 bad`: what another run has started is not taken for
     /// the work of this one.
     fn counts(&self) -> String {
@@ -128,29 +129,29 @@ impl Standing {
 
 /// What a line says that is not counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Frame {
+pub struct ProgressGoal {
     /// All rows, where their number is known.
     pub rows: Option<u64>,
     /// The rate that is wanted.
     pub wanted: Rate,
 }
 
-impl Frame {
+impl ProgressGoal {
     /// One line on how things stand, for whoever shows no bar.
     #[must_use]
-    pub fn told(&self, standing: &Standing, estimate: &Estimate) -> String {
+    pub fn told(&self, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
         let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
-        format!("{}{of} rows: {}", standing.done, self.line(standing, estimate))
+        format!("{}{of} rows: {}", snapshot.done, self.line(snapshot, estimate))
     }
 
     /// The most important first: a narrow terminal cuts off the rest.
-    fn line(&self, standing: &Standing, estimate: &Estimate) -> String {
-        let Standing { waiting, in_flight, .. } = standing;
-        let mut line = standing.counts();
-        if let Some(pause) = &standing.pause {
+    fn line(&self, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
+        let RunSnapshot { waiting, in_flight, .. } = snapshot;
+        let mut line = snapshot.counts();
+        if let Some(pause) = &snapshot.pause {
             let _ = write!(line, "; {}", pause.text());
         }
-        if standing.room == Room::AllWait {
+        if snapshot.room == Room::AllWait {
             line.push_str("; all rows of --lookahead wait, a larger one may go on");
         }
         let _ = write!(line, "; {:.1}/s of {}", estimate.achieved, self.wanted);
@@ -172,7 +173,7 @@ impl Frame {
 /// Screen on which progress is shown. It never keeps its caller waiting.
 pub trait Screen: Send {
     /// Draws the bar over the one that was drawn before.
-    fn draw(&self, bar: Bar);
+    fn draw(&self, frame: BarFrame);
     /// Writes a line.
     fn line(&self, text: &str);
     /// Removes the bar.
@@ -181,52 +182,39 @@ pub trait Screen: Send {
 
 /// No screen: nobody looks.
 impl Screen for () {
-    fn draw(&self, _: Bar) {}
+    fn draw(&self, _: BarFrame) {}
     fn line(&self, _: &str) {}
     fn clear(&self) {}
 }
 
-/// What a bar shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bar {
-    /// The form, as indicatif reads it.
-    pub template: &'static str,
-    /// All rows, where their number is known.
-    pub rows: Option<u64>,
-    /// Rows that are done.
-    pub done: u64,
-    /// The line below.
-    pub message: String,
-}
-
 /// Shows how a launch goes.
 pub struct Progress {
-    look: Look,
-    frame: Frame,
+    look: ProgressMode,
+    goal: ProgressGoal,
     screen: Box<dyn Screen>,
 }
 
 impl Progress {
     /// Begins to show a launch.
     #[must_use]
-    pub fn begin(look: Look, frame: Frame, screen: Box<dyn Screen>) -> Self {
-        Self { look, frame, screen }
+    pub fn begin(look: ProgressMode, goal: ProgressGoal, screen: Box<dyn Screen>) -> Self {
+        Self { look, goal, screen }
     }
 
     /// Shows how things stand.
-    pub fn show(&self, standing: &Standing, estimate: &Estimate) {
+    pub fn show(&self, snapshot: &RunSnapshot, estimate: &Estimate) {
         match self.look {
-            Look::Bar => self.screen.draw(Bar {
-                template: match self.frame.rows {
+            ProgressMode::Bar => self.screen.draw(BarFrame {
+                template: match self.goal.rows {
                     Some(_) => "{wide_bar} {pos}/{len}\n{wide_msg}",
                     None => "{spinner} {pos} rows\n{wide_msg}",
                 },
-                rows: self.frame.rows,
-                done: standing.done,
-                message: self.frame.line(standing, estimate),
+                length: self.goal.rows,
+                position: snapshot.done,
+                message: self.goal.line(snapshot, estimate),
             }),
-            Look::Plain => self.screen.line(&self.frame.told(standing, estimate)),
-            Look::None => {}
+            ProgressMode::Plain => self.screen.line(&self.goal.told(snapshot, estimate)),
+            ProgressMode::None => {}
         }
     }
 
@@ -251,8 +239,8 @@ mod tests {
     use super::*;
     use crate::domain::task::Scope;
 
-    fn standing(done: u64, requests: u64) -> Standing {
-        Standing {
+    fn snapshot(done: u64, requests: u64) -> RunSnapshot {
+        RunSnapshot {
             done,
             replayed: 0,
             started: done,
@@ -268,8 +256,8 @@ mod tests {
         }
     }
 
-    fn told(rows: Option<u64>, standing: &Standing, estimate: &Estimate) -> String {
-        Frame { rows, wanted: "20/s".parse().unwrap() }.told(standing, estimate)
+    fn told(rows: Option<u64>, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
+        ProgressGoal { rows, wanted: "20/s".parse().unwrap() }.told(snapshot, estimate)
     }
 
     #[test]
@@ -281,7 +269,7 @@ mod tests {
             (Some(Fit::Leaves(100)), ", does not fit: about 100 rows will be left"),
         ] {
             assert_eq!(
-                told(Some(400), &standing(190, 195), &Estimate { fit, ..estimate }),
+                told(Some(400), &snapshot(190, 195), &Estimate { fit, ..estimate }),
                 format!(
                     "190 of 400 rows: 190 started, 0 bad; 19.5/s of 20/s, 12 s left{told_fit}; \
                      2 in flight, 4 waiting"
@@ -301,7 +289,7 @@ mod tests {
             (0, 0, Ok, 580, "20 started, 0 bad, 580 pending"),
             (7, 1, Ok, 2, "20 started, 7 already started, 1 bad, 2 pending"),
         ] {
-            let done = Standing { already_started, bad, already, pending, ..standing(20, 20) };
+            let done = RunSnapshot { already_started, bad, already, pending, ..snapshot(20, 20) };
             assert_eq!(done.counts(), counts);
         }
     }
@@ -310,11 +298,11 @@ mod tests {
     fn a_pause_says_whose_and_how_long() {
         let business = Business { scope: Scope::CmdbBiz, id: "3".parse().unwrap() };
         for (who, text) in [
-            (Held::Businesses(1, business), "business 3 throttled, 12 s"),
-            (Held::Businesses(4, business), "4 businesses throttled, business 3 for 12 s"),
-            (Held::Everyone, "all throttled, 12 s"),
+            (PauseReason::Businesses(1, business), "business 3 throttled, 12 s"),
+            (PauseReason::Businesses(4, business), "4 businesses throttled, business 3 for 12 s"),
+            (PauseReason::Everyone, "all throttled, 12 s"),
             (
-                Held::Outage("nginx answers 502 for bk-sops".into()),
+                PauseReason::Outage("nginx answers 502 for bk-sops".into()),
                 "nginx answers 502 for bk-sops, next probe in 12 s",
             ),
         ] {
@@ -324,7 +312,7 @@ mod tests {
 
     #[test]
     fn when_all_of_the_lookahead_waits_the_flag_is_named() {
-        let full = Standing { room: Room::AllWait, ..standing(5, 5) };
+        let full = RunSnapshot { room: Room::AllWait, ..snapshot(5, 5) };
         assert!(
             told(None, &full, &Estimate::default())
                 .contains("all rows of --lookahead wait, a larger")
@@ -334,7 +322,7 @@ mod tests {
     #[test]
     fn a_stream_has_no_end_to_be_waited_for() {
         assert_eq!(
-            told(None, &standing(5, 5), &Estimate::default()),
+            told(None, &snapshot(5, 5), &Estimate::default()),
             "5 rows: 5 started, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
         );
     }

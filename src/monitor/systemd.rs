@@ -13,7 +13,7 @@ use std::time::Duration;
 use tracing::debug;
 
 /// How often the status is told.
-pub(crate) const EVERY: Duration = Duration::from_secs(2);
+pub(crate) const STATUS_INTERVAL: Duration = Duration::from_secs(2);
 
 const SOCKET: &str = "NOTIFY_SOCKET";
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::Name;
+use super::ReportName;
 
 /// A report cannot be made, written or kept.
 #[derive(Debug, Error)]
@@ -55,7 +55,7 @@ pub enum ReportError {
     #[error("cannot write the report {name}: {source}")]
     Write {
         /// The report.
-        name: Name,
+        name: ReportName,
         /// What happened.
         source: io::Error,
     },
@@ -95,7 +95,7 @@ impl ReportError {
     /// Whether somebody who read our standard output, such as `head`, has seen enough.
     #[must_use]
     pub fn is_closed_stdout(&self) -> bool {
-        matches!(self, Self::Write { name: Name::Stdout, source }
+        matches!(self, Self::Write { name: ReportName::Stdout, source }
             if source.kind() == io::ErrorKind::BrokenPipe)
     }
 

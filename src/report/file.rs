@@ -1,6 +1,6 @@
 //! The file of a report, from its first byte until it is safe on disk.
 //!
-//! A new run writes in place; a report that may replace an older one is a [`Part`] beside
+//! A new run writes in place; a report that may replace an older one is a [`PartFile`] beside
 //! it until it is complete.
 
 use std::fs::{self, File, OpenOptions};
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::disk::{close, sync_folder_of};
-use super::part::Part;
-use super::{Existing, Name, ReportError};
+use super::part::PartFile;
+use super::{IfExists, ReportError, ReportName};
 use crate::domain::file_state::FileState;
 use crate::domain::report_note::BegunReport;
 use crate::domain::request_id::RunId;
@@ -31,12 +31,12 @@ pub(super) struct OutputFile {
     /// The report, as it was named.
     path: PathBuf,
     /// Shared with the writer, so that there is one descriptor, whose close tells all.
-    shared: Arc<Shared>,
-    kind: Kind,
+    shared: Arc<SharedFile>,
+    kind: OutputKind,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedFile {
     file: File,
     /// Whether somebody else wrote to it or cut it.
     is_changed: AtomicBool,
@@ -45,13 +45,13 @@ struct Shared {
 /// Writes to the file, and looks before whether that is as long as it was left: what
 /// others do to it may not be seen any more at the end.
 struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<SharedFile>,
     is_special: bool,
 }
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Shared { file, is_changed } = &*self.shared;
+        let SharedFile { file, is_changed } = &*self.shared;
         let mut file = file;
         if !self.is_special && file.metadata()?.len() != file.stream_position()? {
             is_changed.store(true, Ordering::Relaxed);
@@ -65,45 +65,45 @@ impl Write for Writer {
 }
 
 #[derive(Debug)]
-enum Kind {
+enum OutputKind {
     /// A pipe or a device, which holds nothing that could be lost.
     Special,
     /// A file at the report's path; if `is_new`, it was made just now.
     InPlace {
         is_new: bool,
     },
-    Beside(Part),
+    Beside(PartFile),
 }
 
 impl OutputFile {
     /// Opens the report at `path`; a pipe or a device is always written in place.
     pub(super) fn open(
         path: &Path,
-        existing: Existing,
+        existing: IfExists,
         placement: Placement<'_>,
     ) -> Result<Self, ReportError> {
         let is_special = path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
         let (file, kind) = match placement {
             _ if is_special => {
                 let file = OpenOptions::new().write(true).open(path);
-                (file.map_err(|source| ReportError::of_open(path, source))?, Kind::Special)
+                (file.map_err(|source| ReportError::of_open(path, source))?, OutputKind::Special)
             }
             Placement::InPlace => {
                 let mut options = OpenOptions::new();
                 match existing {
-                    Existing::Overwrite => options.write(true).create(true).truncate(true),
-                    Existing::Refuse => options.write(true).create_new(true),
+                    IfExists::Overwrite => options.write(true).create(true).truncate(true),
+                    IfExists::Refuse => options.write(true).create_new(true),
                 };
                 let file =
                     options.open(path).map_err(|source| ReportError::of_open(path, source))?;
-                (file, Kind::InPlace { is_new: existing == Existing::Refuse })
+                (file, OutputKind::InPlace { is_new: existing == IfExists::Refuse })
             }
             Placement::Beside(run) => {
-                let (file, part) = Part::make(path, existing, run)?;
-                (file, Kind::Beside(part))
+                let (file, part) = PartFile::make(path, existing, run)?;
+                (file, OutputKind::Beside(part))
             }
         };
-        let shared = Arc::new(Shared { file, is_changed: AtomicBool::new(false) });
+        let shared = Arc::new(SharedFile { file, is_changed: AtomicBool::new(false) });
         Ok(Self { path: path.to_owned(), shared, kind })
     }
 
@@ -116,16 +116,16 @@ impl OutputFile {
     /// device.
     pub(super) fn begun(&self) -> Option<BegunReport> {
         let in_place = match self.kind {
-            Kind::Special => return None,
-            Kind::InPlace { .. } => Some(FileState::of(&self.shared.file.metadata().ok()?)),
-            Kind::Beside(_) => None,
+            OutputKind::Special => return None,
+            OutputKind::InPlace { .. } => Some(FileState::of(&self.shared.file.metadata().ok()?)),
+            OutputKind::Beside(_) => None,
         };
         Some(BegunReport { path: self.path.clone(), in_place })
     }
 
     /// Returns what the report is to be written to.
     pub(super) fn writer(&self) -> Box<dyn Write + Send> {
-        let is_special = matches!(self.kind, Kind::Special);
+        let is_special = matches!(self.kind, OutputKind::Special);
         Box::new(Writer { shared: Arc::clone(&self.shared), is_special })
     }
 
@@ -138,7 +138,7 @@ impl OutputFile {
 
     /// Removes what was made for a report that will not be written.
     pub(super) fn discard(self) {
-        if let Kind::InPlace { is_new: true } = self.kind {
+        if let OutputKind::InPlace { is_new: true } = self.kind {
             drop(fs::remove_file(&self.path));
         }
     }
@@ -147,7 +147,7 @@ impl OutputFile {
     pub(super) fn left(self) -> Option<(PathBuf, FileState)> {
         let left = FileState::of(&self.shared.file.metadata().ok()?);
         let is_there = FileState::of_path(&self.path)? == left;
-        let is_in_place = matches!(self.kind, Kind::InPlace { .. });
+        let is_in_place = matches!(self.kind, OutputKind::InPlace { .. });
         (is_in_place && is_there).then_some((self.path, left))
     }
 
@@ -155,20 +155,20 @@ impl OutputFile {
     /// The writer must be gone by now.
     pub(super) fn seal(self) -> Result<SealedFile, ReportError> {
         let Self { path, shared, kind } = self;
-        let failed = |source| ReportError::Write { name: Name::File(path.clone()), source };
+        let failed = |source| ReportError::Write { name: ReportName::File(path.clone()), source };
         let shared = Arc::into_inner(shared);
-        let Shared { file, is_changed } =
+        let SharedFile { file, is_changed } =
             shared.ok_or_else(|| failed(io::Error::other("it is still being written")))?;
         let part = match kind {
-            Kind::Special => {
+            OutputKind::Special => {
                 close(file).map_err(failed)?;
                 return Ok(SealedFile { path, state: None, part: None });
             }
-            Kind::InPlace { .. } => None,
-            Kind::Beside(part) => Some(part),
+            OutputKind::InPlace { .. } => None,
+            OutputKind::Beside(part) => Some(part),
         };
         file.sync_all().map_err(failed)?;
-        let written_to = part.as_ref().map_or(&*path, Part::path);
+        let written_to = part.as_ref().map_or(&*path, PartFile::path);
         let state = still_there(&file, written_to, is_changed.into_inner()).map_err(failed)?;
         let state =
             state.map_err(|what| ReportError::Lost { path: written_to.to_owned(), what })?;
@@ -182,7 +182,7 @@ impl OutputFile {
 pub(super) struct SealedFile {
     path: PathBuf,
     state: Option<FileState>,
-    part: Option<Part>,
+    part: Option<PartFile>,
 }
 
 impl SealedFile {
@@ -206,7 +206,7 @@ impl SealedFile {
             None => path.clone(),
             Some(part) => part.put_in_place(&path)?,
         };
-        let name = Name::File(path);
+        let name = ReportName::File(path);
         sync_folder_of(&target).map_err(|source| ReportError::Write { name, source })
     }
 }

@@ -80,7 +80,7 @@ fn format_of(path: &Path) -> Result<Format, ReportError> {
 
 /// What to do with a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
+pub enum IfExists {
     /// Leave it alone, and say so.
     Refuse,
     /// Overwrite it.
@@ -89,7 +89,7 @@ pub enum Existing {
 
 /// Where a report is to go: open, and still empty.
 pub struct Destination {
-    name: Name,
+    name: ReportName,
     format: Format,
     /// `None` for standard output.
     file: Option<OutputFile>,
@@ -97,14 +97,14 @@ pub struct Destination {
 
 /// What a report is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Name {
+pub enum ReportName {
     /// A file.
     File(PathBuf),
     /// Standard output.
     Stdout,
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for ReportName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -117,7 +117,7 @@ impl Destination {
     /// Standard output, as CSV.
     #[must_use]
     pub fn stdout() -> Self {
-        Self { name: Name::Stdout, format: Format::Csv, file: None }
+        Self { name: ReportName::Stdout, format: Format::Csv, file: None }
     }
 
     /// Opens `path` for writing, before anything is sent.
@@ -127,12 +127,12 @@ impl Destination {
     /// Where the form is unknown, the file is there already, or it cannot be made.
     pub fn file(
         path: &Path,
-        existing: Existing,
+        existing: IfExists,
         placement: Placement<'_>,
     ) -> Result<Self, ReportError> {
         let format = format_of(path)?;
         let file = OutputFile::open(path, existing, placement)?;
-        Ok(Self { name: Name::File(path.to_owned()), format, file: Some(file) })
+        Ok(Self { name: ReportName::File(path.to_owned()), format, file: Some(file) })
     }
 
     /// Removes what was made for it.
@@ -147,7 +147,7 @@ impl Destination {
     /// # Errors
     ///
     /// Where its head cannot be written.
-    pub fn begin(self, columns: &Columns, zone: &TimeZone) -> Result<Open, ReportError> {
+    pub fn begin(self, columns: &Columns, zone: &TimeZone) -> Result<OpenReport, ReportError> {
         let Self { name, format, file } = self;
         let zone = zone.clone();
         let out = file
@@ -164,23 +164,23 @@ impl Destination {
             }
         };
         match report {
-            Ok(report) => Ok(Open { name, report, file }),
+            Ok(report) => Ok(OpenReport { name, report, file }),
             Err(source) => Err(ReportError::Write { name, source }),
         }
     }
 }
 
 /// A report that takes records.
-pub struct Open {
-    name: Name,
+pub struct OpenReport {
+    name: ReportName,
     report: Box<dyn Report>,
     file: Option<OutputFile>,
 }
 
-impl Open {
+impl OpenReport {
     /// A report that takes records by `report`, and is called `name`.
     #[must_use]
-    pub fn new(name: Name, report: Box<dyn Report>) -> Self {
+    pub fn new(name: ReportName, report: Box<dyn Report>) -> Self {
         Self { name, report, file: None }
     }
 
@@ -189,7 +189,7 @@ impl Open {
     pub fn folder_renamed(&mut self, from: &Path, to: &Path) {
         if let Some(file) = &mut self.file {
             file.folder_renamed(from, to);
-            self.name = Name::File(file.path().to_owned());
+            self.name = ReportName::File(file.path().to_owned());
         }
     }
 
@@ -253,7 +253,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// Finishes `reports`; one that fails does not keep the others from it.
     #[must_use]
-    pub(crate) fn of(reports: Vec<Open>) -> Self {
+    pub(crate) fn of(reports: Vec<OpenReport>) -> Self {
         let mut finished = Self { files: Vec::new(), failure: None };
         for report in reports {
             match report.finish() {
@@ -300,10 +300,10 @@ mod tests {
         let path = folder.path().join("report.csv");
         std::fs::write(&path, "precious").unwrap();
         let open = |existing| Destination::file(&path, existing, Placement::InPlace);
-        let refused = open(Existing::Refuse).err();
+        let refused = open(IfExists::Refuse).err();
         assert!(matches!(refused, Some(ReportError::Exists { .. })), "{refused:?}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        drop(open(Existing::Overwrite).unwrap());
+        drop(open(IfExists::Overwrite).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 

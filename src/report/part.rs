@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::disk::close;
-use super::{Existing, ReportError};
+use super::{IfExists, ReportError};
 use crate::domain::file_state::FileState;
 use crate::domain::request_id::RunId;
 
@@ -16,7 +16,7 @@ use crate::domain::request_id::RunId;
 ///
 /// It is removed when dropped, unless it came to its place or is kept for people.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct PartFile {
     path: PathBuf,
     /// Where it belongs: the report's path, links followed.
     target: PathBuf,
@@ -27,7 +27,7 @@ pub(super) struct Part {
     is_over: bool,
 }
 
-impl Part {
+impl PartFile {
     /// Returns where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -36,11 +36,11 @@ impl Part {
     /// Makes it for the report at `path`, with mode and group of what is there.
     pub(super) fn make(
         path: &Path,
-        existing: Existing,
+        existing: IfExists,
         run: &RunId,
     ) -> Result<(File, Self), ReportError> {
         let is_there = path.symlink_metadata().is_ok();
-        if is_there && existing == Existing::Refuse {
+        if is_there && existing == IfExists::Refuse {
             return Err(ReportError::Exists { path: path.to_owned() });
         }
         let target = followed(path);
@@ -108,7 +108,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for PartFile {
     fn drop(&mut self) {
         let is_ours = || {
             let meta = self.lock.metadata().ok()?;

@@ -10,7 +10,7 @@ use super::error::{Refusal, SessionError};
 use super::run_state::{RunState, RunSummary};
 use crate::domain::request_id::RunId;
 use crate::journal::Journal;
-use crate::store::{Name, RunDir, RunStore, StoreError};
+use crate::store::{RunDir, RunName, RunStore, StoreError};
 
 /// A run that was found, and why it is the one.
 pub(crate) struct Found {
@@ -32,7 +32,7 @@ pub(crate) fn find(runs: &RunStore, named: Option<&str>) -> Result<Found, Sessio
     let mut all = runs.all()?;
     if let Some(named) = named {
         match runs.find(named) {
-            Err(StoreError::Unknown { .. }) if named.parse::<Name>().is_ok() => {}
+            Err(StoreError::Unknown { .. }) if named.parse::<RunName>().is_ok() => {}
             found => return Ok(Found { folder: found?, choice: Choice::Named }),
         }
         all.retain(|folder| name_of(folder).as_deref() == Some(named));
@@ -47,7 +47,7 @@ pub(crate) fn find(runs: &RunStore, named: Option<&str>) -> Result<Found, Sessio
 }
 
 /// Returns the last run of a name if it left rows to be done.
-pub(crate) fn left_behind(runs: &RunStore, name: &Name) -> Option<RunSummary> {
+pub(crate) fn left_behind(runs: &RunStore, name: &RunName) -> Option<RunSummary> {
     let name = name.to_string();
     let all = runs.all().ok()?;
     let last = all.iter().rev().find(|folder| name_of(folder).as_ref() == Some(&name))?;

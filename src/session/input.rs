@@ -103,10 +103,10 @@ impl Source {
     }
 
     /// Whether the rows have an end that can be waited for.
-    pub(crate) const fn kind(&self) -> launch::Source {
+    pub(crate) const fn kind(&self) -> launch::RowSource {
         match self {
-            Self::File(_) => launch::Source::File,
-            Self::Stream => launch::Source::Stream,
+            Self::File(_) => launch::RowSource::File,
+            Self::Stream => launch::RowSource::Stream,
         }
     }
 }

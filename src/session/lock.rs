@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::error::{Refusal, SessionError};
 use super::exit::Exit;
 use crate::domain::request_id::RunId;
-use crate::store::{Holder, Lock, Name, NameLock, RunDir, RunStore, Taken};
+use crate::store::{Holder, Lock, NameLock, NameTaken, RunDir, RunName, RunStore};
 
 /// Locks the run in `folder`, unless a process works on it.
 pub(crate) fn lock(folder: &RunDir) -> Result<Lock, SessionError> {
@@ -24,7 +24,7 @@ pub(crate) fn lock(folder: &RunDir) -> Result<Lock, SessionError> {
 /// Takes the lock of a name, unless a run of that name goes on.
 pub(crate) fn lock_name(
     runs: &RunStore,
-    name: &Name,
+    name: &RunName,
     now: Timestamp,
 ) -> Result<NameLock, SessionError> {
     match NameLock::take(runs, name, now) {
@@ -45,7 +45,7 @@ pub(crate) enum LockError {
     )]
     Alive { id: RunId, holder: Holder },
     #[error(transparent)]
-    Taken(Taken),
+    Taken(NameTaken),
     #[error("cannot lock the run in {}: {source}", path.display())]
     Failed { path: PathBuf, source: io::Error },
 }

@@ -10,7 +10,7 @@ use crate::shutdown::StopReason;
 pub(crate) fn note(ended: &mut Ended, exit: Exit) -> Exit {
     let word = stop_word(ended);
     let Some(journal) = &mut ended.journal else { return exit };
-    match journal.came_out(word.as_deref().unwrap_or(FINISHED), exit.code()) {
+    match journal.note_exit(word.as_deref().unwrap_or(FINISHED), exit.code()) {
         Ok(()) => exit,
         Err(error) => {
             ended.failure.get_or_insert(OutputFailure::Journal(error));

@@ -10,19 +10,19 @@ use super::error::{Refusal, SessionError};
 use super::run::Run;
 use crate::domain::file_state::FileState;
 use crate::domain::report_note::ReportNote;
-use crate::report::{self, Existing};
+use crate::report::{self, IfExists};
 
 /// Returns what to do with a file that is at `output`; an error if the run wrote it and
 /// somebody changed it since.
-pub(crate) fn existing(run: &Run, output: &Path) -> Result<Existing, SessionError> {
+pub(crate) fn existing(run: &Run, output: &Path) -> Result<IfExists, SessionError> {
     let notes = run.journal.report_notes(output)?;
     let Some(meta) = output.metadata().ok().filter(std::fs::Metadata::is_file) else {
-        return Ok(Existing::Refuse);
+        return Ok(IfExists::Refuse);
     };
     let now = FileState::of(&meta);
     match notes.last() {
-        None => Ok(Existing::Refuse),
-        Some(_) if notes.iter().any(|note| note.is_of(&now)) => Ok(Existing::Overwrite),
+        None => Ok(IfExists::Refuse),
+        Some(_) if notes.iter().any(|note| note.is_of(&now)) => Ok(IfExists::Overwrite),
         Some(last) => Err(Edited { path: output.to_owned(), last: *last, now }.into()),
     }
 }

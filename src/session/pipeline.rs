@@ -12,12 +12,12 @@ use super::timing::Timing;
 use crate::api::Client;
 use crate::domain::request_id::RunId;
 use crate::launch::{
-    Audience, Clock, Deadline, Pipeline, PlannedRows, RunJournal, Source, StageApproval,
-    StageChange, Staged, Systemd, Times,
+    Audience, Clock, Deadline, Pipeline, PlannedRows, RowSource, RunJournal, SendWindow,
+    StageApproval, StageChange, Staged, Systemd,
 };
 use crate::monitor::metrics::Textfile;
-use crate::monitor::progress::{Frame, Look, Progress, Screen};
-use crate::report::Open;
+use crate::monitor::progress::{Progress, ProgressGoal, ProgressMode, Screen};
+use crate::report::OpenReport;
 use crate::rules::budget::Base;
 use crate::rules::forecast::Estimator;
 use crate::shutdown::Shutdown;
@@ -30,7 +30,7 @@ pub(crate) struct Work {
     /// What is left to do.
     pub rows: PlannedRows,
     /// Whether the rows have an end that can be waited for.
-    pub source: Source,
+    pub source: RowSource,
     /// All rows of the run, if their number is known.
     pub all: Option<u64>,
     /// Rows that earlier sessions settled.
@@ -42,12 +42,12 @@ pub(crate) struct Work {
     /// Where the run is kept, if it is.
     pub keeping: Option<RunJournal>,
     /// Where records go.
-    pub reports: Vec<Open>,
+    pub reports: Vec<OpenReport>,
 }
 
 /// What a session shows, and whom it asks, while it goes on.
 pub(crate) struct Frontend {
-    pub progress: Look,
+    pub progress: ProgressMode,
     pub screen: Box<dyn Screen>,
     pub metrics: Option<Textfile>,
     pub systemd: Systemd,
@@ -72,7 +72,7 @@ pub(crate) fn assemble(
     let limit = settings.options.limit;
     let most = limit.map_or(u64::MAX, |limit| work.settled.saturating_add(limit));
     let aim = work.all.map(|all| all.min(most));
-    let frame = Frame { rows: work.all, wanted: settings.options.limits.rate };
+    let goal = ProgressGoal { rows: work.all, wanted: settings.options.limits.rate };
     let mut options = settings.options.clone();
     if let (Some((_, base)), Some(all)) = (&mut options.limits.budget, work.all) {
         *base = Base::Rows(all);
@@ -90,14 +90,14 @@ pub(crate) fn assemble(
             agreed_to: work.agreed_to,
         },
         audience: Audience {
-            progress: Progress::begin(frontend.progress, frame, frontend.screen),
-            frame,
+            progress: Progress::begin(frontend.progress, goal, frontend.screen),
+            goal,
             estimator: Estimator::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
             metrics: frontend.metrics,
             systemd: frontend.systemd,
         },
         times,
-        keeping: work.keeping,
+        run_journal: work.keeping,
         reports: work.reports,
         shutdown: Shutdown::default(),
         run: work.run,
@@ -109,9 +109,9 @@ pub(crate) fn assemble(
 }
 
 /// The moments of a window, by both clocks.
-fn times(timing: &Timing, clock: Clock) -> Times {
+fn times(timing: &Timing, clock: Clock) -> SendWindow {
     let deadline = |wall| Deadline { wall, at: clock.ahead(wall) };
-    Times {
+    SendWindow {
         start: timing.window.start,
         last_row: timing.last_row().map(deadline),
         stop: timing.window.stop.map(deadline),

@@ -10,7 +10,7 @@ use crate::domain::record::{Prior, Record};
 use crate::input::InputError;
 use crate::journal::{JournalError, Order};
 use crate::launch::{Resumable, left_open};
-use crate::report::{Open, ReportError};
+use crate::report::{OpenReport, ReportError};
 use crate::rules::resume::{self, Doubts, Planned};
 use crate::rules::stats::Summary;
 
@@ -19,7 +19,7 @@ use crate::rules::stats::Summary;
 pub(crate) fn replay(
     run: &Run,
     order: Order,
-    reports: &mut Vec<Open>,
+    reports: &mut Vec<OpenReport>,
     summary: &mut Summary,
 ) -> Result<(), SessionError> {
     run.journal.freeze()?;
@@ -41,7 +41,7 @@ fn replay_with(
     mut open: Unsettled,
     run: &Run,
     order: Order,
-    reports: &mut Vec<Open>,
+    reports: &mut Vec<OpenReport>,
     summary: &mut Summary,
 ) -> Result<(), ReplayError> {
     let mut write = |record: &Record| {
@@ -57,13 +57,13 @@ fn replay_with(
     while let Some(row) = open.before(u64::MAX)? {
         write(&row)?;
     }
-    Ok(each(reports, Open::flush)?)
+    Ok(each(reports, OpenReport::flush)?)
 }
 
 /// Does something to every report. Whoever closed standard output has seen enough.
 fn each(
-    reports: &mut Vec<Open>,
-    mut act: impl FnMut(&mut Open) -> Result<(), ReportError>,
+    reports: &mut Vec<OpenReport>,
+    mut act: impl FnMut(&mut OpenReport) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
     let mut failure = None;
     reports.retain_mut(|report| match act(report) {

@@ -9,13 +9,13 @@ use thiserror::Error;
 use super::error::{Refusal, SessionError};
 use super::input::Input;
 use crate::domain::row::Columns;
-use crate::report::{Destination, Existing, Open, Placement, ReportError};
+use crate::report::{Destination, IfExists, OpenReport, Placement, ReportError};
 
 /// Opens all reports, or leaves none behind.
 pub(crate) fn destinations(
     input: Option<&Input>,
     outputs: &[PathBuf],
-    existing: impl Fn(&Path) -> Result<Existing, SessionError>,
+    existing: impl Fn(&Path) -> Result<IfExists, SessionError>,
     placement: Placement<'_>,
 ) -> Result<Vec<Destination>, SessionError> {
     let mut opened = Vec::with_capacity(outputs.len());
@@ -54,7 +54,7 @@ pub(crate) fn begin(
     columns: &Columns,
     zone: &TimeZone,
     beside: Beside,
-) -> Result<Vec<Open>, ReportError> {
+) -> Result<Vec<OpenReport>, ReportError> {
     let mut reports = Vec::with_capacity(destinations.len());
     let mut closed = None;
     for destination in destinations {

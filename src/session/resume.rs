@@ -23,8 +23,8 @@ use crate::api::credentials::Credentials;
 use crate::domain::lines::Lines;
 use crate::domain::record::{AlreadyStarted, Doubt};
 use crate::journal::{FINISHED, InputState, JournalError, Opening, Order};
-use crate::launch::{PlannedRows, RunJournal, Source};
-use crate::report::{Existing, Finished, Open, Placement};
+use crate::launch::{PlannedRows, RowSource, RunJournal};
+use crate::report::{Finished, IfExists, OpenReport, Placement};
 use crate::rules::resume::{self, Doubts, Planned};
 use crate::rules::stats::Summary;
 use crate::shutdown::OUTAGE;
@@ -107,11 +107,11 @@ pub(crate) fn named_reports(folder: &RunDir, outputs: &[PathBuf]) -> Vec<PathBuf
 fn open_reports(
     run: &Run,
     outputs: &[PathBuf],
-    existing: Existing,
-) -> Result<Vec<Open>, SessionError> {
+    existing: IfExists,
+) -> Result<Vec<OpenReport>, SessionError> {
     let existing = |output: &Path| match existing {
-        Existing::Overwrite => Ok(Existing::Overwrite),
-        Existing::Refuse => own_report::existing(run, output),
+        IfExists::Overwrite => Ok(IfExists::Overwrite),
+        IfExists::Refuse => own_report::existing(run, output),
     };
     let outputs = named_reports(&run.folder, outputs);
     let placement = Placement::Beside(&run.folder.id);
@@ -132,7 +132,7 @@ pub(crate) struct FinishedRun {
 pub(crate) fn finish(
     run: &mut Run,
     outputs: &[PathBuf],
-    existing: Existing,
+    existing: IfExists,
     already: AlreadyStarted,
     machine: &Machine,
 ) -> Result<FinishedRun, SessionError> {
@@ -160,7 +160,7 @@ fn note_finished(run: &mut Run, exit: Exit, machine: &Machine) -> Result<(), Jou
     let opening = Opening { at, target: &target, reopens: None, waits_until: None };
     run.journal.begin(&opening, &Doubts::new())?;
     run.journal.end(&Doubts::new())?;
-    run.journal.came_out(FINISHED, exit.code())
+    run.journal.note_exit(FINISHED, exit.code())
 }
 
 /// What to do if the server is another one than that of the last session.
@@ -214,7 +214,7 @@ pub(crate) fn begin(
         run.journal.note_copy(&run.copied)?;
     }
     let session = run.journal.begin(&opening, &before.doubts)?;
-    let begun: Vec<_> = reports.iter().filter_map(Open::begun).collect();
+    let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
     run.journal.begin_reports(session, &begun)?;
     if let Some(flags) = asked.flags {
         flags.write(&run.folder)?;
@@ -232,8 +232,8 @@ pub(crate) fn begin(
         session,
         rows,
         source: match run.about.input {
-            InputState::Ended => Source::File,
-            InputState::Incomplete => Source::PartOfStream,
+            InputState::Ended => RowSource::File,
+            InputState::Incomplete => RowSource::PartOfStream,
         },
         all: run.about.rows.or(Some(before.left.all)),
         settled: before.left.settled,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::input;
 use crate::domain::record::{AlreadyStarted, OutcomeKind};
 use crate::domain::request_id::RunId;
-use crate::journal::{About, FINISHED, Journal, JournalError, Session};
+use crate::journal::{About, FINISHED, Journal, JournalError, PastSession};
 use crate::store::{Holder, Lock, RunDir, SavedFlags};
 
 /// What has become of a run.
@@ -40,7 +40,7 @@ impl RunState {
     }
 
     /// Returns the state after the session `last`; `alive` is the process that works on the run.
-    fn after(alive: Option<&Holder>, last: Option<&Session>, now: Timestamp) -> Self {
+    fn after(alive: Option<&Holder>, last: Option<&PastSession>, now: Timestamp) -> Self {
         let Some(pid) = alive.map(|holder| holder.pid) else {
             return match last.and_then(|last| last.ending.as_deref()) {
                 Some(FINISHED) => Self::Finished,
@@ -104,7 +104,7 @@ pub(crate) struct RunSummary {
     pub state: RunState,
     /// What it is, if that can be read.
     pub about: Option<About>,
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<PastSession>,
     /// How "already started" counts in it.
     pub already: AlreadyStarted,
     pub counts: Counts,

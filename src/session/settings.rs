@@ -11,9 +11,9 @@ use crate::api::credentials::Credentials;
 use crate::api::target::Target;
 use crate::api::{Client, ClientError, HttpOptions, LegacyGet, Reread};
 use crate::launch::Options;
-use crate::report::Existing;
+use crate::report::IfExists;
 use crate::rules::expected_rows::ExpectedRows;
-use crate::store::{Name, RunStore};
+use crate::store::{RunName, RunStore};
 
 /// What a new run is told to do.
 pub(crate) struct RunSettings {
@@ -23,7 +23,7 @@ pub(crate) struct RunSettings {
     /// Where the run is kept, if it is.
     pub runs: Option<RunStore>,
     /// What people call it, and where the lock of that name is.
-    pub name: Option<(Name, RunStore)>,
+    pub name: Option<(RunName, RunStore)>,
     pub expect_rows: Option<ExpectedRows>,
     /// The settings of its first session.
     pub session: Settings,
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     /// The reports that were named; `-` is standard output.
     pub outputs: Vec<PathBuf>,
     /// What to do with a report that is there already.
-    pub existing: Existing,
+    pub existing: IfExists,
 }
 
 /// A server, how it is called, and by whom.

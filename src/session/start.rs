@@ -19,7 +19,7 @@ use crate::domain::request_id::RunId;
 use crate::input::{InputError, InputRows, NullWords};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::launch::{PlannedRows, RunJournal};
-use crate::report::{Open, Placement};
+use crate::report::{OpenReport, Placement};
 use crate::rules::expected_rows::ExpectedRows;
 use crate::rules::resume::{self, Doubts};
 use crate::store::{Lock, PendingRun, RunDir, SavedFlags};
@@ -196,7 +196,7 @@ fn open_reports(
     read: &InputRead,
     pending: Option<&PendingRun>,
     zone: &str,
-) -> Result<Vec<Open>, SessionError> {
+) -> Result<Vec<OpenReport>, SessionError> {
     let Settings { outputs, existing, .. } = &settings.session;
     let own = pending.map(|pending| pending.folder().report()).filter(|_| outputs.is_empty());
     let outputs = own.map_or_else(|| outputs.clone(), |own| vec![own]);
@@ -211,7 +211,7 @@ fn open_reports(
             report.folder_renamed(&pending.folder().path, &pending.future().path);
         }
         // Before the run has its name, so that no crash leaves a report that is not known.
-        let begun: Vec<_> = reports.iter().filter_map(Open::begun).collect();
+        let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
         Journal::open(&pending.folder().journal())?.begin_reports(FIRST_SESSION, &begun)?;
     }
     Ok(reports)

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A lock that is held longer is held by somebody who works.
-const A_MOMENT: Duration = Duration::from_millis(200);
+const MAX_LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// The right to work on a run, until it is dropped or the process ends.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => break,
                 // Whoever asks for the holder holds it too, for a moment.
-                Err(TryLockError::WouldBlock) if begun.elapsed() < A_MOMENT => {
-                    std::thread::sleep(A_MOMENT / 20);
+                Err(TryLockError::WouldBlock) if begun.elapsed() < MAX_LOCK_WAIT => {
+                    std::thread::sleep(MAX_LOCK_WAIT / 20);
                 }
                 Err(TryLockError::WouldBlock) => {
                     let mut text = String::new();

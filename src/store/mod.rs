@@ -22,7 +22,7 @@ use crate::domain::request_id::RunId;
 pub(crate) use copy::{Contents, Growth, Tee, TeeState, check_copy, copy_file};
 pub(crate) use lock::Holder;
 pub use lock::Lock;
-pub(crate) use name::{Name, NameLock, Taken};
+pub(crate) use name::{NameLock, NameTaken, RunName};
 pub(crate) use pending::PendingRun;
 pub(crate) use saved_flags::SavedFlags;
 pub(crate) use unnamed::Unnamed;
@@ -109,8 +109,8 @@ impl RunStore {
     /// # Errors
     ///
     /// Where the folder cannot be read.
-    pub fn unborn(&self) -> Result<Vec<PathBuf>, StoreError> {
-        self.entries(|name, path| name.strip_suffix(pending::UNBORN).and(Some(path)))
+    pub fn pending(&self) -> Result<Vec<PathBuf>, StoreError> {
+        self.entries(|name, path| name.strip_suffix(pending::PENDING_SUFFIX).and(Some(path)))
     }
 
     fn entries<T>(&self, take: impl Fn(&str, PathBuf) -> Option<T>) -> Result<Vec<T>, StoreError> {
@@ -274,7 +274,7 @@ mod tests {
     fn a_run_is_found_by_the_beginning_of_its_id() {
         let state = tempfile::tempdir().unwrap();
         let runs = RunStore::of(state.path());
-        assert!(runs.all().unwrap().is_empty() && runs.unborn().unwrap().is_empty());
+        assert!(runs.all().unwrap().is_empty() && runs.pending().unwrap().is_empty());
         for name in
             ["20261202-000000-00002", "20261201-000000-00001", "20261203-000000-00003.new", "other"]
         {
@@ -282,7 +282,7 @@ mod tests {
         }
         let all: Vec<_> = runs.all().unwrap().into_iter().map(|run| run.id.to_string()).collect();
         assert_eq!(all, ["20261201-000000-00001", "20261202-000000-00002"]);
-        assert_eq!(runs.unborn().unwrap().len(), 1);
+        assert_eq!(runs.pending().unwrap().len(), 1);
         assert_eq!(runs.find("20261202").unwrap().id.as_str(), all[1]);
         assert!(matches!(runs.find("202612"), Err(StoreError::Ambiguous { count: 2, .. })));
         assert!(matches!(runs.find("20261203"), Err(StoreError::Unknown { .. })));

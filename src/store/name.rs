@@ -13,9 +13,9 @@ use crate::domain::request_id::RunId;
 
 /// The name of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Name(Box<str>);
+pub(crate) struct RunName(Box<str>);
 
-impl FromStr for Name {
+impl FromStr for RunName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
@@ -28,7 +28,7 @@ impl FromStr for Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for RunName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -49,8 +49,8 @@ pub(crate) struct NameLock {
 /// Who runs under a name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("a run named {name} is alive: {who}")]
-pub(crate) struct Taken {
-    name: Name,
+pub(crate) struct NameTaken {
+    name: RunName,
     who: String,
 }
 
@@ -62,9 +62,9 @@ impl NameLock {
     /// Where the lock's file cannot be used.
     pub(crate) fn take(
         runs: &RunStore,
-        name: &Name,
+        name: &RunName,
         now: Timestamp,
-    ) -> io::Result<Result<Self, Taken>> {
+    ) -> io::Result<Result<Self, NameTaken>> {
         let folder = runs.path().with_file_name("names");
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{name}.lock"));
@@ -79,7 +79,7 @@ impl NameLock {
                     "" => "another process".into(),
                     who => who.to_owned(),
                 };
-                return Ok(Err(Taken { name: name.clone(), who }));
+                return Ok(Err(NameTaken { name: name.clone(), who }));
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
@@ -98,7 +98,7 @@ mod tests {
     fn a_name_is_taken_by_one_at_a_time() {
         let state = tempfile::tempdir().unwrap();
         let runs = RunStore::of(state.path());
-        let name: Name = "nightly".parse().unwrap();
+        let name: RunName = "nightly".parse().unwrap();
         let now = "2026-12-01T22:00:00Z".parse().unwrap();
         let lock = NameLock::take(&runs, &name, now).unwrap().unwrap();
         let taken = NameLock::take(&runs, &name, now).unwrap().unwrap_err().to_string();
@@ -124,7 +124,7 @@ mod tests {
             ("20261201-220000-00abc", false),
             ("a b", false),
         ] {
-            assert_eq!(text.parse::<Name>().is_ok(), is_name, "{text}");
+            assert_eq!(text.parse::<RunName>().is_ok(), is_name, "{text}");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Lock, RunDir, RunStore, StoreError, sync_folder};
 use crate::domain::request_id::RunId;
 
 /// What follows the id in the name of a run that is not born yet.
-pub(super) const UNBORN: &str = ".new";
+pub(super) const PENDING_SUFFIX: &str = ".new";
 
 /// A run that is about to be. Unless it is [committed](Self::commit), its folder goes away.
 pub(crate) struct PendingRun {
@@ -30,7 +30,7 @@ impl PendingRun {
     /// Where it cannot be made.
     pub(crate) fn begin(runs: &RunStore, id: RunId) -> Result<Self, StoreError> {
         let named = runs.path().join(id.as_str());
-        let path = runs.path().join(format!("{id}{UNBORN}"));
+        let path = runs.path().join(format!("{id}{PENDING_SUFFIX}"));
         let make = |path: &Path| {
             make_all(runs.path())?;
             // Nobody prunes between the making and the locking.
@@ -131,13 +131,13 @@ mod tests {
     fn a_folder_that_is_not_born_goes_away() {
         let state = tempfile::tempdir().unwrap();
         let runs = RunStore::of(state.path());
-        let birth = PendingRun::begin(&runs, id()).unwrap();
-        assert_eq!(runs.unborn().unwrap().len(), 1);
+        let pending = PendingRun::begin(&runs, id()).unwrap();
+        assert_eq!(runs.pending().unwrap().len(), 1);
         assert!(runs.all().unwrap().is_empty());
-        let mode = birth.folder().path.metadata().unwrap().permissions().mode();
+        let mode = pending.folder().path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-        drop(birth);
-        assert!(runs.unborn().unwrap().is_empty());
+        drop(pending);
+        assert!(runs.pending().unwrap().is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io;
 use bk_launch::internals::domain::record::Record;
 use bk_launch::internals::journal::Journal;
 use bk_launch::internals::launch::{InputEnd, OutputFailure, Pipeline};
-use bk_launch::internals::report::{self, Name, Open};
+use bk_launch::internals::report::{self, OpenReport, ReportName};
 use bk_launch::internals::rules::resume::LastEnding;
 use bk_launch::internals::shutdown::StopReason;
 use bk_launch::mock::{Behaviour, Mock};
@@ -83,7 +83,7 @@ fn a_collector_that_dies_ends_the_run() {
     let (list, client) = (bare_list(500), in_process::client(&mock));
     let launch = Launch { list: &list, report: &report, journal: None, client };
     let mut pipeline = launch.pipeline();
-    pipeline.reports = vec![Open::new(Name::Stdout, Box::new(Fragile))];
+    pipeline.reports = vec![OpenReport::new(ReportName::Stdout, Box::new(Fragile))];
     let ended = run(pipeline);
     let Some(OutputFailure::Collector(what)) = &ended.failure else {
         panic!("{:?}", ended.failure)

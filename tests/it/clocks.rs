@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bk_launch::internals::domain::clocks::{Boot, Clocks, Reading};
 use bk_launch::internals::journal::{Journal, Opening};
-use bk_launch::internals::launch::{Clock, Deadline, Pipeline, RunJournal, Times};
+use bk_launch::internals::launch::{Clock, Deadline, Pipeline, RunJournal, SendWindow};
 use bk_launch::internals::rules::resume::{self, doubts};
 use bk_launch::internals::shutdown::{Signal, StopReason};
 use bk_launch::internals::system_clocks::SystemClocks;
@@ -102,7 +102,7 @@ fn second_session(
     let rows = rows.unwrap().rows;
     run(Pipeline {
         rows: Box::new(resume::plan(rows, None, settled, doubts)),
-        keeping: Some(RunJournal { journal, copied: None }),
+        run_journal: Some(RunJournal { journal, copied: None }),
         session,
         clocks: Arc::new(clocks),
         ..pipeline
@@ -261,7 +261,7 @@ fn a_step_of_the_wall_clock_that_ends_a_window_is_told() {
     let clock = Clock { wall: clocks.read().wall, at: Instant::now() };
     let wall = clock.wall + SignedDuration::from_hours(1);
     let stop = Some(Deadline { wall, at: clock.ahead(wall) });
-    pipeline.times = Times { stop, ..Times::default() };
+    pipeline.times = SendWindow { stop, ..SendWindow::default() };
     pipeline.clocks = Arc::<PutAhead>::clone(&clocks);
     let log = std::fs::File::create(folder.path("log")).unwrap();
     let log = tracing_subscriber::fmt().with_writer(log).finish();

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, Business, Counts, EsbKind, FaultKind, Scope};
+use bk_launch::mock::{Behaviour, EsbKind, FaultKind, MockBusiness, MockCounts, MockScope};
 
 use crate::harness::{HEADER, each, launch, list, rows, well};
 
 /// In microseconds.
 const SECOND: u64 = 1_000_000;
 
-/// Business 2 gets starts at this rate; others get as many as they want.
+/// MockBusiness 2 gets starts at this rate; others get as many as they want.
 pub fn throttled(rate: &str) -> Behaviour {
-    let key = Business { scope: Scope::CmdbBiz, id: 2 };
+    let key = MockBusiness { scope: MockScope::CmdbBiz, id: 2 };
     Behaviour { throttles: [(key, rate.parse().unwrap())].into(), ..well() }
 }
 
@@ -21,7 +21,7 @@ fn two_businesses(of_two: u64, of_three: u64) -> String {
 }
 
 /// Seconds from the first start to the last, of what a test of arrivals picks.
-fn span(counts: &Counts, business: &str) -> (f64, f64) {
+fn span(counts: &MockCounts, business: &str) -> (f64, f64) {
     let arrivals = &counts.arrivals;
     let own: Vec<_> =
         arrivals.iter().filter(|a| a.business == business).map(|a| a.micros).collect();
@@ -39,7 +39,7 @@ fn a_held_business_does_not_stop_the_one_behind_it() {
         },
     );
     let (_, last) = span(&run.scene.seen(), "cmdb_biz/3");
-    // Business 2 is held for half a minute each time.
+    // MockBusiness 2 is held for half a minute each time.
     assert!(last < 15.0, "the last of the 20 was sent after {last} s");
     run.signal("INT").exits(130).reports_all(1520).reports(22, "started");
 }

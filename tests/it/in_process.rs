@@ -19,12 +19,12 @@ use bk_launch::internals::domain::secret::Secret;
 use bk_launch::internals::input::{Format, open_stream};
 use bk_launch::internals::journal::{About, InputSource, InputState, Journal, Opening};
 use bk_launch::internals::launch::{
-    Audience, Certainty, Clock, Ended, Lookup, Options, Pipeline, RunJournal, Source, Staged,
-    Systemd, Times,
+    Audience, Certainty, Clock, Ended, Lookup, Options, Pipeline, RowSource, RunJournal,
+    SendWindow, Staged, Systemd,
 };
 use bk_launch::internals::limiter::Limits;
-use bk_launch::internals::monitor::progress::{Frame, Look, Progress};
-use bk_launch::internals::report::{Destination, Existing, Placement};
+use bk_launch::internals::monitor::progress::{Progress, ProgressGoal, ProgressMode};
+use bk_launch::internals::report::{Destination, IfExists, Placement};
 use bk_launch::internals::rules::forecast::Estimator;
 use bk_launch::internals::rules::resume::{self, Doubts};
 use bk_launch::internals::rules::retry::Policy;
@@ -79,12 +79,12 @@ impl Launch<'_> {
         let Self { list, report, journal, client } = self;
         let list = std::io::Cursor::new(list.to_owned().into_bytes());
         let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
-        let report = Destination::file(report, Existing::Refuse, Placement::InPlace).unwrap();
-        let frame = Frame { rows: None, wanted: Rate::Unlimited };
+        let report = Destination::file(report, IfExists::Refuse, Placement::InPlace).unwrap();
+        let goal = ProgressGoal { rows: None, wanted: Rate::Unlimited };
         let run = RunId::new(Timestamp::now(), 1);
         Pipeline {
             rows: Box::new(resume::plan(opened.rows, None, Lines::default(), Doubts::new())),
-            source: Source::File,
+            source: RowSource::File,
             options: Options {
                 lookahead: NonZeroUsize::new(10_000).unwrap(),
                 limit: None,
@@ -104,7 +104,7 @@ impl Launch<'_> {
                 already_started: AlreadyStarted::Ok,
             },
             client,
-            times: Times::default(),
+            times: SendWindow::default(),
             staged: Staged {
                 ends: Vec::new(),
                 pause: None,
@@ -112,10 +112,10 @@ impl Launch<'_> {
                 ask: None,
                 agreed_to: None,
             },
-            keeping: journal.map(|path| keeping(path, &run)),
+            run_journal: journal.map(|path| keeping(path, &run)),
             audience: Audience {
-                progress: Progress::begin(Look::None, frame, Box::new(())),
-                frame,
+                progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
+                goal,
                 estimator: Estimator::new(None, Instant::now(), None, None),
                 metrics: None,
                 systemd: Systemd::Absent,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bk_launch::internals::domain::lines::Lines;
 use bk_launch::internals::rules::intents::unpack;
 use bk_launch::internals::rules::resume::doubts;
-use bk_launch::mock::{Behaviour, Counts, Latency};
+use bk_launch::mock::{Behaviour, Latency, MockCounts};
 
 use crate::harness::{Report, Running, Scene, launch, list, scene, slow, sometimes, well};
 
@@ -49,7 +49,7 @@ impl Victim {
     }
 
     /// Kills it after a while, and gives what was settled by then.
-    fn kill(&mut self, run: Running) -> (Lines, Counts) {
+    fn kill(&mut self, run: Running) -> (Lines, MockCounts) {
         std::thread::sleep(Duration::from_millis(self.random.u64(20..900)));
         run.killed();
         let is_born = !self.scene.runs().is_empty();
@@ -61,7 +61,7 @@ impl Victim {
     }
 
     /// No row without an intent, and no row before it was born, ever reached the server.
-    fn nothing_was_sent_that_was_not_noted(&self, counts: &Counts) {
+    fn nothing_was_sent_that_was_not_noted(&self, counts: &MockCounts) {
         let is_born = !self.scene.runs().is_empty();
         let noted = if is_born { noted(&self.scene) } else { Lines::default() };
         for (key, task) in &counts.tasks {
@@ -90,15 +90,19 @@ fn key(task: u64) -> String {
 }
 
 /// No request was sent for a row that had been settled.
-fn settled_rows_were_left_alone(seed: u64, (settled, then): &(Lines, Counts), now: &Counts) {
+fn settled_rows_were_left_alone(
+    seed: u64,
+    (settled, then): &(Lines, MockCounts),
+    now: &MockCounts,
+) {
     for task in (1..=ROWS).filter(|task| settled.contains(task + 1)) {
-        let requests = |counts: &Counts| counts.tasks.get(&key(task)).map_or(0, |t| t.requests);
+        let requests = |counts: &MockCounts| counts.tasks.get(&key(task)).map_or(0, |t| t.requests);
         assert_eq!(requests(then), requests(now), "seed {seed}: task {task} was settled");
     }
 }
 
 /// Every word of the report is true.
-pub fn is_true(seed: u64, report: &Report, counts: &Counts) {
+pub fn is_true(seed: u64, report: &Report, counts: &MockCounts) {
     report.is_complete(ROWS);
     for line in &report.lines {
         let id = line["task_id"].parse().unwrap();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bk_launch::internals::domain::clocks::{Clocks, Reading};
-use bk_launch::internals::launch::{Deadline, Times};
+use bk_launch::internals::launch::{Deadline, SendWindow};
 use bk_launch::internals::shutdown::StopReason;
 use bk_launch::internals::system_clocks::SystemClocks;
-use bk_launch::mock::{Behaviour, Counts, FaultKind, Mock};
+use bk_launch::mock::{Behaviour, FaultKind, Mock, MockCounts};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::harness::{
@@ -16,7 +16,7 @@ use crate::harness::{
 use crate::in_process::{self, Launch, run};
 
 /// From the first start to the last, by the mock's clock.
-fn lasted(counts: &Counts) -> Duration {
+fn lasted(counts: &MockCounts) -> Duration {
     let times = || counts.arrivals.iter().map(|arrival| arrival.micros);
     Duration::from_micros(times().max().unwrap() - times().min().unwrap())
 }
@@ -152,8 +152,8 @@ fn a_row_whose_turn_came_before_the_end_and_that_is_late_is_not_sent() {
         wall: Timestamp::now() + SignedDuration::from_mins(30),
         at: tokio::time::Instant::now() + Duration::from_mins(30),
     };
-    let of_all = Times { stop: Some(end), ..Times::default() };
-    let of_new_rows = Times { last_row: Some(end), ..Times::default() };
+    let of_all = SendWindow { stop: Some(end), ..SendWindow::default() };
+    let of_new_rows = SendWindow { last_row: Some(end), ..SendWindow::default() };
     for (times, backoff, first) in [(of_all, "20s..20s", 1), (of_new_rows, "200ms..200ms", 2)] {
         let crash = each([1], FaultKind::Crash, 1);
         let mock = Arc::new(mock(Behaviour { first: crash, ..well() }));

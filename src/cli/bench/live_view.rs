@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::bench::measured::Second;
 use crate::bench::observers::LoadObserver;
 use crate::bench::snapshot::LoadSnapshot;
-use crate::monitor::console::{self, Frame, Kind};
-use crate::monitor::progress::Look;
+use crate::monitor::console::{self, BarFrame, TextKind};
+use crate::monitor::progress::ProgressMode;
 
 pub(crate) struct LiveView {
-    look: Look,
+    look: ProgressMode,
     /// Seconds of the whole measurement, if known.
     length: Option<u64>,
 }
@@ -23,7 +23,7 @@ const BAR_INTERVAL: Duration = Duration::from_millis(500);
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 impl LiveView {
-    pub(crate) fn begin(look: Look, duration: Option<Duration>) -> Self {
+    pub(crate) fn begin(look: ProgressMode, duration: Option<Duration>) -> Self {
         let length =
             duration.map(|duration| duration.as_secs() + u64::from(duration.subsec_nanos() > 0));
         Self { look, length }
@@ -37,22 +37,22 @@ impl LiveView {
             None => "{spinner} {pos} s\n{msg}",
         };
         match self.look {
-            Look::Bar => Some(LoadObserver {
+            ProgressMode::Bar => Some(LoadObserver {
                 every: BAR_INTERVAL,
                 show: Arc::new(move |snapshot| {
                     let (position, message) = (snapshot.elapsed.as_secs(), page(snapshot));
-                    console::draw(Frame { template, length, position, message });
+                    console::draw(BarFrame { template, length, position, message });
                 }),
             }),
-            Look::Plain => Some(LoadObserver {
+            ProgressMode::Plain => Some(LoadObserver {
                 every: LINE_INTERVAL,
                 show: Arc::new(|snapshot| {
                     let line = page(snapshot).replace('\n', "; ");
                     let line = format!("{} s: {line}", snapshot.elapsed.as_secs());
-                    console::show(Kind::Progress, &line);
+                    console::show(TextKind::Progress, &line);
                 }),
             }),
-            Look::None => None,
+            ProgressMode::None => None,
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::bench::result::schema::{BenchResult, StepResult};
 use crate::bench::search::LimitedBy;
 use crate::domain::request_id::RunId;
 use crate::monitor::console;
-use crate::monitor::progress::Look;
+use crate::monitor::progress::ProgressMode;
 use crate::session::exit::Exit;
 use crate::shutdown::{Shutdown, StopReason};
 
@@ -41,7 +41,7 @@ pub(crate) struct FinishedBench {
 pub(crate) fn measure_workload(
     setup: &Setup,
     workload: &Workload,
-    look: Look,
+    look: ProgressMode,
 ) -> Result<FinishedBench, Failure> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

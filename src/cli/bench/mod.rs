@@ -18,7 +18,7 @@ use super::notice::defer;
 use super::settings::{self, SummaryForm};
 use crate::args::bench::{BenchArgs, ExpectArgs, ResultArgs};
 use crate::bench::measurement::OnMiss;
-use crate::report::Existing;
+use crate::report::IfExists;
 use crate::session::exit::Exit;
 
 use comparing::Baseline;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<Exit, Failure> {
     let workload = Workload::new(load, find_max, slos, on_miss)?;
     let reuse = if reuse { Reuse::Again } else { Reuse::Never };
     let ResultArgs { outputs, force, json } = output;
-    let existing = if force { Existing::Overwrite } else { Existing::Refuse };
+    let existing = if force { IfExists::Overwrite } else { IfExists::Refuse };
     result_file::check(&outputs, existing)?;
     let look = settings::progress(looks.progress, looks.quiet.into());
     let setup = Setup::prepare(input, format, reuse, server)?;

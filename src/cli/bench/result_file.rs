@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::bench::result::export;
 use crate::bench::result::schema::BenchResult;
-use crate::report::Existing;
+use crate::report::IfExists;
 
 pub(crate) struct ResultFile {
     path: PathBuf,
@@ -39,10 +39,10 @@ impl ResultFormat {
 }
 
 /// Checks names and whether files exist already; creates nothing.
-pub(crate) fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveError> {
+pub(crate) fn check(paths: &[PathBuf], existing: IfExists) -> Result<(), SaveError> {
     for path in paths {
         ResultFormat::of_path(path).ok_or_else(|| SaveError::Extension(path.clone()))?;
-        if existing == Existing::Refuse && path.exists() {
+        if existing == IfExists::Refuse && path.exists() {
             return Err(SaveError::Exists(path.clone()));
         }
     }
@@ -50,7 +50,7 @@ pub(crate) fn check(paths: &[PathBuf], existing: Existing) -> Result<(), SaveErr
 }
 
 /// Opens all files, or leaves none behind.
-pub(crate) fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<ResultFile>, SaveError> {
+pub(crate) fn open(paths: &[PathBuf], existing: IfExists) -> Result<Vec<ResultFile>, SaveError> {
     let mut opened: Vec<ResultFile> = Vec::new();
     for path in paths {
         match open_one(path, existing) {
@@ -64,13 +64,13 @@ pub(crate) fn open(paths: &[PathBuf], existing: Existing) -> Result<Vec<ResultFi
     Ok(opened)
 }
 
-fn open_one(path: &Path, existing: Existing) -> Result<ResultFile, SaveError> {
+fn open_one(path: &Path, existing: IfExists) -> Result<ResultFile, SaveError> {
     let form = ResultFormat::of_path(path).ok_or_else(|| SaveError::Extension(path.to_owned()))?;
     let mut options = File::options();
     options.write(true);
     match existing {
-        Existing::Refuse => options.create_new(true),
-        Existing::Overwrite => options.create(true).truncate(false),
+        IfExists::Refuse => options.create_new(true),
+        IfExists::Overwrite => options.create(true).truncate(false),
     };
     let file = options.open(path).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => SaveError::Exists(path.to_owned()),
@@ -107,8 +107,8 @@ impl ResultFile {
     }
 
     /// Removes the files that were created for a measurement that did not begin.
-    pub(crate) fn give_up(saved: &[Self], existing: Existing) {
-        for saved in saved.iter().filter(|_| existing == Existing::Refuse) {
+    pub(crate) fn give_up(saved: &[Self], existing: IfExists) {
+        for saved in saved.iter().filter(|_| existing == IfExists::Refuse) {
             drop(std::fs::remove_file(&saved.path));
         }
     }
@@ -133,12 +133,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("old.json"), "old").unwrap();
-        let error = |paths: &[PathBuf]| open(paths, Existing::Refuse).err().unwrap().to_string();
+        let error = |paths: &[PathBuf]| open(paths, IfExists::Refuse).err().unwrap().to_string();
         assert!(error(&[path("new.csv"), path("old.json")]).contains("--force"));
         assert!(!path("new.csv").exists());
         assert!(error(&[path("new.html")]).contains(".hgrm"));
         assert!(error(&[path("no/new.csv")]).contains("cannot write"));
-        assert!(open(&[path("old.json")], Existing::Overwrite).is_ok());
+        assert!(open(&[path("old.json")], IfExists::Overwrite).is_ok());
         assert_eq!(std::fs::read(path("old.json")).unwrap(), b"old", "until there is a result");
     }
 }

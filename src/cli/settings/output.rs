@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::error::SettingsError;
 use crate::args::display::ProgressArg;
-use crate::monitor::progress::Look;
-use crate::report::Existing;
+use crate::monitor::progress::ProgressMode;
+use crate::report::IfExists;
 
 /// How much is said on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,22 +38,22 @@ impl From<bool> for SummaryForm {
 }
 
 /// Returns what to do with a report that is there already.
-pub(crate) const fn existing(force: bool) -> Existing {
-    if force { Existing::Overwrite } else { Existing::Refuse }
+pub(crate) const fn existing(force: bool) -> IfExists {
+    if force { IfExists::Overwrite } else { IfExists::Refuse }
 }
 
 /// Returns how progress is shown. A bar needs a terminal that can move its cursor.
-pub(crate) fn progress(arg: ProgressArg, output: Output) -> Look {
+pub(crate) fn progress(arg: ProgressArg, output: Output) -> ProgressMode {
     if output == Output::Quiet {
-        return Look::None;
+        return ProgressMode::None;
     }
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let is_terminal = std::io::stderr().is_terminal();
     match arg {
-        ProgressArg::Auto if is_terminal && !is_dumb => Look::Bar,
-        ProgressArg::Bar => Look::Bar,
-        ProgressArg::Auto | ProgressArg::Plain => Look::Plain,
-        ProgressArg::None => Look::None,
+        ProgressArg::Auto if is_terminal && !is_dumb => ProgressMode::Bar,
+        ProgressArg::Bar => ProgressMode::Bar,
+        ProgressArg::Auto | ProgressArg::Plain => ProgressMode::Plain,
+        ProgressArg::None => ProgressMode::None,
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::time::full_moment;
 use crate::domain::record::{OutcomeKind, Standing};
-use crate::journal::{InputState, Session};
+use crate::journal::{InputState, PastSession};
 use crate::session::run_state::{RunState, RunSummary};
 
 /// `12 started, 2 failed, 6 pending`, as the summary of a session has it.
@@ -68,7 +68,7 @@ fn told(counts: impl IntoIterator<Item = (OutcomeKind, u64)>) -> String {
     counts.map(|(outcome, count)| format!("{count} {outcome}")).collect::<Vec<_>>().join(", ")
 }
 
-fn session_json(session: &Session) -> Value {
+fn session_json(session: &PastSession) -> Value {
     json!({
         "session": session.number,
         "began": session.began.to_string(),

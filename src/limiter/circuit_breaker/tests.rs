@@ -20,8 +20,8 @@ impl Scene {
         self.start + Duration::from_millis(millis)
     }
 
-    fn heard(&mut self, attempt: Role, line: u64, sign: Sign, millis: u64) -> Learned {
-        let ended = Ended { line, attempt, sign, at: self.at(millis) };
+    fn heard(&mut self, role: Role, line: u64, sign: Sign, millis: u64) -> Learned {
+        let ended = AttemptResult { line, role, sign, at: self.at(millis) };
         self.outage.heard(ended, &backoff(), || Arc::from(format!("{sign:?}")))
     }
 

@@ -2,12 +2,13 @@
 
 use tokio::time::Instant;
 
-use super::{Blocked, FairQueue, Try};
+use super::FairQueue;
+use super::business_queue::{Blocked, Try};
 use crate::domain::task::Business;
 
 /// Where a row stands that a probe goes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ProbeRow {
     /// Its business.
     pub business: Business,
     /// Whether it was sent before.
@@ -18,9 +19,9 @@ pub(crate) struct Place {
 
 /// What a search for a probe's row came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Search {
+pub(crate) enum ProbeSearch {
     /// This row.
-    Found(Place),
+    Found(ProbeRow),
     /// Rows may go, but none that is wanted.
     NoneWanted,
     /// No row may go.
@@ -36,13 +37,13 @@ impl<T> FairQueue<T> {
         last: Option<Business>,
         mut blocked: impl FnMut(Business) -> Option<Blocked>,
         rank: impl Fn(&T) -> Option<K>,
-    ) -> Search {
+    ) -> ProbeSearch {
         self.wake_sleepers(now);
         let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
         businesses.sort_unstable();
         let after = businesses.partition_point(|business| Some(*business) <= last);
         businesses.rotate_left(after);
-        let mut search = Search::Nobody;
+        let mut search = ProbeSearch::Nobody;
         for business in businesses {
             let Some(queue) = self.queues.get(&business).filter(|queue| queue.blocked.is_none())
             else {
@@ -55,23 +56,23 @@ impl<T> FairQueue<T> {
                 self.set_blocked(business, Some(why));
                 continue;
             }
-            search = Search::NoneWanted;
+            search = ProbeSearch::NoneWanted;
             let again = queue.again.iter().enumerate().map(|(index, row)| (Try::Retry, index, row));
             let first = queue.first.iter().take(queue.noted.min(1));
             let first = first.enumerate().map(|(index, row)| (Try::First, index, row));
             let ranked = again.chain(first).filter_map(|(turn, index, row)| {
-                rank(row).map(|rank| (rank, Place { business, turn, index }))
+                rank(row).map(|rank| (rank, ProbeRow { business, turn, index }))
             });
             if let Some((_, place)) = ranked.min_by(|(a, _), (b, _)| a.cmp(b)) {
-                return Search::Found(place);
+                return ProbeSearch::Found(place);
             }
         }
         search
     }
 
     /// Takes the row that stands at `place`, which a [search](Self::search) has just found.
-    pub(crate) fn take_at(&mut self, place: Place) -> Option<T> {
-        let Place { business, turn, index } = place;
+    pub(crate) fn take_at(&mut self, place: ProbeRow) -> Option<T> {
+        let ProbeRow { business, turn, index } = place;
         if turn == Try::First {
             return self.take(business, turn);
         }

@@ -1,5 +1,6 @@
 //! The queue by examples, and by random histories against a model of it.
 
+use super::probe::ProbeSearch;
 use super::*;
 use crate::domain::task::Scope;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ fn business(id: u64) -> Business {
 }
 
 fn queue(rows: &[(u64, Try, &'static str)]) -> FairQueue<&'static str> {
-    let mut queue = FairQueue::new(Notes::NotNeeded);
+    let mut queue = FairQueue::new(IntentNotes::NotNeeded);
     for (id, turn, row) in rows {
         queue.join(business(*id), *turn, *row);
     }
@@ -230,7 +231,8 @@ fn check_index(queue: &FairQueue<u32>) {
 fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32> {
     let found = queue.next(now, model.kept(now));
     let Some((business, turn)) = found else {
-        let is_free = |q: &&Queue<u32>| q.blocked.is_none() && (q.noted > 0 || !q.again.is_empty());
+        let is_free =
+            |q: &&BusinessQueue<u32>| q.blocked.is_none() && (q.noted > 0 || !q.again.is_empty());
         let free = queue.queues.values().filter(is_free).count();
         assert_eq!(free, 0, "a business that nothing keeps is passed over");
         return None;
@@ -239,7 +241,7 @@ fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32
     let rows = model.rows(business.id.get(), turn);
     assert_eq!(row, rows.remove(0), "rows of a business go in the order of joining");
     if turn == Try::First {
-        let is_noted = queue.notes == Notes::NotNeeded || model.noted.contains(&row);
+        let is_noted = queue.notes == IntentNotes::NotNeeded || model.noted.contains(&row);
         assert!(is_noted, "a row goes that was never noted");
         let again = queue.queues.values().filter(|q| q.blocked.is_none() && !q.again.is_empty());
         assert_eq!(again.count(), 0, "rows that were sent before go first");
@@ -253,7 +255,7 @@ fn probe(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant, last: &mut
     let kept = model.kept.clone();
     let blocked = |business: Business| kept.get(&business.id.get()).copied();
     let rank = |row: &u32| (!row.is_multiple_of(4)).then_some(u32::MAX - row);
-    let is_noted = |row: &u32| queue.notes == Notes::NotNeeded || model.noted.contains(row);
+    let is_noted = |row: &u32| queue.notes == IntentNotes::NotNeeded || model.noted.contains(row);
     let may_go: Vec<u32> = (model.waiting.iter())
         .filter(|((id, _), _)| {
             queue.queues.get(&business(*id)).is_some_and(|q| q.blocked.is_none())
@@ -265,7 +267,7 @@ fn probe(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant, last: &mut
         })
         .collect();
     match queue.search(now, *last, blocked, rank) {
-        Search::Found(place) => {
+        ProbeSearch::Found(place) => {
             let row = queue.take_at(place).expect("search found it");
             assert!(may_go.contains(&row), "{row} may not go");
             let of_business: Vec<u32> = [Try::First, Try::Retry]
@@ -277,10 +279,10 @@ fn probe(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant, last: &mut
             model.rows(place.business.id.get(), place.turn).retain(|waiting| *waiting != row);
             *last = Some(place.business);
         }
-        Search::NoneWanted => {
+        ProbeSearch::NoneWanted => {
             assert!(!may_go.is_empty() && may_go.iter().all(|row| row % 4 == 0), "{may_go:?}");
         }
-        Search::Nobody => assert_eq!(may_go, [0; 0]),
+        ProbeSearch::Nobody => assert_eq!(may_go, [0; 0]),
     }
 }
 
@@ -289,7 +291,7 @@ proptest! {
     #[test]
     fn no_history_leaves_a_ghost_forgets_a_row_or_goes_on_for_ever(
         steps in prop::collection::vec(step(), 0..60),
-        notes in prop_oneof![Just(Notes::Needed), Just(Notes::NotNeeded)],
+        notes in prop_oneof![Just(IntentNotes::Needed), Just(IntentNotes::NotNeeded)],
     ) {
         let (mut queue, mut model) = (FairQueue::new(notes), Model::default());
         let (mut now, mut joined, mut last) = (Instant::now(), 0, None);
@@ -388,12 +390,12 @@ fn probes_go_round_the_businesses_each_with_its_least_tried_row() {
         (2, Retry, ("2r", 1)),
         (3, Retry, ("3r", 9)),
     ];
-    let mut queue = FairQueue::new(Notes::NotNeeded);
+    let mut queue = FairQueue::new(IntentNotes::NotNeeded);
     for (id, turn, row) in attempts {
         queue.join(business(id), turn, row);
     }
     let (now, mut last, mut order) = (Instant::now(), None, Vec::new());
-    while let Search::Found(place) = queue.search(now, last, |_| None, |row| Some(row.1)) {
+    while let ProbeSearch::Found(place) = queue.search(now, last, |_| None, |row| Some(row.1)) {
         last = Some(place.business);
         order.extend(queue.take_at(place).map(|row| row.0));
     }
@@ -403,7 +405,7 @@ fn probes_go_round_the_businesses_each_with_its_least_tried_row() {
 #[test]
 fn rows_are_named_in_the_order_in_which_they_would_go() {
     use Try::First;
-    let mut queue = FairQueue::new(Notes::Needed);
+    let mut queue = FairQueue::new(IntentNotes::Needed);
     for (id, row) in [(1, "1a"), (1, "1b"), (1, "1c"), (2, "2a"), (3, "3a"), (3, "3b")] {
         queue.join(business(id), First, row);
     }
@@ -436,7 +438,7 @@ proptest! {
         held in 1_u64..6,
     ) {
         let (mut at_once, mut one_by_one) =
-            (FairQueue::new(Notes::Needed), FairQueue::new(Notes::Needed));
+            (FairQueue::new(IntentNotes::Needed), FairQueue::new(IntentNotes::Needed));
         for (row, id) in joined.iter().enumerate() {
             at_once.join(business(*id), Try::First, row);
             one_by_one.join(business(*id), Try::First, row);

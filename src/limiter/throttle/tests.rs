@@ -16,7 +16,8 @@ impl Scene {
 
     fn refused(&mut self, sent: f64, now: f64, stated: Option<f64>) {
         let backoff: Backoff = "500ms..30s".parse().unwrap();
-        let refused = Refused { sent: self.start + seconds(sent), stated: stated.map(seconds) };
+        let refused =
+            ThrottleRefusal { sent: self.start + seconds(sent), stated: stated.map(seconds) };
         self.throttle.refused(refused, self.start + seconds(now), &backoff);
     }
 

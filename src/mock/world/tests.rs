@@ -1,10 +1,10 @@
 //! What starts come to in a world, with the time handed in.
 
-use super::super::behaviour::{FirstFault, Scope};
+use super::super::behaviour::{FirstFault, MockScope};
 use super::*;
 
 fn key(id: u64) -> TaskKey {
-    TaskKey { business: Business { scope: Scope::CmdbBiz, id: 2 }, id }
+    TaskKey { business: MockBusiness { scope: MockScope::CmdbBiz, id: 2 }, id }
 }
 
 fn at(seconds: f64) -> Duration {
@@ -14,8 +14,8 @@ fn at(seconds: f64) -> Duration {
 #[test]
 fn a_task_is_started_once() {
     let mut world = World::new(Behaviour::default());
-    assert_eq!(world.start(key(1), "a", at(0.0)), Start::Accepted);
-    assert_eq!(world.start(key(1), "b", at(1.0)), Start::AlreadyStarted);
+    assert_eq!(world.start(key(1), "a", at(0.0)), StartResult::Accepted);
+    assert_eq!(world.start(key(1), "b", at(1.0)), StartResult::AlreadyStarted);
     let counts = world.counts();
     assert_eq!((counts.starts, counts.started), (2, 1));
     let task = &counts.tasks["cmdb_biz/2/1"];
@@ -33,31 +33,31 @@ fn a_bucket_starts_full_and_refills_continuously() {
         started: [7].into(),
         ..Behaviour::default()
     });
-    assert_eq!(world.start(key(1), "", at(0.0)), Start::Accepted);
-    assert_eq!(world.start(key(9), "", at(0.0)), Start::Missing, "costs no token");
-    assert_eq!(world.start(key(8), "", at(0.0)), Start::Denied, "costs no token");
-    assert_eq!(world.start(key(7), "", at(0.0)), Start::AlreadyStarted, "costs one");
-    assert_eq!(world.start(key(3), "", at(29.0)), Start::Throttled);
-    assert_eq!(world.start(key(3), "", at(30.0)), Start::Accepted);
-    assert_eq!(world.start(key(4), "", at(31.0)), Start::Throttled);
-    assert_eq!(world.start(key(4), "", at(999.0)), Start::Accepted);
-    assert_eq!(world.start(key(5), "", at(999.0)), Start::Accepted);
-    assert_eq!(world.start(key(6), "", at(999.0)), Start::Throttled, "never more than two");
+    assert_eq!(world.start(key(1), "", at(0.0)), StartResult::Accepted);
+    assert_eq!(world.start(key(9), "", at(0.0)), StartResult::Missing, "costs no token");
+    assert_eq!(world.start(key(8), "", at(0.0)), StartResult::Denied, "costs no token");
+    assert_eq!(world.start(key(7), "", at(0.0)), StartResult::AlreadyStarted, "costs one");
+    assert_eq!(world.start(key(3), "", at(29.0)), StartResult::Throttled);
+    assert_eq!(world.start(key(3), "", at(30.0)), StartResult::Accepted);
+    assert_eq!(world.start(key(4), "", at(31.0)), StartResult::Throttled);
+    assert_eq!(world.start(key(4), "", at(999.0)), StartResult::Accepted);
+    assert_eq!(world.start(key(5), "", at(999.0)), StartResult::Accepted);
+    assert_eq!(world.start(key(6), "", at(999.0)), StartResult::Throttled, "never more than two");
 }
 
 #[test]
 fn faults_take_the_start_or_not() {
     for (kind, name, started, again) in [
-        (FaultKind::Hang, "hang", 0, Start::Accepted),
-        (FaultKind::ResetBefore, "reset-before", 0, Start::Accepted),
-        (FaultKind::ResetAfter, "reset-after", 1, Start::AlreadyStarted),
-        (FaultKind::BadGatewayAfter, "502-after", 1, Start::AlreadyStarted),
-        (FaultKind::BrokenJson, "broken-json", 1, Start::AlreadyStarted),
-        (FaultKind::Silent, "silent", 0, Start::Accepted),
+        (FaultKind::Hang, "hang", 0, StartResult::Accepted),
+        (FaultKind::ResetBefore, "reset-before", 0, StartResult::Accepted),
+        (FaultKind::ResetAfter, "reset-after", 1, StartResult::AlreadyStarted),
+        (FaultKind::BadGatewayAfter, "502-after", 1, StartResult::AlreadyStarted),
+        (FaultKind::BrokenJson, "broken-json", 1, StartResult::AlreadyStarted),
+        (FaultKind::Silent, "silent", 0, StartResult::Accepted),
     ] {
         let first = vec![FirstFault { task: 1, kind, times: 1 }];
         let mut world = World::new(Behaviour { first, ..Behaviour::default() });
-        assert_eq!(world.start(key(1), "", at(0.0)), Start::Fault(kind));
+        assert_eq!(world.start(key(1), "", at(0.0)), StartResult::Fault(kind));
         assert_eq!(world.counts().started, started, "{name}");
         assert_eq!(world.start(key(1), "", at(0.0)), again, "{name}");
         assert_eq!(world.counts().answers[name], 1);
@@ -68,10 +68,14 @@ fn faults_take_the_start_or_not() {
 fn a_start_lies_in_the_queue_before_it_happens() {
     let queue = Duration::from_secs(2);
     let mut world = World::new(Behaviour { queue, ..Behaviour::default() });
-    assert_eq!(world.start(key(1), "", at(0.0)), Start::Accepted);
-    assert_eq!(world.start(key(1), "", at(1.0)), Start::Accepted, "the worker is to refuse it");
+    assert_eq!(world.start(key(1), "", at(0.0)), StartResult::Accepted);
+    assert_eq!(
+        world.start(key(1), "", at(1.0)),
+        StartResult::Accepted,
+        "the worker is to refuse it"
+    );
     assert!(!world.is_started(key(1), at(1.9)) && world.is_started(key(1), at(2.0)));
-    assert_eq!(world.start(key(1), "", at(2.0)), Start::AlreadyStarted);
+    assert_eq!(world.start(key(1), "", at(2.0)), StartResult::AlreadyStarted);
     assert_eq!((world.counts().started, world.counts().tasks["cmdb_biz/2/1"].accepted), (1, 2));
 }
 
@@ -88,7 +92,7 @@ fn the_same_seed_brings_the_same_faults() {
 
 #[test]
 fn a_limit_that_never_frees_comes_after_the_checks_of_the_task() {
-    let business = Business { scope: Scope::CmdbBiz, id: 2 };
+    let business = MockBusiness { scope: MockScope::CmdbBiz, id: 2 };
     let mut world = World::new(Behaviour {
         limit_reached: [business].into(),
         missing: [9].into(),
@@ -96,14 +100,17 @@ fn a_limit_that_never_frees_comes_after_the_checks_of_the_task() {
         started: [7].into(),
         ..Behaviour::default()
     });
-    for (id, expected) in
-        [(9, Start::Missing), (8, Start::Denied), (7, Start::Throttled), (1, Start::Throttled)]
-    {
+    for (id, expected) in [
+        (9, StartResult::Missing),
+        (8, StartResult::Denied),
+        (7, StartResult::Throttled),
+        (1, StartResult::Throttled),
+    ] {
         assert_eq!(world.start(key(id), "", at(1e6)), expected, "task {id}");
     }
-    let project = Business { scope: Scope::Project, ..business };
+    let project = MockBusiness { scope: MockScope::Project, ..business };
     let other = TaskKey { business: project, id: 1 };
-    assert_eq!(world.start(other, "", at(0.0)), Start::Accepted, "another business");
+    assert_eq!(world.start(other, "", at(0.0)), StartResult::Accepted, "another business");
 }
 
 #[test]
@@ -137,12 +144,12 @@ fn a_broker_forgets_from_when_to_when() {
     let mut world = World::new(Behaviour { broker_forgets: span, ..Behaviour::default() });
     world.enter(at(10.0));
     for (id, seconds, expected) in [
-        (1, 10.0, State::Running { since: at(10.0) }),
-        (2, 11.0, State::Created),
-        (3, 12.9, State::Created),
-        (4, 13.0, State::Running { since: at(13.0) }),
+        (1, 10.0, TaskPhase::Running { since: at(10.0) }),
+        (2, 11.0, TaskPhase::Created),
+        (3, 12.9, TaskPhase::Created),
+        (4, 13.0, TaskPhase::Running { since: at(13.0) }),
     ] {
-        assert_eq!(world.start(key(id), "", at(seconds)), Start::Accepted);
+        assert_eq!(world.start(key(id), "", at(seconds)), StartResult::Accepted);
         assert_eq!(world.state(key(id), at(99.0)), expected, "task {id}");
     }
     assert_eq!(world.counts().started, 2);
@@ -155,10 +162,13 @@ fn a_task_runs_for_its_time() {
         World::new(Behaviour { run_time, no_plugin, started: [3].into(), ..Behaviour::default() });
     for id in [1, 2] {
         world.start(key(id), "", at(1.0));
-        assert_eq!(world.state(key(id), at(5.9)), State::Running { since: at(1.0) });
+        assert_eq!(world.state(key(id), at(5.9)), TaskPhase::Running { since: at(1.0) });
     }
-    assert_eq!(world.state(key(1), at(6.0)), State::Finished { since: at(1.0), until: at(6.0) });
-    assert_eq!(world.state(key(2), at(1e6)), State::Running { since: at(1.0) });
-    assert_eq!(world.state(key(3), at(1e6)), State::RunningBefore);
-    assert_eq!(world.state(key(4), at(1e6)), State::Created);
+    assert_eq!(
+        world.state(key(1), at(6.0)),
+        TaskPhase::Finished { since: at(1.0), until: at(6.0) }
+    );
+    assert_eq!(world.state(key(2), at(1e6)), TaskPhase::Running { since: at(1.0) });
+    assert_eq!(world.state(key(3), at(1e6)), TaskPhase::RunningBefore);
+    assert_eq!(world.state(key(4), at(1e6)), TaskPhase::Created);
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 /// What a text is, which decides how much of its like is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TextKind {
     /// Something a person must know. There are few of them.
     Notice,
     /// An attempt or a decision. There may be any number of them.
@@ -17,14 +17,14 @@ pub(crate) enum Kind {
 
 /// Bytes of logs that are kept.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct KeptBytes {
     /// From the beginning on, notices included.
     pub first: usize,
     /// Before the end.
     pub last: usize,
 }
 
-impl Default for Limits {
+impl Default for KeptBytes {
     fn default() -> Self {
         Self { first: 128 << 10, last: 512 << 10 }
     }
@@ -33,12 +33,12 @@ impl Default for Limits {
 /// Text that is held back.
 #[derive(Debug, Default)]
 pub(super) struct Deferred {
-    limits: Limits,
+    limits: KeptBytes,
     /// Text that stays, in order.
     kept: Vec<Piece>,
     first: usize,
     /// Text after that, of which logs may still be left out.
-    recent: VecDeque<(Kind, String)>,
+    recent: VecDeque<(TextKind, String)>,
     last: usize,
 }
 
@@ -50,19 +50,19 @@ enum Piece {
 }
 
 impl Deferred {
-    pub(super) fn push(&mut self, kind: Kind, text: &str) {
+    pub(super) fn push(&mut self, kind: TextKind, text: &str) {
         if self.recent.is_empty() && self.first + text.len() <= self.limits.first {
             self.first += text.len();
             self.kept.push(Piece::Text(text.into()));
             return;
         }
         self.recent.push_back((kind, text.into()));
-        if kind != Kind::Notice {
+        if kind != TextKind::Notice {
             self.last += text.len();
         }
         while self.last > self.limits.last {
             let Some((kind, text)) = self.recent.pop_front() else { return };
-            if kind == Kind::Notice {
+            if kind == TextKind::Notice {
                 self.kept.push(Piece::Text(text));
             } else {
                 self.last -= text.len();
@@ -99,7 +99,7 @@ impl Deferred {
 
     #[cfg(test)]
     /// Nothing is held back yet; `limits` say how much of it stays.
-    pub(crate) const fn with(limits: Limits) -> Self {
+    pub(crate) const fn with(limits: KeptBytes) -> Self {
         Self { limits, kept: Vec::new(), first: 0, recent: VecDeque::new(), last: 0 }
     }
 }

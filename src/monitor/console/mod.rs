@@ -22,27 +22,27 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use queue::{Capacity, Queue};
+use queue::{Capacity, ConsoleQueue};
 
-pub(crate) use deferred::Kind;
+pub(crate) use deferred::TextKind;
 pub(crate) use prompt::{Prompt, terminal};
-pub(crate) use queue::{Frame, PATIENCE, Release};
+pub(crate) use queue::{BarFrame, MAX_WAIT, Release};
 
 /// Longest wait before something is printed on standard output.
-const SETTLE: Duration = Duration::from_secs(1);
+const MAX_SETTLE_WAIT: Duration = Duration::from_secs(1);
 
 /// Longest wait for the text of a panic, whose thread may end the program.
-const PANIC: Duration = Duration::from_secs(1);
+const MAX_PANIC_WAIT: Duration = Duration::from_secs(1);
 
 static CONSOLE: LazyLock<Console> = LazyLock::new(|| {
-    let queue: &'static Queue = Box::leak(Box::new(Queue::new(Capacity::default())));
+    let queue: &'static ConsoleQueue = Box::leak(Box::new(ConsoleQueue::new(Capacity::default())));
     let writer = thread::Builder::new().name("console".into());
     let spawned = writer.spawn(|| writer::run(queue, io::stderr()));
     Console { queue, has_writer: spawned.is_ok() }
 });
 
 struct Console {
-    queue: &'static Queue,
+    queue: &'static ConsoleQueue,
     /// Whether the system gave a thread; without it text is written at the end.
     has_writer: bool,
 }
@@ -59,12 +59,12 @@ impl Console {
 }
 
 /// Shows a text; a line end is added.
-pub(crate) fn show(kind: Kind, text: &str) {
+pub(crate) fn show(kind: TextKind, text: &str) {
     CONSOLE.queue.push(kind, text);
 }
 
 /// Draws the bar over the one that was drawn before.
-pub(crate) fn draw(frame: Frame) {
+pub(crate) fn draw(frame: BarFrame) {
     CONSOLE.queue.draw(Some(frame));
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn defer() {
 /// Waits a moment until everything is written, so that standard output comes after it
 /// where both are one terminal.
 pub(crate) fn settle() {
-    CONSOLE.flush(SETTLE);
+    CONSOLE.flush(MAX_SETTLE_WAIT);
 }
 
 /// Ends the bar and a standing question, and waits up to `limit` until everything is
@@ -113,6 +113,6 @@ pub(crate) fn catch_panics() {
         };
         // It is told even with -q: nobody may live to release what is held back.
         CONSOLE.queue.push_now(&format!("thread '{name}' {panic}{trace}"));
-        CONSOLE.flush(PANIC);
+        CONSOLE.flush(MAX_PANIC_WAIT);
     }));
 }

@@ -9,7 +9,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::queue::{Place, PromptEnd, Question, Queue};
+use super::queue::{ConsoleQueue, PromptEnd, PromptPlace, PromptRequest};
 
 /// The terminal of whoever started the program, wherever its standard input and output
 /// go.
@@ -23,13 +23,17 @@ pub(crate) fn terminal() -> io::Result<File> {
 
 /// A question that stands on the terminal. Dropping it gives it up.
 pub(crate) struct Prompt {
-    queue: &'static Queue,
+    queue: &'static ConsoleQueue,
     answer: oneshot::Receiver<io::Result<String>>,
     end: PromptEnd,
 }
 
 impl Prompt {
-    pub(super) fn begin(queue: &'static Queue, text: String, terminal: File) -> io::Result<Self> {
+    pub(super) fn begin(
+        queue: &'static ConsoleQueue,
+        text: String,
+        terminal: File,
+    ) -> io::Result<Self> {
         let (tell, answer) = oneshot::channel();
         let mut reader = BufReader::new(terminal.try_clone()?);
         thread::Builder::new().name("prompt".into()).spawn(move || {
@@ -38,8 +42,8 @@ impl Prompt {
             drop(tell.send(read.map(|_| line)));
         })?;
         let is_shared = io::stderr().is_terminal();
-        let place = if is_shared { Place::AmongText } else { Place::Elsewhere };
-        queue.ask(Question { text, terminal, place });
+        let place = if is_shared { PromptPlace::AmongText } else { PromptPlace::Elsewhere };
+        queue.ask(PromptRequest { text, terminal, place });
         Ok(Self { queue, answer, end: PromptEnd::Abandoned })
     }
 

@@ -6,10 +6,10 @@ use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::deferred::{Deferred, Kind, count_lines, lines_text, push_line};
+use super::deferred::{Deferred, TextKind, count_lines, lines_text, push_line};
 
 /// Longest wait for standard error at the end of the program, waits before included.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Bytes that may wait for the writer.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ impl Default for Capacity {
 
 /// What a bar shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
+pub struct BarFrame {
     /// The form, as indicatif reads it.
     pub template: &'static str,
     /// The end, if it is known.
@@ -50,15 +50,15 @@ pub(crate) enum Release {
 
 /// A question, and the terminal where it stands.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct PromptRequest {
     pub text: String,
     pub terminal: File,
-    pub place: Place,
+    pub place: PromptPlace,
 }
 
 /// Where a question stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum PromptPlace {
     /// Where text is written, too.
     AmongText,
     /// Text goes elsewhere.
@@ -75,37 +75,37 @@ pub(super) enum PromptEnd {
 }
 
 #[derive(Debug, Default)]
-enum Asking {
+enum PromptState {
     #[default]
     Nothing,
     /// It waits for the writer.
-    Waits(Question),
+    Waits(PromptRequest),
     /// It stands on the terminal, or is just being written.
-    Stands(File, Place),
+    Stands(File, PromptPlace),
     /// Its line is to be ended.
     Abandoned(File),
 }
 
 /// What the writer does next, in this order.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct WriterWork {
     /// The line of a question that is to be ended.
     pub abandoned: Option<File>,
     pub text: String,
     /// The bar from then on.
-    pub frame: Option<Frame>,
-    pub question: Option<Question>,
+    pub frame: Option<BarFrame>,
+    pub question: Option<PromptRequest>,
     serial: u64,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     text: String,
     deferred: Option<Deferred>,
     /// Lines that found no room.
     lost: u64,
-    frame: Option<Frame>,
-    asking: Asking,
+    frame: Option<BarFrame>,
+    asking: PromptState,
     is_closed: bool,
     /// Counts what was handed over...
     pushed: u64,
@@ -119,26 +119,26 @@ struct State {
 
 /// What waits for the writer.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct ConsoleQueue {
     capacity: Capacity,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// The writer has something to do.
     filled: Condvar,
     /// It has done something.
     emptied: Condvar,
 }
 
-impl Queue {
+impl ConsoleQueue {
     pub(super) fn new(capacity: Capacity) -> Self {
         let (filled, emptied) = (Condvar::new(), Condvar::new());
         Self { capacity, state: Mutex::default(), filled, emptied }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut QueueState)) {
         let mut state = self.lock();
         change(&mut state);
         state.pushed += 1;
@@ -146,7 +146,7 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    pub(super) fn push(&self, kind: Kind, text: &str) {
+    pub(super) fn push(&self, kind: TextKind, text: &str) {
         self.change(|state| state.push(kind, text, self.capacity));
     }
 
@@ -155,7 +155,7 @@ impl Queue {
         self.change(|state| push_line(&mut state.text, text));
     }
 
-    pub(super) fn draw(&self, frame: Option<Frame>) {
+    pub(super) fn draw(&self, frame: Option<BarFrame>) {
         self.change(|state| {
             if !state.is_closed {
                 state.frame = frame;
@@ -167,8 +167,8 @@ impl Queue {
         self.lock().deferred = Some(Deferred::default());
     }
 
-    pub(super) fn ask(&self, question: Question) {
-        self.change(|state| state.asking = Asking::Waits(question));
+    pub(super) fn ask(&self, question: PromptRequest) {
+        self.change(|state| state.asking = PromptState::Waits(question));
     }
 
     pub(super) fn end_prompt(&self, end: PromptEnd) {
@@ -181,7 +181,7 @@ impl Queue {
     }
 
     /// Waits for work.
-    pub(super) fn take(&self) -> Work {
+    pub(super) fn take(&self) -> WriterWork {
         let mut state = self.lock();
         loop {
             match state.take() {
@@ -193,42 +193,42 @@ impl Queue {
         }
     }
 
-    pub(super) fn try_take(&self) -> Option<Work> {
+    pub(super) fn try_take(&self) -> Option<WriterWork> {
         self.lock().take()
     }
 
     /// The writer is done with `work`.
-    pub(super) fn done(&self, work: &Work) {
+    pub(super) fn done(&self, work: &WriterWork) {
         self.lock().done = work.serial;
         self.emptied.notify_all();
     }
 
     /// Waits until all that was handed over is written; up to `limit`, and in all no
-    /// longer than [`PATIENCE`].
+    /// longer than [`MAX_WAIT`].
     pub(super) fn flush(&self, limit: Duration) {
         let begun = Instant::now();
         let state = self.lock();
-        let (target, limit) = (state.pushed, limit.min(PATIENCE.saturating_sub(state.waited)));
+        let (target, limit) = (state.pushed, limit.min(MAX_WAIT.saturating_sub(state.waited)));
         let waited = self.emptied.wait_timeout_while(state, limit, |state| state.done < target);
         let (mut state, result) = waited.unwrap_or_else(PoisonError::into_inner);
         if result.timed_out() {
-            state.waited = (state.waited + begun.elapsed()).min(PATIENCE);
+            state.waited = (state.waited + begun.elapsed()).min(MAX_WAIT);
         }
     }
 }
 
-impl State {
-    fn push(&mut self, kind: Kind, text: &str, capacity: Capacity) {
+impl QueueState {
+    fn push(&mut self, kind: TextKind, text: &str, capacity: Capacity) {
         if let Some(deferred) = &mut self.deferred {
             deferred.push(kind, text);
             return;
         }
-        if kind == Kind::Progress && self.is_held() {
+        if kind == TextKind::Progress && self.is_held() {
             return;
         }
         let room = match kind {
-            Kind::Notice => capacity.notices,
-            Kind::Log | Kind::Progress => capacity.logs,
+            TextKind::Notice => capacity.notices,
+            TextKind::Log | TextKind::Progress => capacity.logs,
         };
         if self.text.len() + text.len() < room {
             push_line(&mut self.text, text);
@@ -239,14 +239,18 @@ impl State {
 
     /// Whether a question stands where text would go.
     const fn is_held(&self) -> bool {
-        matches!(self.asking, Asking::Stands(_, Place::AmongText))
+        matches!(self.asking, PromptState::Stands(_, PromptPlace::AmongText))
     }
 
     fn end_prompt(&mut self, end: PromptEnd) {
         self.asking = match (mem::take(&mut self.asking), end) {
-            (Asking::Stands(terminal, _), PromptEnd::Abandoned) => Asking::Abandoned(terminal),
-            (abandoned @ Asking::Abandoned(_), _) => abandoned,
-            (Asking::Nothing | Asking::Waits(_) | Asking::Stands(..), _) => Asking::Nothing,
+            (PromptState::Stands(terminal, _), PromptEnd::Abandoned) => {
+                PromptState::Abandoned(terminal)
+            }
+            (abandoned @ PromptState::Abandoned(_), _) => abandoned,
+            (PromptState::Nothing | PromptState::Waits(_) | PromptState::Stands(..), _) => {
+                PromptState::Nothing
+            }
         };
     }
 
@@ -269,30 +273,30 @@ impl State {
         }
     }
 
-    fn take(&mut self) -> Option<Work> {
+    fn take(&mut self) -> Option<WriterWork> {
         if self.taken == self.pushed || self.is_held() {
             return None;
         }
         self.taken = self.pushed;
-        let mut work = Work {
+        let mut work = WriterWork {
             text: mem::take(&mut self.text),
             frame: self.frame.clone(),
             serial: self.taken,
-            ..Work::default()
+            ..WriterWork::default()
         };
         match mem::take(&mut self.asking) {
-            Asking::Nothing => {}
-            Asking::Abandoned(terminal) => work.abandoned = Some(terminal),
-            Asking::Waits(question) => match question.terminal.try_clone() {
+            PromptState::Nothing => {}
+            PromptState::Abandoned(terminal) => work.abandoned = Some(terminal),
+            PromptState::Waits(question) => match question.terminal.try_clone() {
                 Ok(terminal) => {
-                    self.asking = Asking::Stands(terminal, question.place);
-                    work.frame = work.frame.filter(|_| question.place == Place::Elsewhere);
+                    self.asking = PromptState::Stands(terminal, question.place);
+                    work.frame = work.frame.filter(|_| question.place == PromptPlace::Elsewhere);
                     work.question = Some(question);
                 }
                 // Without a second handle its line cannot be ended, which is all.
                 Err(_) => work.question = Some(question),
             },
-            stands @ Asking::Stands(..) => self.asking = stands,
+            stands @ PromptState::Stands(..) => self.asking = stands,
         }
         Some(work)
     }

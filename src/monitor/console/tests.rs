@@ -6,9 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::deferred::{Deferred, Limits};
-use super::queue::{Capacity, Frame, Place, PromptEnd, Question, Queue, Release};
-use super::{Kind, writer};
+use super::deferred::{Deferred, KeptBytes};
+use super::queue::{
+    BarFrame, Capacity, ConsoleQueue, PromptEnd, PromptPlace, PromptRequest, Release,
+};
+use super::{TextKind, writer};
 
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(50);
@@ -35,14 +37,15 @@ impl Write for Reader {
 
 /// A queue with its writer, and the reader behind it.
 struct Scene {
-    queue: &'static Queue,
+    queue: &'static ConsoleQueue,
     allow: Sender<()>,
     read: Receiver<String>,
 }
 
 impl Scene {
     fn new(logs: usize, notices: usize) -> Self {
-        let queue: &'static Queue = Box::leak(Box::new(Queue::new(Capacity { logs, notices })));
+        let queue: &'static ConsoleQueue =
+            Box::leak(Box::new(ConsoleQueue::new(Capacity { logs, notices })));
         let ((allow, allowed), (read, seen)) = (channel(), channel());
         thread::spawn(move || writer::run(queue, Reader { allowed, read }));
         Self { queue, allow, read: seen }
@@ -59,7 +62,7 @@ impl Scene {
 #[test]
 fn text_comes_in_the_order_in_which_it_was_told() {
     let scene = Scene::new(1 << 20, 1 << 20);
-    let kinds = [Kind::Log, Kind::Notice, Kind::Progress];
+    let kinds = [TextKind::Log, TextKind::Notice, TextKind::Progress];
     let lines: Vec<_> = (0..300).map(|number| format!("line {number}\nand more")).collect();
     for (kind, line) in kinds.iter().cycle().zip(&lines) {
         scene.queue.push(*kind, line);
@@ -71,13 +74,13 @@ fn text_comes_in_the_order_in_which_it_was_told() {
 fn what_finds_no_room_is_counted_and_nobody_waits() {
     let scene = Scene::new(50, 100);
     let begun = Instant::now();
-    scene.queue.push(Kind::Notice, "first");
+    scene.queue.push(TextKind::Notice, "first");
     for number in 0..20 {
-        scene.queue.push(Kind::Log, &format!("log {number:04}"));
-        scene.queue.push(Kind::Progress, "one\ntwo");
+        scene.queue.push(TextKind::Log, &format!("log {number:04}"));
+        scene.queue.push(TextKind::Progress, "one\ntwo");
     }
-    scene.queue.push(Kind::Notice, "a notice finds room where logs do not");
-    scene.queue.push(Kind::Notice, "but not without end");
+    scene.queue.push(TextKind::Notice, "a notice finds room where logs do not");
+    scene.queue.push(TextKind::Notice, "but not without end");
     scene.queue.close(Release::Show);
     scene.queue.flush(SHORT);
     assert!(begun.elapsed() < LONG, "nobody waits");
@@ -91,12 +94,12 @@ fn what_finds_no_room_is_counted_and_nobody_waits() {
 
 #[test]
 fn what_is_held_back_has_its_beginning_and_its_end_and_all_notices() {
-    let mut deferred = Deferred::with(Limits { first: 20, last: 20 });
-    deferred.push(Kind::Notice, "begun");
+    let mut deferred = Deferred::with(KeptBytes { first: 20, last: 20 });
+    deferred.push(TextKind::Notice, "begun");
     for number in 0..50 {
-        deferred.push(Kind::Log, &format!("log {number:02}"));
+        deferred.push(TextKind::Log, &format!("log {number:02}"));
         if number == 25 {
-            deferred.push(Kind::Notice, "half");
+            deferred.push(TextKind::Notice, "half");
         }
     }
     let gap = |lines| {
@@ -111,18 +114,18 @@ fn what_is_held_back_is_written_at_the_end_or_never() {
     for (release, expected) in [(Release::Show, "a\nb\n"), (Release::Drop, "")] {
         let scene = Scene::new(1, 1);
         scene.queue.defer();
-        scene.queue.push(Kind::Log, "a");
-        scene.queue.push(Kind::Notice, "b");
+        scene.queue.push(TextKind::Log, "a");
+        scene.queue.push(TextKind::Notice, "b");
         scene.queue.close(release);
         assert_eq!(scene.read_all(), expected);
     }
 }
 
 /// Asks on a file, and waits until the question stands there.
-fn ask(scene: &Scene, place: Place) -> File {
+fn ask(scene: &Scene, place: PromptPlace) -> File {
     let terminal = tempfile::tempfile().unwrap();
     let question =
-        Question { text: "go on? ".into(), terminal: terminal.try_clone().unwrap(), place };
+        PromptRequest { text: "go on? ".into(), terminal: terminal.try_clone().unwrap(), place };
     scene.queue.ask(question);
     scene.queue.flush(LONG);
     terminal
@@ -139,21 +142,22 @@ fn content(mut file: &File) -> String {
 fn while_a_question_stands_nothing_is_written_beside_it() {
     for (end, shown) in [(PromptEnd::Answered, "go on? "), (PromptEnd::Abandoned, "go on? \n")] {
         let scene = Scene::new(1 << 20, 1 << 20);
-        scene.queue.push(Kind::Notice, "before");
+        scene.queue.push(TextKind::Notice, "before");
         (0..9).for_each(|_| scene.allow.send(()).unwrap());
-        let terminal = ask(&scene, Place::AmongText);
+        let terminal = ask(&scene, PromptPlace::AmongText);
         assert_eq!(
             (content(&terminal).as_str(), scene.read.recv().unwrap().as_str()),
             ("go on? ", "before\n")
         );
-        scene.queue.push(Kind::Log, "meanwhile");
-        scene.queue.push(Kind::Progress, "of no use later");
-        let frame = Frame { template: "{pos}", length: None, position: 1, message: String::new() };
+        scene.queue.push(TextKind::Log, "meanwhile");
+        scene.queue.push(TextKind::Progress, "of no use later");
+        let frame =
+            BarFrame { template: "{pos}", length: None, position: 1, message: String::new() };
         scene.queue.draw(Some(frame));
         scene.queue.flush(SHORT);
         assert!(scene.read.try_recv().is_err(), "it waits");
         scene.queue.end_prompt(end);
-        scene.queue.push(Kind::Notice, "after");
+        scene.queue.push(TextKind::Notice, "after");
         assert_eq!(scene.read_all(), "meanwhile\nafter\n");
         assert_eq!(content(&terminal), shown);
     }
@@ -162,8 +166,8 @@ fn while_a_question_stands_nothing_is_written_beside_it() {
 #[test]
 fn a_question_elsewhere_holds_nothing_up() {
     let scene = Scene::new(1 << 20, 1 << 20);
-    let terminal = ask(&scene, Place::Elsewhere);
-    scene.queue.push(Kind::Log, "meanwhile");
+    let terminal = ask(&scene, PromptPlace::Elsewhere);
+    scene.queue.push(TextKind::Log, "meanwhile");
     assert_eq!(scene.read_all(), "meanwhile\n");
     scene.queue.close(Release::Show);
     scene.queue.flush(LONG);
@@ -173,7 +177,7 @@ fn a_question_elsewhere_holds_nothing_up() {
 #[test]
 fn a_flush_waits_no_longer_than_it_is_allowed_to() {
     let scene = Scene::new(1 << 20, 1 << 20);
-    scene.queue.push(Kind::Notice, "nobody reads");
+    scene.queue.push(TextKind::Notice, "nobody reads");
     let begun = Instant::now();
     scene.queue.flush(SHORT);
     assert!(begun.elapsed() >= SHORT && begun.elapsed() < LONG, "{:?}", begun.elapsed());

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::queue::{Frame, Queue, Work};
+use super::queue::{BarFrame, ConsoleQueue, WriterWork};
 
 /// Pause before standard error is tried again, where somebody made it non-blocking.
-const AGAIN: Duration = Duration::from_millis(10);
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Writes what comes, for as long as the program lives.
-pub(super) fn run(queue: &Queue, mut out: impl Write) {
-    let mut bar = Bar::default();
+pub(super) fn run(queue: &ConsoleQueue, mut out: impl Write) {
+    let mut bar = ScreenBar::default();
     loop {
         let work = queue.take();
         perform(&work, &mut bar, &mut out);
@@ -21,8 +21,8 @@ pub(super) fn run(queue: &Queue, mut out: impl Write) {
     }
 }
 
-fn perform(work: &Work, bar: &mut Bar, out: &mut impl Write) {
-    let Work { abandoned, text, frame, question, .. } = work;
+fn perform(work: &WriterWork, bar: &mut ScreenBar, out: &mut impl Write) {
+    let WriterWork { abandoned, text, frame, question, .. } = work;
     // Ignores write errors everywhere: whoever closed stderr does not want to know.
     if let Some(mut terminal) = abandoned.as_ref() {
         drop(terminal.write_all(b"\n"));
@@ -42,7 +42,9 @@ fn write(out: &mut impl Write, mut text: &[u8]) {
             Ok(0) => return,
             Ok(written) => text = &text[written..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(AGAIN),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(RETRY_INTERVAL)
+            }
             Err(_) => return,
         }
     }
@@ -50,7 +52,7 @@ fn write(out: &mut impl Write, mut text: &[u8]) {
 
 /// The bar on the screen, if there is one.
 #[derive(Default)]
-struct Bar(Option<Drawn>);
+struct ScreenBar(Option<Drawn>);
 
 struct Drawn {
     bar: ProgressBar,
@@ -58,8 +60,8 @@ struct Drawn {
     length: Option<u64>,
 }
 
-impl Bar {
-    fn follow(&mut self, frame: Option<&Frame>) {
+impl ScreenBar {
+    fn follow(&mut self, frame: Option<&BarFrame>) {
         let is_same = |drawn: &Drawn| {
             frame.is_some_and(|new| (new.template, new.length) == (drawn.template, drawn.length))
         };
@@ -80,8 +82,8 @@ impl Bar {
 }
 
 impl Drawn {
-    fn begin(frame: &Frame) -> Self {
-        let Frame { template, length, .. } = *frame;
+    fn begin(frame: &BarFrame) -> Self {
+        let BarFrame { template, length, .. } = *frame;
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
@@ -89,7 +91,7 @@ impl Drawn {
         Self { bar, template, length }
     }
 
-    fn show(&self, frame: &Frame) {
+    fn show(&self, frame: &BarFrame) {
         self.bar.set_position(frame.position);
         self.bar.set_message(frame.message.clone());
         if self.length.is_none() {

@@ -5,7 +5,7 @@ fn run() -> RunId {
     RunId::parse("20261201-220000-00001").unwrap()
 }
 
-fn beside(path: &Path, existing: Existing) -> Result<OutputFile, ReportError> {
+fn beside(path: &Path, existing: IfExists) -> Result<OutputFile, ReportError> {
     OutputFile::open(path, existing, Placement::Beside(&run()))
 }
 
@@ -26,7 +26,7 @@ fn a_report_beside_comes_to_its_place_with_the_state_that_it_had_before() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.csv");
     fs::write(&path, "old").unwrap();
-    let file = beside(&path, Existing::Overwrite).unwrap();
+    let file = beside(&path, IfExists::Overwrite).unwrap();
     write(&file, "new and longer");
     assert_eq!(files(&folder), ["r.csv", "r.csv.20261201-220000-00001.part"]);
     let sealed = file.seal().unwrap();
@@ -42,12 +42,12 @@ fn a_report_beside_comes_to_its_place_with_the_state_that_it_had_before() {
 fn a_report_that_is_given_up_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.csv");
-    drop(beside(&path, Existing::Refuse).unwrap());
-    OutputFile::open(&path, Existing::Refuse, Placement::InPlace).unwrap().discard();
+    drop(beside(&path, IfExists::Refuse).unwrap());
+    OutputFile::open(&path, IfExists::Refuse, Placement::InPlace).unwrap().discard();
     assert!(files(&folder).is_empty());
     // One that was there before stays, and so does one that was written to.
     fs::write(&path, "old").unwrap();
-    OutputFile::open(&path, Existing::Overwrite, Placement::InPlace).unwrap().discard();
+    OutputFile::open(&path, IfExists::Overwrite, Placement::InPlace).unwrap().discard();
     assert_eq!(files(&folder), ["r.csv"]);
 }
 
@@ -55,8 +55,8 @@ fn a_report_that_is_given_up_leaves_nothing_behind() {
 fn two_do_not_write_the_same_report_at_the_same_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.csv");
-    let first = beside(&path, Existing::Refuse).unwrap();
-    let second = beside(&path, Existing::Refuse);
+    let first = beside(&path, IfExists::Refuse).unwrap();
+    let second = beside(&path, IfExists::Refuse);
     assert!(matches!(second, Err(ReportError::Busy { .. })), "{second:?}");
     write(&first, "first");
     first.seal().unwrap().put_in_place().unwrap();
@@ -67,7 +67,7 @@ fn two_do_not_write_the_same_report_at_the_same_time() {
 fn what_came_to_be_meanwhile_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.csv");
-    let file = beside(&path, Existing::Refuse).unwrap();
+    let file = beside(&path, IfExists::Refuse).unwrap();
     write(&file, "ours");
     fs::write(&path, "theirs").unwrap();
     let placed = file.seal().unwrap().put_in_place();

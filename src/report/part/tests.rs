@@ -8,7 +8,7 @@ fn a_report_that_cannot_be_replaced_is_written_over() {
     let path = folder.path().join("r.csv");
     fs::write(&path, "a long old report").unwrap();
     let run = RunId::parse("20261201-220000-00001").unwrap();
-    let (mut file, part) = Part::make(&path, Existing::Overwrite, &run).unwrap();
+    let (mut file, part) = PartFile::make(&path, IfExists::Overwrite, &run).unwrap();
     file.write_all(b"new").unwrap();
     let new = FileState::of(&file.metadata().unwrap());
     part.copy_over().unwrap();

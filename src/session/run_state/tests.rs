@@ -4,7 +4,7 @@ use super::*;
 fn a_state_says_what_a_process_waits_for_and_why_it_ended() {
     let now: Timestamp = "2026-12-01T22:00:00Z".parse().unwrap();
     let later: Timestamp = "2026-12-01T23:00:00Z".parse().unwrap();
-    let session = |waits_until, draining: Option<&str>, ending: Option<&str>| Session {
+    let session = |waits_until, draining: Option<&str>, ending: Option<&str>| PastSession {
         number: 1,
         began: now,
         waits_until,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::{self, Debug};
 use std::process::Output;
 
-use bk_launch::mock::Counts;
+use bk_launch::mock::MockCounts;
 use serde_json::Value;
 
 use super::report::Row;
@@ -200,7 +200,7 @@ impl Outcome {
     #[track_caller]
     pub fn server_saw<T: PartialEq<U> + Debug, U: Debug>(
         self,
-        what: impl FnOnce(&Counts) -> T,
+        what: impl FnOnce(&MockCounts) -> T,
         expected: U,
     ) -> Self {
         assert_eq!(what(&self.scene.seen()), expected, "what the server saw; {self}");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::Counts;
+use bk_launch::mock::MockCounts;
 use nix::sys::signal::Signal;
 
 use super::{LIMIT, Outcome, Scene, has, signal, until};
@@ -38,7 +38,7 @@ impl Running {
 
     /// Waits until the server saw something.
     #[track_caller]
-    pub fn once(self, what: &str, mut happened: impl FnMut(&Counts) -> bool) -> Self {
+    pub fn once(self, what: &str, mut happened: impl FnMut(&MockCounts) -> bool) -> Self {
         until(what, || happened(&self.scene.seen()));
         self
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use bk_launch::mock::{Behaviour, Counts, Mock};
+use bk_launch::mock::{Behaviour, Mock, MockCounts};
 
 use super::signals::with_default_signals;
 use super::{Folder, Launch, Outcome, Running, mock, well};
@@ -80,7 +80,7 @@ impl Scene {
     }
 
     /// What the server saw so far.
-    pub fn seen(&self) -> Counts {
+    pub fn seen(&self) -> MockCounts {
         self.mock().counts()
     }
 
@@ -193,8 +193,9 @@ impl Drop for Stage {
 }
 
 /// What a server saw, in a few lines.
-fn seen(counts: &Counts) -> String {
-    let Counts { requests, starts, started, answers, refused, gone, status, detail, .. } = counts;
+fn seen(counts: &MockCounts) -> String {
+    let MockCounts { requests, starts, started, answers, refused, gone, status, detail, .. } =
+        counts;
     let most = counts.most_in_flight;
     let mut told = format!(
         "--- the server saw {requests} requests, {starts} starts, {status} questions for a state \

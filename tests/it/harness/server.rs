@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use bk_launch::mock::{Behaviour, Fault, FaultKind, FirstFault, Latency, Mock};
+use bk_launch::mock::{Behaviour, FaultChance, FaultKind, FirstFault, Latency, Mock};
 
 /// A bk-sops on a port of its own.
 pub fn mock(behaviour: Behaviour) -> Mock {
@@ -35,8 +35,8 @@ pub fn each(tasks: impl IntoIterator<Item = u64>, kind: FaultKind, times: u32) -
 }
 
 /// Faults that each befall a request with this chance.
-pub fn sometimes(kinds: &str, chance: f64) -> Vec<Fault> {
-    kinds.split(' ').map(|kind| Fault { kind: kind.parse().unwrap(), chance }).collect()
+pub fn sometimes(kinds: &str, chance: f64) -> Vec<FaultChance> {
+    kinds.split(' ').map(|kind| FaultChance { kind: kind.parse().unwrap(), chance }).collect()
 }
 
 /// A request as it came.

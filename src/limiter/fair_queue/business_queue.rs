@@ -1,0 +1,77 @@
+//! The waiting rows of one business, and the words for them.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+/// Whether a row was sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// It was never sent.
+    First,
+    /// It is sent again.
+    Retry,
+}
+
+/// What keeps a business from going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    /// It may go from this time on.
+    Until(Instant),
+    /// It may go once `FairQueue::wake` is called for it.
+    UntilWoken,
+}
+
+/// Whether rows must be noted before they are sent for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntentNotes {
+    /// They must, so that a crash leaves no doubt about the others.
+    Needed,
+    /// Nothing is kept of them.
+    NotNeeded,
+}
+
+/// The waiting rows of one business, and what keeps them.
+#[derive(Debug)]
+pub(super) struct BusinessQueue<T> {
+    pub again: VecDeque<T>,
+    /// Of these the first `noted` may go, and the next `named` once that is committed.
+    pub first: VecDeque<T>,
+    pub noted: usize,
+    pub named: usize,
+    pub blocked: Option<Blocked>,
+    /// Where the index has it.
+    pub indexed: Indexed,
+}
+
+/// The entries that the index has of a business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Indexed {
+    pub again: Option<Ticket>,
+    pub first: Option<Ticket>,
+    pub unnamed: Option<Ticket>,
+    pub asleep: Option<Instant>,
+    pub ready: usize,
+}
+
+/// The position of a business in a ring: lower ones go first.
+pub(super) type Ticket = u64;
+
+impl<T> Default for BusinessQueue<T> {
+    fn default() -> Self {
+        Self {
+            again: VecDeque::new(),
+            first: VecDeque::new(),
+            noted: 0,
+            named: 0,
+            blocked: None,
+            indexed: Indexed::default(),
+        }
+    }
+}
+
+impl<T> BusinessQueue<T> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.first.is_empty()
+    }
+}
