@@ -28,7 +28,7 @@
 //! layer 2 adapters  input api limiter journal report store monitor shutdown system_clocks mock
 //! layer 3 engines   launch bench
 //! layer 4 sessions  session
-//! layer 5 flags     args
+//! layer 5 text      args text
 //! layer 6 face      cli
 //! layer 7 outside   internals
 //! ```
@@ -55,5 +55,6 @@ mod session;
 mod shutdown;
 mod store;
 mod system_clocks;
+mod text;
 
 pub use cli::main;

@@ -8,7 +8,6 @@ use thiserror::Error;
 
 use super::failure::Failure;
 use super::notice::notice;
-use super::text::summary::why;
 use super::warnings;
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet};
@@ -21,6 +20,7 @@ use crate::rules::sample::{RowSample, SampledRow};
 use crate::session::exit::Exit;
 use crate::session::settings::Server;
 use crate::shutdown::StopReason;
+use crate::text::summary::why;
 
 /// Asks for the states of a few rows of `list`.
 pub(crate) fn run(server: &Server, list: &str, sample: &RowSample) -> Result<Exit, Failure> {

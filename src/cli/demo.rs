@@ -11,7 +11,6 @@ use super::failure::Failure;
 use super::monitoring::Monitors;
 use super::run;
 use super::settings::{self, ForWhat};
-use super::text::summary;
 use crate::args::run::RunArgs;
 use crate::args::{Cli, Command};
 use crate::domain::rate::Rate;
@@ -19,6 +18,7 @@ use crate::mock::{Behaviour, FaultKind, FirstFault, Mock, MockBusiness, MockScop
 use crate::monitor::console;
 use crate::session::exit::Exit;
 use crate::store::SavedFlags;
+use crate::text::summary;
 
 /// The sample that is launched, so that the demo runs from anywhere.
 const SAMPLE: &str = include_str!("../../samples/tasks.csv");

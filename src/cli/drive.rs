@@ -14,8 +14,6 @@ use super::notice::notice;
 use super::screen;
 use super::settings::{self, SummaryForm};
 use super::stages::{self, Asking};
-use super::text::summary::{self, SummaryContext};
-use super::text::time::moment;
 use crate::api::Client;
 use crate::args::session::SessionArgs;
 use crate::launch::{Ended, Pipeline, Systemd};
@@ -30,6 +28,8 @@ use crate::session::pipeline::{Frontend, Work, assemble};
 use crate::session::settings::Settings;
 use crate::session::timing::Timing;
 use crate::shutdown::{Signal, StopReason, catch_file_size_limit};
+use crate::text::summary::{self, SummaryContext};
+use crate::text::time::moment;
 
 /// What a session shows, and whom it asks.
 pub(crate) struct Face {

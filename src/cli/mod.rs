@@ -1,6 +1,6 @@
 //! The face: what people type, what they are told, and the exit code.
 //!
-//! Each command is a file; `text` has the words. Only this room talks to a
+//! Each command is a file. Only this room talks to a
 //! terminal.
 
 mod bench;
@@ -22,11 +22,11 @@ mod run;
 mod runs;
 mod saved_flags;
 mod screen;
+mod setting_list;
 mod settings;
 mod stages;
 mod stdout;
 mod terminal;
-mod text;
 mod trust;
 mod warnings;
 

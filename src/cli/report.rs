@@ -9,7 +9,6 @@ use super::notice::notice;
 use super::runs::choose;
 use super::settings;
 use super::stdout::stdout;
-use super::text::kept_run;
 use crate::args::report::ReportArgs;
 use crate::journal::{InputState, Order};
 use crate::report::{Finished, Placement};
@@ -19,6 +18,7 @@ use crate::session::replay::replay;
 use crate::session::reports::{self, Beside};
 use crate::session::run::Run;
 use crate::session::zone::zone;
+use crate::text::kept_run;
 
 /// Runs the command.
 pub(crate) fn run(args: ReportArgs) -> Result<Exit, Failure> {

@@ -8,12 +8,8 @@ use super::drive::{Face, Printed, Session};
 use super::failure::Failure;
 use super::monitoring::{Monitoring, Monitors, SessionResult};
 use super::notice::{defer, notice};
+use super::setting_list::setting_list;
 use super::settings::SummaryForm;
-use super::text::kept_run;
-use super::text::location::RunLocation;
-use super::text::plan::PlanText;
-use super::text::setting_list::setting_list;
-use super::text::summary::SummaryContext;
 use super::{check, config, drive, logs, runs, saved_flags, settings, warnings};
 use crate::args::resume::ResumeArgs;
 use crate::args::session::Preview;
@@ -30,6 +26,10 @@ use crate::session::resume::{self, Asked, Before, OtherTarget, TargetIs, named_r
 use crate::session::run::Run;
 use crate::session::settings::Settings;
 use crate::store::SavedFlags;
+use crate::text::kept_run;
+use crate::text::location::RunLocation;
+use crate::text::plan::PlanText;
+use crate::text::summary::SummaryContext;
 
 /// Runs the command; `typed` is what stands on the command line.
 pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {

@@ -11,11 +11,8 @@ use super::drive::{Face, Session};
 use super::failure::Failure;
 use super::monitoring::{Monitoring, Monitors};
 use super::notice::{defer, notice};
+use super::setting_list::setting_list;
 use super::settings::ForWhat;
-use super::text::location::RunLocation;
-use super::text::plan::PlanText;
-use super::text::setting_list::setting_list;
-use super::text::summary::SummaryContext;
 use super::{check, config, drive, logs, saved_flags, settings, warnings};
 use crate::args::run::RunArgs;
 use crate::args::session::Preview;
@@ -33,6 +30,9 @@ use crate::session::run_state::RunSummary;
 use crate::session::settings::RunSettings;
 use crate::session::start;
 use crate::store::{RunDir, SavedFlags};
+use crate::text::location::RunLocation;
+use crate::text::plan::PlanText;
+use crate::text::summary::SummaryContext;
 
 /// Runs the command; `matches` tell where each setting comes from.
 pub(crate) fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {

@@ -8,8 +8,6 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::notice::notice;
 use super::stdout::stdout;
-use super::text::runs::{json, outcomes, state};
-use super::text::time::full_moment;
 use super::{prune, settings};
 use crate::args::runs::{RunsArgs, What};
 use crate::args::session::StateArgs;
@@ -19,6 +17,8 @@ use crate::session::exit::Exit;
 use crate::session::find::{Choice, Found, find};
 use crate::session::run_state::{RunState, RunSummary};
 use crate::store::{RunDir, RunStore};
+use crate::text::runs::{json, outcomes, state};
+use crate::text::time::full_moment;
 
 /// Runs the command.
 pub(crate) fn run(args: RunsArgs) -> Result<Exit, Failure> {

@@ -170,7 +170,7 @@ impl Journal {
     }
 
     fn open_rows(&self, session: u32, known_at: KnownAt) -> rusqlite::Result<Doubts> {
-        let sql = format!("{} WHERE session = :session AND known_at = :known_at", READ_OPEN_ROW);
+        let sql = format!("{READ_OPEN_ROW} WHERE session = :session AND known_at = :known_at");
         let mut select = self.connection.prepare(&sql)?;
         let of = named_params! { ":session": session, ":known_at": known_at.as_str() };
         select.query_map(of, rows::open)?.collect()
@@ -292,7 +292,7 @@ impl Journal {
             Order::Settled => "seq",
             Order::Input => "line",
         };
-        let sql = format!("{} WHERE reopened_by IS NULL ORDER BY {order}", READ_RECORD);
+        let sql = format!("{READ_RECORD} WHERE reopened_by IS NULL ORDER BY {order}");
         self.each(&sql, each)
     }
 

@@ -137,20 +137,11 @@ impl Dispatcher {
                 items.close();
                 end = Some(InputEnd::NotReached);
             }
-            let count = match self.source {
-                RowSource::File | RowSource::PartOfStream => {
-                    items.recv_many(&mut batch, feed::BATCH).await
-                }
-                RowSource::Stream => tokio::select! {
-                    biased;
-                    () = shutdown.no_new_rows(), if !items.is_closed() => {
-                        // What was read is still in the channel, and is taken.
-                        items.close();
-                        end = Some(InputEnd::NotReached);
-                        continue;
-                    }
-                    count = items.recv_many(&mut batch, feed::BATCH) => count,
-                },
+            let Some(count) = self.receive(&mut items, &mut batch, shutdown).await else {
+                // What was read is still in the channel, and is taken.
+                items.close();
+                end = Some(InputEnd::NotReached);
+                continue;
             };
             if count == 0 {
                 return (end.unwrap_or_else(|| lost(shutdown)), rows);
@@ -184,6 +175,25 @@ impl Dispatcher {
                 }
                 rows += 1;
             }
+        }
+    }
+
+    /// Receives some items into `batch`; `None` once no more is to be read of a stream.
+    async fn receive(
+        &self,
+        items: &mut mpsc::Receiver<FeedItem>,
+        batch: &mut Vec<FeedItem>,
+        shutdown: &Shutdown,
+    ) -> Option<usize> {
+        match self.source {
+            RowSource::File | RowSource::PartOfStream => {
+                Some(items.recv_many(batch, feed::BATCH).await)
+            }
+            RowSource::Stream => tokio::select! {
+                biased;
+                () = shutdown.no_new_rows(), if !items.is_closed() => None,
+                count = items.recv_many(batch, feed::BATCH) => Some(count),
+            },
         }
     }
 

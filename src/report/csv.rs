@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use csv::{Terminator, Writer, WriterBuilder};
 use jiff::tz::TimeZone;
 
-use super::{Report, Stamps};
+use super::form::{Report, Stamps};
 use crate::domain::record::{COLUMNS, Record};
 use crate::domain::row::Columns;
 use crate::domain::spreadsheet::guard;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::ReportName;
+use super::name::ReportName;
 
 /// A report cannot be made, written or kept.
 #[derive(Debug, Error)]

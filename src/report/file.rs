@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::disk::{close, sync_folder_of};
+use super::error::ReportError;
+use super::name::{IfExists, ReportName};
 use super::part::PartFile;
-use super::{IfExists, ReportError, ReportName};
 use crate::domain::file_state::FileState;
 use crate::domain::report_note::BegunReport;
 use crate::domain::request_id::RunId;
@@ -193,10 +194,6 @@ impl SealedFile {
     }
 
     /// Puts the report in its place, if it is not there yet.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if something else stands there by now, or the system refuses.
     pub(super) fn put_in_place(self) -> Result<(), ReportError> {
         let Self { path, state, part } = self;
         if state.is_none() {

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::CompactFormatter;
 
-use super::{Report, Stamps};
+use super::form::{Report, Stamps};
 use crate::domain::record::{KnownBy, Record};
 use crate::domain::row::Columns;
 

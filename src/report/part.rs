@@ -8,7 +8,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::disk::close;
-use super::{IfExists, ReportError};
+use super::error::ReportError;
+use super::name::IfExists;
 use crate::domain::file_state::FileState;
 use crate::domain::request_id::RunId;
 

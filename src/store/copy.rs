@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::domain::file_state::FileState;
 
 /// What a copy holds: its length, and its SHA-256 in hexadecimal digits.
@@ -42,11 +42,6 @@ fn copy(from: &mut dyn Read, to: &Path) -> Result<Contents, Failed> {
 }
 
 /// Copies the file `from`.
-///
-/// # Errors
-///
-/// Where it cannot be read, or the copy cannot be written; also where the file is changed
-/// meanwhile.
 pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<Contents, StoreError> {
     let mut steady = Steady::open(from)?;
     let contents = copy(&mut steady.file, to).map_err(|failed| match failed {
@@ -104,10 +99,6 @@ pub(crate) enum Growth {
 
 /// Checks whether a copy still begins with what it held, as far as that is `known`, and
 /// returns what it holds now.
-///
-/// # Errors
-///
-/// Returns an error if it does not, if it holds more and may not, or if it cannot be read.
 pub(crate) fn check_copy(
     path: &Path,
     known: Option<(u64, &str)>,
@@ -189,10 +180,6 @@ impl TeeState {
 
 impl Tee {
     /// Copies `source` to a new file at `to`.
-    ///
-    /// # Errors
-    ///
-    /// Where the copy cannot be made.
     pub(crate) fn new(source: Box<dyn Read + Send>, to: &Path) -> Result<Self, StoreError> {
         let made = File::create_new(to);
         let copy = made.map_err(|source| StoreError::Write { path: to.to_owned(), source })?;
@@ -234,8 +221,8 @@ impl Read for Tee {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Unnamed;
     use super::*;
+    use crate::store::Unnamed;
     use std::io::Cursor;
 
     #[test]

@@ -24,10 +24,6 @@ pub struct Holder {
 
 impl Lock {
     /// Takes the lock of the run in `folder`, or says who has it.
-    ///
-    /// # Errors
-    ///
-    /// Where the lock's file cannot be used.
     pub fn take(folder: &Path) -> io::Result<Result<Self, Holder>> {
         let path = folder.join("lock");
         let mut file =
@@ -55,10 +51,6 @@ impl Lock {
     }
 
     /// Who works on the run in `folder` now, without taking anything.
-    ///
-    /// # Errors
-    ///
-    /// Where the lock's file cannot be read.
     pub fn holder(folder: &Path) -> io::Result<Option<Holder>> {
         let mut file = match File::open(folder.join("lock")) {
             Ok(file) => file,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::RunStore;
+use super::run_store::RunStore;
 use crate::domain::request_id::RunId;
 
 /// The name of a run.
@@ -56,10 +56,6 @@ pub(crate) struct NameTaken {
 
 impl NameLock {
     /// Takes the lock of `name`, or says who has it since when.
-    ///
-    /// # Errors
-    ///
-    /// Where the lock's file cannot be used.
     pub(crate) fn take(
         runs: &RunStore,
         name: &RunName,

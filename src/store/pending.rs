@@ -6,11 +6,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Lock, RunDir, RunStore, StoreError, sync_folder};
+use super::error::StoreError;
+use super::lock::Lock;
+use super::run_dir::{RunDir, sync_folder};
+use super::run_store::{PENDING_SUFFIX, RunStore};
 use crate::domain::request_id::RunId;
-
-/// What follows the id in the name of a run that is not born yet.
-pub(super) const PENDING_SUFFIX: &str = ".new";
 
 /// A run that is about to be. Unless it is [committed](Self::commit), its folder goes away.
 pub(crate) struct PendingRun {
@@ -24,10 +24,6 @@ pub(crate) struct PendingRun {
 
 impl PendingRun {
     /// Makes the folder, readable by nobody else, and locks it.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be made.
     pub(crate) fn begin(runs: &RunStore, id: RunId) -> Result<Self, StoreError> {
         let named = runs.path().join(id.as_str());
         let path = runs.path().join(format!("{id}{PENDING_SUFFIX}"));
@@ -66,10 +62,6 @@ impl PendingRun {
     }
 
     /// All is there: the folder gets its name, and is a run from now on.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be renamed.
     pub(crate) fn commit(mut self) -> Result<(RunDir, Option<Lock>), StoreError> {
         let path = &self.folder.path;
         let renamed = sync_folder(path).and_then(|()| fs::rename(path, &self.named));

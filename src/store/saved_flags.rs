@@ -7,7 +7,8 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunDir, StoreError};
+use super::error::StoreError;
+use super::run_dir::RunDir;
 use crate::domain::record::AlreadyStarted;
 
 const NAME: &str = "settings.json";
@@ -24,10 +25,6 @@ pub(crate) struct SavedFlags {
 
 impl SavedFlags {
     /// Writes them into `folder`: they are there whole, or as they were before.
-    ///
-    /// # Errors
-    ///
-    /// Where they cannot be written.
     pub(crate) fn write(&self, folder: &RunDir) -> Result<(), StoreError> {
         let path = folder.path.join(NAME);
         let write = || -> std::io::Result<()> {
@@ -50,10 +47,6 @@ impl SavedFlags {
     }
 
     /// Reads those of the run in `folder`.
-    ///
-    /// # Errors
-    ///
-    /// Where they cannot be read, or are something else.
     pub(crate) fn read(folder: &RunDir) -> Result<Self, StoreError> {
         let path = folder.path.join(NAME);
         let text =

@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::StoreError;
 use super::copy::Steady;
+use super::error::StoreError;
 
 /// Maximum length of a copy that is held in memory, in bytes. Most lists are shorter, and
 /// are launched without a disk that can be written.
@@ -25,11 +25,6 @@ pub(crate) enum Unnamed {
 
 impl Unnamed {
     /// Copies the file `from`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the file cannot be read, if it is changed meanwhile, or if no
-    /// temporary file can be written.
     pub(crate) fn of(from: &Path) -> Result<Self, StoreError> {
         let mut steady = Steady::open(from)?;
         let mut start = Vec::new();

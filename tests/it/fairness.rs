@@ -9,7 +9,7 @@ use crate::harness::{HEADER, each, launch, list, rows, well};
 /// In microseconds.
 const SECOND: u64 = 1_000_000;
 
-/// MockBusiness 2 gets starts at this rate; others get as many as they want.
+/// Business 2 gets starts at this rate; others get as many as they want.
 pub fn throttled(rate: &str) -> Behaviour {
     let key = MockBusiness { scope: MockScope::CmdbBiz, id: 2 };
     Behaviour { throttles: [(key, rate.parse().unwrap())].into(), ..well() }
@@ -39,7 +39,7 @@ fn a_held_business_does_not_stop_the_one_behind_it() {
         },
     );
     let (_, last) = span(&run.scene.seen(), "cmdb_biz/3");
-    // MockBusiness 2 is held for half a minute each time.
+    // Business 2 is held for half a minute each time.
     assert!(last < 15.0, "the last of the 20 was sent after {last} s");
     run.signal("INT").exits(130).reports_all(1520).reports(22, "started");
 }

@@ -8,12 +8,12 @@ use thiserror::Error;
 use super::super::failure::Failure;
 use super::super::notice::notice;
 use super::super::stdout::stdout;
-use super::text;
 use crate::bench::compare::{ComparedFigure, compare};
 use crate::bench::result::figures;
 use crate::bench::result::schema::BenchResult;
 use crate::domain::escape::escape_control;
 use crate::session::exit::Exit;
+use crate::text::bench as text;
 
 pub(crate) struct Baseline {
     result: BenchResult,

@@ -1,6 +1,5 @@
 //! Why a measurement ended, and the exit code that follows.
 
-use super::super::text::summary::why;
 use crate::bench::find_max::Unfinished;
 use crate::bench::measured::Measured;
 use crate::bench::measurement::LoadEnd;
@@ -8,6 +7,7 @@ use crate::bench::result::schema::ROWS_USED_UP;
 use crate::bench::slo::SloJudgement;
 use crate::session::exit::Exit;
 use crate::shutdown::StopReason;
+use crate::text::summary::why;
 
 /// Reasons that a measurement may have for its end, beside the end of its load.
 pub(crate) struct EndReasons {

@@ -13,7 +13,6 @@ use super::ending::{EndReasons, SentWorkload};
 use super::live_view::LiveView;
 use super::row_file::RowFile;
 use super::setup::Setup;
-use super::text;
 use super::workload::Workload;
 use crate::bench::context::BenchContext;
 use crate::bench::find_max::{SearchResult, Unfinished, find_max};
@@ -29,6 +28,7 @@ use crate::monitor::console;
 use crate::monitor::progress::ProgressMode;
 use crate::session::exit::Exit;
 use crate::shutdown::{Shutdown, StopReason};
+use crate::text::bench as text;
 
 /// A measurement, judged.
 pub(crate) struct FinishedBench {

@@ -9,7 +9,6 @@ mod result_file;
 mod row_file;
 mod setup;
 mod start_consent;
-mod text;
 mod workload;
 
 use super::failure::Failure;

@@ -11,9 +11,9 @@ use super::super::stdout::stdout;
 use super::comparing::Baseline;
 use super::measuring::FinishedBench;
 use super::result_file::ResultFile;
-use super::text;
 use crate::bench::result::schema::BenchResult;
 use crate::session::exit::Exit;
+use crate::text::bench as text;
 
 /// Tells what was measured and how it differs from the baseline, and saves it.
 pub(crate) fn report(

@@ -11,7 +11,6 @@ use super::super::settings;
 use super::super::warnings;
 use super::row_file::{self, Reuse, RowFile};
 use super::start_consent::{Locality, StartConsent};
-use super::text::notices;
 use super::workload::Workload;
 use crate::api::Client;
 use crate::api::target::Target;
@@ -20,6 +19,7 @@ use crate::bench::feed::Tasks;
 use crate::input::Format;
 use crate::mock::{Behaviour, Memory, Mock};
 use crate::session::settings::Server;
+use crate::text::bench::notices;
 
 pub(crate) struct Setup {
     /// The rows to start; `None` if the server is the mock inside, which knows every task.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::text::notices;
 use crate::domain::task::Business;
 use crate::monitor::console;
+use crate::text::bench::notices;
 
 /// What needs consent: the tasks that a measurement would start.
 pub(crate) struct StartConsent<'a> {

@@ -1,5 +1,8 @@
 use super::*;
 use crate::args::{Cli, Command};
+use crate::input::NullWords;
+use crate::session::plan::{Plan, Rows};
+use crate::text::plan::PlanText;
 use clap::Parser;
 
 const WHO: [(&str, &str); 3] =
@@ -60,4 +63,27 @@ fn timeouts_are_the_servers_own_plus_five_seconds() {
     assert_eq!(timeout(&["--esb", "http://h"]), 35);
     assert_eq!(timeout(&["--gateway", "http://h"]), 125);
     assert_eq!(timeout(&["--esb", "http://h", "--timeout", "7s"]), 7);
+}
+
+#[test]
+fn a_line_says_what_will_happen() {
+    let words = ["bk-launch", "run", "-", "--no-journal", "--esb", "http://h", "-o", "r.csv"];
+    let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!() };
+    let settings = of_run(*args, ForWhat::Launch, &|name| {
+        name.starts_with("BK_").then(|| "x".to_owned()).filter(|_| !name.contains("URL"))
+    });
+    let settings = settings.unwrap().session;
+    let plan = Plan {
+        rows: Rows::Unknown(NullWords::None),
+        options: &settings.options,
+        target: "http://h/".into(),
+        user: "admin, by app ops".into(),
+        now: Timestamp::UNIX_EPOCH,
+        timing: &settings.timing,
+        stages: Vec::new(),
+    };
+    assert_eq!(
+        PlanText(&plan).to_string(),
+        "rows of standard input or a pipe at http://h/, as admin, by app ops, at 20/s"
+    );
 }

@@ -168,33 +168,3 @@ impl fmt::Display for PlanText<'_> {
         f.write_str(&self.null_scopes())
     }
 }
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::args::{Cli, Command};
-    use crate::cli::settings::{ForWhat, of_run};
-    use clap::Parser;
-
-    #[test]
-    fn a_line_says_what_will_happen() {
-        let words = ["bk-launch", "run", "-", "--no-journal", "--esb", "http://h", "-o", "r.csv"];
-        let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!() };
-        let settings = of_run(*args, ForWhat::Launch, &|name| {
-            name.starts_with("BK_").then(|| "x".to_owned()).filter(|_| !name.contains("URL"))
-        });
-        let settings = settings.unwrap().session;
-        let plan = Plan {
-            rows: Rows::Unknown(NullWords::None),
-            options: &settings.options,
-            target: "http://h/".into(),
-            user: "admin, by app ops".into(),
-            now: Timestamp::UNIX_EPOCH,
-            timing: &settings.timing,
-            stages: Vec::new(),
-        };
-        assert_eq!(
-            PlanText(&plan).to_string(),
-            "rows of standard input or a pipe at http://h/, as admin, by app ops, at 20/s"
-        );
-    }
-}

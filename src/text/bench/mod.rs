@@ -1,0 +1,7 @@
+//! Texts about a measurement.
+
+pub(crate) mod comparison;
+pub(crate) mod notices;
+pub(crate) mod search;
+pub(crate) mod summary;
+mod units;

@@ -1,0 +1,11 @@
+//! The words of the program: what is said of plans, ends, kept runs and measurements, for people
+//! and for programs. Nothing here decides, reads or prints.
+
+pub(crate) mod bench;
+pub(crate) mod count;
+pub(crate) mod kept_run;
+pub(crate) mod location;
+pub(crate) mod plan;
+pub(crate) mod runs;
+pub(crate) mod summary;
+pub(crate) mod time;
