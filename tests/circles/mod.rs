@@ -119,9 +119,10 @@ impl Room {
 /// Longest chain of re-exports that is followed.
 const MAX_HOPS: usize = 8;
 
-/// The entry of `folder` that the module belongs to; the folder's own code is none.
+/// The entry of `folder` that the module belongs to; the folder's own code is `mod`.
 fn entry(folder: &Name, module: &Name) -> Option<String> {
-    module.strip_prefix(&folder[..])?.first().cloned()
+    let below = module.strip_prefix(&folder[..])?;
+    Some(below.first().map_or_else(|| "mod".to_owned(), Clone::clone))
 }
 
 impl Module {

@@ -82,6 +82,12 @@ fn a_name_leads_to_the_module_that_it_comes_from() {
 }
 
 #[test]
+fn the_code_of_mod_rs_is_a_module_as_well() {
+    let files = [("mod.rs", "mod a; pub struct Own(a::A);"), ("a.rs", "use super::Own;")];
+    assert_eq!(circles(&files), ["r: a -> mod (super::Own), mod -> a (a::A)"]);
+}
+
+#[test]
 fn a_folder_is_one_module_and_has_modules_of_its_own() {
     let files = [
         ("mod.rs", "mod a; mod b;"),
