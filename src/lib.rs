@@ -28,7 +28,7 @@
 //! layer 2 adapters  input api limiter journal report store monitor shutdown system_clocks mock
 //! layer 3 engines   launch bench
 //! layer 4 sessions  session
-//! layer 5 text      args text
+//! layer 5 words     args text
 //! layer 6 face      cli
 //! layer 7 outside   internals
 //! ```

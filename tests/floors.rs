@@ -1,18 +1,23 @@
-//! The list of layers in `src/lib.rs` is kept: a room uses only layers below its own, no adapter
-//! uses another one, and every room has a layer.
+//! The list of layers in `src/lib.rs` is kept, no room imports in a circle, and files and rooms
+//! keep their sizes.
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod circles;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use source::{files_of_rooms, rooms_used, root};
+use circles::Room;
+use source::{files, files_of_rooms, rooms_used, root};
 
 /// Layer whose rooms do not know one another.
 const ADAPTERS: u32 = 2;
+
+const MAX_LINES_OF_A_FILE: usize = 400;
+const MAX_LINES_OF_A_ROOM: usize = 5_000;
 
 fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(path)).unwrap()
@@ -29,6 +34,12 @@ fn layers() -> BTreeMap<String, u32> {
         layers.extend(words.map(|room| (room.to_owned(), layer)));
     }
     layers
+}
+
+/// The rooms that are folders.
+fn folders() -> BTreeSet<String> {
+    let rooms = files_of_rooms().into_iter().map(|(room, _)| room);
+    rooms.filter(|room| root().join("src").join(room).is_dir()).collect()
 }
 
 /// What a line of `lib.rs` declares, if it declares a module.
@@ -75,14 +86,37 @@ fn a_room_uses_only_layers_below_its_own() {
 }
 
 #[test]
-fn uses_are_found_alone_and_in_lists() {
-    let set = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
-    assert_eq!(
-        rooms_used("use crate::task::Task;\nlet a = crate::row::Row;"),
-        set(&["task", "row"])
-    );
-    assert_eq!(rooms_used("use crate::{task::Task, row};"), set(&["task", "row"]));
-    assert_eq!(rooms_used("// use crate::task::Task;\n/// [`crate::row`]"), set(&[]));
-    assert_eq!(rooms_used("let a = \"crate::row::Row\"; /* crate::row::Row */"), set(&[]));
-    assert_eq!(rooms_used("f('\"', r#\"crate::a\"\"#, b\"\\\"\", crate::row::Row)"), set(&["row"]));
+fn no_room_imports_in_a_circle() {
+    let source = root().join("src");
+    let folders = folders();
+    assert!(folders.len() > 10, "the rooms are found: {folders:?}");
+    let circles = folders.iter().flat_map(|room| Room::read(&source, room).circles());
+    assert_none(&circles.collect::<Vec<_>>(), "modules of a room import in a circle");
+}
+
+fn is_tests(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name == "tests.rs")
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let folders = ["src", "tests", "benches"].map(|folder| files(&root().join(folder)));
+    let all = folders.into_iter().flatten().filter(|file| !is_tests(file));
+    let lines = all.map(|file| (read(&file).lines().count(), file));
+    let long = lines.filter(|(lines, _)| *lines > MAX_LINES_OF_A_FILE);
+    let long = long.map(|(lines, file)| {
+        format!("{}: {lines} lines", file.strip_prefix(root()).unwrap().display())
+    });
+    assert_none(&long.collect::<Vec<_>>(), "a file has at most 400 lines, without its tests.rs");
+}
+
+#[test]
+fn no_room_is_too_large() {
+    let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
+    for (room, file) in files_of_rooms().into_iter().filter(|(_, file)| !is_tests(file)) {
+        *rooms.entry(room).or_default() += read(file).lines().count();
+    }
+    let large = rooms.into_iter().filter(|(_, lines)| *lines > MAX_LINES_OF_A_ROOM);
+    let large = large.map(|(room, lines)| format!("{room}: {lines} lines"));
+    assert_none(&large.collect::<Vec<_>>(), "a room has at most 5,000 lines, without its tests.rs");
 }

@@ -1,6 +1,7 @@
 //! The words of the program: what is said of plans, ends, kept runs and measurements, for people
 //! and for programs. Nothing here decides, reads or prints.
 
+mod advice;
 pub(crate) mod bench;
 pub(crate) mod count;
 pub(crate) mod kept_run;

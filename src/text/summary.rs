@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::advice::advice;
 use super::location::RunLocation;
 use crate::domain::answer::FailureClass;
 use crate::domain::escape::escape_control;
-use crate::domain::record::Outcome;
 use crate::journal::JournalError;
 use crate::launch::{Ended, InputEnd, OutputFailure};
 use crate::rules::budget::UsedUp;
@@ -155,34 +155,6 @@ fn failure(group: &Group) -> String {
     let kind =
         if error.is_empty() { String::new() } else { format!(" ({})", escape_control(error)) };
     format!("  {outcome}{kind} {many}{said}\n    {}", advice(*outcome, error))
-}
-
-/// Returns what to do about rows that ended like this.
-fn advice(outcome: Outcome, error: &str) -> &'static str {
-    match (outcome, error) {
-        (Outcome::Invalid, _) => "mend these rows; they were never sent",
-        (Outcome::Unconfirmed, "") => {
-            "the server took these tasks, but does not run them; look whether its workers do"
-        }
-        (Outcome::Unconfirmed, _) => {
-            "accepted, but their state could not be asked: look at these tasks in bk-sops"
-        }
-        (Outcome::Unknown, _) => {
-            "look at these tasks before you start them again: some attempt may have started them"
-        }
-        (Outcome::AlreadyStarted, _) => "somebody else started these tasks, or an earlier run did",
-        (Outcome::Rejected, "permission") => {
-            "ask for the right to operate these tasks, or use an account that has it"
-        }
-        (Outcome::Rejected, "not_found") => {
-            "check the ids, and that scope says what bk_biz_id is an id of"
-        }
-        (Outcome::Rejected, _) => "the server cannot read this request; look at its message",
-        (Outcome::Failed, "throttled_biz" | "throttled_app") => {
-            "surely not started; launch these rows again later, or with a lower --rate"
-        }
-        _ => "surely not started; launch these rows again when the server is well",
-    }
 }
 
 fn requests(ended: &Ended) -> String {

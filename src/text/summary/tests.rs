@@ -25,19 +25,3 @@ fn what_could_not_be_asked_names_the_flag_that_may_mend_it() {
     assert!(text.contains("--esb-legacy-get"), "{text}");
     assert!(!of(0, 3, 0).contains("--esb-legacy-get"), "of another reason");
 }
-
-#[test]
-fn every_bad_outcome_has_its_advice() {
-    for (outcome, error, part) in [
-        (Outcome::Invalid, "task_id is empty", "mend these rows"),
-        (Outcome::Unknown, "ambiguous", "may have started"),
-        (Outcome::Unconfirmed, "", "does not run them"),
-        (Outcome::Unconfirmed, "not_found", "their state could not be asked"),
-        (Outcome::Rejected, "permission", "the right"),
-        (Outcome::Rejected, "not_found", "scope"),
-        (Outcome::Failed, "throttled_biz", "--rate"),
-        (Outcome::Failed, "transient", "surely not started"),
-    ] {
-        assert!(advice(outcome, error).contains(part), "{outcome} {error}");
-    }
-}
