@@ -1,6 +1,6 @@
 //! Opens rows, as many at a time as there are permits, and stage by stage.
 //!
-//! It knows which row comes next and when it may be opened; what becomes of it is
+//! This module knows which row comes next and when it may be opened; what becomes of it is
 //! `row`'s work.
 
 use std::pin::Pin;
@@ -27,54 +27,46 @@ use crate::rules::resume::{self, Planned};
 use crate::rules::stages;
 use crate::shutdown::{Shutdown, StopReason};
 
-/// How a launch is cut into stages.
+/// Division of a launch into stages.
 pub struct Staged {
-    /// The positions of the input at which stages end, in order; none: all is one.
+    /// Positions of the input at which stages end, in order; empty if all is one stage.
     pub ends: Vec<u64>,
-    /// How long to wait between two of them.
+    /// Pause between two stages.
     pub pause: Option<Duration>,
-    /// Is told that one is done.
+    /// Called when a stage is done.
     pub tell: Arc<dyn Fn(&StageChange) + Send + Sync>,
-    /// Decides after the pause whether the next one begins, if anybody wants to.
+    /// Decides after the pause whether the next stage begins; `None` if nobody wants to.
     pub ask: Option<StageApproval>,
-    /// The last position of the input whose stage was agreed to in an earlier session.
+    /// Last position of the input whose stage was agreed to in an earlier session.
     pub agreed_to: Option<u64>,
 }
 
-/// Decides whether the next stage begins. It may take its time, and is given up when
-/// the run stops.
+/// Decides whether the next stage begins. It may take its time, and is dropped when the run
+/// stops.
 pub(crate) type StageApproval = Arc<dyn Fn(&StageChange) -> Answering + Send + Sync>;
 
-/// A decision that is waited for.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Proceed> + Send>>;
 
-/// From one stage to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StageChange {
-    /// The stage that is done, from 1.
+    /// Number of the stage that is done, from 1.
     pub done: usize,
-    /// All stages.
     pub all: usize,
-    /// The first position of the next one...
+    /// First position of the next stage in the input; `to` is its last.
     pub from: u64,
-    /// ...and its last.
     pub to: u64,
 }
 
-/// Whether the next stage begins.
+/// Whether the next stage begins; `No` stops the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proceed {
-    /// It does.
     On,
-    /// The run stops.
     No,
 }
 
-/// The stage that a launch is in.
 struct CurrentStage {
     staged: Staged,
     at: usize,
-    /// Whether this session opened any row of it.
     has_opened: bool,
 }
 
@@ -83,7 +75,7 @@ impl CurrentStage {
         Self { staged, at: 0, has_opened: false }
     }
 
-    /// The stage after this one in which `position` lies, if it is not this one.
+    /// Returns the stage of `position`, if it is a later one.
     fn next_stage(&self, position: u64) -> Option<usize> {
         let ends = &self.staged.ends;
         let is_beyond = ends.get(self.at).is_some_and(|end| position > *end);
@@ -91,19 +83,14 @@ impl CurrentStage {
     }
 }
 
-/// Opens rows, as many at a time as there are permits.
 pub(super) struct Dispatcher {
-    /// What rows share.
     pub context: Arc<RunContext>,
-    /// How many may be open.
     pub permits: Permits,
-    /// Whether there is an end that can be waited for.
     pub source: RowSource,
 }
 
 impl Dispatcher {
-    /// Opens all rows that come, waits until each of them came to its end, and says how
-    /// the input ended.
+    /// Opens all rows that come, waits until each has ended, and returns how the input ended.
     pub(super) async fn open_all(
         &self,
         items: mpsc::Receiver<FeedItem>,
@@ -112,13 +99,13 @@ impl Dispatcher {
     ) -> InputEnd {
         let mut tasks = JoinSet::new();
         let (end, rows) = self.open_each(items, staged, shutdown, &mut tasks).await;
-        // The guard of a task that panicked has told it already.
+        // A task that panicked has stopped the run already, by its guard.
         while tasks.join_next().await.is_some() {}
         self.context.batcher.put(Event::AllRead(rows));
         end
     }
 
-    /// Opens all rows that come; how the input ended, and how many rows came.
+    /// Returns how the input ended, and how many rows came.
     async fn open_each(
         &self,
         mut items: mpsc::Receiver<FeedItem>,
@@ -133,7 +120,7 @@ impl Dispatcher {
         let mut question = self.context.options.certainty.confirm;
         loop {
             if left == 0 && self.source == RowSource::Stream && !items.is_closed() {
-                // Nothing more is to be launched, so nothing more is read.
+                // Nothing more is launched, so nothing more is read.
                 items.close();
                 end = Some(InputEnd::NotReached);
             }
@@ -144,7 +131,7 @@ impl Dispatcher {
                 RowSource::Stream => tokio::select! {
                     biased;
                     () = shutdown.no_new_rows(), if !items.is_closed() => {
-                        // What was read is still in the channel, and is taken.
+                        // Rows that were read are still in the channel, and are taken.
                         items.close();
                         end = Some(InputEnd::NotReached);
                         continue;
@@ -187,7 +174,6 @@ impl Dispatcher {
         }
     }
 
-    /// How the input has ended, once all of it was read.
     const fn end(&self) -> InputEnd {
         match self.source {
             RowSource::File | RowSource::Stream => InputEnd::Reached,
@@ -195,8 +181,8 @@ impl Dispatcher {
         }
     }
 
-    /// Sees to it that the stage of `position` has begun: the one before is settled, its
-    /// pause is over, and whoever wanted to be asked agrees.
+    /// Waits until the stage of `position` may begin: the one before is settled, its pause is
+    /// over, and whoever wanted to be asked agrees.
     async fn enter(&self, stage: &mut CurrentStage, position: u64, shutdown: &Shutdown) {
         let limiter = &self.context.limiter;
         if let Some(next) = stage.next_stage(position) {
@@ -245,8 +231,8 @@ impl Dispatcher {
         }
     }
 
-    /// Returns once the journal holds that the stages up to `position` were agreed to, or draining
-    /// has begun since it cannot.
+    /// Waits until the journal holds that the stages up to `position` were agreed to, or draining
+    /// has begun because it cannot.
     async fn note_agreement(&self, position: u64) {
         let permit = self.permits.of_no_row().await;
         self.context.batcher.put(Event::StageAgreed(position, permit));
@@ -283,7 +269,7 @@ impl Dispatcher {
         });
     }
 
-    /// A row that this session does not open.
+    /// Returns the record of a row that this session does not open.
     fn cut_off(&self, row: Row, prior: Prior) -> Record {
         left_open(row, prior, self.context.resumable)
     }
@@ -293,8 +279,8 @@ impl Dispatcher {
     }
 }
 
-/// Stops the run if the task of a row ends before its record was handed on, which only
-/// a panic does.
+/// Stops the run if the task of a row ends before its record was handed on, which only a panic
+/// causes.
 struct Guard {
     line: u64,
     shutdown: Option<Shutdown>,
@@ -315,7 +301,7 @@ impl Drop for Guard {
     }
 }
 
-/// Stops the run, since the feed died without a word: nobody knows what would have come.
+/// Stops the run because the feed died: nobody knows which rows would have come.
 fn lost(shutdown: &Shutdown) -> InputEnd {
     shutdown.drain(StopReason::Broken("the thread that reads the input".into()));
     InputEnd::NotReached
