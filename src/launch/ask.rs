@@ -1,7 +1,7 @@
 //! Questions about a task: its state, and its link.
 //!
-//! They pass the limiter like every request, and whatever they are answered, they
-//! never stop the run; but for the first question of a run that is to confirm.
+//! They pass the limiter like every request. No answer stops the run, except the one to the first
+//! question of a run that confirms.
 
 use tracing::{info, warn};
 
@@ -16,40 +16,30 @@ use crate::rules::confirm::{Ownership, judge};
 use crate::rules::server_time::Departure;
 use crate::shutdown::StopReason;
 
-/// What asking for a state came to.
 pub(super) struct StateResult {
-    /// What the state says of the row.
     pub ownership: Ownership,
-    /// Why there is no state, if there is none.
     pub unanswered: Option<Reason>,
-    /// Whether the question was refused for where its credentials stood.
     pub refused: AuthRefusal,
 }
 
 impl StateResult {
-    /// Nothing, since bk-sops works and failed each time that it was asked, the last time
-    /// with `answer`.
+    /// A question that was given up: bk-sops works but failed each time, the last time with
+    /// `answer`.
     fn nothing(answer: Option<Answer>) -> Self {
         let unanswered = answer.and_then(|answer| unanswered(Ownership::Unseen, answer));
         Self { ownership: Ownership::Unseen, unanswered, refused: AuthRefusal::None }
     }
 }
 
-/// Whether a question was refused for where its credentials stood.
+/// Whether a question was refused because of where its credentials stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AuthRefusal {
-    /// The ESB read none from the header, and the query is forbidden.
+    /// The ESB read no credentials from the header, and the query is forbidden.
     ToHeader,
-    /// It was not.
     None,
 }
 
-/// Asks for the state of `task` on `line`, whose first attempt that may have arrived left at
-/// `first`.
-///
-/// # Errors
-///
-/// When the run stops before there is an answer.
+/// `first` is when the first attempt that may have arrived left.
 pub(super) async fn state(
     context: &RunContext,
     line: u64,
@@ -87,7 +77,6 @@ pub(super) async fn state(
     }
 }
 
-/// Why a question told no state.
 fn unanswered(ownership: Ownership, answer: Answer) -> Option<Reason> {
     match (ownership, answer.verdict) {
         (Ownership::Unseen, Verdict::Failed(failure)) => {
@@ -101,7 +90,7 @@ fn unanswered(ownership: Ownership, answer: Answer) -> Option<Reason> {
     }
 }
 
-/// Notes and tells that the server refuses a question for where its credentials stand.
+/// Counts a refusal because of where the credentials stand, and warns of the first.
 fn refusal(context: &RunContext, placement: AuthPlacement, answer: &Answer) -> AuthRefusal {
     if !context.client.is_refused_to_header(placement, answer) {
         return AuthRefusal::None;
@@ -118,8 +107,8 @@ fn refusal(context: &RunContext, placement: AuthPlacement, answer: &Answer) -> A
     AuthRefusal::ToHeader
 }
 
-/// Asks for the state of the first task, before anything is started: where the
-/// user may not look, a run that is to confirm stops.
+/// Asks for the state of the first task before anything is started, and stops a run that confirms
+/// if the user may not look.
 pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
     let RunContext { client, run, session, shutdown, .. } = context;
     let id = RequestId::question(run, *session, line, 0);
@@ -151,8 +140,7 @@ pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
     }
 }
 
-/// Asks for the link of a task that was found to be started; `None` where there is
-/// none to be had.
+/// Asks for the link of a task that was found started; `None` if none is to be had.
 pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option<Box<str>> {
     let RunContext { client, limiter, run, session, .. } = context;
     let id = RequestId::lookup(run, *session, line);
@@ -184,7 +172,6 @@ pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option
     }
 }
 
-/// Counts a lookup that was answered so.
 fn count_lookup(context: &RunContext, verdict: &Verdict) {
     let is_refused = matches!(verdict, Verdict::Failed(failure) if matches!(
         failure.class,
@@ -199,7 +186,7 @@ fn count_lookup(context: &RunContext, verdict: &Verdict) {
     });
 }
 
-/// Whether a row ended as started by words that have no link in them.
+/// Whether the answer that settled a row as started holds no link.
 pub(super) fn lacks_link(record: &Record) -> bool {
     use crate::domain::record::{Ending, Outcome};
     record.ending == Ending::Settled

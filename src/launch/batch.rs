@@ -1,8 +1,7 @@
-//! What happened to rows, on its way to the collector, in batches.
+//! Batches of row events on their way to the collector.
 //!
-//! An event that is put here leaves when everything that is ready now has put its
-//! own, unless a batch has left just before: so no record waits while nothing
-//! happens, and under load many rows share a commit.
+//! A batch leaves once everything that is ready now has put its events, but not right after
+//! another: so no record waits while nothing happens, and under load many rows share a commit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,49 +12,43 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::domain::record::{Prior, Record};
 
-/// Something that the collector has to write.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A row came to its end, or was cut off. The permit comes back once its record
-    /// is written.
+    /// A row ended or was cut off. Its permit returns once the record is written.
     Settled(Record, OwnedSemaphorePermit),
-    /// A row came to its end, and its link is being looked up: its line in the
-    /// reports waits for that.
+    /// A row ended, and its link is being looked up: its line in the reports waits for that.
     SettledWithoutLink(Record),
     /// The lookup for the row on this line is over.
     Link(u64, Option<Box<str>>, OwnedSemaphorePermit),
     /// The server accepted the row on this line, which is yet to be confirmed.
     Accepted(u64, Box<Prior>),
-    /// The input ended after so many rows.
+    /// The input ended after this many rows.
     InputEnded(u64),
-    /// No more rows are read; so many were, and each must have its record by now.
+    /// No more rows are read; this many were, and each must have its record by now.
     AllRead(u64),
-    /// Somebody agreed to the stages up to this position of the input. The permit comes back once
-    /// that is written.
+    /// The stages up to this position of the input were agreed to. The permit returns once that
+    /// is written.
     StageAgreed(u64, OwnedSemaphorePermit),
 }
 
-/// So long at least lies between two batches: a commit costs the same for one row
-/// and for hundreds.
+/// Minimum time between two batches: a commit costs the same for one row and for hundreds.
 const MIN_BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Where rows put their events. It holds at most a few for each permit.
+/// Events that wait for the collector: at most a few for each permit.
 #[derive(Debug, Default)]
 pub(super) struct EventBatcher {
     waiting: Mutex<Vec<Event>>,
-    /// The collector is to look round, even if nothing was put.
     nudged: AtomicBool,
     filled: Notify,
 }
 
 impl EventBatcher {
-    /// Puts an event; it is sent soon.
     pub(super) fn put(&self, event: Event) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         self.filled.notify_one();
     }
 
-    /// Makes the collector look round, though nothing happened: it has work of its own.
+    /// Makes the collector look round although nothing happened: it has work of its own.
     pub(super) fn nudge(&self) {
         self.nudged.store(true, Ordering::Relaxed);
         self.filled.notify_one();
@@ -65,7 +58,6 @@ impl EventBatcher {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sends what was put to the collector, until that is gone.
     pub(super) async fn forward(self: Arc<Self>, collector: mpsc::Sender<Vec<Event>>) {
         let mut next = Instant::now();
         loop {
@@ -73,7 +65,7 @@ impl EventBatcher {
             // Everything else that is ready runs first, and may put events too.
             tokio::task::yield_now().await;
             sleep_until(next).await;
-            // As long as the collector is busy, more is put, and goes with the rest.
+            // While the collector is busy, more events join this batch.
             let Ok(place) = collector.reserve().await else { return };
             let nudged = self.nudged.swap(false, Ordering::Relaxed);
             let batch = self.take();
@@ -84,7 +76,6 @@ impl EventBatcher {
         }
     }
 
-    /// Sends what nobody waits for any more.
     pub(super) async fn flush(&self, collector: mpsc::Sender<Vec<Event>>) {
         let batch = self.take();
         if !batch.is_empty() {

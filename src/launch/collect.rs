@@ -1,10 +1,10 @@
 //! Writes everything that happened, in its order, on a thread of its own: first to
 //! the journal, then to the views of it.
 //!
-//! With each commit it also notes which rows go next, and says back what is committed:
-//! a row is sent only once the journal knows that it may be. It owns all output of
-//! records. A journal or report that fails stops the run, and the collector goes on
-//! receiving, or the rows would block on the full channel.
+//! Each commit also notes which rows go next, and lets them go: a row is sent only once the
+//! journal knows that it may be. The collector owns all output of records. If a journal or report
+//! fails, the run stops, and the collector keeps receiving, or the rows would block on the full
+//! channel.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -26,25 +26,23 @@ use crate::rules::stats::Summary;
 use crate::shutdown::StopReason;
 use crate::store::TeeState;
 
-/// What was written lies in a buffer no longer than this.
+/// Maximum time that written bytes stay in a buffer.
 const MAX_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where a run is kept.
+/// Journal of a run, and the copy of its input.
 pub struct RunJournal {
-    /// Its journal, in which the session has begun.
+    /// Journal in which the session has begun.
     pub journal: Journal,
-    /// The copy of a stream that is being read.
+    /// Copy of a stream that is being read.
     pub copied: Option<Arc<TeeState>>,
 }
 
-/// What the collector has to say at the end.
 #[derive(Default)]
 pub(super) struct Collected {
-    /// What became of the rows.
     pub summary: Summary,
     /// The first failure of an output.
     pub failure: Option<OutputFailure>,
-    /// The journal, if there is one and it did not fail.
+    /// `None` if there is no journal, or it failed.
     pub journal: Option<Journal>,
 }
 
@@ -58,7 +56,6 @@ impl Collected {
     }
 }
 
-/// Writes what happens, until no more can come.
 pub(super) fn collect(
     mut events: mpsc::Receiver<Vec<Event>>,
     mut collector: Collector,
@@ -71,8 +68,7 @@ pub(super) fn collect(
             batch.extend(more);
         }
         collector.keep(&batch);
-        // Only now may the permits of the batch come back: draining has begun where the
-        // commit failed.
+        // The permits of the batch return only now: if the commit failed, draining has begun.
         collector.show(batch);
         if (events.is_empty() || flushed.elapsed() >= MAX_FLUSH_INTERVAL)
             && let Some(views) = collector.shown.now()
@@ -85,14 +81,13 @@ pub(super) fn collect(
     collector.close()
 }
 
-/// Writes records: first to the journal, then to the views of it.
 pub(super) struct Collector {
     run_journal: Option<RunJournal>,
     shown: ReplayedViews,
-    /// What happened while earlier sessions are being replayed. The permits of these rows
-    /// are kept back, so that there are never many.
+    /// Events held back while earlier sessions are being replayed. So are their permits, which
+    /// keeps them few.
     deferred: Vec<Event>,
-    /// Rows that were read, as the dispatcher says at its end.
+    /// Number of rows that were read, known once the dispatcher has ended.
     rows: Option<u64>,
     /// Rows that were sent and not settled.
     open: Doubts,
@@ -108,16 +103,14 @@ enum Draining {
     Noted,
 }
 
-/// What is committed beside what happened.
 struct CommitNotes {
-    /// The rows that go next.
     intents: Intents,
-    /// Why nothing new is sent any more, if that is news.
+    /// Why nothing new is sent any more; `None` if the journal knows.
     draining: Option<String>,
 }
 
 impl Collector {
-    /// Begins to replay what earlier sessions settled; nothing else is written yet.
+    /// Starts to replay what earlier sessions settled, and writes nothing else yet.
     pub(super) fn new(
         run_journal: Option<RunJournal>,
         reports: Vec<OpenReport>,
@@ -147,8 +140,8 @@ impl Collector {
         collector
     }
 
-    /// Writes a batch to the journal, with the rows that go next, and lets these go: in
-    /// one commit, before anything of it is shown.
+    /// Commits a batch together with the rows that go next, before anything of it is shown, and
+    /// lets these rows go.
     fn keep(&mut self, batch: &[Event]) {
         let limiter = &self.context.limiter;
         let Some(run_journal) = &mut self.run_journal else { return };
@@ -166,7 +159,7 @@ impl Collector {
                 }
             }
             Err(error) => {
-                // From here on rows are in doubt on resume.
+                // Rows sent from here on are in doubt on resume.
                 self.run_journal = None;
                 self.failed(OutputFailure::Journal(error));
                 self.shown.wait().journal_is_lost();
@@ -174,8 +167,8 @@ impl Collector {
         }
     }
 
-    /// Shows a batch in the views, or puts it off until they are there. The permits come
-    /// back with what is shown.
+    /// Shows a batch in the views, or defers it until they are there. The permits return with
+    /// what is shown.
     fn show(&mut self, batch: Vec<Event>) {
         self.deferred.extend(batch);
         let Some(views) = self.shown.now() else { return };
@@ -203,7 +196,6 @@ impl Collector {
         drop(permits);
     }
 
-    /// Tells those who look on how things stand.
     fn tell(&mut self, counts: &LiveCounts) {
         if let Some(views) = self.shown.now() {
             views.tell(counts);
@@ -228,7 +220,7 @@ impl Collector {
         }
         let mut journal = self.run_journal.take().map(|run_journal| run_journal.journal);
         if self.rows != Some(lines) {
-            // Without an orderly end the next session holds in doubt what may have been sent.
+            // Without an orderly end the next session treats what may have been sent as in doubt.
             journal = None;
             self.failed(OutputFailure::Lost { rows: self.rows, lines });
         } else if let Some(kept) = &mut journal
@@ -237,8 +229,7 @@ impl Collector {
             self.failed(OutputFailure::Journal(error));
             journal = None;
         }
-        // After a crash here, it is known of the old report and of the new one that both
-        // are this run's.
+        // After a crash here, both the old report and the new one are known to be this run's.
         if let Err(failure) = reports.put_in_place() {
             self.failed(OutputFailure::Report(failure));
         }
@@ -247,7 +238,7 @@ impl Collector {
     }
 }
 
-/// Remembers what is to be known of a row that was cut off.
+/// Keeps what a later session needs to know of a row that was cut off.
 fn leave_open(open: &mut Doubts, record: &Record) {
     if let Ending::CutOff(doubt) = record.ending
         && (record.attempts > 0 || doubt != Doubt::None)
@@ -258,7 +249,7 @@ fn leave_open(open: &mut Doubts, record: &Record) {
     }
 }
 
-/// Writes to the journal what a batch says, which rows may go, and that the session drains.
+/// Commits a batch, the rows that may go, and that the session drains.
 fn write(
     run_journal: &mut RunJournal,
     batch: &[Event],
@@ -280,7 +271,7 @@ fn write(
         return Ok(());
     }
     journal.commit(|commit| {
-        // It covers every row that may go from now on: they were read before.
+        // The copy covers every row that may go from now on: they were read before.
         if let Some((bytes, sha256)) = copied.as_ref().and_then(|copied| copied.news()) {
             commit.note_copy(&Copied { bytes, sha256 })?;
         }

@@ -1,6 +1,4 @@
-//! What all rows of a run share: who sends, when, how often, and the counts of it.
-//!
-//! Values and their small acts; the life of a row is in `row`.
+//! What all rows of a run share. The life of a row is in `row`.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -26,37 +24,25 @@ use crate::rules::server_time::{ServerClock, Sighting};
 use crate::rules::stats::{Requests, Unasked};
 use crate::shutdown::{Shutdown, StopReason};
 
-/// What all rows of a run share.
 pub(crate) struct RunContext {
-    /// What was chosen about the launch.
     pub options: Options,
-    /// Who sends.
     pub client: Client,
-    /// Who may send.
     pub limiter: Arc<Limiter>,
-    /// Whether a row that is cut off can be taken up again.
     pub resumable: Resumable,
-    /// When requests may leave.
     pub times: SendWindow,
-    /// Where events of rows go.
     pub batcher: Arc<EventBatcher>,
-    /// What stops the run.
     pub shutdown: Shutdown,
-    /// The name of the run.
     pub run: RunId,
     /// Number of the session in its run, from 1.
     pub session: u32,
     /// The wall clock, for the stamps of records.
     pub clock: Clock,
-    /// This machine's clocks.
     pub clocks: Arc<dyn Clocks>,
-    /// What changes while rows are settled.
     pub state: SharedState,
 }
 
 /// What changes while rows are settled.
 pub(crate) struct SharedState {
-    /// What the server's clock showed.
     pub server_clock: ServerClock,
     begun: OnceLock<Instant>,
     jitter: Mutex<fastrand::Rng>,
@@ -75,33 +61,32 @@ impl SharedState {
     }
 }
 
-/// Whether a question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskResult {
-    /// It was, one way or another.
     Answered,
-    /// It was not, since the server is gone: it is asked once more.
+    /// The server is gone, so the question is asked once more.
     InVain,
 }
 
 /// The wall clock, read once: stamps of a run never run backwards.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// What the wall clock showed...
+    /// Wall time at `at`.
     pub wall: Timestamp,
-    /// ...at this moment.
+    /// When the wall clock was read.
     pub at: Instant,
 }
 
 impl Clock {
-    /// What it showed at `instant`.
+    /// Returns the wall time at `instant`.
     #[must_use]
     pub fn read(&self, instant: Instant) -> Timestamp {
         let since = instant.saturating_duration_since(self.at);
         self.wall.checked_add(since).unwrap_or(self.wall)
     }
 
-    /// When it will show `moment`, if it does not step; at once if it is over.
+    /// Returns when the wall clock will show `moment`, if it does not step; at once if that is
+    /// over.
     #[must_use]
     pub fn ahead(&self, moment: Timestamp) -> Instant {
         self.at + Duration::try_from(self.wall.duration_until(moment)).unwrap_or_default()
@@ -109,38 +94,35 @@ impl Clock {
 }
 
 impl RunContext {
-    /// Waits until the window begins, or the run stops.
+    /// Waits until the window begins or the run stops.
     pub(super) async fn begin(&self) {
         let Self { times, clocks, shutdown, .. } = self;
         times.begin(&**clocks, shutdown).await;
         self.state.begun.get_or_init(Instant::now);
     }
 
-    /// When the window began, or the run stopped while it waited for it.
+    /// Returns when the window began, or when the run stopped while it waited for that.
     #[must_use]
     pub(super) fn begun(&self) -> Instant {
         *self.state.begun.get_or_init(Instant::now)
     }
 
-    /// The requests that were sent so far.
     #[must_use]
     pub(super) fn requests(&self) -> Requests {
         self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A question came back with this answer.
     pub(super) fn asked(&self, answer: &Answer) {
         self.saw(answer);
         self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).questions += 1;
     }
 
-    /// Counts something that could not be asked.
     pub(super) fn could_not_ask(&self, count: impl FnOnce(&mut Unasked)) {
         count(&mut self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).unasked);
     }
 
-    /// The server accepted the row on `line`, which is yet to be confirmed: a crash must
-    /// not lose that.
+    /// Notes that the server accepted the row on `line`, which is yet to be confirmed: a crash
+    /// must not lose that.
     pub(super) fn note_accepted(&self, line: u64, prior: Prior) {
         self.batcher.put(Event::Accepted(line, Box::new(prior)));
     }
@@ -152,7 +134,7 @@ impl RunContext {
         }
     }
 
-    /// A start came back, or was given up.
+    /// Counts a start that came back or was given up.
     pub(super) fn count(&self, turn: Try, verdict: &Verdict, latency: Duration) {
         let mut requests = self.state.requests.lock().unwrap_or_else(PoisonError::into_inner);
         match turn {
@@ -161,11 +143,6 @@ impl RunContext {
         }
     }
 
-    /// Waits until `task` on `line`, that was sent so many times, may be sent.
-    ///
-    /// # Errors
-    ///
-    /// When the run stops before.
     pub(super) async fn acquire_start(
         &self,
         task: &Task,
@@ -179,11 +156,6 @@ impl RunContext {
         }
     }
 
-    /// Waits until a question about the row on `line` may leave.
-    ///
-    /// # Errors
-    ///
-    /// When the run stops before, or there will be no answer.
     pub(super) async fn acquire_question(
         &self,
         question: Question,
@@ -193,8 +165,8 @@ impl RunContext {
         Ok(self.look_again(permit, false)?)
     }
 
-    /// Takes a permit back after whose end the window is over: a timer may be late, and
-    /// nothing leaves after the end.
+    /// Takes a permit back if the window is over: a timer may be late, and nothing leaves after
+    /// the end.
     fn look_again(&self, permit: Permit, is_new: bool) -> Result<Permit, Closed> {
         let Self { shutdown, times, clocks, .. } = self;
         times.close(permit.sent(), clocks.read().wall, shutdown);
@@ -204,11 +176,6 @@ impl RunContext {
         Ok(permit)
     }
 
-    /// Stops the run when the server has been gone for too long.
-    ///
-    /// # Errors
-    ///
-    /// When it has.
     pub(super) fn stop_after_outage(&self, known: &Feedback) -> Result<(), Closed> {
         let patience = self.options.outage_patience;
         match known.outage.as_ref().filter(|outage| outage.lasted >= patience) {
@@ -221,12 +188,8 @@ impl RunContext {
         }
     }
 
-    /// What the answer to a question means for the session; before its first answer that
-    /// is as much as that of a start.
-    ///
-    /// # Errors
-    ///
-    /// When the session stops.
+    /// Applies the answer to a question to the session. Before the session's first answer it
+    /// counts as much as the answer to a start.
     pub(super) fn after_question(
         &self,
         answer: &Answer,
@@ -254,11 +217,6 @@ impl RunContext {
         }
     }
 
-    /// Waits.
-    ///
-    /// # Errors
-    ///
-    /// When the run stops before.
     pub(super) async fn wait(&self, time: Duration) -> Result<(), Closed> {
         tokio::select! {
             biased;
@@ -267,7 +225,6 @@ impl RunContext {
         }
     }
 
-    /// How long to wait before a retry, with jitter.
     pub(super) fn backoff(&self, step: u32) -> Duration {
         let share = self.state.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
         self.options.limits.backoff.jittered(step, share)

@@ -5,11 +5,10 @@
 //!  feed (thread) ──Rows──► one small task per open row (row::settle) ──Records──► collector (thread)
 //! ```
 //!
-//! Only two things come back from the collector: permits, once records are written,
-//! and the word that rows are noted and may be sent. A full channel slows the one
-//! before it, a closed one stops it. This module knows when a row is opened and when the run has
-//! ended; it must not know how a row is settled (`row`) or written
-//! (`collect`).
+//! Only two things come back from the collector: permits, once records are written, and the word
+//! that rows are noted and may be sent. A full channel slows the step before it, and a closed one
+//! stops it. This module knows when a row is opened and when the run has ended; it must not know
+//! how a row is settled (`row`) or written (`collect`).
 
 mod ask;
 mod batch;
@@ -62,64 +61,64 @@ pub use source::{InputEnd, RowSource};
 pub use times::{Deadline, SendWindow};
 pub(crate) use unsent::left_open;
 
-/// Everything that a run is made of.
+/// All parts of a run.
 pub struct Pipeline {
-    /// What is left to do.
+    /// Rows that are left to do.
     pub rows: PlannedRows,
     /// Whether the rows have an end that can be waited for.
     pub source: RowSource,
-    /// What was chosen about the launch.
+    /// Choices about the launch.
     pub options: Options,
-    /// Who sends them.
+    /// Sender of the requests.
     pub client: Client,
-    /// When requests may leave.
+    /// Window in which requests may leave.
     pub times: SendWindow,
-    /// How the launch is cut into stages.
+    /// Division of the launch into stages.
     pub staged: Staged,
-    /// Who is told how it goes.
+    /// Everyone who is told how it goes.
     pub audience: Audience,
-    /// Where the run is kept, if it is.
+    /// Journal of the run, if it is kept.
     pub run_journal: Option<RunJournal>,
-    /// Where records go.
+    /// Reports that show its records.
     pub reports: Vec<OpenReport>,
-    /// What stops the run.
+    /// Handle that stops the run.
     pub shutdown: Shutdown,
-    /// The name of the run.
+    /// Name of the run.
     pub run: RunId,
-    /// Which of its sessions this is, from 1.
+    /// Number of the session in its run, from 1.
     pub session: u32,
-    /// The wall clock, for the stamps of records.
+    /// Wall clock, for the stamps of records.
     pub clock: Clock,
-    /// This machine's clocks.
+    /// Clocks of this machine.
     pub clocks: Arc<dyn Clocks>,
-    /// Seeds the jitter of the backoff.
+    /// Seed of the backoff's jitter.
     pub seed: u64,
 }
 
-/// How a run ended.
+/// End of a run.
 pub struct Ended {
-    /// What became of the rows.
+    /// Counts of what became of the rows.
     pub summary: Summary,
-    /// The requests of this session.
+    /// Counts of this session's requests.
     pub requests: Requests,
-    /// What the limiter saw.
+    /// Counts of what the limiter saw.
     pub counters: Counters,
-    /// From the first row to the last record.
+    /// Time from the first row to the last record.
     pub took: Duration,
-    /// How the input ended.
+    /// End of the input.
     pub input: InputEnd,
-    /// Why the run was stopped, if it was.
+    /// Reason why the run was stopped, if it was.
     pub stop_reason: Option<StopReason>,
-    /// What went wrong with the journal or a report, if anything did.
+    /// First failure of the journal or a report, if any.
     pub failure: Option<OutputFailure>,
-    /// The journal, to note how the session came out.
+    /// Journal, to note how the session came out.
     pub journal: Option<Journal>,
-    /// What was measured.
+    /// Measurements of the session.
     pub figures: Figures,
 }
 
 impl Pipeline {
-    /// Runs to the end of the rows, or until it is stopped and has drained.
+    /// Runs to the end of the rows, or until the run is stopped and has drained.
     pub async fn run(self) -> Ended {
         let Self { rows, source, staged, audience, run_journal, reports, shutdown, .. } = self;
         let (resumable, notes) = match &run_journal {

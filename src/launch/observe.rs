@@ -1,6 +1,5 @@
-//! Those who look on while a launch goes on: a person, a file of metrics, systemd.
-//!
-//! It gathers how things stand, and tells it; nothing here changes anything.
+//! Tells a person, a file of metrics and systemd how a launch goes. Nothing here changes
+//! anything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,15 +22,15 @@ use crate::monitor::systemd;
 use crate::rules::forecast::{Estimate, Estimator, ProgressCounts};
 use crate::rules::stats::Summary;
 
-/// Who is told how a launch goes.
+/// Everyone who is told how a launch goes.
 pub struct Audience {
-    /// Whoever sits at the terminal.
+    /// Progress lines for whoever sits at the terminal.
     pub progress: Progress,
-    /// How its lines begin.
+    /// Beginning of the progress lines.
     pub goal: ProgressGoal,
-    /// What is foreseen.
+    /// Forecast of the time left.
     pub estimator: Estimator,
-    /// The file of metrics, if one is wanted.
+    /// File of metrics, if one is wanted.
     pub metrics: Option<Textfile>,
     /// Whether systemd wants to be told.
     pub systemd: Systemd,
@@ -40,28 +39,25 @@ pub struct Audience {
 /// Whether systemd wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Systemd {
-    /// It does.
+    /// Told, since systemd started this process.
     Listens,
-    /// It did not start us.
+    /// Not told, since systemd did not start this process.
     Absent,
 }
 
-/// Tells an [`Audience`] how things stand while the work goes on.
 pub(super) struct Observer {
     pub audience: Audience,
     pub counts: Arc<LiveCounts>,
     pub context: Arc<RunContext>,
     pub permits: Permits,
-    /// The file of metrics is being written.
     pub writing: Option<JoinHandle<()>>,
 }
 
-/// The last file of metrics is waited for no longer than that.
+/// Maximum time to wait for the last file of metrics.
 const MAX_WRITE_WAIT: Duration = Duration::from_secs(5);
 
 impl Observer {
-    /// Waits a while for the file that is being written, so that no later one is
-    /// overwritten by it.
+    /// Waits a while for the file that is being written, so that it overwrites no later one.
     pub(super) async fn finish_writing(&mut self) {
         if let Some(writing) = self.writing.take() {
             drop(tokio::time::timeout(MAX_WRITE_WAIT, writing).await);
@@ -96,7 +92,7 @@ impl Observer {
     fn measure(&mut self, now: Instant) {
         let (snapshot, estimate) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
-        // A disk that hangs must not keep requests waiting.
+        // A hanging disk must not keep requests waiting.
         if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
@@ -110,7 +106,7 @@ impl Observer {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
-    /// What was measured in all, once nothing is open any more.
+    /// Returns all measurements, once nothing is open any more.
     pub(super) fn at_the_end(&mut self, summary: &Summary, took: Duration) -> Figures {
         let (snapshot, _) = self.look(Instant::now());
         let requests = snapshot.requests as f64;
@@ -143,7 +139,7 @@ impl Observer {
         if self.context.shutdown.takes_new_rows() {
             return (snapshot, estimate);
         }
-        // What is pending will not be done in this session, however long it lasts.
+        // Pending rows will not be done in this session, however long it lasts.
         (snapshot, Estimate { left: None, fit: None, ..estimate })
     }
 
@@ -200,7 +196,6 @@ fn pause(held: limiter::Held, now: Instant) -> Pause {
     Pause { who, left: until.saturating_duration_since(now) }
 }
 
-/// Moments that come again and again, or never.
 struct Ticks(Option<tokio::time::Interval>);
 
 impl Ticks {

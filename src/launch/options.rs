@@ -1,4 +1,4 @@
-//! What may be chosen about a launch. It is made once, and handed on whole.
+//! Choices about a launch. They are made once, and handed on whole.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -7,39 +7,39 @@ use crate::domain::record::AlreadyStarted;
 use crate::limiter::Limits;
 use crate::rules::retry::Policy;
 
-/// What may be chosen about a launch.
+/// Choices about a launch.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Maximum number of rows launched; the others are pending.
+    /// Maximum number of rows launched; the others stay pending.
     pub limit: Option<u64>,
-    /// Maximum number of open rows: handed out, and their records not yet written.
+    /// Maximum number of open rows, which are handed out and whose records are not yet written.
     pub lookahead: NonZeroUsize,
-    /// The limits on requests.
+    /// Limits on requests.
     pub limits: Limits,
-    /// When a row is sent again.
+    /// Rules for sending a row again.
     pub policy: Policy,
-    /// How long the server may be gone before the run stops.
+    /// Maximum time that the server may be gone before the run stops.
     pub outage_patience: Duration,
-    /// What is asked beside the starts.
+    /// Questions beside the starts.
     pub certainty: Certainty,
-    /// How "already started" counts.
+    /// Meaning of "already started".
     pub already_started: AlreadyStarted,
 }
 
-/// What is asked beside the starts.
+/// Questions beside the starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Certainty {
-    /// How long an accepted row is asked for, if it is to be confirmed.
+    /// Maximum time to ask about an accepted row, if it is to be confirmed.
     pub confirm: Option<Duration>,
-    /// Whether links are looked up that no answer gave.
+    /// Whether to look up links that no answer gave.
     pub lookup: Lookup,
 }
 
-/// Whether links are looked up that no answer gave.
+/// Whether to look up links that no answer gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// They are.
+    /// Looks links up.
     Links,
-    /// They are not.
+    /// Looks nothing up.
     Nothing,
 }

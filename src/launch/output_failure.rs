@@ -5,21 +5,21 @@ use std::fmt;
 use crate::journal::JournalError;
 use crate::report::ReportError;
 
-/// The journal or a report could not be written.
+/// Failure to write the journal or a report.
 #[derive(Debug)]
 pub enum OutputFailure {
-    /// The journal.
+    /// Failure of the journal.
     Journal(JournalError),
-    /// A report.
+    /// Failure of a report.
     Report(ReportError),
     /// Not every row that was read has its line.
     Lost {
-        /// Rows that were read, if that could be said.
+        /// Number of rows that were read, if known.
         rows: Option<u64>,
-        /// Lines that were written for them.
+        /// Number of lines written for them.
         lines: u64,
     },
-    /// The collector itself failed, in these words.
+    /// Failure of the collector itself, in its words.
     Collector(String),
 }
 

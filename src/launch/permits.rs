@@ -1,4 +1,4 @@
-//! How many rows may be open at once.
+//! Limit on the rows that are open at once.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Hands out the right to have a row open, `lookahead` times. A permit travels with its row's
-/// record and comes back once that is written.
+/// Permits to have a row open, `lookahead` of them. A permit travels with its row's record and
+/// comes back once that is written.
 #[derive(Clone)]
 pub(super) struct Permits {
     free: Arc<Semaphore>,
@@ -27,7 +27,6 @@ impl Permits {
         permit
     }
 
-    /// Takes a permit that counts for no row.
     pub(super) async fn of_no_row(&self) -> OwnedSemaphorePermit {
         let permit = Arc::clone(&self.free).acquire_owned().await;
         permit.expect("nobody closes the semaphore")
@@ -38,12 +37,11 @@ impl Permits {
         self.given.load(Ordering::Relaxed).saturating_sub(done)
     }
 
-    /// Whether as many rows are open as may be, if the records of `done` rows are written.
     pub(super) fn is_full(&self, done: u64) -> bool {
         self.taken(done) >= u64::from(self.all)
     }
 
-    /// Returns once every record is written.
+    /// Waits until every record is written.
     pub(super) async fn all_back(&self) {
         drop(self.free.acquire_many(self.all).await);
     }

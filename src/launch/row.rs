@@ -1,8 +1,8 @@
-//! The whole life of a row: [`settle`] sends it as often as it takes, asks where
-//! that tells more, and says what became of it.
+//! The whole life of a row: [`settle`] sends it as often as it takes, asks for its state if that
+//! tells more, and returns what became of it.
 //!
-//! Facts come from `api`, limits from `limiter`, decisions from `retry` and
-//! `confirm`. This module only follows them; what it remembers is in `row_state`.
+//! Facts come from `api`, limits from `limiter`, decisions from `retry` and `confirm`. This
+//! module only follows them; its memory is `row_state`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,7 @@ use crate::rules::confirm::{self, Ownership};
 use crate::rules::retry::{Next, Stop};
 use crate::shutdown::StopReason;
 
-/// Settles one row that was opened at `opened`, of which earlier sessions left
-/// `prior` behind.
+/// Settles a row that was opened at `opened`; `prior` is what earlier sessions left behind.
 pub(super) async fn settle(
     context: &RunContext,
     row: Row,
@@ -49,7 +48,7 @@ pub(super) async fn settle(
     Record { row, outcome, ending, attempts, first_sent, last, reason, elapsed }
 }
 
-/// A row that is open. What is [`Closed`] was cut off by a stop.
+/// An open row. [`Closed`] means that a stop cut it off.
 struct Settling<'a> {
     context: &'a RunContext,
     line: u64,
@@ -59,34 +58,29 @@ struct Settling<'a> {
     risk: Option<Risk>,
 }
 
-/// What one try to send a row came to.
 enum TryResult {
-    /// It was sent, or was to be.
     Answered(RowAnswer),
-    /// It is given up instead.
     GiveUp(GivenUp),
 }
 
-/// What one request of a row brought.
 struct RowAnswer {
     caller: Arc<Caller>,
     verdict: Verdict,
-    /// What the server said, or what happened.
+    /// The server's words, or what happened instead of an answer.
     message: Box<str>,
     known: Feedback,
 }
 
-/// How the sending of a row ended.
 enum SendResult {
-    /// The server took it, as far as that can be known by sending.
+    /// The server took the row, as far as sending can tell.
     Taken(KnownBy),
-    /// There is nothing more to be done.
     Settled(Outcome),
 }
 
 impl Settling<'_> {
     async fn until_settled(&mut self) -> Result<Outcome, Closed> {
-        // What an earlier session knew to be accepted is not sent again unseen.
+        // A row that an earlier session knew accepted is not sent again without a look at its
+        // state.
         if self.state.doubt() == Doubt::Accepted
             && let Some(outcome) = begun(Doubt::Accepted, self.ask().await?)
         {
@@ -106,7 +100,7 @@ impl Settling<'_> {
             if let Some(outcome) = self.confirm(known_by, timeout).await? {
                 return Ok(outcome);
             }
-            // It waits for its turn again, and cannot fail meanwhile.
+            // The row waits for its turn again, and cannot fail meanwhile.
             self.risk = None;
             turn = Try::Retry;
         }
@@ -122,7 +116,6 @@ impl Settling<'_> {
         }
     }
 
-    /// Sends the row until the server takes it, or it is given up.
     async fn send(&mut self, mut turn: Try) -> Result<SendResult, Closed> {
         let RunContext { options, shutdown, client, .. } = self.context;
         loop {
@@ -162,7 +155,6 @@ impl Settling<'_> {
         }
     }
 
-    /// Sends one request, as soon as it may leave.
     async fn send_once(&mut self, turn: Try) -> Result<TryResult, Closed> {
         let Self { context, line, task, state, risk } = self;
         let RunContext { client, limiter, run, session, clock, clocks, .. } = &**context;
@@ -200,7 +192,6 @@ impl Settling<'_> {
         Ok(TryResult::Answered(RowAnswer { caller, verdict, message, known }))
     }
 
-    /// Ends the row without another request.
     async fn give_up_unsent(&mut self, why: &GivenUp) -> Result<Outcome, Closed> {
         debug!(line = self.line, ?why, "given up");
         let class = match why {
@@ -217,8 +208,8 @@ impl Settling<'_> {
         self.give_up(class).await
     }
 
-    /// "Already started": by somebody else, unless an attempt of ours may have
-    /// arrived; then the state of the task tells more.
+    /// Decides what "already started" means: a start of somebody else, unless an attempt of ours
+    /// may have arrived; then the state of the task tells more.
     async fn already_started(&mut self) -> Result<SendResult, Closed> {
         let Some(known_by) = self.state.ours() else {
             return Ok(SendResult::Settled(Outcome::AlreadyStarted));
@@ -235,8 +226,8 @@ impl Settling<'_> {
         })
     }
 
-    /// Nothing more is sent. Before a row in doubt is called unknown, its task is
-    /// looked at once.
+    /// Ends a row that is not sent again. A row in doubt is called unknown only after one look at
+    /// its task.
     async fn give_up(&mut self, class: FailureClass) -> Result<Outcome, Closed> {
         let seen = match self.state.doubt() {
             Doubt::None => None,
@@ -245,8 +236,8 @@ impl Settling<'_> {
         Ok(seen.unwrap_or_else(|| self.state.given_up(class)))
     }
 
-    /// Asks for an accepted row until it runs or `timeout` is over. `None`: it is to
-    /// be sent again, since the server may have failed to start it silently.
+    /// Asks about an accepted row until it runs or `timeout` is over. Returns `None` if it is to
+    /// be sent again, since the server may have failed silently to start it.
     async fn confirm(
         &mut self,
         known_by: KnownBy,
@@ -292,8 +283,8 @@ impl Settling<'_> {
     }
 }
 
-/// What an attempt that was answered so leaves in doubt. "Already started" is ownership by
-/// what was in doubt before it.
+/// Returns the doubt that an answered attempt leaves. "Already started" leaves none: what was in
+/// doubt before decides whose start it was.
 const fn left_in_doubt(verdict: &Verdict) -> Doubt {
     match verdict {
         Verdict::Accepted => Doubt::Accepted,
@@ -315,8 +306,8 @@ const fn stays_in_doubt(outcome: Outcome, ending: Ending) -> bool {
     }
 }
 
-/// How a row in doubt ends whose task is seen to have begun. What the server accepted
-/// from this run is never somebody else's, whatever the clocks say.
+/// Returns how a row in doubt ends if its task has begun. What the server accepted from this run
+/// is never somebody else's, whatever the clocks say.
 const fn begun(doubt: Doubt, ownership: Ownership) -> Option<Outcome> {
     match (ownership, doubt) {
         (Ownership::SomebodyElses, Doubt::None | Doubt::MayHaveStarted) => {
@@ -327,8 +318,8 @@ const fn begun(doubt: Doubt, ownership: Ownership) -> Option<Outcome> {
     }
 }
 
-/// One line an attempt. Texts of the server are written as literals, in which a
-/// terminal finds nothing to obey.
+/// Logs one line per attempt. Texts of the server are written as literals, so that a terminal
+/// finds nothing to obey.
 fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answer: &Answer) {
     let reply = &answer.reply;
     info!(

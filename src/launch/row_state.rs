@@ -1,6 +1,4 @@
-//! What is remembered of a row while it is open, and what follows from that.
-//!
-//! Pure: it neither sends nor waits.
+//! Memory of an open row, and what follows from it. Pure: it neither sends nor waits.
 
 use crate::domain::answer::{Delivery, Failure, FailureClass};
 use crate::domain::record::{Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Reason};
@@ -9,41 +7,35 @@ use crate::limiter::Feedback;
 use crate::rules::retry::RetryContext;
 use crate::rules::server_time::{Departure, ServerClock};
 
-/// Where a row that a stop cuts off can be taken up again.
+/// Whether an interrupted row can be resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resumable {
-    /// By the journal.
     FromJournal,
-    /// Nowhere.
     Never,
 }
 
-/// What is remembered of a row while it is open.
 pub(super) struct RowState {
-    /// Requests that were sent, in all sessions.
+    /// Number of requests sent, in all sessions.
     pub attempts: u32,
-    /// When the first of them left that may have arrived.
+    /// Departure of the first attempt that may have arrived.
     pub first: Option<Departure>,
-    /// The last of them.
     pub last: Option<Box<Attempted>>,
-    /// Requests of this session that count against the retries.
+    /// Number of requests of this session that count against the retries.
     counted: u32,
     /// What earlier sessions may have started.
     earlier: Doubt,
     /// What this session may have started.
     now: Doubt,
     questions: u32,
-    /// Why the state was not told, if the last question was not answered.
+    /// Why the last question told no state, if it told none.
     unanswered: Option<Box<Reason>>,
     /// Whether a question was refused that the legacy ESB would take with its credentials
     /// elsewhere.
     was_refused: bool,
-    /// Why it was given up without another request.
     given_up: Option<Box<Reason>>,
 }
 
 impl RowState {
-    /// Goes on from what earlier sessions left behind.
     pub(super) fn new(prior: Prior, server_clock: &ServerClock) -> Self {
         let Prior { doubt, attempts, first_sent, last } = prior;
         let first = first_sent.map(|first| server_clock.earlier(&first));
@@ -66,29 +58,26 @@ impl RowState {
         self.earlier.max(self.now)
     }
 
-    /// The id of the next request.
     pub(super) fn next_id(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
         self.attempts += 1;
         RequestId::new(run, session, line, self.attempts)
     }
 
-    /// The id of the next question.
     pub(super) fn next_question(&mut self, run: &RunId, session: u32, line: u64) -> RequestId {
         self.questions += 1;
         RequestId::question(run, session, line, self.questions)
     }
 
-    /// A question came back; why it tells no state, if it does not.
+    /// Notes that a question came back, and why it told no state, if it told none.
     pub(super) fn asked(&mut self, unanswered: Option<Reason>) {
         self.unanswered = unanswered.map(Box::new);
     }
 
-    /// Whether this is the first question about the row that was refused so.
+    /// Notes a refused question; returns whether it is the row's first.
     pub(super) fn is_first_refusal(&mut self) -> bool {
         !std::mem::replace(&mut self.was_refused, true)
     }
 
-    /// The row is not sent again, for this reason.
     pub(super) fn give_up_for(&mut self, reason: Reason) {
         self.given_up = Some(Box::new(reason));
     }
@@ -102,18 +91,16 @@ impl RowState {
         }
     }
 
-    /// What a later session has to know of the row, should this one end without a word.
+    /// Returns what a later session must know of the row if this one ends abruptly.
     pub(super) fn prior(&self) -> Prior {
         let (doubt, attempts, first_sent) = (self.doubt(), self.attempts, self.first_sent());
         Prior { doubt, attempts, first_sent, last: self.last.clone() }
     }
 
-    /// The request that was to leave never left.
     pub(super) fn not_sent(&mut self) {
         self.attempts -= 1;
     }
 
-    /// A request that left at `departure` came back: what it leaves in doubt.
     pub(super) fn sent(&mut self, attempted: Attempted, left: Doubt, departure: Departure) {
         self.last = Some(Box::new(attempted));
         if left != Doubt::None {
@@ -122,20 +109,19 @@ impl RowState {
         }
     }
 
-    /// The server took the row, as far as that can be known by sending.
+    /// Notes that the server took the row, as far as sending can tell.
     pub(super) fn accepted(&mut self) {
         self.now = Doubt::Accepted;
     }
 
-    /// When the first attempt left that may have arrived, as a later session needs it:
-    /// `None` for a row that is in no doubt.
+    /// Returns when the first attempt left that may have arrived, as a later session needs it;
+    /// `None` if the row is in no doubt.
     pub(super) fn first_sent(&self) -> Option<FirstSent> {
         self.first.as_ref().filter(|_| self.doubt() != Doubt::None).map(Departure::kept)
     }
 
-    /// Counts a request that failed so, unless it is one that does not count: what was
-    /// never sent, a throttled answer, or an idle attempt that began an outage or ended
-    /// during one.
+    /// Counts a failed request, except what was never sent, a throttled answer, and an idle
+    /// attempt that began an outage or ended during one.
     pub(super) fn retry_context(&mut self, failure: &Failure, known: &Feedback) -> RetryContext {
         let Feedback { in_outage, server, unconnected, patience, outage: _ } = *known;
         let is_throttled =
@@ -147,16 +133,14 @@ impl RowState {
         RetryContext { counted: self.counted, in_outage, server, unconnected, patience }
     }
 
-    /// Counts an accepted request that came to nothing; whether one of `retries`
-    /// is left to send it again.
+    /// Counts an accepted request that came to nothing; returns whether one of `retries` is left.
     pub(super) fn may_go_again(&mut self, retries: u32) -> bool {
         self.counted += 1;
         self.counted <= retries
     }
 
-    /// How it is known that "already started" means an attempt of ours, as far as
-    /// anybody can tell (FACTS.md section 5, no. 9); `None` where none may have
-    /// arrived.
+    /// Returns how it is known that "already started" means an attempt of ours, as far as anybody
+    /// can tell (FACTS.md section 5, no. 9); `None` if none may have arrived.
     pub(super) fn ours(&self) -> Option<KnownBy> {
         match (self.now, self.earlier) {
             (Doubt::MayHaveStarted | Doubt::Accepted, _) => Some(KnownBy::Retry),
@@ -165,8 +149,8 @@ impl RowState {
         }
     }
 
-    /// The end of a row that is not sent again. In doubt it is never called
-    /// failed or rejected: an earlier attempt may have started it.
+    /// Returns the end of a row that is not sent again. A row in doubt is never called failed or
+    /// rejected: an earlier attempt may have started it.
     pub(super) fn given_up(&self, class: FailureClass) -> Outcome {
         match (self.doubt(), class) {
             (Doubt::Accepted, _) => Outcome::Unconfirmed,
@@ -179,14 +163,13 @@ impl RowState {
         }
     }
 
-    /// The end of the row when the run stops.
     pub(super) fn cut_off(&self, resumable: Resumable) -> (Outcome, Ending) {
         cut_off(self.doubt(), resumable)
     }
 }
 
-/// The end of a row in this doubt when the run stops. Where nothing can be resumed, one
-/// that is in doubt is unknown, and not pending.
+/// Returns the end of a row when the run stops. If nothing can be resumed, a row in doubt is
+/// unknown, not pending.
 pub(super) const fn cut_off(doubt: Doubt, resumable: Resumable) -> (Outcome, Ending) {
     let outcome = match (doubt, resumable) {
         (Doubt::Accepted, _) => Outcome::Unconfirmed,

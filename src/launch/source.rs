@@ -1,9 +1,9 @@
-//! Where rows come from, and how that ends.
+//! Sources of rows, and how they end.
 
 use crate::input::InputError;
 use crate::rules::resume::Planned;
 
-/// Rows that are not settled, in the order of the input. No row follows an error.
+/// Rows that are not settled, in input order. No row follows an error.
 pub(crate) type PlannedRows = Box<dyn Iterator<Item = Result<Planned, InputError>> + Send>;
 
 /// Whether the rows have an end that can be waited for.
@@ -13,11 +13,11 @@ pub enum RowSource {
     File,
     /// A pipe or a terminal: nobody knows when it will end.
     Stream,
-    /// The part that was read of a stream that never came to its end.
+    /// The part of a stream that was read, if the stream never came to its end.
     PartOfStream,
 }
 
-/// How the input ended.
+/// End of the input.
 #[derive(Debug)]
 pub enum InputEnd {
     /// All of it was read.

@@ -1,5 +1,5 @@
-//! When requests may leave: a window is a matter of the wall clock, which may step, so
-//! it is looked at all the time, beside the clock that timers go by.
+//! The window in which requests may leave. It goes by the wall clock, which may step; so that
+//! clock is read again and again, beside the clock that timers go by.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use tracing::warn;
 use crate::domain::clocks::{Clocks, Reading};
 use crate::shutdown::{Shutdown, StopReason};
 
-/// When requests may leave.
+/// Window in which requests may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendWindow {
-    /// From this moment on.
+    /// Moment from which requests may leave.
     pub start: Option<Timestamp>,
-    /// From this one on, none for a row that was not sent yet.
+    /// Moment from which no row leaves that was never sent.
     pub last_row: Option<Deadline>,
-    /// From this one on, none at all.
+    /// Moment from which no request leaves.
     pub stop: Option<Deadline>,
 }
 
-/// A moment from which on something is over, as soon as either clock says so.
+/// Moment at which something is over, as soon as either clock says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// By the wall clock.
+    /// Moment by the wall clock.
     pub wall: Timestamp,
-    /// By the clock that timers go by.
+    /// Moment by the clock that timers go by.
     pub at: Instant,
 }
 
@@ -38,21 +38,21 @@ impl Deadline {
         now >= self.at || wall >= self.wall
     }
 
-    /// Time until it is over by either clock, if neither steps.
+    /// Returns the time until it is over by either clock, if neither steps.
     fn left(&self, now: Instant, wall: Timestamp) -> Duration {
         let by_wall = Duration::try_from(wall.duration_until(self.wall)).unwrap_or_default();
         by_wall.min(self.at.saturating_duration_since(now))
     }
 }
 
-/// Longest time between two looks at the wall clock.
+/// Maximum time between two looks at the wall clock.
 const MAX_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A step of the wall clock below this is not told: clocks are corrected all the time.
+/// Minimum step of the wall clock that is told: clocks are corrected all the time.
 const STEP_THRESHOLD: SignedDuration = SignedDuration::from_secs(2);
 
 impl SendWindow {
-    /// Waits until the wall clock says that requests may leave, or the run stops.
+    /// Waits until requests may leave by the wall clock, or the run stops.
     pub async fn begin(&self, clocks: &dyn Clocks, shutdown: &Shutdown) {
         let Some(start) = self.start else { return };
         loop {
@@ -79,9 +79,8 @@ impl SendWindow {
         }
     }
 
-    /// Closes in time what is to be closed, and tells steps of the wall clock, until `over`.
-    ///
-    /// It looks once more then: a step that ended the launch is told, too.
+    /// Closes in time what is over, and tells steps of the wall clock, until `over`. Then it
+    /// looks once more, so that a step that ended the launch is told too.
     pub async fn keep(
         self,
         clocks: &dyn Clocks,
@@ -102,7 +101,7 @@ impl SendWindow {
         look_for_a_step(looked, clocks);
     }
 
-    /// Returns the time until the next look.
+    /// Closes what is over, and returns the time until the next look.
     fn close_what_is_over(self, (now, read): ClockLook, shutdown: &Shutdown) -> Duration {
         self.close(now, read.wall, shutdown);
         let ends = [self.last_row, self.stop].into_iter().flatten();
@@ -119,7 +118,7 @@ fn look(clocks: &dyn Clocks) -> ClockLook {
     (Instant::now(), clocks.read())
 }
 
-/// Looks again, and tells a step of the wall clock since the look `before`.
+/// Looks at the clocks again, and tells a step of the wall clock since the look `before`.
 fn look_for_a_step(before: ClockLook, clocks: &dyn Clocks) -> ClockLook {
     let looked = look(clocks);
     if let Some(step) = step((looked.0 - before.0, before.1), &looked.1) {
@@ -128,8 +127,8 @@ fn look_for_a_step(before: ClockLook, clocks: &dyn Clocks) -> ClockLook {
     looked
 }
 
-/// What is told if the wall clock stepped, or the machine slept, while `passed` went by
-/// on the clock of timers since the reading `before`.
+/// Describes a step of the wall clock, or a sleep of the machine, while `passed` went by on the
+/// clock of timers since the reading `before`.
 fn step((passed, before): (Duration, Reading), read: &Reading) -> Option<String> {
     let passed = SignedDuration::try_from(passed).ok()?;
     let slept = read.since_boot - before.since_boot - passed;
@@ -253,7 +252,6 @@ mod tests {
         }
     }
 
-    /// What is logged, for a test to read.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 

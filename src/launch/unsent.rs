@@ -12,7 +12,6 @@ pub(crate) fn left_open(row: Row, prior: Prior, resumable: Resumable) -> Record 
     Record { row, outcome, ending, attempts, first_sent, last, reason: None, elapsed: None }
 }
 
-/// Returns the record of a row that is settled without a request.
 pub(super) fn never_sent(row: Row, outcome: Outcome) -> Record {
     let ending = Ending::Settled;
     Record {

@@ -1,7 +1,5 @@
-//! What records are shown in: reports and the summary.
-//!
-//! Views of the journal: nothing is shown here that the journal does not hold already,
-//! where there is one.
+//! Views of the journal: reports and the summary. If there is a journal, they show nothing that
+//! it does not hold already.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,36 +20,33 @@ use crate::journal::{Journal, JournalError};
 use crate::report::{Finished, OpenReport, ReportError};
 use crate::rules::stats::Summary;
 
-/// How many records were written, for those who look on.
+/// Counts of written records, for those who look on.
 #[derive(Debug, Default)]
 pub(super) struct LiveCounts {
-    /// Those of this session.
+    /// Number of records of this session.
     pub now: AtomicU64,
-    /// All of them, replayed ones included.
+    /// Number of all records, replayed ones included.
     pub by_outcome: EnumMap<OutcomeKind, AtomicU64>,
-    /// Those that were passed over or cut off, and are still to be done.
+    /// Number of rows that were passed over or cut off, and are still to be done.
     pub cut_off: AtomicU64,
-    /// Those that are settled, and count as bad.
+    /// Number of settled rows that count as bad.
     pub bad: AtomicU64,
 }
 
 /// Whether records are kept beside the reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backing {
-    /// In a journal.
     Journal,
-    /// Nowhere.
     Nothing,
 }
 
-/// The reports and the summary.
 pub(super) struct Views {
     backing: Backing,
     reports: Vec<OpenReport>,
-    /// How reports were left that failed.
+    /// Failed reports, and how they were left.
     left: Vec<(PathBuf, FileState)>,
     summary: Summary,
-    /// Records of this session.
+    /// Number of records of this session.
     now: u64,
     /// Records whose lines wait for their links.
     without_link: HashMap<u64, Record>,
@@ -59,13 +54,11 @@ pub(super) struct Views {
 }
 
 impl Views {
-    /// Nothing is shown yet.
     pub(super) fn new(backing: Backing, reports: Vec<OpenReport>, summary: Summary) -> Self {
         let (left, without_link) = (Vec::new(), HashMap::new());
         Self { backing, reports, left, summary, now: 0, without_link, failure: None }
     }
 
-    /// Shows a record of this session.
     pub(super) fn record(&mut self, record: &Record) {
         self.add(record);
         self.each(|report| report.record(record));
@@ -77,7 +70,7 @@ impl Views {
         self.without_link.insert(record.row.line, record);
     }
 
-    /// The link of a row was found, or there is none.
+    /// Writes the line of a record that waited for its link.
     pub(super) fn link(&mut self, line: u64, url: Option<Box<str>>) {
         let Some(mut record) = self.without_link.remove(&line) else { return };
         if let (Some(url), Some(last)) = (url, &mut record.last) {
@@ -91,7 +84,6 @@ impl Views {
         self.summary.add(record);
     }
 
-    /// Shows what earlier sessions settled.
     fn replay(&mut self, journal: &Journal) {
         let begun = Instant::now();
         let replayed = journal.replay_earlier(&mut |record| {
@@ -100,7 +92,7 @@ impl Views {
             Ok::<_, JournalError>(())
         });
         if let Err(error) = replayed {
-            // Requests may have left by now, so it must not say that nothing was sent.
+            // Requests may have left by now, so the message must not say that nothing was sent.
             self.failed(OutputFailure::Journal(match error {
                 JournalError::NotOne { path, what } => JournalError::Replay { path, what },
                 other => other,
@@ -110,12 +102,10 @@ impl Views {
         debug!(rows = self.summary.rows(), took = ?begun.elapsed(), "replayed");
     }
 
-    /// Hands everything that was written to the system.
     pub(super) fn flush(&mut self) {
         self.each(OpenReport::flush);
     }
 
-    /// Tells those who look on what was written.
     pub(super) fn tell(&self, written: &LiveCounts) {
         written.now.store(self.now, Ordering::Relaxed);
         for (outcome, count) in self.summary.by_outcome() {
@@ -125,18 +115,17 @@ impl Views {
         written.bad.store(self.summary.settled_bad(), Ordering::Relaxed);
     }
 
-    /// Takes the failure of an output, if there is one.
     pub(super) const fn take_failure(&mut self) -> Option<OutputFailure> {
         self.failure.take()
     }
 
-    /// The reports have nothing beside them any more.
+    /// Notes that nothing is kept beside the reports any more.
     pub(super) const fn journal_is_lost(&mut self) {
         self.backing = Backing::Nothing;
     }
 
-    /// Ends all reports, and says how each is left. Nothing is settled without its line,
-    /// whatever became of its lookup.
+    /// Ends all reports, and returns how each is left. Every settled row has its line, whatever
+    /// became of its lookup.
     pub(super) fn finish(&mut self) -> (Finished, Vec<(PathBuf, FileState)>) {
         for record in std::mem::take(&mut self.without_link).into_values() {
             self.each(|report| report.record(&record));
@@ -148,18 +137,16 @@ impl Views {
         (reports, states)
     }
 
-    /// Number of records of this session.
     pub(super) const fn records(&self) -> u64 {
         self.now
     }
 
-    /// Gives the summary.
     pub(super) fn into_summary(self) -> Summary {
         self.summary
     }
 
-    /// Does something to every report; one that fails is given up. Whoever closed
-    /// standard output has seen enough, as long as something else is written.
+    /// Applies `act` to every report, and gives up one that fails. A closed standard output is no
+    /// failure as long as something else is written.
     fn each(&mut self, mut act: impl FnMut(&mut OpenReport) -> Result<(), ReportError>) {
         let mut failed = Vec::new();
         let given_up = self.reports.extract_if(.., |report| match act(report) {
@@ -183,21 +170,20 @@ impl Views {
     }
 }
 
-/// The views, once the sessions before are replayed into them: requests of this session
-/// do not wait for that.
+/// The views, once earlier sessions are replayed into them: this session's requests do not wait
+/// for that.
 pub(super) struct ReplayedViews {
-    /// Nothing, as long as they are replayed.
+    /// Empty while the replay goes on.
     views: Views,
     replaying: Option<mpsc::Receiver<Views>>,
 }
 
 impl ReplayedViews {
-    /// Views that take records at once.
     pub(super) const fn at_once(views: Views) -> Self {
         Self { views, replaying: None }
     }
 
-    /// Views into which `journal` is replayed first; `batcher` is nudged at the end.
+    /// Replays `journal` into the views first, and nudges `batcher` at the end.
     pub(super) fn replaying(
         mut views: Views,
         journal: Journal,
@@ -206,7 +192,7 @@ impl ReplayedViews {
         let (done, replaying) = mpsc::channel();
         thread::spawn(move || {
             views.replay(&journal);
-            // Whoever waits for them ended where nobody takes them.
+            // Ignores a closed channel: nobody wants the views any more.
             drop(done.send(views));
             batcher.nudge();
         });
@@ -214,7 +200,7 @@ impl ReplayedViews {
         Self { views: nothing, replaying: Some(replaying) }
     }
 
-    /// The views, if they take records by now.
+    /// Returns the views if they take records by now.
     pub(super) fn now(&mut self) -> Option<&mut Views> {
         match self.replaying.as_ref().map(mpsc::Receiver::try_recv) {
             Some(Err(TryRecvError::Empty)) => return None,
@@ -225,7 +211,6 @@ impl ReplayedViews {
         Some(&mut self.views)
     }
 
-    /// The views, once they take records.
     pub(super) fn wait(&mut self) -> &mut Views {
         match self.replaying.as_ref().map(mpsc::Receiver::recv) {
             Some(Ok(views)) => self.take(views),
@@ -240,7 +225,6 @@ impl ReplayedViews {
         self.replaying = None;
     }
 
-    /// The views themselves, once they take records.
     pub(super) fn into_views(mut self) -> Views {
         self.wait();
         self.views

@@ -1,7 +1,7 @@
-//! The tasks and the thread that serve all rows: they are started together, watched
-//! while the work goes on, and joined at its end.
+//! The tasks and the thread that serve all rows: started together, watched while the work goes
+//! on, and joined at its end.
 //!
-//! It knows that they may fail, and what then becomes of the work; not what they do.
+//! This module knows that they may fail, and what then becomes of the work; not what they do.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,6 @@ use super::views::LiveCounts;
 use crate::limiter::Limiter;
 use crate::shutdown::{Shutdown, StopReason};
 
-/// Those who serve all rows.
 pub(super) struct Workers {
     limiter: Arc<Limiter>,
     shutdown: Shutdown,
@@ -37,7 +36,6 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts all of them.
     pub(super) fn start(
         context: &Arc<RunContext>,
         collector: Collector,
@@ -75,11 +73,11 @@ impl Workers {
         }
     }
 
-    /// Does the work while they serve it.
+    /// Runs `work` while they serve it.
     ///
-    /// If the loop that hands out turns fails, the rows that wait are turned away, and
-    /// the work comes to its end. If records cannot be handed on any more, no permit
-    /// comes back, and there is nothing left to wait for.
+    /// If the loop that hands out turns fails, waiting rows are turned away, and the work ends.
+    /// If records cannot be handed on any more, no permit comes back, and there is nothing left
+    /// to wait for.
     pub(super) async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {
         let Self { limiter, shutdown, collecting, forwarding, turns, .. } = self;
         let broken = |what: &str| {
@@ -100,7 +98,7 @@ impl Workers {
                 InputEnd::NotReached
             }
             handed_on = forwarding => {
-                // It ends by itself where nobody takes records any more.
+                // It ends by itself if nobody takes records any more.
                 broken(match handed_on {
                     Ok(()) => "the thread that writes records",
                     Err(_) => "the task that hands records on",
@@ -110,7 +108,6 @@ impl Workers {
         }
     }
 
-    /// Ends them, once the work is done.
     pub(super) async fn end(self) -> Collected {
         let Self { limiter, batcher, to_collector, collector, forwarding, turns, .. } = self;
         let Self { closing, noting, timing, going_on, .. } = self;
@@ -132,7 +129,7 @@ impl Workers {
     }
 }
 
-/// Has rows noted that go next and could otherwise not go in time.
+/// Has the next rows noted if they could otherwise not go in time.
 async fn note_in_time(limiter: Arc<Limiter>, batcher: Arc<EventBatcher>) {
     loop {
         limiter.intents_wanted().await;
@@ -154,6 +151,6 @@ async fn close_when_draining(
     limiter.close_to_new();
     shutdown.draining().await;
     limiter.close();
-    // The collector notes that, though nothing else may happen for a while.
+    // Makes the collector note them even if nothing else happens for a while.
     batcher.nudge();
 }

@@ -7,24 +7,21 @@ use super::fair_queue::probe::ProbeRow;
 use super::request_kind::{Question, RequestKind};
 use crate::rules::retry::Role;
 
-/// A row that asks to be let through.
 #[derive(Debug)]
 pub(super) struct AcquireRequest<T> {
     pub request_kind: RequestKind,
     pub line: u64,
-    /// How often it was sent.
     pub attempts: u32,
     pub row: T,
 }
 
-/// The row that goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Choice {
-    /// The one whose turn it is for this kind of request.
+    /// The row whose turn it is for this kind of request.
     InTurn(RequestKind),
-    /// The start that an outage is probed with.
+    /// The start that probes an outage.
     Probe(ProbeRow),
-    /// The question that it is probed with: which of its kind.
+    /// The question that probes an outage, by its place among its kind.
     ProbeByQuestion(Question, usize),
 }
 
@@ -38,7 +35,7 @@ impl Choice {
         }
     }
 
-    /// Where a question stands among its kind.
+    /// Returns the place of a question among its kind.
     pub(super) const fn index(self) -> usize {
         match self {
             Self::ProbeByQuestion(_, index) => index,
@@ -51,15 +48,11 @@ impl Choice {
 #[derive(Debug)]
 pub(super) struct RoundIsOver;
 
-/// Who goes next.
 #[derive(Debug)]
 pub(super) enum Pick<T> {
-    /// This row, for this kind of request, now.
     Go(RequestKind, Role, T),
-    /// This row is given up without being sent.
     GiveUp(GivenUp, T),
-    /// This question is not asked again.
     InVain(T),
-    /// Nobody before this time, or before something changes.
+    /// Nobody goes before this time, or before something changes.
     Wait(Option<Instant>),
 }

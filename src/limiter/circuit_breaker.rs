@@ -1,8 +1,8 @@
-//! When the server is gone: who may look whether it is back, and how long that
-//! may take.
+//! Detects that the server is gone, and decides who may look whether it is back, and how long
+//! that may take.
 //!
-//! In front of bk-sops there is nearly always something that answers, so what counts is
-//! whether an answer shows that bk-sops works. A rule with the time handed in: it neither
+//! Something nearly always answers in front of bk-sops, so what counts is whether an answer shows
+//! that bk-sops works. A rule with the time handed in: it neither waits nor sends.
 //! waits nor sends.
 
 use std::collections::BTreeSet;
@@ -14,23 +14,22 @@ use tokio::time::Instant;
 use crate::domain::answer::{Answer, Delivery, FailureClass, Speaker, Verdict};
 use crate::rules::retry::{Backoff, Role, Server};
 
-/// Number of attempts in a row without an HTTP answer that are an outage.
+/// Minimum number of consecutive attempts without an HTTP answer that are an outage.
 const SILENT_THRESHOLD: u32 = 4;
 
-/// Number of idle attempts in a row that are an outage...
+/// Minimum number of consecutive idle attempts that are an outage, if enough rows have them.
 const IDLE_THRESHOLD: u32 = 8;
 
-/// ...if they are of so many different rows: a few bad rows are no outage.
+/// Minimum number of different rows among the idle attempts: a few bad rows are no outage.
 const ROWS_THRESHOLD: usize = 4;
 
-/// Maximum time between two probes where bk-sops itself answers: it may be that nothing
-/// is wrong but the rows.
+/// Maximum time between two probes if bk-sops itself answers: perhaps only the rows are wrong.
 const MAX_OWN_WAIT: Duration = Duration::from_secs(5);
 
-/// Maximum number of characters that are quoted of what the server said.
+/// Maximum number of characters that are quoted of the server's words.
 const MAX_QUOTED: usize = 120;
 
-/// What one attempt says about whether bk-sops works.
+/// What one attempt shows about whether bk-sops works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {
     /// Only bk-sops can have answered so: it works.
@@ -41,12 +40,11 @@ pub(crate) enum Sign {
     OwnError,
     /// Something else answered in its place.
     Covered,
-    /// The answer says nothing of bk-sops.
     Nothing,
 }
 
 impl Sign {
-    /// What `verdict` says, by what is known of the server.
+    /// Returns what `verdict` shows, given what is known of the server.
     #[must_use]
     pub(crate) const fn of(verdict: &Verdict, server: Server) -> Self {
         let Verdict::Failed(failure) = verdict else { return Self::Works };
@@ -76,26 +74,24 @@ impl Sign {
     }
 }
 
-/// What the latest attempts say about the server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CircuitBreaker {
     streak: Streak,
     now: Option<OngoingOutage>,
-    /// How long the outages lasted that are over.
+    /// Total time of the outages that are over.
     past: Duration,
 }
 
 /// Idle attempts since bk-sops last showed itself.
 #[derive(Clone, Debug, Default)]
 struct Streak {
-    /// Those without an HTTP answer since the last one.
+    /// Number of attempts without an HTTP answer since the last HTTP answer.
     silent: u32,
     idle: u32,
-    /// Lines of different rows among them, no more than matter.
+    /// Lines of the different rows among them, no more than matter.
     rows: Vec<u64>,
 }
 
-/// An outage that goes on.
 #[derive(Clone, Debug)]
 struct OngoingOutage {
     since: Instant,
@@ -117,60 +113,43 @@ enum Probe {
     None,
 }
 
-/// Whether a request may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum May {
-    /// It may, as what.
     Go(Role),
-    /// Not before this time.
     Wait(Instant),
-    /// Not before the probe that is out has ended.
     WaitForProbe,
 }
 
-/// One attempt that came to its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttemptResult {
-    /// The row that it was for.
     pub line: u64,
-    /// What it was sent for.
     pub role: Role,
-    /// What it says.
     pub sign: Sign,
-    /// When it ended.
     pub at: Instant,
 }
 
-/// What an attempt means for its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Learned {
     /// Whether it began an outage or ended during one, and so counts as no retry.
     pub in_outage: bool,
     /// How long the outage has lasted, if the attempt was its probe.
     pub lasted: Option<Duration>,
-    /// Whether an outage began or ended with it.
     pub change: OutageChange,
 }
 
-/// Whether an outage began or ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OutageChange {
-    /// Neither.
     #[default]
     None,
-    /// It began.
     Began,
-    /// It ended, after so long.
     Over(Duration),
 }
 
 /// What to do once every row that may go was probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
-    /// Begin a new one.
     Again,
-    /// The outage is over, after so long: bk-sops answers, and it is these rows that are
-    /// bad.
+    /// The outage is over after this time: bk-sops answers, and these rows are bad.
     BadRows(BTreeSet<u64>, Duration),
 }
 
@@ -210,14 +189,13 @@ impl CircuitBreaker {
         }
     }
 
-    /// A probe was given up without having been sent.
+    /// Takes back a probe that was given up without having been sent.
     pub(crate) fn withdrawn(&mut self) {
         if let Some(gone) = &mut self.now {
             gone.probe = Probe::None;
         }
     }
 
-    /// Whether a request may leave at `now`.
     #[must_use]
     pub(crate) fn may_go(&self, now: Instant) -> May {
         match &self.now {
@@ -228,20 +206,18 @@ impl CircuitBreaker {
         }
     }
 
-    /// A request leaves.
     pub(crate) fn sent(&mut self, role: Role) {
         if let (Some(gone), Role::Probe) = (&mut self.now, role) {
             gone.probe = Probe::Out;
         }
     }
 
-    /// Whether the row on `line` was probed in this round.
     #[must_use]
     pub(crate) fn was_probed(&self, line: u64) -> bool {
         self.now.as_ref().is_some_and(|gone| gone.probed.contains(&line))
     }
 
-    /// Every row that may go was probed, or every question if none may.
+    /// Ends a round, in which every row that may go was probed, or every question if no row may.
     pub(crate) fn round_is_over(&mut self, now: Instant) -> Round {
         let Some(gone) = &mut self.now else { return Round::Again };
         let probed = std::mem::take(&mut gone.probed);
@@ -254,13 +230,13 @@ impl CircuitBreaker {
         Round::Again
     }
 
-    /// What the last idle attempt of the present outage said.
+    /// Returns what the last idle attempt of the present outage said.
     #[must_use]
     pub(crate) fn says(&self) -> Option<Arc<str>> {
         self.now.as_ref().map(|gone| Arc::clone(&gone.says))
     }
 
-    /// How long all outages lasted, the present one included.
+    /// Returns the total time of all outages, the present one included.
     #[must_use]
     pub(crate) fn total(&self, now: Instant) -> Duration {
         let present = self.now.as_ref().map(|gone| now.saturating_duration_since(gone.since));
@@ -300,7 +276,7 @@ impl OngoingOutage {
         Self { since, next, step: 1, probe: Probe::None, probed, answers_itself: true, says }
     }
 
-    /// A probe failed, or said nothing; how long the outage has lasted.
+    /// Notes a probe that failed or said nothing, and returns how long the outage has lasted.
     fn probed(&mut self, ended: AttemptResult, backoff: &Backoff) -> Duration {
         self.probe = Probe::None;
         self.probed.insert(ended.line);

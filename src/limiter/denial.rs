@@ -6,12 +6,10 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
-/// Why a question is not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAsked {
-    /// The limiter is closed.
     Closed,
-    /// bk-sops works, and failed each time that it was asked.
+    /// bk-sops works, but failed each time the question was asked.
     InVain,
 }
 
@@ -21,12 +19,11 @@ impl From<Closed> for NotAsked {
     }
 }
 
-/// Why a row is given up without another request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GivenUp {
-    /// Nothing of its business was granted for the whole of `--throttle-patience`. Holds the
+    /// No request of its business was granted for the whole of `--throttle-patience`. Holds the
     /// server's last words.
     Throttled(Arc<str>),
-    /// bk-sops works, and fails each time that this row is sent.
+    /// bk-sops works, but fails each time that this row is sent.
     BadRow,
 }

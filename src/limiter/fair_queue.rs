@@ -1,16 +1,15 @@
 //! The rows that wait, and whose turn it is.
 //!
-//! The rule of fairness, and nothing else: rows that were sent before go first;
-//! then business by business in turn, each in the order of joining. What keeps
-//! a business from going is decided by the caller; time is handed in.
+//! The rule of fairness only: rows that were sent before go first, then businesses in turn, each
+//! in the order of joining. The caller decides what keeps a business from going; time is handed
+//! in.
 //!
-//! Where rows must be noted before they are sent for the first time, they are
-//! [named](FairQueue::name) in the order in which they would go, and go once that
-//! is [committed](FairQueue::committed).
+//! If rows must be noted before they are first sent, they are [named](FairQueue::name) in the
+//! order in which they would go, and go once that is [committed](FairQueue::committed).
 //!
-//! A business's queue is the one place that holds its state. The rings and the
-//! sleepers are an index of it: only `FairQueue::index` writes them, so no entry
-//! can outlive its rows, and no row can wait without an entry.
+//! Only a business's queue holds its state. The rings and the sleepers are an index of it: only
+//! `FairQueue::index` writes them, so no entry can outlive its rows, and no row can wait without
+//! an entry.
 
 mod business_queue;
 pub(super) mod probe;
@@ -33,9 +32,9 @@ pub(crate) struct FairQueue<T> {
     queues: HashMap<Business, BusinessQueue<T>, RandomState>,
     rings: Rings,
     asleep: BTreeSet<(Instant, Business)>,
-    /// Businesses with rows that were named and are not committed.
+    /// Businesses with rows that were named but not committed.
     naming: Vec<Business>,
-    /// Rows that were never sent and may go now: noted, and of businesses that nothing
+    /// Number of rows that were never sent and may go now: noted, and of businesses that nothing
     /// blocks.
     ready: usize,
 }
@@ -43,14 +42,12 @@ pub(crate) struct FairQueue<T> {
 /// Where a business stands in its ring once its row was named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RingPlace {
-    /// Where it stood.
     Kept,
-    /// Behind all others.
     Last,
 }
 
-/// Businesses that may go, in turn: one ring for each [`Try`], and one for rows that
-/// are to be named.
+/// Businesses that may go, in turn: one ring for each [`Try`], and one for rows that are to be
+/// named.
 #[derive(Debug, Default)]
 struct Rings {
     again: BTreeMap<Ticket, Business>,
@@ -60,7 +57,6 @@ struct Rings {
 }
 
 impl<T> FairQueue<T> {
-    /// A queue in which nobody waits.
     #[must_use]
     pub(crate) fn new(notes: IntentNotes) -> Self {
         Self {
@@ -73,7 +69,6 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Adds a row of `business` to those that wait.
     pub(crate) fn join(&mut self, business: Business, turn: Try, row: T) {
         let queue = self.queues.entry(business).or_default();
         match turn {
@@ -88,9 +83,9 @@ impl<T> FairQueue<T> {
         self.index(business);
     }
 
-    /// The business whose row goes next, if any may, and which of its rows;
-    /// `blocked` says what keeps one from going. The business stays first in turn
-    /// until its row is [taken](Self::take).
+    /// Returns the business whose row goes next, if any may, and which of its rows; `blocked`
+    /// says what keeps a business from going. The business stays first in turn until its row is
+    /// [taken](Self::take).
     pub(crate) fn next(
         &mut self,
         now: Instant,
@@ -119,7 +114,7 @@ impl<T> FairQueue<T> {
                 (row, &mut queue.indexed.first, &mut self.rings.first)
             }
         };
-        // Its next row stands behind those of all others.
+        // The business's next row goes behind those of all others.
         if let Some(ticket) = place.take() {
             ring.remove(&ticket);
         }
@@ -127,8 +122,8 @@ impl<T> FairQueue<T> {
         row
     }
 
-    /// Names up to `count` rows that were never sent, in the order in which they would
-    /// go; they go once that is [committed](Self::committed).
+    /// Names up to `count` rows that were never sent, in the order in which they would go. They
+    /// go once that is [committed](Self::committed).
     pub(crate) fn name<L>(
         &mut self,
         count: usize,
@@ -140,7 +135,7 @@ impl<T> FairQueue<T> {
         let mut lines = Vec::new();
         while lines.len() < count && !self.rings.unnamed.is_empty() {
             let wanted = count - lines.len();
-            // After a whole round all stand where they stood, which saves moving them.
+            // After a whole round all stand where they stood, so they need not be moved.
             let place =
                 if wanted < self.rings.unnamed.len() { RingPlace::Last } else { RingPlace::Kept };
             let round: Vec<_> = self.rings.unnamed.values().copied().take(wanted).collect();
@@ -176,7 +171,7 @@ impl<T> FairQueue<T> {
         named
     }
 
-    /// Lets the rows go that were named.
+    /// Lets the named rows go.
     pub(crate) fn committed(&mut self) {
         for business in std::mem::take(&mut self.naming) {
             if let Some(queue) = self.queues.get_mut(&business) {
@@ -198,7 +193,6 @@ impl<T> FairQueue<T> {
         !self.naming.is_empty()
     }
 
-    /// Number of rows that were never sent and may go now.
     #[must_use]
     pub(crate) const fn ready(&self) -> usize {
         self.ready
@@ -212,23 +206,20 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Unblocks every business whose time has come.
     pub(crate) fn wake_sleepers(&mut self, now: Instant) {
         while self.next_wake().is_some_and(|until| until <= now) {
-            // Taken out here, and not only by the index: so this ends in any case.
+            // Removed here and not only by the index, so that this loop ends in any case.
             if let Some((_, business)) = self.asleep.pop_first() {
                 self.set_blocked(business, None);
             }
         }
     }
 
-    /// The time at which the next blocked business may go.
     #[must_use]
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.asleep.first().map(|(until, _)| *until)
     }
 
-    /// Removes and returns all rows that were never sent.
     pub(crate) fn drain_first(&mut self) -> Vec<T> {
         let mut drained = Vec::new();
         let mut businesses: Vec<Business> = self.queues.keys().copied().collect();
@@ -244,7 +235,6 @@ impl<T> FairQueue<T> {
         drained
     }
 
-    /// Removes and returns all rows.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         let notes = self.notes;
         let mut queues: Vec<_> =
@@ -260,8 +250,7 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Makes the index say of `business` what its queue says. It is called after
-    /// every change of a queue.
+    /// Makes the index agree with the queue of `business`. Called after every change of a queue.
     fn index(&mut self, business: Business) {
         let Self { queues, rings, asleep, ready, .. } = self;
         let Some(queue) = queues.get_mut(&business) else { return };

@@ -1,5 +1,5 @@
-//! Little is sent until somebody is known to be there: a wrong URL must not get the
-//! whole list, nor the credentials with each row.
+//! Little is sent until a server is known to be there: a wrong URL must not get the whole list,
+//! nor the credentials with each row.
 //!
 //! A rule with the time handed in: it neither waits nor sends.
 
@@ -10,16 +10,15 @@ use tokio::time::Instant;
 use crate::domain::answer::{Delivery, Speaker};
 use crate::rules::retry::{Backoff, Server};
 
-/// How long the requests that are out are waited for before one more may leave.
+/// Time to wait for the requests that are out before one more may leave.
 const ONE_MORE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a session knows of its server, and how much may be sent before it knows more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstAnswer {
     server: Server,
-    /// Since when a request has been out.
     out_since: Option<Instant>,
-    /// Connections in a row that could not be made, before any HTTP answer.
+    /// Number of consecutive connections that failed, before any HTTP answer.
     unconnected: u32,
     /// When the next connection may be tried.
     next: Option<Instant>,
@@ -32,23 +31,18 @@ impl Default for FirstAnswer {
 }
 
 impl FirstAnswer {
-    /// What is known of the server.
     #[must_use]
     pub(crate) const fn server(&self) -> Server {
         self.server
     }
 
-    /// Connections in a row that could not be made, before any HTTP answer.
     #[must_use]
     pub(crate) const fn unconnected(&self) -> u32 {
         self.unconnected
     }
 
-    /// Whether one more request may leave at `now`, while `in_flight` are out.
-    ///
-    /// # Errors
-    ///
-    /// When it may, if nothing is heard before.
+    /// Whether one more request may leave at `now`, while `in_flight` are out. If not, the error
+    /// is when it may, if nothing is heard before.
     pub(crate) fn may_go(&self, in_flight: usize, now: Instant) -> Result<(), Instant> {
         if self.server >= Server::Front {
             return Ok(());
@@ -62,14 +56,12 @@ impl FirstAnswer {
         if more <= now { Ok(()) } else { Err(more) }
     }
 
-    /// A request leaves, while `in_flight` others are out.
     pub(crate) fn sent(&mut self, in_flight: usize, now: Instant) {
         if in_flight == 0 {
             self.out_since = Some(now);
         }
     }
 
-    /// A request came so far.
     pub(crate) fn heard(&mut self, delivery: Delivery, now: Instant, backoff: &Backoff) {
         let found = match delivery {
             Delivery::Answered(Speaker::BkSops) => Server::BkSops,

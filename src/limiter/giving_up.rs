@@ -6,7 +6,7 @@ use super::denial::GivenUp;
 use super::fair_queue::Try;
 use crate::domain::task::Business;
 
-/// Rows and questions that are given up, in turn, until somebody tells them.
+/// Rows and questions that are given up, until somebody tells them.
 #[derive(Debug)]
 pub(super) struct GivingUp<R, Q> {
     /// Each row ends as soon as the budget lets it fail.
@@ -14,7 +14,6 @@ pub(super) struct GivingUp<R, Q> {
     questions: VecDeque<Q>,
 }
 
-/// A row that is given up.
 #[derive(Debug)]
 pub(super) struct Failing<R> {
     pub business: Business,
@@ -50,7 +49,7 @@ impl<R, Q> GivingUp<R, Q> {
         self.questions.pop_front()
     }
 
-    /// Removes and returns the rows of `business` that were given up for its throttle.
+    /// Takes back the rows of `business` that were given up because of its throttle.
     pub(super) fn spare(&mut self, business: Business) -> VecDeque<Failing<R>> {
         if self.rows.is_empty() {
             return VecDeque::new();

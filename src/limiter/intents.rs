@@ -1,28 +1,25 @@
-//! How many rows a session notes ahead of sending them.
+//! Number of rows that a session notes ahead of sending them.
 //!
-//! A rule without time. Few rows noted ahead means few rows in doubt after a crash;
-//! enough of them means that no request waits for a commit.
+//! A rule without time. Few rows noted ahead mean few rows in doubt after a crash; enough of them
+//! mean that no request waits for a commit.
 
 use crate::domain::rate::Rate;
 
-/// Fewest rows that are ahead.
 const MIN_AHEAD: u64 = 4;
 
-/// Rows that are ahead where the pace has no limit.
+/// Number of rows noted ahead if the pace has no limit.
 const UNLIMITED_AHEAD: u64 = 1024;
 
-/// What decides how many rows are ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ahead {
-    /// Requests that the pace lets go in a second; `None` if it has no limit.
+    /// Number of requests that the pace lets go in a second; `None` if it has no limit.
     per_second: Option<u64>,
     burst: u64,
-    /// Starts that left between the last commits, the latest first.
+    /// Number of starts that left between the last commits, the latest first.
     between_commits: [u64; 3],
 }
 
 impl Ahead {
-    /// Nothing has left yet.
     #[must_use]
     pub(crate) fn new(rate: Rate, burst: u64) -> Self {
         let per_second = rate.interval().map(|interval| {
@@ -32,14 +29,14 @@ impl Ahead {
         Self { per_second, burst, between_commits: [0; 3] }
     }
 
-    /// Notes that so many starts left since the commit before this one.
+    /// Notes the number of starts that left since the commit before.
     pub(crate) const fn committed(&mut self, left: u64) {
         let [latest, before, _] = self.between_commits;
         self.between_commits = [left, latest, before];
     }
 
-    /// Rows that may be ahead: enough for a second, but hardly more than may yet fail,
-    /// where the budget has `room` for so many.
+    /// Returns how many rows to note ahead: enough for a second, but hardly more than may yet
+    /// fail, if the budget has `room` for that many.
     #[must_use]
     pub(crate) fn wanted(&self, room: Option<u64>) -> u64 {
         let pace = self

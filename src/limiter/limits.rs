@@ -1,4 +1,4 @@
-//! The limits that a launch is given.
+//! Limits of a launch.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -7,23 +7,23 @@ use crate::domain::rate::Rate;
 use crate::rules::budget::{Base, Budget};
 use crate::rules::retry::Backoff;
 
-/// The limits on requests.
+/// Limits on requests.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Requests of everyone.
+    /// Rate of all requests.
     pub rate: Rate,
     /// Maximum number of requests that leave at once, if above the pace's own allowance.
     pub burst: Option<NonZeroU32>,
-    /// Starts of one business.
+    /// Rate of the starts of one business.
     pub rate_per_biz: Rate,
     /// Maximum number of requests in flight.
     pub slots: NonZeroUsize,
     /// Maximum number of requests in flight of one business.
     pub slots_per_biz: Option<NonZeroUsize>,
-    /// How long holds last that state no time, and how often an outage is probed.
+    /// Backoff for holds that state no time, and for the probes of an outage.
     pub backoff: Backoff,
-    /// How long all requests of a business may be refused before its rows fail.
+    /// Maximum time that all requests of a business may be refused before its rows fail.
     pub throttle_patience: Duration,
-    /// How many rows may fail.
+    /// Budget of rows that may fail.
     pub budget: Option<(Budget, Base)>,
 }

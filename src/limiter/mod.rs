@@ -1,13 +1,14 @@
 //! All limits in one place: who may send the next request, and when.
 //!
-//! A row asks for a [`Permit`] and waits. One loop serves all of them: when a row
-//! may go, a slot is free and the next turn of the pace is due, it picks the row,
-//! and that row is sent at once. Nothing waits between the pick and the send:
-//! turns taken earlier would all leave at once after a stall.
+//! A row asks for a [`Permit`] and waits. One loop serves all rows: once a row may go, a slot is
+//! free and the next turn of the pace is due, it picks the row, and that row is sent at once.
+//! Nothing waits between the pick and the send: turns taken earlier would all leave at once after
+//! a stall.
 //!
-//! The rules are in [`fair_queue`] (who), [`intents`] (who is noted before), [`pace`] (how
-//! fast), [`throttle`] (who is held), [`first_answer`] (is anybody there) and [`circuit_breaker`] (is
-//! bk-sops gone). This module must not know what a request is, nor send one.
+//! The rules are in [`fair_queue`] (who goes), [`intents`] (who is noted before), [`pace`] (how
+//! fast), [`throttle`] (who is held), [`first_answer`] (whether a server is there) and
+//! [`circuit_breaker`] (whether bk-sops is gone). This module must not know what a request is,
+//! nor send one.
 
 mod choice;
 mod circuit_breaker;
@@ -57,14 +58,14 @@ pub(crate) use snapshot::{Counters, Feedback, Held, Lasting, LimiterSnapshot};
 #[derive(Debug)]
 pub struct Limiter {
     shared: Arc<Shared>,
-    /// Rows are to be noted, so that requests need not wait.
+    /// Told when rows are to be noted, so that requests need not wait.
     intents_wanted: Notify,
     backoff: Backoff,
     throttle_patience: Duration,
 }
 
 impl Limiter {
-    /// A limiter with these limits, open from now on.
+    /// Returns a limiter with these limits, open from now on.
     #[must_use]
     pub fn new(limits: &Limits, notes: IntentNotes) -> Arc<Self> {
         Arc::new(Self {
@@ -75,12 +76,11 @@ impl Limiter {
         })
     }
 
-    /// Waits until a row of `business` on `line`, that was sent so many times, may be sent.
-    /// It must then leave at once.
+    /// Waits until a row that was sent `attempts` times may be sent. It must then leave at once.
     ///
     /// # Errors
     ///
-    /// When the limiter is [closed](Self::close), also while it waits.
+    /// Returns an error if the limiter is [closed](Self::close), also while the row waits.
     pub async fn acquire_start(
         &self,
         business: Business,
@@ -105,8 +105,8 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// When the limiter is [closed](Self::close), also while it waits, or an outage has shown
-    /// that there will be no answer.
+    /// Returns an error if the limiter is [closed](Self::close), also while the question waits,
+    /// or if an outage has shown that there will be no answer.
     pub async fn acquire_question(&self, kind: Question, line: u64) -> Result<Permit, NotAsked> {
         let request_kind = match kind {
             Question::State => RequestKind::Poll,
@@ -136,7 +136,7 @@ impl Limiter {
         Permit { shared, request_kind, line, sent, role, risk: None }
     }
 
-    /// The one loop: hands out permits until the limiter is closed.
+    /// Hands out permits until the limiter is closed; it is the only loop that does.
     pub async fn run(self: Arc<Self>) {
         loop {
             let wake = match self.hand_out(Instant::now()) {
@@ -153,7 +153,7 @@ impl Limiter {
         }
     }
 
-    /// Hands out every permit that is due at `now`, and says when to look again.
+    /// Hands out every permit that is due at `now`, and returns when to look again.
     fn hand_out(&self, now: Instant) -> Result<Option<Instant>, Closed> {
         let mut state = self.shared.state();
         loop {
@@ -173,7 +173,7 @@ impl Limiter {
                         }
                     }
                 }
-                // Whoever no longer waits does not mind.
+                // Ignores a closed channel: the question no longer waits.
                 Pick::InVain(grant) => drop(grant.send(Granted::InVain)),
                 Pick::GiveUp(why, grant) => {
                     if grant.send(Granted::GiveUp(why)).is_err() {
@@ -184,7 +184,7 @@ impl Limiter {
         }
     }
 
-    /// Takes the permit back, and learns from the answer that its request brought.
+    /// Takes the permit back, and learns from the answer to its request.
     pub fn heard(&self, permit: Permit, answer: &Answer) -> Feedback {
         let now = Instant::now();
         let mut state = self.shared.state();
@@ -220,7 +220,7 @@ impl Limiter {
         Feedback { in_outage, server, unconnected, patience, outage }
     }
 
-    /// An answer asked for a pause: whether those who are to pause still wait.
+    /// Handles an answer that asked for a pause; returns whether those who must pause still wait.
     fn refused<T>(
         &self,
         state: &mut LimiterState<T>,
@@ -256,13 +256,13 @@ impl Limiter {
         patience
     }
 
-    /// How long all outages of this session lasted, the present one included.
+    /// Returns the total time of all outages of this session, the present one included.
     #[must_use]
     pub fn time_in_outages(&self) -> Duration {
         self.shared.state().outage.total(Instant::now())
     }
 
-    /// Returns once rows are to be noted that could otherwise not go in time.
+    /// Waits until rows must be noted, since they could otherwise not go in time.
     pub async fn intents_wanted(&self) {
         loop {
             self.intents_wanted.notified().await;
@@ -272,51 +272,51 @@ impl Limiter {
         }
     }
 
-    /// Names the lines of the rows that go next, to be noted in a commit. They may go
-    /// once it is [there](Self::intents_committed).
+    /// Names the lines of the rows that go next, to be noted in a commit. They may go once that
+    /// is [committed](Self::intents_committed).
     #[must_use]
     pub fn name_intents(&self) -> Vec<u64> {
         self.shared.state().name_intents(Instant::now())
     }
 
-    /// A commit is there, and with it the rows that were named before it.
+    /// Lets the rows go that were named before this commit.
     pub fn intents_committed(&self) {
         self.shared.state().intents_committed();
         self.shared.changed.notify_one();
     }
 
-    /// A budget that is a share is one of this from now on.
+    /// Sets the base of a budget that is a share.
     pub fn rebase(&self, base: Base) {
         self.shared.state().ledger.rebase(base);
         self.shared.changed.notify_one();
     }
 
-    /// How things stand at the limiter now.
+    /// Returns the state of the limiter now.
     #[must_use]
     pub fn snapshot(&self) -> LimiterSnapshot {
         self.shared.state().snapshot(Instant::now())
     }
 
-    /// What the limiter has seen so far.
+    /// Returns the counts of what the limiter has seen so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.state().counters
     }
 
-    /// No row that was never sent may be sent; those who wait are told so at once.
+    /// Lets no row go that was never sent; those who wait are told so at once.
     pub fn close_to_new(&self) {
         self.shared.state().close_to_new();
         self.shared.changed.notify_one();
     }
 
-    /// Nothing more may be sent; whoever waits is told so at once.
+    /// Lets nothing more go; whoever waits is told so at once.
     pub fn close(&self) {
         self.shared.state().close();
         self.shared.changed.notify_one();
     }
 }
 
-/// Tells that an outage begins or ends: whoever looks at the log of a night wants to know.
+/// Logs that an outage begins or ends, for whoever reads the log of a night.
 fn tell_outage(change: OutageChange, says: &str) {
     match change {
         OutageChange::None => {}
@@ -327,7 +327,6 @@ fn tell_outage(change: OutageChange, says: &str) {
     }
 }
 
-/// How far a request came that was answered so.
 const fn delivery(verdict: &Verdict) -> Delivery {
     match verdict {
         Verdict::Accepted | Verdict::AlreadyStarted => Delivery::Answered(Speaker::BkSops),

@@ -1,7 +1,6 @@
-//! When the next request may leave.
+//! Even spacing of requests.
 //!
-//! A [`Pace`] spaces requests evenly. The time is handed in with every call; it
-//! must never look at a clock of its own.
+//! The time is handed in with every call: a [`Pace`] must never look at a clock of its own.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::domain::rate::Rate;
 
-/// What a late timer lost is made up within this time.
+/// Time within which a late timer's loss is made up.
 const MAX_CATCH_UP: Duration = Duration::from_millis(10);
 
 /// An even pace: governor's token bucket, with the time handed in.
@@ -31,8 +30,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// A pace of `rate` from `now` on, which allows `burst` requests at once;
-    /// `None` where there is no limit.
+    /// Returns a pace of `rate` from `now` on, which allows `burst` requests at once; `None` if
+    /// there is no limit.
     #[must_use]
     pub(crate) fn new(rate: Rate, burst: Option<NonZeroU32>, now: Instant) -> Option<Self> {
         let interval = rate.interval()?;
@@ -48,12 +47,8 @@ impl Pace {
         })
     }
 
-    /// Takes the next turn, if it is due at `now`. It stays in hand until it is
-    /// [`used`](Self::used).
-    ///
-    /// # Errors
-    ///
-    /// When it will be due.
+    /// Reserves the next send slot if it is due at `now`; the slot stays reserved until
+    /// [`used`](Self::used) is called. If it is not due, the error is when it will be.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         if self.in_hand {
             return Ok(());
@@ -73,26 +68,25 @@ impl Pace {
         }
     }
 
-    /// The turn in hand was used.
     pub(crate) fn used(&mut self) {
         self.in_hand = false;
     }
 }
 
-/// How a request and a burst are cut into the limiter's cells.
+/// Division of a request and a burst into the limiter's cells.
 struct Grain {
     cells: NonZeroU32,
     burst: NonZeroU32,
 }
 
 impl Grain {
-    /// Below 200 requests a second, a request is cut into 100 cells, so that the
-    /// burst can be a part of one: the bucket then holds one request and what
-    /// arrives within 10 ms, but less than a second request. So a late timer
-    /// costs nothing, and still no second holds more than the rate and one.
+    /// Below 200 requests a second, a request is cut into 100 cells, so that the burst can be a
+    /// part of one. The bucket then holds one request and what arrives within 10 ms, but less
+    /// than a second request. So a late timer costs nothing, and still no second holds more than
+    /// the rate and one.
     ///
-    /// From 200 a second on, the burst is what arrives within 10 ms, in whole
-    /// requests: 1 % of a second's.
+    /// From 200 a second on, the burst is what arrives within 10 ms, in whole requests: 1 % of a
+    /// second's requests.
     fn of(interval: Duration, burst: Option<NonZeroU32>) -> Self {
         let within = MAX_CATCH_UP.as_nanos() / interval.as_nanos().max(1);
         let within = u32::try_from(within).unwrap_or(u32::MAX);
@@ -127,8 +121,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// When requests leave if they are asked for as soon as they are due, by a
-    /// timer that is late by what `late` says.
+    /// Returns when requests leave if each is asked for as soon as it is due, by a timer that is
+    /// late by `late`.
     fn stamps(rate: &str, count: usize, mut late: impl FnMut(usize) -> Duration) -> Vec<Duration> {
         let origin = Instant::now();
         let mut pace = Pace::new(rate.parse().unwrap(), None, origin).unwrap();
@@ -146,7 +140,7 @@ mod tests {
         stamps
     }
 
-    /// The most stamps that lie within any closed second.
+    /// Returns the maximum number of stamps within any closed second.
     fn busiest_second(stamps: &[Duration]) -> usize {
         let mut first = 0;
         let mut most = 0;

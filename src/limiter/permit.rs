@@ -10,15 +10,14 @@ use super::shared::Shared;
 use crate::rules::budget::UsedUp;
 use crate::rules::retry::Role;
 
-/// What a row gets that waited for its start.
 #[derive(Debug)]
 pub enum Admitted {
     Go(Permit),
-    /// Not sent again; it fails at this risk.
+    /// Not sent again; the row fails at this risk.
     GiveUp(GivenUp, Risk),
 }
 
-/// The right to send one request, at once. It gives its slot back when dropped.
+/// The right to send one request, at once. Dropping it frees its slot.
 #[derive(Debug)]
 pub struct Permit {
     pub(super) shared: Arc<Shared>,
@@ -36,7 +35,7 @@ impl Permit {
         self.sent
     }
 
-    /// Takes the risk that comes with a start, to be held as long as its row may fail.
+    /// Takes the risk of a start, to be held as long as its row may fail.
     pub fn risk(&mut self) -> Option<Risk> {
         self.risk.take()
     }
@@ -49,9 +48,9 @@ impl Drop for Permit {
     }
 }
 
-/// The risk that a row may yet fail. It counts against the budget until it is dropped (the
-/// row waits, or is cut off) or the row is settled by [`good`](Self::good) or
-/// [`failed`](Self::failed).
+/// The risk that a row may yet fail. It counts against the budget until it is dropped, since the
+/// row waits or is cut off, or until [`good`](Self::good) or [`failed`](Self::failed) settles the
+/// row.
 #[derive(Debug)]
 pub struct Risk(pub(super) Option<Arc<Shared>>);
 
@@ -64,7 +63,7 @@ impl Risk {
         }
     }
 
-    /// Settles the row as failed. Returns the budget if that was one too many.
+    /// Settles the row as failed. Returns the budget if this failure exceeds it.
     #[must_use]
     pub fn failed(mut self) -> Option<UsedUp> {
         let shared = self.0.take()?;

@@ -1,36 +1,32 @@
-//! The questions that wait: for states of tasks, and for links.
+//! Waiting questions for states of tasks and for links.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::request_kind::{MAX_LOOKUPS, Question};
 
-/// The waiting questions, each of them a `T`, in the order in which they came.
+/// The waiting questions, each of them a `T`, in order of arrival.
 #[derive(Debug)]
 pub(super) struct Questions<T> {
     states: VecDeque<(u64, T)>,
     links: VecDeque<(u64, T)>,
-    /// Number of questions for links that are out.
+    /// Number of link questions that are out.
     links_out: usize,
 }
 
-/// What a search for a question that a probe goes with came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sought {
-    /// The one that stands here among its kind.
+    /// The question at this place among its kind.
     Found(Question, usize),
-    /// Questions wait, but none that is wanted.
+    /// Questions wait, but none of them is wanted.
     NoneWanted,
-    /// No question waits.
     Nobody,
 }
 
 impl<T> Questions<T> {
-    /// Nobody waits.
     pub(super) const fn new() -> Self {
         Self { states: VecDeque::new(), links: VecDeque::new(), links_out: 0 }
     }
 
-    /// Adds a question about the row on `line`.
     pub(super) fn join(&mut self, question: Question, line: u64, row: T) {
         self.queue(question).push_back((line, row));
     }
@@ -45,8 +41,7 @@ impl<T> Questions<T> {
         self.links.front().filter(|_| self.links_out < MAX_LOOKUPS).map(|_| ())
     }
 
-    /// Looks for the first question about a row that is wanted, those for states before
-    /// those for links.
+    /// Looks for the first wanted question, those for states before those for links.
     pub(super) fn search(&self, is_wanted: impl Fn(u64) -> bool) -> Sought {
         for (question, queue) in [(Question::State, &self.states), (Question::Link, &self.links)] {
             if let Some(index) = queue.iter().position(|(line, _)| is_wanted(*line)) {
@@ -60,19 +55,16 @@ impl<T> Questions<T> {
         }
     }
 
-    /// Takes the question that stands at `index` among its kind.
     pub(super) fn take(&mut self, question: Question, index: usize) -> Option<T> {
         let (_, row) = self.queue(question).remove(index)?;
         self.links_out += usize::from(question == Question::Link);
         Some(row)
     }
 
-    /// A question for a link is no longer out.
     pub(super) const fn link_is_back(&mut self) {
         self.links_out -= 1;
     }
 
-    /// Removes and returns the questions about these `lines`.
     pub(super) fn remove(&mut self, lines: &BTreeSet<u64>) -> Vec<T> {
         let mut removed = Vec::new();
         for queue in [&mut self.states, &mut self.links] {

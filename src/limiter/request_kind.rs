@@ -1,48 +1,40 @@
-//! What a request is for, and which kind of request goes next.
+//! What a request is for, and which kind goes next.
 //!
-//! A rule without time: what keeps each kind from going is decided by the caller.
+//! A rule without time: the caller decides what keeps each kind from going.
 
 use super::fair_queue::Try;
 use crate::domain::task::Business;
 
-/// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// To start a task of this business.
     Start(Business, Try),
-    /// To ask for a task's state. Holds and limits of a business bind starts
-    /// only, so it has none.
+    /// Asks for a task's state. It has no business, since holds and limits of a business bind
+    /// starts only.
     Poll,
-    /// To ask for a task's link, when nobody else wants to go.
+    /// Asks for a task's link, if nobody else wants to go.
     Lookup,
 }
 
-/// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// A task's state.
     State,
-    /// A task's link, when nobody else wants to go.
     Link,
 }
 
 /// Maximum number of lookups that are out at once: their answers are large.
 pub(crate) const MAX_LOOKUPS: usize = 2;
 
-/// The kinds of requests, as far as their order goes.
+/// Kinds of requests, as far as their order matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestClass {
-    /// The start of a row that was, or was not, sent before.
     Start(Try),
-    /// A question for a state.
     Poll,
-    /// A question for a link.
     Lookup,
 }
 
-/// Which kind goes next, of those that may: rows that were sent before first, and
-/// of these starts and polls in turn, so that neither waits for all of the other;
-/// then rows that were never sent; lookups at the very end.
+/// Returns which kind goes next, of those that may: rows sent before first, and of their starts
+/// and polls in turn, so that neither waits for all of the other; then rows never sent; lookups
+/// last.
 #[must_use]
 pub(crate) fn next(
     start: Option<Try>,

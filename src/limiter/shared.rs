@@ -8,21 +8,17 @@ use super::denial::GivenUp;
 use super::state::LimiterState;
 use crate::rules::retry::Role;
 
-/// What the loop hands to a row.
 #[derive(Debug)]
 pub(super) enum Granted {
-    /// The right to send one request now.
     Go(Role),
     GiveUp(GivenUp),
-    /// The question is not asked again.
     InVain,
 }
 
-/// The state, and the bell of the loop that looks at it.
+/// State of the limiter, and the signal that wakes its loop.
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<LimiterState<oneshot::Sender<Granted>>>,
-    /// Wakes the loop.
     pub changed: Notify,
 }
 

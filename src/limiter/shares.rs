@@ -15,7 +15,7 @@ use super::throttle::Throttle;
 use crate::domain::rate::Rate;
 use crate::domain::task::Business;
 
-/// What is known of every business that has something to remember.
+/// Memory of every business that has something to remember.
 #[derive(Debug)]
 pub(super) struct Shares {
     all: HashMap<Business, Share, RandomState>,
@@ -25,7 +25,6 @@ pub(super) struct Shares {
     patience: Duration,
 }
 
-/// What is known of one business.
 #[derive(Debug)]
 pub(super) struct Share {
     pub throttle: Throttle,
@@ -52,7 +51,6 @@ impl Shares {
         })
     }
 
-    /// Returns what keeps `business` from sending at `now`.
     pub(super) fn blocked(&mut self, business: Business, now: Instant) -> Option<Blocked> {
         let (slots, patience) = (self.slots, self.patience);
         let Share { throttle, in_flight, pace } = self.of(business, now);
@@ -65,7 +63,6 @@ impl Shares {
         pace.as_mut().and_then(|pace| pace.take(now).err()).map(Blocked::Until)
     }
 
-    /// Counts a start of `business` that leaves.
     pub(super) fn sent(&mut self, business: Business, now: Instant) {
         let share = self.of(business, now);
         share.in_flight += 1;
@@ -74,7 +71,6 @@ impl Shares {
         }
     }
 
-    /// Counts a start of `business` that came back.
     pub(super) fn back(&mut self, business: Business, now: Instant) {
         let Some(share) = self.all.get_mut(&business) else { return };
         share.in_flight -= 1;
@@ -91,7 +87,7 @@ impl Shares {
         }
     }
 
-    /// Returns how many businesses are held, with the one that is held longest.
+    /// Returns how many businesses are held, and the one that is held longest.
     pub(super) fn held(&self, now: Instant) -> Option<Held> {
         let held = self.all.iter().filter_map(|(business, share)| {
             share.throttle.held(now).map(|until| (until, *business))

@@ -11,33 +11,28 @@ use crate::rules::retry::{Patience, Server};
 /// Counts of what the limiter has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Answers that asked for a hold.
+    /// Number of answers that asked for a hold.
     pub throttled: u64,
-    /// Holds that began.
     pub holds: u64,
-    /// Requests that were let through.
+    /// Number of requests that were let through.
     pub requests: u64,
 }
 
-/// The state of the limiter at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimiterSnapshot {
-    /// Requests in flight.
     pub in_flight: u64,
-    /// Requests that were let through.
     pub requests: u64,
-    /// Who is held, if anybody is.
     pub held: Option<Held>,
 }
 
 /// Who is held, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// Everyone, since bk-sops is gone; with what answers in its place.
+    /// Everyone, since bk-sops is gone; this answers in its place.
     Outage(Instant, Arc<str>),
     /// Everyone, since the app's requests are used up.
     Everyone(Instant),
-    /// This many businesses; with the one that is held longest.
+    /// This many businesses, with the one that is held longest.
     Businesses(u64, Business, Instant),
 }
 
@@ -46,11 +41,10 @@ pub enum Held {
 pub struct Feedback {
     /// Whether the attempt began an outage, or ended during one.
     pub in_outage: bool,
-    /// What is known of the server by now.
     pub server: Server,
-    /// Connections in a row that could not be made before the first HTTP answer.
+    /// Number of consecutive connections that failed before the first HTTP answer.
     pub unconnected: u32,
-    /// Whether those who share the throttle that refused this request still wait.
+    /// Whether the requests that share the throttle which refused this one still wait.
     pub patience: Patience,
     /// The outage that this probe did not end.
     pub outage: Option<Lasting>,
@@ -59,7 +53,6 @@ pub struct Feedback {
 /// An outage that goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lasting {
-    /// How long it has lasted.
     pub lasted: Duration,
     /// What answers in place of bk-sops.
     pub says: Arc<str>,

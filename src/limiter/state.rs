@@ -31,18 +31,16 @@ use crate::rules::retry::Role;
 pub(super) struct LimiterState<T> {
     queue: FairQueue<Waiting<T>>,
     ahead: Ahead,
-    /// Starts of rows that were never sent, as many as left since the last commit.
+    /// Number of rows that were sent for the first time since the last commit.
     left: u64,
     questions: Questions<T>,
     giving_up: GivingUp<Waiting<T>, T>,
-    /// The kind that went last.
     last: RequestClass,
     pub ledger: Ledger,
     pub shares: Shares,
     pub everyone: Throttle,
     pub first_answer: FirstAnswer,
     pub outage: CircuitBreaker,
-    /// The business that was probed last.
     probed: Option<Business>,
     pub counters: Counters,
     pace: Option<Pace>,
@@ -54,16 +52,13 @@ pub(super) struct LimiterState<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     Open,
-    /// For rows that were never sent.
     ClosedToNew,
     Closed,
 }
 
-/// A row that waits to be started.
 #[derive(Debug)]
 struct Waiting<T> {
     line: u64,
-    /// How often it was sent.
     attempts: u32,
     row: T,
 }
@@ -107,7 +102,7 @@ impl<T> LimiterState<T> {
         Ok(())
     }
 
-    /// Whose request leaves at `now`, if any may.
+    /// Returns whose request leaves at `now`, if any may.
     pub(super) fn pick(&mut self, now: Instant) -> Result<Pick<T>, Closed> {
         if self.gate == Gate::Closed {
             return Err(Closed);
@@ -152,7 +147,8 @@ impl<T> LimiterState<T> {
         Ok(Pick::Go(choice.request_kind(), role, row))
     }
 
-    /// As what a request may leave at `now`, whosever it is; else when to look again.
+    /// Returns the role in which a request may leave at `now`, whosever it is, or else when to
+    /// look again.
     fn may_go(&self, now: Instant) -> Result<Role, Option<Instant>> {
         if self.in_flight >= self.slots.get() {
             return Err(None);
@@ -170,7 +166,7 @@ impl<T> LimiterState<T> {
 
     fn next_request(&mut self, now: Instant) -> Option<RequestKind> {
         self.queue.wake_sleepers(now);
-        // As many rows are at risk as may fail yet: starts wait, questions do not.
+        // If as many rows are at risk as may yet fail, starts wait, but questions do not.
         let start = if self.ledger.has_room() { self.next_business(now) } else { None };
         let turn = start.map(|(_, turn)| turn);
         Some(
@@ -187,11 +183,7 @@ impl<T> LimiterState<T> {
         )
     }
 
-    /// Who goes with the next probe of an outage: rows before questions.
-    ///
-    /// # Errors
-    ///
-    /// When every row that may go was probed; the outage then knows what that means.
+    /// Returns who goes with the next probe of an outage: rows before questions.
     fn next_probe(&mut self, now: Instant) -> Result<Option<Choice>, RoundIsOver> {
         self.queue.wake_sleepers(now);
         match if self.ledger.has_room() { self.search(now) } else { ProbeSearch::Nobody } {
@@ -228,13 +220,13 @@ impl<T> LimiterState<T> {
         })
     }
 
-    /// Gives up the rows that are `chosen`, in turn, as far as the budget lets them fail.
+    /// Gives up the `chosen` rows one by one, as far as the budget lets them fail.
     pub(super) fn give_up(&mut self, why: &GivenUp, chosen: impl Fn(Business, u64) -> bool) {
         let chosen = |business, waiting: &Waiting<T>| chosen(business, waiting.line);
         self.giving_up.add_rows(self.queue.remove(chosen), why);
     }
 
-    /// Something of `business` was granted: its rows are not given up after all.
+    /// Takes back the rows of `business` that were given up: something of it was granted.
     pub(super) fn granted(&mut self, business: Business, now: Instant) {
         self.shares.of(business, now).throttle.granted();
         for Failing { business, turn, row, .. } in self.giving_up.spare(business) {
@@ -242,13 +234,12 @@ impl<T> LimiterState<T> {
         }
     }
 
-    /// An outage is over that lasted for so long: no patience was lost meanwhile.
+    /// Excuses the time of an outage that is over: no patience was lost meanwhile.
     pub(super) fn outage_is_over(&mut self, lasted: Duration, now: Instant) {
         self.everyone.excuse(now - lasted, now);
         self.shares.excuse(now - lasted, now);
     }
 
-    /// Takes the row that was chosen.
     fn take(&mut self, choice: Choice, now: Instant) -> Option<T> {
         match choice.request_kind() {
             RequestKind::Start(business, turn) => {
@@ -278,9 +269,8 @@ impl<T> LimiterState<T> {
         }
     }
 
-    /// Names the rows that go next and are to be noted before, if any are.
-    ///
-    /// While everyone is held none are; but a probe of an outage needs one to go with.
+    /// Names the rows that go next and must be noted first. While everyone is held there are
+    /// none, but a probe of an outage needs one to go with.
     pub(super) fn name_intents(&mut self, now: Instant) -> Vec<u64> {
         if self.gate != Gate::Open || self.everyone.held(now).is_some() {
             return Vec::new();
@@ -296,14 +286,13 @@ impl<T> LimiterState<T> {
         queue.name(count, now, |business| shares.blocked(business, now), |waiting| waiting.line)
     }
 
-    /// What was named is noted: those rows may go.
     pub(super) fn intents_committed(&mut self) {
         self.queue.committed();
         self.ahead.committed(std::mem::take(&mut self.left));
     }
 
-    /// Whether a commit is wanted for intents alone: fewer rows are ahead than half of
-    /// what may be, and others wait to be noted.
+    /// Whether a commit is wanted for intents alone: fewer rows are noted ahead than half of what
+    /// may be, and others wait to be noted.
     pub(super) fn wants_intents(&self, now: Instant) -> bool {
         if self.gate != Gate::Open
             || self.everyone.held(now).is_some()
@@ -325,7 +314,6 @@ impl<T> LimiterState<T> {
         queue.next(now, |business| shares.blocked(business, now))
     }
 
-    /// How things stand at `now`.
     pub(super) fn snapshot(&self, now: Instant) -> LimiterSnapshot {
         let outage = self.outage.says().map(|says| {
             let until = match self.outage.may_go(now) {
@@ -342,7 +330,6 @@ impl<T> LimiterState<T> {
         }
     }
 
-    /// The slot of a request on `request_kind` is free again.
     pub(super) fn release(&mut self, request_kind: RequestKind, role: Role, now: Instant) {
         self.in_flight -= 1;
         if role == Role::Probe {
@@ -360,7 +347,7 @@ impl<T> LimiterState<T> {
         self.queue.wake(business);
     }
 
-    /// No row that was never sent goes any more; dropping those who wait tells them.
+    /// Lets no row go that was never sent; dropping those who wait tells them.
     pub(super) fn close_to_new(&mut self) {
         if self.gate == Gate::Open {
             self.gate = Gate::ClosedToNew;
@@ -369,7 +356,7 @@ impl<T> LimiterState<T> {
         }
     }
 
-    /// Nobody goes any more; dropping those who wait tells them.
+    /// Lets nobody go any more; dropping those who wait tells them.
     pub(super) fn close(&mut self) {
         self.gate = Gate::Closed;
         self.queue.drain().for_each(drop);
@@ -378,7 +365,6 @@ impl<T> LimiterState<T> {
     }
 }
 
-/// So many rows, in words.
 fn rows(count: usize) -> String {
     if count == 1 { "1 row".into() } else { format!("{count} rows") }
 }

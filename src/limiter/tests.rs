@@ -21,7 +21,6 @@ fn business(id: u64) -> Business {
     Business { scope: Scope::CmdbBiz, id: id.to_string().parse().unwrap() }
 }
 
-/// Waits until a row of this business may be sent.
 async fn start(limiter: &Arc<Limiter>, id: u64, turn: Try, line: u64) -> Result<Permit, Closed> {
     match limiter.acquire_start(business(id), turn, line, 0).await? {
         Admitted::Go(permit) => Ok(permit),
@@ -42,7 +41,7 @@ fn limits(rate: &str, slots: usize) -> Limits {
     }
 }
 
-/// A limiter of a session that has had its first answer.
+/// Returns a limiter of a session that has had its first answer.
 fn open(limits: &Limits) -> Arc<Limiter> {
     answered(limits, IntentNotes::NotNeeded)
 }
@@ -74,8 +73,8 @@ fn lost() -> Answer {
     failed(FailureClass::Ambiguous, Delivery::Lost, None)
 }
 
-/// Sends `rows` rows of `business` at once, each taking `latency`; their stamps in
-/// seconds since now, sorted.
+/// Sends `rows` rows of a business at once, each taking `latency`, and returns their sorted
+/// stamps in seconds since now.
 async fn stamps(limiter: &Arc<Limiter>, id: u64, rows: usize, latency: Duration) -> Vec<f64> {
     let begin = Instant::now();
     let mut sent = tokio::task::JoinSet::new();
@@ -377,12 +376,12 @@ async fn closed_to_new_rows_a_business_that_its_rate_blocks_is_left_with_its_ret
     assert!(late.sent() - begin > Duration::from_secs(2), "the rate still holds");
 }
 
-/// A limiter at which rows must be noted before.
+/// Returns a limiter at which rows must be noted before they are sent.
 fn noting(limits: &Limits) -> Arc<Limiter> {
     answered(limits, IntentNotes::Needed)
 }
 
-/// Rows of a business that wait, on the lines from `first` on.
+/// Starts rows of a business that wait, on the lines from `first` on.
 fn waiting(
     limiter: &Arc<Limiter>,
     id: u64,
@@ -501,13 +500,12 @@ async fn a_probe_of_an_outage_is_noted_where_no_other_row_can_go() {
     assert_eq!(rows.iter().filter(|row| row.is_finished()).count(), 1);
 }
 
-/// A row of business 1 that waits for its start: what it is told.
 fn waits(limiter: &Arc<Limiter>, line: u64) -> tokio::task::JoinHandle<Result<Admitted, Closed>> {
     let limiter = Arc::clone(limiter);
     tokio::spawn(async move { limiter.acquire_start(business(1), Try::First, line, 0).await })
 }
 
-/// A limiter at which business 1 was refused for longer than its patience.
+/// Returns a limiter at which business 1 was refused for longer than its patience.
 async fn starved(limits: &Limits) -> Arc<Limiter> {
     let limiter = open(&Limits { throttle_patience: Duration::from_secs(1), ..limits.clone() });
     for line in 1..=4 {
@@ -570,7 +568,6 @@ async fn rows_that_come_later_wait_for_a_probe_and_go_on_once_it_is_granted() {
     }
 }
 
-/// What an attempt at `line` that ended so tells the outage.
 fn idle(line: u64, sign: Sign, at: Instant) -> AttemptResult {
     AttemptResult { line, role: Role::Normal, sign, at }
 }

@@ -1,7 +1,7 @@
-//! How long those who share a throttle are held.
+//! Time for which those who share a throttle are held.
 //!
-//! One [`Throttle`] for each business, and one for everyone. A rule with the
-//! time handed in: it neither waits nor sends.
+//! There is one [`Throttle`] for each business, and one for everyone. A rule with the time handed
+//! in: it neither waits nor sends.
 
 use std::time::Duration;
 
@@ -9,14 +9,13 @@ use tokio::time::Instant;
 
 use crate::rules::retry::{Backoff, Patience};
 
-/// A hold that an answer states is believed up to this.
+/// Maximum hold that is believed if an answer states it.
 const MAX_STATED_HOLD: Duration = Duration::from_hours(1);
 
-/// How long after its last refusal a business is sent little at a time.
+/// Time after its last refusal during which a business is sent little at a time.
 const CAREFUL_PERIOD: Duration = Duration::from_mins(5);
 
-/// Number of requests that must have been refused before patience can end: one slow
-/// refusal says little.
+/// Minimum number of refused requests before patience can end: one slow refusal says little.
 const MIN_REFUSALS: u32 = 4;
 
 /// What is known of a server's limit on a business, or on everyone.
@@ -27,38 +26,35 @@ pub(crate) struct Throttle {
     began: Option<Instant>,
     /// The backoff's next step.
     step: u32,
-    /// Refusals since anything was granted: how many, the first of them, and for how much
-    /// of the time since then nobody could be asked.
+    /// Refusals since anything was granted: how many, the first of them, and for how much of the
+    /// time since then nobody could be asked.
     refusals: u32,
     refused_since: Option<Instant>,
     excused: Duration,
     last_refusal: Option<Instant>,
 }
 
-/// One request that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ThrottleRefusal {
-    /// When it left.
     pub sent: Instant,
-    /// The pause that its answer states.
+    /// The pause that the answer states.
     pub stated: Option<Duration>,
 }
 
 /// Whether a refusal began a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Began {
-    /// It did.
     Hold,
-    /// There was one, or it says nothing new.
+    /// No, since there was a hold already, or the refusal says nothing new.
     Not,
 }
 
 impl Throttle {
-    /// A request was refused.
+    /// Notes a refused request, and returns whether a hold began.
     ///
-    /// A hold lasts as long as the answer stated, or the backoff's next wait.
-    /// A refusal of a request that left before the present hold began says
-    /// nothing new, so it takes no step of the backoff. Whether a hold began.
+    /// A hold lasts as long as the answer stated, or as long as the backoff's next wait. If the
+    /// request left before the present hold began, its refusal says nothing new, and takes no
+    /// step of the backoff.
     pub(crate) fn refused(
         &mut self,
         refused: ThrottleRefusal,
@@ -92,30 +88,29 @@ impl Throttle {
         if known { Began::Not } else { Began::Hold }
     }
 
-    /// Something was granted: accepted, or "already started", which costs the
-    /// server a token too (FACTS.md section 1, no. 12). The backoff starts anew.
+    /// Notes that something was granted: accepted, or "already started", which costs the server a
+    /// token too (FACTS.md section 1, no. 12). The backoff starts anew.
     pub(crate) fn granted(&mut self) {
         self.step = 0;
         (self.refusals, self.refused_since, self.excused) = (0, None, Duration::ZERO);
     }
 
-    /// Between these moments nothing can be granted: in an outage, or while everyone is
-    /// held.
+    /// Excuses the time between these moments: nothing can be granted in an outage, or while
+    /// everyone is held.
     pub(crate) fn excuse(&mut self, from: Instant, until: Instant) {
         if let Some(since) = self.refused_since {
             self.excused += until.saturating_duration_since(from.max(since));
         }
     }
 
-    /// When the present hold ends, if there is one.
+    /// Returns when the present hold ends, if there is one.
     #[must_use]
     pub(crate) fn held(&self, now: Instant) -> Option<Instant> {
         self.until.filter(|until| *until > now)
     }
 
-    /// Whether everything was refused for longer than `patience`. Holds that answers
-    /// stated do not count, since their end is known, and what is [excused](Self::excuse)
-    /// does not either.
+    /// Whether everything was refused for longer than `patience`. Stated holds do not count,
+    /// since their end is known; nor does [excused](Self::excuse) time.
     #[must_use]
     pub(crate) fn patience(&self, now: Instant, patience: Duration) -> Patience {
         let refused = self.refused_since.map(|since| now.saturating_duration_since(since));
@@ -127,10 +122,9 @@ impl Throttle {
         }
     }
 
-    /// How many requests may be out at once, of `limit`: after a refusal two,
-    /// until five minutes have passed without one. Many at a time make the
-    /// server's own lock refuse them (FACTS.md section 3a, throttle details).
-    /// Once `patience` is over, one.
+    /// Maximum number of requests out at once, of `limit`: two after a refusal, until five
+    /// minutes have passed without one, since many at a time make the server's own lock refuse
+    /// them (FACTS.md section 3a, throttle details); one once `patience` is over.
     #[must_use]
     pub(crate) fn slots(&self, now: Instant, limit: usize, patience: Duration) -> usize {
         match (self.patience(now, patience), self.is_careful(now)) {
@@ -144,7 +138,7 @@ impl Throttle {
         self.last_refusal.is_some_and(|last| now.saturating_duration_since(last) < CAREFUL_PERIOD)
     }
 
-    /// Whether it says nothing that a new one would not say.
+    /// Whether it says no more than a new one would.
     #[must_use]
     pub(crate) fn is_forgotten(&self, now: Instant) -> bool {
         self.held(now).is_none() && !self.is_careful(now)

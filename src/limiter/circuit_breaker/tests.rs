@@ -5,7 +5,6 @@ fn backoff() -> Backoff {
     "500ms..30s".parse().unwrap()
 }
 
-/// An outage rule, and the moment that its times count from.
 struct Scene {
     start: Instant,
     outage: CircuitBreaker,
@@ -25,14 +24,14 @@ impl Scene {
         self.outage.heard(ended, &backoff(), || Arc::from(format!("{sign:?}")))
     }
 
-    /// Ordinary attempts of different rows that end so at the start.
+    /// Ends an ordinary attempt of each row at the start.
     fn rows(&mut self, lines: std::ops::Range<u64>, sign: Sign) {
         for line in lines {
             self.heard(Role::Normal, line, sign, 0);
         }
     }
 
-    /// A probe with the row on `line` that leaves at once and ends so.
+    /// Probes with the row on `line`; the probe leaves and ends at once.
     fn probe(&mut self, line: u64, sign: Sign, millis: u64) -> Option<u128> {
         assert_eq!(self.outage.may_go(self.at(millis)), May::Go(Role::Probe), "{millis}");
         self.outage.sent(Role::Probe);

@@ -1,4 +1,4 @@
-//! The waiting rows of one business, and the words for them.
+//! The waiting rows of one business.
 
 use std::collections::VecDeque;
 
@@ -7,44 +7,40 @@ use tokio::time::Instant;
 /// Whether a row was sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try {
-    /// It was never sent.
+    /// Never sent before.
     First,
-    /// It is sent again.
+    /// Sent before.
     Retry,
 }
 
 /// What keeps a business from going.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blocked {
-    /// It may go from this time on.
     Until(Instant),
-    /// It may go once `FairQueue::wake` is called for it.
+    /// Until `FairQueue::wake` is called for the business.
     UntilWoken,
 }
 
 /// Whether rows must be noted before they are sent for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntentNotes {
-    /// They must, so that a crash leaves no doubt about the others.
+    /// Noted, so that a crash leaves no doubt about the other rows.
     Needed,
-    /// Nothing is kept of them.
+    /// Not noted, since nothing is kept of them.
     NotNeeded,
 }
 
-/// The waiting rows of one business, and what keeps them.
 #[derive(Debug)]
 pub(super) struct BusinessQueue<T> {
     pub again: VecDeque<T>,
-    /// Of these the first `noted` may go, and the next `named` once that is committed.
+    /// Rows never sent: the first `noted` may go, and the next `named` once that is committed.
     pub first: VecDeque<T>,
     pub noted: usize,
     pub named: usize,
     pub blocked: Option<Blocked>,
-    /// Where the index has it.
     pub indexed: Indexed,
 }
 
-/// The entries that the index has of a business.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Indexed {
     pub again: Option<Ticket>,
@@ -54,7 +50,7 @@ pub(super) struct Indexed {
     pub ready: usize,
 }
 
-/// The position of a business in a ring: lower ones go first.
+/// Position of a business in a ring: lower ones go first.
 pub(super) type Ticket = u64;
 
 impl<T> Default for BusinessQueue<T> {

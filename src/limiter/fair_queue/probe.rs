@@ -1,4 +1,4 @@
-//! Rows that go, or leave, out of their turn: a probe's, and those that are given up.
+//! Rows that leave out of turn: with a probe, or because they are given up.
 
 use tokio::time::Instant;
 
@@ -6,31 +6,26 @@ use super::FairQueue;
 use super::business_queue::{Blocked, Try};
 use crate::domain::task::Business;
 
-/// Where a row stands that a probe goes with.
+/// Place of the row that a probe goes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeRow {
-    /// Its business.
     pub business: Business,
-    /// Whether it was sent before.
     pub turn: Try,
-    /// How many rows of that kind stand before it.
+    /// Number of rows of that kind before it.
     index: usize,
 }
 
-/// What a search for a probe's row came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProbeSearch {
-    /// This row.
     Found(ProbeRow),
-    /// Rows may go, but none that is wanted.
+    /// Rows may go, but none of them is wanted.
     NoneWanted,
-    /// No row may go.
     Nobody,
 }
 
 impl<T> FairQueue<T> {
-    /// Looks for the row that a probe goes with: business by business after `last`, in
-    /// each the row with the lowest rank. Rows without a rank are not wanted.
+    /// Looks for the row that a probe goes with: business by business after `last`, in each the
+    /// row with the lowest rank. Rows without a rank are not wanted.
     pub(crate) fn search<K: Ord>(
         &mut self,
         now: Instant,
@@ -70,7 +65,7 @@ impl<T> FairQueue<T> {
         search
     }
 
-    /// Takes the row that stands at `place`, which a [search](Self::search) has just found.
+    /// Takes the row at `place`, which a [search](Self::search) has just found.
     pub(crate) fn take_at(&mut self, place: ProbeRow) -> Option<T> {
         let ProbeRow { business, turn, index } = place;
         if turn == Try::First {
@@ -85,7 +80,7 @@ impl<T> FairQueue<T> {
         row
     }
 
-    /// Removes and returns the rows that are `chosen`, in the order of their businesses.
+    /// Removes and returns the `chosen` rows, in the order of their businesses.
     pub(crate) fn remove(
         &mut self,
         chosen: impl Fn(Business, &T) -> bool,
@@ -116,7 +111,7 @@ impl<T> FairQueue<T> {
                     removed.push((business, Try::First, row));
                 }
             }
-            // What is no longer there is not waited for by a commit.
+            // A commit does not wait for rows that are gone.
             if queue.named == 0 {
                 self.naming.retain(|named| *named != business);
             }

@@ -117,11 +117,10 @@ fn a_blocked_business_whose_new_rows_are_drained_leaves_no_entry_behind() {
     assert_eq!(queue.next(until, |_| None), None);
 }
 
-/// One step of a history.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Join(u64, Try),
-    /// From now on this keeps the business from going, once it is asked for.
+    /// Keeps the business from going from now on, once it is asked for.
     Keep(u64, Keep),
     Go,
     Wake(u64),
@@ -129,9 +128,9 @@ enum Step {
     Name(usize),
     Commit,
     DrainFirst,
-    /// The row with the lowest rank goes, of the business after the last one.
+    /// Lets the row with the lowest rank go, of the business after the last one.
     Probe,
-    /// Rows whose number leaves this rest are given up.
+    /// Gives up the rows whose number leaves this rest.
     Remove(u32),
 }
 
@@ -175,7 +174,7 @@ impl Model {
         self.waiting.entry((business, turn == Try::Retry)).or_default()
     }
 
-    /// What keeps a business from going at `now`, for whoever does not ask for ever.
+    /// What keeps a business from going at `now`. Panics if it is asked for ever.
     fn kept(&self, now: Instant) -> impl FnMut(Business) -> Option<Blocked> + use<'_> {
         let mut asked = 0;
         move |business| {
@@ -187,7 +186,7 @@ impl Model {
     }
 }
 
-/// Every entry of the index has its rows, once; whatever may go has its entry.
+/// Checks that every entry of the index has its rows, once, and whatever may go has its entry.
 fn check_index(queue: &FairQueue<u32>) {
     let Rings { again, first, unnamed, .. } = &queue.rings;
     let (mut entries, mut ready) = ((0, 0, 0, 0), 0);
@@ -227,7 +226,7 @@ fn check_index(queue: &FairQueue<u32>) {
     assert_eq!(naming.len(), queue.naming.len(), "once");
 }
 
-/// Lets the next row go, as the queue and the model have it.
+/// Lets the next row go in the queue and in the model.
 fn go(queue: &mut FairQueue<u32>, model: &mut Model, now: Instant) -> Option<u32> {
     let found = queue.next(now, model.kept(now));
     let Some((business, turn)) = found else {

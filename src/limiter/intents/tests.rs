@@ -31,8 +31,8 @@ fn a_second_is_ahead_and_hardly_more_than_may_fail() {
     }
 }
 
-/// A limiter at which so many rows wait, from line 1 on; each goes once it is noted, and gives its
-/// slot back at once.
+/// Returns a limiter at which `rows` rows wait, from line 1 on. Each goes once it is noted, and
+/// gives its slot back at once.
 fn limiter(rate: &str, rows: u64) -> Arc<Limiter> {
     let limits = Limits {
         rate: rate.parse().unwrap(),
