@@ -1,7 +1,7 @@
-//! What one request brought: an [`Answer`], and all that is kept of it.
+//! [`Answer`] and its parts: the outcome of one request.
 //!
-//! Facts only. Which answer means what is `api::verdict`'s rule, and what to do
-//! about a [`Failure`] is `retry`'s.
+//! Facts only. `api::verdict` decides what an answer means, and `retry` what to do about a
+//! [`Failure`].
 
 use std::fmt;
 use std::time::Duration;
@@ -11,38 +11,38 @@ use jiff::Timestamp;
 use strum::{EnumString, IntoStaticStr};
 use thiserror::Error;
 
-/// What one request brought.
+/// Outcome of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What it means for the row.
+    /// Meaning of the answer for the row.
     pub verdict: Verdict,
-    /// What the server said, word for word.
+    /// Text of the server, word for word.
     pub reply: Reply,
-    /// The server's own clock: the answer's header `Date`.
+    /// Time by the server's own clock, from the header `Date`.
     pub date: Option<Timestamp>,
 }
 
 impl Answer {
-    /// An answer without a `Date`.
+    /// Returns an answer without a `Date`.
     #[must_use]
     pub const fn new(verdict: Verdict, reply: Reply) -> Self {
         Self { verdict, reply, date: None }
     }
 }
 
-/// What an answer to `start_task` means.
+/// Meaning of an answer to `start_task`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The server put the task on its queue.
+    /// The server queued the task.
     Accepted,
-    /// The task was started before.
+    /// The task was started before this request.
     AlreadyStarted,
-    /// Neither: the request started nothing, as far as is known.
+    /// As far as is known, the request started nothing.
     Failed(Failure),
 }
 
 impl Verdict {
-    /// What counts are kept by.
+    /// Returns the class by which requests are counted.
     #[must_use]
     pub const fn class(&self) -> AnswerClass {
         match self {
@@ -53,7 +53,7 @@ impl Verdict {
     }
 }
 
-/// What an answer means, without its details: requests are counted by it.
+/// Meaning of an answer without its details, by which requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum AnswerClass {
     Accepted,
@@ -62,12 +62,12 @@ pub enum AnswerClass {
 }
 
 impl AnswerClass {
-    /// Every class, in the order in which results and metrics list them.
+    /// Returns every class, in the order in which results and metrics list them.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         EnumMap::<Self, ()>::default().into_iter().map(|(class, ())| class)
     }
 
-    /// The word that stands in results, metrics and logs; a failure has that of its class.
+    /// Returns the word for results, metrics and logs; a failure has that of its class.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,69 +77,61 @@ impl AnswerClass {
         }
     }
 
-    /// Whether a measurement counts it as an error.
     #[must_use]
     pub const fn is_error(self) -> bool {
         matches!(self, Self::Failed(_))
     }
 }
 
-/// A request that started nothing, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub class: FailureClass,
     pub delivery: Delivery,
-    /// Whether the server may have taken the request.
     pub taken: Taken,
-    /// The pause that the answer asks for.
     pub hold: Option<Hold>,
-    /// The program that a page came from, as its header `Server` says; else empty.
+    /// Program that sent the page, by its header `Server`; empty if unknown.
     pub server: Box<str>,
 }
 
 /// Whether the server may have taken a request, and so started its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Surely not.
     No,
-    /// Nobody can tell.
+    /// It cannot be known.
     Maybe,
 }
 
-/// How far a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// An HTTP answer came, at least its head.
+    /// An HTTP answer came, or at least its head.
     Answered(Speaker),
     /// Not a byte of the request left this machine.
     NotSent(NotSent),
     /// The request may have arrived, but no answer came.
     Lost,
-    /// The request may have arrived, and what came back is no HTTP.
+    /// The request may have arrived, but what came back is not HTTP.
     NotHttp,
 }
 
-/// Who can have given an answer.
+/// Who may have written an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaker {
-    /// bk-sops alone.
     BkSops,
-    /// The ESB or the API gateway, which say nothing of whether bk-sops works.
+    /// The ESB or the API gateway: their answer says nothing about whether bk-sops works.
     Front,
     /// Something on the way, such as a proxy whose server is gone.
     Proxy,
-    /// None of them: a page where an API should be, as a wrong URL has it.
+    /// None of them: a page in place of an API, as a wrong URL gives.
     Stranger,
 }
 
-/// Why a request was never sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSent {
-    /// No connection: refused, unreachable, or not made in time.
+    /// Refused, unreachable, or not connected in time.
     Unreachable,
-    /// The host's name has no address.
+    /// The host name has no address.
     HostName,
-    /// The TLS handshake failed, by a certificate that is not trusted for instance.
+    /// The TLS handshake failed, for example because the certificate is not trusted.
     Certificate,
 }
 
@@ -150,9 +142,8 @@ pub enum NotSent {
 #[strum(serialize_all = "snake_case")]
 #[strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::new)]
 pub enum FailureClass {
-    /// The server cannot read the request.
     BadRequest,
-    /// The task, or its business, does not exist.
+    /// The task or its business does not exist.
     NotFound,
     /// The user may not start this task.
     Permission,
@@ -160,18 +151,15 @@ pub enum FailureClass {
     Auth,
     /// Wrong URL, inactive channel, a redirect, a page in place of an API.
     Config,
-    /// The business has used up its starts.
     ThrottledBiz,
-    /// The app has used up its requests.
     ThrottledApp,
-    /// Surely not started, and may work later.
+    /// Certainly not started; may work later.
     Transient,
-    /// Nobody can tell whether the task was started.
+    /// The task may have been started.
     Ambiguous,
 }
 
 impl FailureClass {
-    /// The word that stands in the report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -184,28 +172,27 @@ impl fmt::Display for FailureClass {
     }
 }
 
-/// The text is none of the words of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("is no word of this program")]
 pub struct UnknownWord;
 
 impl UnknownWord {
-    /// The error of every list of words; the text itself is not repeated.
+    /// Builds the error; the text itself is not repeated.
     pub(crate) const fn new(_: &str) -> Self {
         Self
     }
 }
 
-/// A pause that an answer asks for.
+/// Pause that an answer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Who is to pause.
+    /// Who has to pause.
     pub whom: Whom,
-    /// For how long, if the answer says so; else the backoff decides.
+    /// Length of the pause, if the answer states it; else the backoff decides.
     pub stated: Option<Duration>,
 }
 
-/// Who is held.
+/// Who is held by a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
     /// The starts of the row's business.
@@ -214,50 +201,50 @@ pub enum Whom {
     Everyone,
 }
 
-/// What a question for a task's state brought.
+/// Outcome of a question for a task's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusAnswer {
-    /// The answer; "accepted" means that the task may be seen.
+    /// The answer; "accepted" means that the user may see the task.
     pub answer: Answer,
-    /// The task's state, if the answer tells it.
+    /// State of the task, if the answer tells it.
     pub state: Option<TaskState>,
-    /// The task's `start_time`, if it tells that.
+    /// `start_time` of the task, if the answer tells it.
     pub started: Option<Timestamp>,
 }
 
-/// The states of a task, as far as they matter (FACTS.md section 4).
+/// States of a task, as far as they matter (FACTS.md section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
-    /// `CREATED`: it was not started, or not yet.
+    /// `CREATED`: not started, or not yet.
     Created,
-    /// Any other: it did start.
+    /// Any other state: the task did start.
     Begun,
 }
 
-/// What the server said, as it goes into the report.
+/// What the server said, as the report shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// The HTTP status, if an answer came.
+    /// HTTP status, if an answer came.
     pub http_status: Option<u16>,
-    /// The body's `result`, if it is a boolean.
+    /// `result` of the body, if it is a boolean.
     pub result: Option<bool>,
-    /// The body's `code`, a number or a text (FACTS.md section 1, no. 2).
+    /// `code` of the body, a number or a text (FACTS.md section 1, no. 2).
     pub code: Box<str>,
-    /// The body's `message`; without a JSON body, what happened instead.
+    /// `message` of the body; without a JSON body, what happened instead.
     pub message: Box<str>,
     /// Page on which people can watch the task.
     pub task_url: Box<str>,
-    /// The body's `request_id` and the header `X-Bkapi-Request-Id`, whichever there are.
+    /// `request_id` of the body and header `X-Bkapi-Request-Id`, as far as present.
     pub request_id: Box<str>,
-    /// The body's `trace_id` and the header `Sops-Trace-Id`, whichever there are.
+    /// `trace_id` of the body and header `Sops-Trace-Id`, as far as present.
     pub trace_id: Box<str>,
 }
 
 impl Reply {
-    /// The most characters that are kept of one text.
+    /// Maximum number of characters kept of one text.
     pub const MAX_TEXT_CHARS: usize = 1000;
 
-    /// Its texts, each of them.
+    /// Returns each text, to be changed.
     pub fn texts(&mut self) -> [&mut Box<str>; 5] {
         let Self { http_status: _, result: _, code, message, task_url, request_id, trace_id } =
             self;
@@ -265,7 +252,7 @@ impl Reply {
     }
 
     /// Cuts every text at [`MAX_TEXT_CHARS`](Self::MAX_TEXT_CHARS) characters, so that a server
-    /// cannot fill the memory of thousands of waiting rows.
+    /// cannot fill the memory through thousands of waiting rows.
     pub fn cut(&mut self) {
         for text in self.texts() {
             if let Some((end, _)) = text.char_indices().nth(Self::MAX_TEXT_CHARS) {

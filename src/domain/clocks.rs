@@ -1,10 +1,9 @@
-//! This machine's clocks, as one reading of both: the wall clock, which steps, and the
-//! clock that runs since the machine started, which does not, and which also counts
-//! the time that the machine slept.
+//! This machine's two clocks, read together. The wall clock may step. The other counts since
+//! the machine started: it never steps, and includes time that the machine was suspended.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Reads this machine's clocks.
+/// Source of readings, which tests replace.
 pub trait Clocks: Send + Sync {
     /// Reads both clocks.
     fn read(&self) -> Reading;
@@ -13,31 +12,28 @@ pub trait Clocks: Send + Sync {
 /// What both clocks showed at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The wall clock.
+    /// Time by the wall clock.
     pub wall: Timestamp,
     /// Time since the machine started, suspension included.
     pub since_boot: SignedDuration,
-    /// Which start of which machine that is.
+    /// The start that `since_boot` counts from.
     pub boot: Boot,
 }
 
-/// One start of one machine.
+/// Identity of one start of one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boot(pub u128);
 
-/// The time that passed between two readings, by whichever clock says less, and by
-/// whichever says more.
+/// Time between two readings: the clocks may disagree, so it has two bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passed {
-    /// At least so much.
     pub least: SignedDuration,
-    /// At most so much.
     pub most: SignedDuration,
 }
 
 impl Reading {
-    /// Returns what passed from this reading to a `later` one, or `None` if the machine
-    /// was started anew in between.
+    /// Returns the time from this reading to a `later` one, or `None` if the machine restarted in
+    /// between.
     #[must_use]
     pub fn passed_until(&self, later: &Self) -> Option<Passed> {
         if self.boot != later.boot {

@@ -1,8 +1,8 @@
-//! Durations as people say them.
+//! Durations in people's words.
 
 use std::time::Duration;
 
-/// Says `time` in whole units, rounded up, and at least two of the largest: `75 s`, `3 min`,
+/// Formats `time` in whole units, rounded up, with a count of at least two: `75 s`, `3 min`,
 /// `2 h 1 min`.
 pub(crate) fn roughly(time: Duration) -> String {
     match time.as_secs() + u64::from(time.subsec_nanos() > 0) {

@@ -1,12 +1,11 @@
 //! Text from a server or a file, made safe for a terminal.
 
-/// Escapes every character that a terminal would obey.
 pub(crate) fn escape_control(text: &str) -> String {
     let shown = |c: char| if is_obeyed(c) { c.escape_unicode().to_string() } else { c.into() };
     text.chars().map(shown).collect()
 }
 
-/// Control characters, and those that turn the direction of a text around.
+/// Includes the characters that reverse the direction of a text.
 fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

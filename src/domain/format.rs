@@ -1,4 +1,4 @@
-//! The formats of inputs and reports, and the words for them.
+//! Formats of inputs and reports, and their words.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use strum::{Display, EnumString};
 use thiserror::Error;
 
-/// How a table is written.
+/// Format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "lowercase", parse_err_ty = FormatError, parse_err_fn = FormatError::new)]
 pub enum Format {
@@ -14,14 +14,14 @@ pub enum Format {
     Csv,
     /// Tab-separated values.
     Tsv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[strum(serialize = "jsonl")]
     JsonLines,
 }
 
 impl Format {
-    /// The format that the extension of `path` names: CSV if there is none, and `None` for
-    /// one that names no format.
+    /// Returns the format named by the extension of `path`: CSV if it has none, `None` if the
+    /// extension names no format.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         let Some(extension) = path.extension().map(OsStr::to_ascii_lowercase) else {
             return Some(Self::Csv);

@@ -1,4 +1,4 @@
-//! Whose machine a URL names.
+//! The host that a URL names.
 
 use url::{Host, Url};
 

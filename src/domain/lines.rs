@@ -1,6 +1,6 @@
 //! Sets of lines of an input.
 
-/// A set of lines, one bit each.
+/// Set of lines of an input, one bit each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     bits: Vec<u64>,
@@ -8,7 +8,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Adds a line; whether it is new.
+    /// Adds a line and returns whether it is new.
     pub fn insert(&mut self, line: u64) -> bool {
         let (word, bit) = Self::place(line);
         if word >= self.bits.len() {
@@ -20,7 +20,7 @@ impl Lines {
         is_new
     }
 
-    /// Takes a line out.
+    /// Removes a line.
     pub fn remove(&mut self, line: u64) {
         if self.contains(line) {
             let (word, bit) = Self::place(line);
@@ -29,14 +29,14 @@ impl Lines {
         }
     }
 
-    /// Whether a line is in it.
+    /// Whether the set has this line.
     #[must_use]
     pub fn contains(&self, line: u64) -> bool {
         let (word, bit) = Self::place(line);
         self.bits.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
-    /// The lines, where they follow each other as the first and the last of them.
+    /// Returns each run of consecutive lines as its first and last line.
     pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut words = self.bits.iter().zip(0_u64..).flat_map(|(word, at)| {
             (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| at * 64 + bit)
@@ -55,13 +55,13 @@ impl Lines {
         })
     }
 
-    /// How many lines it has.
+    /// Returns the number of lines.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.count
     }
 
-    /// Whether it has none.
+    /// Whether the set has no line.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0

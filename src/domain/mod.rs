@@ -1,6 +1,6 @@
-//! Data that everything speaks of: rows, tasks, answers, records, and the values in them.
+//! Data that every layer uses: rows, tasks, answers, records, and the values in them.
 //!
-//! It neither reads, writes, waits nor decides.
+//! Nothing here reads, writes, waits or decides.
 
 pub(crate) mod answer;
 pub(crate) mod clocks;

@@ -1,6 +1,5 @@
-//! How fast: a number of requests per second, minute or hour, or no limit.
-//!
-//! A value only: it waits for nothing.
+//! Rates: a number of requests per second, minute or hour, or no limit. Values only: nothing
+//! here waits.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,21 +8,20 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// A limit on requests per time.
+/// Limit on requests per time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
-    /// At most so many per unit, evenly spaced.
+    /// At most `count` requests per unit, evenly spaced.
     Limited {
-        /// Requests per unit.
+        /// Number of requests per unit.
         count: NonZeroU32,
-        /// The unit of time.
+        /// Unit of time.
         per: Unit,
     },
     /// As fast as the answers come.
     Unlimited,
 }
 
-/// The units in which a rate can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Second,
@@ -50,7 +48,7 @@ impl Unit {
 }
 
 impl Rate {
-    /// The time from one request to the next; `None` where there is no limit.
+    /// Returns the time from one request to the next, or `None` if there is no limit.
     #[must_use]
     pub fn interval(self) -> Option<Duration> {
         match self {
@@ -61,7 +59,7 @@ impl Rate {
 }
 
 impl Rate {
-    /// Requests per second; `None` where there is no limit.
+    /// Returns requests per second, or `None` if there is no limit.
     #[must_use]
     pub fn per_second(self) -> Option<f64> {
         match self {
@@ -110,7 +108,7 @@ impl FromStr for Rate {
 }
 
 impl Rate {
-    /// A request a microsecond: past that, whole nanoseconds no longer space requests to 0.1 %.
+    /// One request per microsecond: beyond that, whole nanoseconds cannot space requests to 0.1 %.
     const MAX: u32 = 1_000_000;
 }
 

@@ -1,7 +1,6 @@
-//! What became of a row: a [`Record`], one line of every report.
+//! [`Record`], the outcome of a row: one line of every report.
 //!
-//! Words only: how a row is settled is `launch::row`'s work, and how a record
-//! is written is `report`'s.
+//! Values only: `launch::row` settles a row, and `report` writes its record.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::domain::clocks::Reading;
 use crate::domain::request_id::RequestId;
 use crate::domain::row::Row;
 
-/// The report's own columns, in their order; the input's further ones follow.
+/// The report's own columns, in order; the further columns of the input follow them.
 pub(crate) const COLUMNS: [&str; 19] = [
     "line",
     "bk_biz_id",
@@ -38,30 +37,30 @@ pub(crate) const COLUMNS: [&str; 19] = [
     "elapsed_ms",
 ];
 
-/// A row and what became of it.
+/// A row and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The row, as it was read.
+    /// The row as it was read.
     pub row: Row,
-    /// What became of it.
+    /// Outcome of the row.
     pub outcome: Outcome,
-    /// Whether that is the last word.
+    /// Whether the outcome is final.
     pub ending: Ending,
-    /// How many `start_task` requests were sent for it.
+    /// Number of `start_task` requests that were sent for the row.
     pub attempts: u32,
-    /// When the first of them left that may have arrived, for a row that stays in doubt.
+    /// When the first request left that may have arrived, for a row that stays in doubt.
     pub first_sent: Option<FirstSent>,
-    /// The last of them.
+    /// The last request, if one was sent.
     pub last: Option<Box<Attempted>>,
-    /// Why it ended so, if the answer to the last of them does not say it.
+    /// Reason for the outcome, if the answer to the last request does not give it.
     pub reason: Option<Box<Reason>>,
-    /// From opening the row to settling it, waits included; `None` for a row
-    /// that was never opened.
+    /// Time from opening the row to settling it, waits included; `None` if the row was never
+    /// opened.
     pub elapsed: Option<Duration>,
 }
 
-/// A reason for an outcome beside the answer to the last `start_task`: what a question
-/// was answered, or what others of the business were.
+/// Reason for an outcome other than the answer to the last `start_task`: the answer to a
+/// question, or to other rows of the business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     pub class: FailureClass,
@@ -69,7 +68,7 @@ pub struct Reason {
 }
 
 impl Record {
-    /// The kind of failure that a report shows.
+    /// Returns the class of failure that a report shows.
     #[must_use]
     pub fn class(&self) -> Option<FailureClass> {
         match &self.reason {
@@ -78,7 +77,7 @@ impl Record {
         }
     }
 
-    /// The server's text that a report shows.
+    /// Returns the server's text that a report shows.
     #[must_use]
     pub fn message(&self) -> &str {
         match (&self.reason, &self.last) {
@@ -92,9 +91,9 @@ impl Record {
 /// Whether a row came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It is settled.
+    /// The row is settled.
     Settled,
-    /// The run was stopped before; whether the task may have been started.
+    /// The run stopped before; says whether the task may have been started.
     CutOff(Doubt),
 }
 
@@ -105,62 +104,56 @@ pub enum Ending {
 #[strum(serialize_all = "snake_case")]
 #[strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::new)]
 pub enum Doubt {
-    /// Surely not.
     #[default]
     None,
-    /// One of them may have arrived.
     MayHaveStarted,
-    /// The server accepted one, which only means that it queued the task (FACTS.md
+    /// The server accepted a request, which only means that it queued the task (FACTS.md
     /// section 4).
     Accepted,
 }
 
 impl Doubt {
-    /// The word that stands in the journal.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What earlier sessions of a run left behind of a row that they did not settle.
+/// What earlier sessions of a run know of a row that they did not settle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prior {
-    /// Whether they may have started its task.
     pub doubt: Doubt,
-    /// The `start_task` requests that they sent, as far as is known.
+    /// Number of `start_task` requests that they sent, as far as is known.
     pub attempts: u32,
-    /// When the first of them left that may have arrived.
+    /// When the first request left that may have arrived.
     pub first_sent: Option<FirstSent>,
-    /// The last of them, if it is known.
     pub last: Option<Box<Attempted>>,
 }
 
-/// When the first attempt of a row left that may have arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FirstSent {
-    /// The earliest that the server's clock can have shown, by what is known.
+    /// Earliest time that the server's clock can have shown, as far as is known.
     pub server: Option<Timestamp>,
-    /// This machine's clocks, if the next `Date` of the server may still tell more.
+    /// This machine's clocks, if the next `Date` of the server may still narrow the time down.
     pub local: Option<Reading>,
 }
 
-/// One `start_task` request that was sent, and what it brought.
+/// One `start_task` request and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempted {
-    /// Its `X-Request-Id`.
+    /// `X-Request-Id` of the request.
     pub id: RequestId,
-    /// When it left.
+    /// When the request left.
     pub sent: Timestamp,
-    /// From sending it to its answer, or to giving it up.
+    /// Time from sending the request to its answer, or to giving it up.
     pub latency: Duration,
-    /// What was answered.
+    /// Text of the answer.
     pub reply: Reply,
-    /// The kind of failure, if it was one.
+    /// Class of the failure, if it failed.
     pub class: Option<FailureClass>,
 }
 
-/// What became of a row.
+/// Outcome of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumDiscriminants)]
 #[strum_discriminants(name(OutcomeKind))]
 #[strum_discriminants(derive(
@@ -176,21 +169,21 @@ pub struct Attempted {
 #[strum_discriminants(strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::new))]
 #[strum_discriminants(doc = "What became of a row, however that is known: rows are counted by it.")]
 pub enum Outcome {
-    /// The server took it.
+    /// The server took the task.
     Started(KnownBy),
-    /// It was started before, and not by this run.
+    /// Started before, and not by this run.
     AlreadyStarted,
-    /// Refused for a reason of its own.
+    /// Refused for a reason of the row's own.
     Rejected,
-    /// Retries are used up, and it surely was not started.
+    /// Retries are used up, and the task was certainly not started.
     Failed,
-    /// Retries are used up, and some attempt may have started it.
+    /// Retries are used up, and an attempt may have started the task.
     Unknown,
-    /// Accepted, but nobody has seen it running.
+    /// Accepted, but never seen running.
     Unconfirmed,
-    /// The row cannot be used; it was never sent.
+    /// The row cannot be used; nothing was sent.
     Invalid,
-    /// The same task as an earlier row; it was never sent.
+    /// Same task as an earlier row; nothing was sent.
     Duplicate,
     /// Not settled, because the run was stopped.
     Pending,
@@ -205,14 +198,14 @@ pub enum KnownBy {
     Reply,
     /// "Already started" came after an attempt of this session that may have arrived.
     Retry,
-    /// The same, after an attempt of an earlier session.
+    /// "Already started" came after an attempt of an earlier session that may have arrived.
     Resume,
-    /// `get_task_status` shows that it runs, or ran.
+    /// `get_task_status` shows that the task runs, or ran.
     Status,
 }
 
 impl KnownBy {
-    /// The word that stands in the report.
+    /// Returns the word that stands in the report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -222,13 +215,10 @@ impl KnownBy {
 /// How an outcome counts towards the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// As was asked for.
     Good,
-    /// Somebody has to look at it.
+    /// Somebody has to look at the row.
     Bad,
-    /// Neither.
     Neutral,
-    /// Still to be done.
     Resumable,
 }
 
@@ -238,18 +228,16 @@ pub enum AlreadyStarted {
     /// As good: the task runs.
     #[default]
     Ok,
-    /// As bad: nobody else should have started it.
+    /// As bad: nobody else should have started the task.
     Fail,
 }
 
 impl OutcomeKind {
-    /// The word that stands in the report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// How it counts towards the exit code.
     #[must_use]
     pub const fn standing(self, already: AlreadyStarted) -> Standing {
         match self {
@@ -266,8 +254,8 @@ impl OutcomeKind {
         }
     }
 
-    /// Whether such a row was sent and ended bad: it counts against the budget, and
-    /// `--retry-failed` takes it up again. An invalid row would be invalid again.
+    /// Whether the row was sent and ended bad: it then counts against the budget, and
+    /// `--retry-failed` sends it again. An invalid row would be invalid again.
     ///
     /// | counts | does not |
     /// |---|---|
@@ -286,23 +274,23 @@ impl fmt::Display for OutcomeKind {
 }
 
 impl Outcome {
-    /// The outcome without how it is known.
+    /// Returns the outcome without [`KnownBy`].
     #[must_use]
     pub fn kind(self) -> OutcomeKind {
         self.into()
     }
 
-    /// The word that stands in the report.
+    /// Returns the word that stands in the report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.kind().as_str()
     }
 
-    /// The outcome that these words of a report mean.
+    /// Returns the outcome that these two words of a report mean.
     ///
     /// # Errors
     ///
-    /// Returns an error if a report never has them together.
+    /// Returns an error if no report has this pair of words.
     pub fn of_words(outcome: &str, known_by: Option<&str>) -> Result<Self, UnknownWord> {
         let kind: OutcomeKind = outcome.parse()?;
         let known_by: Option<KnownBy> = known_by.map(str::parse).transpose()?;
@@ -320,7 +308,7 @@ impl Outcome {
         })
     }
 
-    /// How it is known, where that is a question.
+    /// Returns how the start is known, if the task was started.
     #[must_use]
     pub const fn known_by(self) -> Option<KnownBy> {
         match self {

@@ -1,8 +1,8 @@
 //! Whether a report is still as a run left it, so that a resume may overwrite it.
 //!
-//! A session that came to its end noted length and time of each report. One that died while
-//! it wrote a report in place could not, so there the time of its last commits decides:
-//! lines are written right after the commit of their rows.
+//! A session that ended in order noted the length and time of each report. One that died while
+//! it wrote a report in place could not, so there the time of its last commits decides: lines
+//! are written right after the commit of their rows.
 
 use std::path::PathBuf;
 
@@ -10,41 +10,36 @@ use jiff::Timestamp;
 
 use crate::domain::file_state::FileState;
 
-/// A report that a session begins to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BegunReport {
-    /// Path at which it will be put.
     pub path: PathBuf,
-    /// The file, if it is written in place, and not beside.
+    /// The file, if it is written in place and not beside.
     pub in_place: Option<FileState>,
 }
 
-/// What a run's journal knows of a report.
+/// What a run's journal knows about a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportNote {
-    /// It was complete when a session ended.
     Complete {
         bytes: u64,
-        /// When it was last written, in nanoseconds since 1970.
+        /// Time of the last write, in nanoseconds since 1970.
         modified: i64,
     },
-    /// A session that died was writing it in place.
+    /// A session died while it wrote the report in place.
     Unfinished {
-        /// Device of its file system.
         device: u64,
-        /// Number within that.
         inode: u64,
-        /// Time of the last commit but one; lines of the last one may not be written yet.
+        /// Time of the last commit but one: lines of the last one may not be written yet.
         commit_before: Timestamp,
         last_commit: Timestamp,
     },
 }
 
-/// How much earlier or later than a commit its lines may be written, in seconds.
+/// Maximum time between a commit and the writing of its lines, in seconds.
 const TOLERANCE: i64 = 5;
 
 impl ReportNote {
-    /// Whether the file that is `now` there is what the session left.
+    /// Whether the file whose state is `now` is what the session left.
     #[must_use]
     pub fn is_of(&self, now: &FileState) -> bool {
         match *self {
@@ -77,7 +72,7 @@ mod tests {
         let note = ReportNote::Complete { bytes: left.bytes, modified: left.modified };
         for (now, is_as_left) in [
             (left, true),
-            // A copy that kept both holds the same.
+            // A copy with the same length and time counts as the same.
             (state(8, 100, "2026-12-01T22:00:00.123456789Z"), true),
             (state(7, 101, "2026-12-01T22:00:00.123456789Z"), false),
             (state(7, 100, "2026-12-01T22:00:00.123456788Z"), false),
@@ -99,12 +94,12 @@ mod tests {
             (7, "22:20:00.1", true),
             (7, "22:20:05.9", true),
             (7, "22:20:06", false),
-            // It died after the commit, and before the lines.
+            // The session died after the commit and before the lines were written.
             (7, "22:00:00.1", true),
             (7, "21:59:55", true),
-            // The clock was an hour ahead and was set, and then somebody wrote to it.
+            // The clock was an hour ahead and was set; after that somebody wrote to the file.
             (7, "21:45:00", false),
-            // An editor put another file there.
+            // An editor put another file in its place.
             (8, "22:20:00.1", false),
         ] {
             let now = state(inode, 100, &format!("2026-12-01T{time}Z"));

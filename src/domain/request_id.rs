@@ -1,33 +1,33 @@
-//! The names under which a run and each of its requests can be found again, in
-//! the server's logs too.
+//! Names of a run and of each of its requests, by which both can be found in the server's logs
+//! too.
 
 use std::fmt;
 
 use jiff::Timestamp;
 
-/// The name of a run: sorts by the time of its start.
+/// Name of a run; names sort by the time of the start.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(Box<str>);
 
 impl RunId {
-    /// A new name for a run that starts at `now`; `random` tells apart runs of
-    /// the same millisecond.
+    /// Makes the name of a run that starts at `now`; `random` tells apart runs of the same
+    /// millisecond.
     #[must_use]
     pub fn new(now: Timestamp, random: u32) -> Self {
         let second = now.strftime("%Y%m%d-%H%M%S");
-        // Five hexadecimal digits have room for 1,048 runs in each millisecond.
+        // Five hexadecimal digits give 1,048 different names per millisecond.
         let millis = now.subsec_millisecond().unsigned_abs();
         let rest = millis * 1048 + random % 1048;
         Self(format!("{second}-{rest:05x}").into())
     }
 
-    /// The text of the name.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name that `text` is, if it has the form of one.
+    /// Reads a name; `None` if `text` does not have the form of one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -48,38 +48,38 @@ impl fmt::Display for RunId {
     }
 }
 
-/// The `X-Request-Id` of one attempt, derived from run, session, line and
-/// attempt, so that an attempt whose answer never came can be looked up.
+/// `X-Request-Id` of one attempt. It is derived from run, session, line and attempt, so that an
+/// attempt whose answer never came can be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Box<str>);
 
 impl RequestId {
-    /// The id of attempt `attempt` (from 1) at the row on `line`, in session
-    /// `session` (from 1) of `run`.
+    /// Makes the id of attempt `attempt` (from 1) for the row on `line`, in session `session`
+    /// (from 1) of `run`.
     #[must_use]
     pub fn new(run: &RunId, session: u32, line: u64, attempt: u32) -> Self {
         Self(format!("{run}-s{session}-l{line}-a{attempt}").into())
     }
 
-    /// The id of question `number` for the state of the row's task.
+    /// Makes the id of question `number` for the state of the row's task.
     #[must_use]
     pub fn question(run: &RunId, session: u32, line: u64, number: u32) -> Self {
         Self(format!("{run}-s{session}-l{line}-q{number}").into())
     }
 
-    /// The id of the question for the link of the row's task.
+    /// Makes the id of the question for the link of the row's task.
     #[must_use]
     pub fn lookup(run: &RunId, session: u32, line: u64) -> Self {
         Self(format!("{run}-s{session}-l{line}-d").into())
     }
 
-    /// The id of an attempt of an earlier session, as the journal has it.
+    /// Takes the id of an attempt of an earlier session from the journal.
     #[must_use]
     pub fn restored(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text of the id: ASCII letters, digits and `-`.
+    /// Returns the id as text: ASCII letters, digits and `-`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

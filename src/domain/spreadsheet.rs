@@ -1,14 +1,14 @@
-//! Keeps a spreadsheet from taking a text for a formula, and takes that back.
+//! Keeps a spreadsheet from taking a text for a formula, and undoes that.
 //!
-//! Pure: a report is guarded when it is written, and unguarded when it is read
-//! as input, so that `unguard(guard(text)) == text` for every text.
+//! A report is guarded when it is written, and unguarded when it is read as input, so
+//! `unguard(guard(text)) == text` for every text.
 
 use std::borrow::Cow;
 
-/// Puts `'` before a text that a spreadsheet would take for a formula: one that
-/// starts with `=`, `+`, `-`, `@`, tab or CR. Plain numbers are left alone.
+/// Puts `'` before a text that a spreadsheet would take for a formula: one that starts with
+/// `=`, `+`, `-`, `@`, tab or CR. Plain numbers are left alone.
 ///
-/// A text that looks as if it had been guarded gets one `'` more.
+/// A text that looks as if it had been guarded gets one more `'`.
 #[must_use]
 pub(crate) fn guard(text: &str) -> Cow<'_, str> {
     if is_dangerous(text.trim_start_matches('\'')) && !is_number(text) {
@@ -18,7 +18,6 @@ pub(crate) fn guard(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Takes off the `'` that [`guard`] put before a text.
 #[must_use]
 pub(crate) fn unguard(text: &str) -> &str {
     match text.strip_prefix('\'') {
@@ -31,7 +30,7 @@ fn is_dangerous(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// Digits with a sign, a point and an exponent, as they please.
+/// Accepts a sign, a point and an exponent, each optional.
 fn is_number(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {

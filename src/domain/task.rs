@@ -1,7 +1,7 @@
-//! What is started: a task of a business, named by two ids and a scope.
+//! A task of a business, named by two ids and a scope.
 //!
-//! This module turns text into a [`Task`] and back. It must not know where the
-//! text came from, nor how a task is started.
+//! Turns text into a [`Task`] and back. It must not know where the text came from, nor how a
+//! task is started.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +9,10 @@ use std::str::FromStr;
 use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
 
-/// What the server takes `bk_biz_id` for.
+/// How the server reads `bk_biz_id`.
 ///
-/// The server takes every word but `cmdb_biz` for "project", also a misspelt
-/// one (FACTS.md section 1, no. 7), so nothing but these two is ever sent.
+/// The server takes every word but `cmdb_biz` for "project", also a misspelt one (FACTS.md
+/// section 1, no. 7), so only these two words are ever sent.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray,
 )]
@@ -26,7 +26,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The word that goes over the wire and into the report.
+    /// Returns the word for requests and for the report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -42,7 +42,7 @@ impl fmt::Display for Scope {
 impl FromStr for Scope {
     type Err = ScopeError;
 
-    /// Blanks around the word are trimmed; an empty text is the default.
+    /// Trims blanks around the word; an empty text is the default.
     fn from_str(text: &str) -> Result<Self, ScopeError> {
         let word = match text.trim_matches(BLANKS) {
             "" => return Ok(Self::default()),
@@ -56,11 +56,10 @@ impl FromStr for Scope {
 #[error("must be cmdb_biz, project or empty (which means cmdb_biz)")]
 pub struct ScopeError;
 
-/// An id as the servers count them: 1 to 9223372036854775807.
+/// Id as the servers count them: 1 to 9223372036854775807.
 ///
-/// Only ASCII digits are taken: bk-sops' own `\d+` also accepts digits of other
-/// scripts, and the ESB puts ids into a path unescaped (FACTS.md section 1,
-/// no. 8).
+/// Accepts ASCII digits only: bk-sops' own `\d+` also accepts digits of other scripts, and the
+/// ESB puts ids into a path unescaped (FACTS.md section 1, no. 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u64);
 
@@ -82,7 +81,7 @@ impl fmt::Display for Id {
 impl FromStr for Id {
     type Err = IdError;
 
-    /// Blanks around the digits are trimmed and leading zeros dropped.
+    /// Trims blanks around the digits and drops leading zeros.
     fn from_str(text: &str) -> Result<Self, IdError> {
         let digits = text.trim_matches(BLANKS);
         if digits.is_empty() {
@@ -113,12 +112,12 @@ pub enum IdError {
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// Who is throttled and taken in turn: the pair of scope and `bk_biz_id`.
+/// Pair of scope and `bk_biz_id`: the unit that is throttled, and served in turn.
 ///
 /// CMDB business 2 and project 2 are two businesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Business {
-    /// What the id is an id of.
+    /// What `id` is an id of.
     pub scope: Scope,
     /// `bk_biz_id`.
     pub id: Id,
@@ -136,14 +135,14 @@ impl fmt::Display for Business {
 /// One task that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Task {
-    /// The business that the task belongs to.
+    /// Business that the task belongs to.
     pub business: Business,
     /// `task_id`.
     pub id: Id,
 }
 
 impl Task {
-    /// The whole task in 127 bits: two tasks are the same exactly when their keys are.
+    /// Returns the whole task in 127 bits: two tasks have the same key only if they are the same.
     #[must_use]
     pub fn key(&self) -> u128 {
         let scope = u128::from(self.business.scope == Scope::Project);
@@ -152,7 +151,7 @@ impl Task {
 }
 
 impl Business {
-    /// The business of the task with this [key](Task::key).
+    /// Returns the business of the task with this [key](Task::key).
     #[must_use]
     pub const fn of_key(key: u128) -> Self {
         let scope = if key & 1 == 1 { Scope::Project } else { Scope::CmdbBiz };

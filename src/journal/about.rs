@@ -1,38 +1,37 @@
-//! What a run is, as its journal keeps it.
+//! Facts about a run, as its journal keeps them.
 
 use strum::{EnumString, IntoStaticStr};
 
 use crate::domain::request_id::RunId;
 use crate::domain::row::Columns;
 
-/// What a run is.
+/// Facts about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// Id of the run.
     pub id: RunId,
-    /// What `--name` said.
+    /// Value of `--name`.
     pub name: Option<String>,
-    /// The input, as it was named on the command line.
+    /// The input, as the command line named it.
     pub input_name: String,
     /// `csv`, `tsv` or `jsonl`.
     pub input_format: String,
     /// Where the input came from.
     pub source: InputSource,
-    /// The input's further columns.
+    /// Further columns of the input.
     pub columns: Columns,
-    /// The zone in which its reports write times.
+    /// Time zone of the reports.
     pub zone: String,
-    /// Number of rows of the input, if it is known.
+    /// Number of rows of the input, if known.
     pub rows: Option<u64>,
-    /// The copy of the input; for a stream that has not ended, as it was at the last commit.
+    /// Copy of the input; of a stream that has not ended, its state at the last commit.
     pub copy: Option<Copied>,
     /// Whether all of the input was read.
     pub input: InputState,
-    /// The last position of the input whose stage somebody agreed to.
+    /// Last position of the input whose stage somebody agreed to.
     pub agreed_to: Option<u64>,
 }
 
-/// The length and the SHA-256 of a copy of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
     pub bytes: u64,
@@ -44,17 +43,17 @@ pub struct Copied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum InputSource {
-    /// From a file, all of it at once.
+    /// A file, read at once.
     File,
-    /// From a pipe or a terminal, bit by bit.
+    /// A pipe or a terminal, read bit by bit.
     Stream,
 }
 
 /// Whether all of an input was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputState {
-    /// It was.
+    /// All of it was read.
     Ended,
-    /// Nobody knows what would have come.
+    /// It is not known what would have come.
     Incomplete,
 }

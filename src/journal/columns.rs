@@ -1,12 +1,12 @@
-//! The columns of records and open rows, and the statements that name them.
+//! Columns of records and open rows, and the statements that name them.
 //!
-//! A column's name stands here once. Its position in a statement follows from that, so nothing
-//! looks a name up for each value: that would cost a good part of a commit.
+//! Each column's name occurs here once, and its position in a statement follows from that. Looking
+//! a name up for each value would cost a good part of a commit.
 
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Row, Statement, ToSql};
 
-/// A column with the same position in every statement that it stands in.
+/// Column with the same position in every statement that contains it.
 pub(super) trait Column: Copy {
     /// Position among the columns that are written and read, from 0.
     fn at(self) -> usize;
@@ -26,7 +26,7 @@ pub(super) trait Column: Copy {
     }
 }
 
-/// Declares the columns that two tables share, and those of one of them alone; and the
+/// Declares the columns that two tables share, the columns of each table alone, and the
 /// statements that write and read a row of each.
 macro_rules! columns {
     (
@@ -41,11 +41,9 @@ macro_rules! columns {
         )+
     };
     (@shared { $($column:ident = $name:literal,)+ }) => {
-        /// Columns of both tables.
         #[derive(Clone, Copy)]
         pub(super) enum OfBoth { $($column,)+ }
 
-        /// Number of columns of both tables.
         const OF_BOTH: usize = [$($name,)+].len();
 
         impl Column for OfBoth {
@@ -59,7 +57,6 @@ macro_rules! columns {
         }
     };
     (@own $own:ident { $($column:ident = $name:literal,)+ }) => {
-        /// Columns of one table alone.
         #[derive(Clone, Copy)]
         pub(super) enum $own { $($column,)+ }
 
@@ -120,14 +117,14 @@ columns! {
         ElapsedMs = "elapsed_ms",
         Carried = "carried",
     }
-    // A row that is accepted once more takes the place of the one before.
+    // A row that is accepted once more replaces its earlier entry.
     OfOpenRow of "open_row", ADD_OPEN_ROW by "INSERT OR REPLACE", READ_OPEN_ROW {
         KnownAt = "known_at",
         Doubt = "doubt",
     }
 }
 
-/// Columns of a row's last request; they are empty if there was none.
+/// Columns of a row's last request, empty if there was none.
 pub(super) const OF_LAST_REQUEST: [OfBoth; 11] = [
     OfBoth::Result,
     OfBoth::Code,

@@ -1,4 +1,4 @@
-//! What can be said in one commit.
+//! What can be written in one commit.
 
 use std::cell::Cell;
 
@@ -12,11 +12,11 @@ use crate::domain::record::{Prior, Record};
 use crate::rules::intents::{self, Intents};
 use crate::rules::resume::Doubts;
 
-/// A commit that is being written. If one of its acts fails, all of it does.
+/// Open commit. If one of its writes fails, the whole commit fails.
 pub struct Commit<'a> {
     transaction: Transaction<'a>,
     session: u32,
-    /// Whether lines of reports follow it.
+    /// Whether lines of reports follow this commit.
     has_lines: Cell<bool>,
 }
 
@@ -32,11 +32,6 @@ impl<'a> Commit<'a> {
         self.transaction.commit()
     }
 
-    /// Settles a row.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
     pub fn settle(&self, record: &Record) -> rusqlite::Result<()> {
         let mut add = self.transaction.prepare_cached(ADD_RECORD)?;
         rows::bind(&mut add, self.session, record)?;
@@ -45,10 +40,6 @@ impl<'a> Commit<'a> {
     }
 
     /// Notes rows that may be sent from this commit on.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
     pub fn intend(&self, intents: &Intents) -> rusqlite::Result<()> {
         let Intents { lines, at, sighting } = intents;
         let mut add = self.transaction.prepare_cached(
@@ -70,30 +61,17 @@ impl<'a> Commit<'a> {
     }
 
     /// Notes that the server accepted the row on `line`, which is yet to be confirmed.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
     pub fn accepted(&self, line: u64, prior: &Prior) -> rusqlite::Result<()> {
         let mut add = self.transaction.prepare_cached(ADD_OPEN_ROW)?;
         rows::bind_open(&mut add, self.session, KnownAt::Accepted, (line, prior))?;
         add.raw_execute().map(drop)
     }
 
-    /// Notes what the copy of a stream holds by now.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
+    /// Notes the present length and sum of a stream's copy.
     pub fn note_copy(&self, copied: &Copied) -> rusqlite::Result<()> {
         note_copy(&self.transaction, copied)
     }
 
-    /// Notes the link that was found for a row that is settled.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
     pub fn add_link(&self, line: u64, url: &str) -> rusqlite::Result<()> {
         let mut update = self.transaction.prepare_cached(
             "UPDATE record SET task_url = :url WHERE line = :line AND reopened_by IS NULL",
@@ -103,11 +81,7 @@ impl<'a> Commit<'a> {
         Ok(())
     }
 
-    /// Notes that all of the input was read: `copy` is all of it.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
+    /// Notes that all of the input was read, into `copy`.
     pub fn input_ended(&self, rows: u64, copy: &Copied) -> rusqlite::Result<()> {
         let note = self.transaction.execute(
             "UPDATE run SET rows = :rows, input_bytes = :bytes, input_sha256 = :sha256, \
@@ -122,10 +96,6 @@ impl<'a> Commit<'a> {
     }
 
     /// Notes that somebody agreed to the stages up to this position of the input.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
     pub fn agree(&self, position: u64) -> rusqlite::Result<()> {
         let note = self.transaction.execute(
             "UPDATE run SET agreed_to = max(coalesce(agreed_to, 0), :position)",
@@ -135,10 +105,6 @@ impl<'a> Commit<'a> {
     }
 
     /// Notes why the session sends nothing new any more.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
     pub fn drains(&self, why: &str) -> rusqlite::Result<()> {
         let note = self.transaction.execute(
             "UPDATE session SET draining = :why WHERE session = :session",
@@ -148,10 +114,6 @@ impl<'a> Commit<'a> {
     }
 
     /// Ends the session in order at `now`, with these rows left open.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it cannot be written.
     pub fn end(&self, open: &Doubts, now: Timestamp) -> rusqlite::Result<()> {
         self.leave_open(KnownAt::End, open)?;
         let note = self.transaction.execute(
@@ -161,7 +123,6 @@ impl<'a> Commit<'a> {
         note.map(drop)
     }
 
-    /// Notes rows that are open when the session begins or ends.
     pub(super) fn leave_open(&self, known_at: KnownAt, open: &Doubts) -> rusqlite::Result<()> {
         let mut add = self.transaction.prepare(ADD_OPEN_ROW)?;
         for (line, prior) in open {
@@ -172,7 +133,7 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// Notes the time of `commit` for the reports that `session` writes in place: their lines
+/// Notes the time of `commit` for the reports that `session` writes in place, since their lines
 /// follow it.
 fn note_time(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
     let mut note = commit.prepare_cached(
@@ -183,7 +144,7 @@ fn note_time(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
     note.execute(named_params! { ":now": now, ":session": session }).map(drop)
 }
 
-/// Notes in the open commit of `connection` what the copy holds, unless the input has ended.
+/// Does nothing if the input has ended: the copy is final then.
 pub(super) fn note_copy(connection: &Connection, copied: &Copied) -> rusqlite::Result<()> {
     let mut note = connection.prepare_cached(
         "UPDATE run SET input_bytes = :bytes, input_sha256 = :sha256 WHERE input_ended = 0",

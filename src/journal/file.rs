@@ -1,4 +1,4 @@
-//! The file of a journal: made, opened and written.
+//! The file of a journal: created, opened and written.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,12 @@ use crate::rules::resume::Doubts;
 /// Marks a SQLite file as a journal: "bkjl".
 const APPLICATION: i64 = 0x626b_6a6c;
 
-/// Version of the schema.
 const VERSION: i64 = 3;
 
-/// The journal of a run, open.
+/// Open journal of a run.
 pub struct Journal {
     pub(super) path: PathBuf,
-    /// The file that it was when it was opened.
+    /// Inode at the time of opening, which tells whether the file was replaced.
     inode: u64,
     pub(super) connection: Connection,
     /// Number of the session that has begun; 0 before that.
@@ -33,12 +32,12 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Makes the journal of a new run, and closes it: SQLite knows a file by its name,
-    /// and the folder gets another one before the journal is [opened](Self::open).
+    /// Creates the journal of a new run and closes it: SQLite knows a file by its name, and the
+    /// folder is renamed before the journal is [opened](Self::open).
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn create(path: &Path, about: &About) -> Result<(), JournalError> {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(failed)?;
@@ -48,7 +47,7 @@ impl Journal {
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "application_id", APPLICATION)?;
             connection.pragma_update(None, "user_version", VERSION)?;
-            // One commit, and so one wait for the disk.
+            // One commit, so there is only one wait for the disk.
             connection.execute_batch("BEGIN")?;
             connection.execute_batch(include_str!("schema.sql"))?;
             write_about(&connection, about)?;
@@ -58,11 +57,11 @@ impl Journal {
         connection.close().map_err(|(_, source)| failed(source))
     }
 
-    /// Opens the journal of a run that is there.
+    /// Opens the journal of an existing run.
     ///
     /// # Errors
     ///
-    /// Returns an error if there is none, or if it is damaged, foreign or of another version.
+    /// Returns an error if the file is missing, damaged, foreign or of another version.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         if !path.exists() {
             return Err(JournalError::Missing { path: path.to_owned() });
@@ -97,12 +96,12 @@ impl Journal {
         Ok(Self { path: path.to_owned(), inode, connection, session: 0 })
     }
 
-    /// Begins a session and returns its number. What it holds in doubt is on disk before its
-    /// first request, in one commit with the mark that reopens bad rows.
+    /// Begins a session and returns its number. The rows in doubt are on disk before its first
+    /// request, in one commit with the mark that reopens bad rows.
     ///
     /// # Errors
     ///
-    /// Returns an error if that cannot be written.
+    /// Returns an error if they cannot be written.
     pub fn begin(&mut self, opening: &Opening<'_>, doubts: &Doubts) -> Result<u32, JournalError> {
         let begun = self.write_opening(opening, doubts);
         self.session = begun.map_err(|source| self.failed(source))?;
@@ -144,11 +143,11 @@ impl Journal {
         Ok(session)
     }
 
-    /// Writes what `write` has to say, in one commit.
+    /// Runs `write` in one commit.
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot be written; then none of it is.
+    /// Returns an error if a write fails; then nothing is written.
     pub fn commit(
         &mut self,
         write: impl FnOnce(&Commit<'_>) -> rusqlite::Result<()>,
@@ -163,21 +162,21 @@ impl Journal {
         self.is_still_there()
     }
 
-    /// Notes what the copy of a stream holds that never came to its end.
+    /// Notes the length and sum of the copy of a stream that never ended.
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot be written.
+    /// Returns an error if the note cannot be written.
     pub fn note_copy(&mut self, copied: &Copied) -> Result<(), JournalError> {
         commit::note_copy(&self.connection, copied).map_err(|source| self.failed(source))
     }
 
-    /// Ends the session in order: `open` rows were sent and are not settled. From then on
-    /// its intents say nothing more.
+    /// Ends the session in order: `open` rows were sent and are not settled. From then on the
+    /// session's intents no longer count.
     ///
     /// # Errors
     ///
-    /// Returns an error if that cannot be written.
+    /// Returns an error if the end cannot be written.
     pub fn end(&mut self, open: &Doubts) -> Result<(), JournalError> {
         self.commit(|commit| commit.end(open, Timestamp::now()))
     }
@@ -186,7 +185,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Returns an error if that cannot be written.
+    /// Returns an error if the note cannot be written.
     pub fn note_exit(&mut self, ending: &str, exit: u8) -> Result<(), JournalError> {
         let note = self.connection.execute(
             "UPDATE session SET ending = :ending, exit = :exit WHERE session = :session",
@@ -201,11 +200,11 @@ impl Journal {
         self.session > 1
     }
 
-    /// Opens the same journal by a connection of its own, to read beside what is written.
+    /// Opens a second connection, to read while the first writes.
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot be opened once more.
+    /// Returns an error if the file cannot be opened again.
     pub fn reader(&self) -> Result<Self, JournalError> {
         Ok(Self { session: self.session, ..Self::open(&self.path)? })
     }
@@ -214,7 +213,7 @@ impl Journal {
         JournalError::Write { path: self.path.clone(), source }
     }
 
-    /// Returns an error if the file was taken away: SQLite then writes to nowhere without one.
+    /// Checks for the file, since SQLite writes to a removed file without an error.
     fn is_still_there(&self) -> Result<(), JournalError> {
         match inode(&self.path) {
             Some(inode) if inode == self.inode => Ok(()),
@@ -227,8 +226,8 @@ fn inode(path: &Path) -> Option<u64> {
     path.metadata().ok().map(|meta| meta.ino())
 }
 
-/// Returns the outcomes whose rows are taken up again, as a list of SQL. An invalid row would
-/// be invalid again.
+/// Returns the outcomes whose rows are sent again, as an SQL list. An invalid row would be
+/// invalid again.
 pub(super) fn failure_words(already: AlreadyStarted) -> String {
     let failures = OutcomeKind::VARIANTS.iter().filter(|outcome| outcome.is_failure(already));
     failures.map(|outcome| format!("'{outcome}'")).collect::<Vec<_>>().join(", ")

@@ -1,8 +1,8 @@
-//! The journal of a run: what is known of each row, kept on disk before anything
-//! else is told of it.
+//! Journal of a run: what is known of each row, written to disk before it is reported anywhere
+//! else.
 //!
-//! SQLite, with one commit for as many records as are waiting. It keeps and gives back; it must
-//! not decide what is left to do, which is for `rules::resume`. Its form is in `schema.sql`.
+//! SQLite, with one commit for all records that are waiting. The journal stores and returns; what
+//! is left to do is decided in `rules::resume`. The schema is `schema.sql`.
 
 mod about;
 mod columns;

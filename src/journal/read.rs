@@ -1,6 +1,6 @@
-//! What a journal gives back: what the run is, its sessions, and every last word.
+//! Reads from a journal the run, its sessions, and the final record of every row.
 //!
-//! It changes nothing.
+//! Nothing here changes the journal.
 
 use enum_map::EnumMap;
 use jiff::Timestamp;
@@ -21,17 +21,15 @@ use crate::rules::intents::{Intents, unpack};
 use crate::rules::resume::{Doubts, LastEnding, LastSession};
 use crate::rules::server_time::Sighting;
 
-/// The order in which records are given back.
+/// Order in which records are returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// As they were settled.
     Settled,
-    /// As the input has them.
     Input,
 }
 
 impl Journal {
-    /// Reads what the run is.
+    /// Reads the facts about the run.
     ///
     /// # Errors
     ///
@@ -68,25 +66,25 @@ impl Journal {
         about.map_err(|error| self.damaged(&error))
     }
 
-    /// Shows the journal as it is now until [`thaw`](Self::thaw), whatever others write into it.
+    /// Fixes the view of the journal until [`thaw`](Self::thaw), whatever others write into it.
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot be read.
+    /// Returns an error if the journal cannot be read.
     pub fn freeze(&self) -> Result<(), JournalError> {
         self.connection.execute_batch("BEGIN").map_err(|error| self.damaged(&error))
     }
 
-    /// Ends what [`freeze`](Self::freeze) began.
+    /// Ends the fixed view of [`freeze`](Self::freeze).
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot be read.
+    /// Returns an error if the journal cannot be read.
     pub fn thaw(&self) -> Result<(), JournalError> {
         self.connection.execute_batch("COMMIT").map_err(|error| self.damaged(&error))
     }
 
-    /// Reads the lines of all rows that have their last word.
+    /// Reads the lines of all settled rows.
     ///
     /// # Errors
     ///
@@ -95,7 +93,7 @@ impl Journal {
         self.lines("SELECT line FROM record WHERE reopened_by IS NULL ORDER BY line")
     }
 
-    /// Reads the rows that count as bad, and would be taken up again.
+    /// Reads the rows that count as bad, and would be sent again.
     ///
     /// # Errors
     ///
@@ -123,7 +121,7 @@ impl Journal {
         read().map_err(|error| self.damaged(&error))
     }
 
-    /// Reads what the session before left behind.
+    /// Reads what the previous session left behind.
     ///
     /// # Errors
     ///
@@ -148,7 +146,7 @@ impl Journal {
         read().map_err(|error| self.damaged(&error))
     }
 
-    /// Reads the rows that a session may have sent, as it noted them before.
+    /// Reads the rows that a session may have sent, which it noted before sending.
     fn intents(&self, session: u32, boot: Boot) -> rusqlite::Result<Vec<Intents>> {
         let sql = "SELECT wall, since_boot, date, dated_wall, dated_since_boot, lines FROM intent \
                    WHERE session = :session ORDER BY seq";
@@ -176,8 +174,8 @@ impl Journal {
         select.query_map(of, rows::open)?.collect()
     }
 
-    /// Whether any request reached a bk-sops, or may have: one that was refused for its
-    /// URL or credentials, or surely never left, did not.
+    /// Whether a request reached a bk-sops, or may have. A request that was refused for its URL or
+    /// credentials, or certainly never left, did not.
     ///
     /// # Errors
     ///
@@ -229,7 +227,7 @@ impl Journal {
         read().map_err(|error| self.damaged(&error))
     }
 
-    /// Counts the rows that have each outcome as their last word.
+    /// Counts the settled rows by outcome.
     ///
     /// # Errors
     ///
@@ -249,7 +247,7 @@ impl Journal {
         read().map_err(|error| self.damaged(&error))
     }
 
-    /// Gives the last words of earlier sessions to `each`, as they were settled.
+    /// Passes the records of earlier sessions to `each`, in the order in which they were settled.
     ///
     /// # Errors
     ///
@@ -263,7 +261,7 @@ impl Journal {
         self.each(&sql, each)
     }
 
-    /// Counts the rows that a stop cut off after the server had accepted them: they are not
+    /// Counts the rows that a stop cut off after the server had accepted them; they are not
     /// settled.
     ///
     /// # Errors
@@ -278,7 +276,7 @@ impl Journal {
         count.map(i64::unsigned_abs).map_err(|error| self.damaged(&error))
     }
 
-    /// Gives every last word to `each`, which may fail in its own way.
+    /// Passes the record of every settled row to `each`, which may fail with an error of its own.
     ///
     /// # Errors
     ///

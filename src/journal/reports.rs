@@ -1,4 +1,4 @@
-//! What the journal notes of the reports that sessions write.
+//! Notes in the journal about the reports that sessions write.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Returns an error if that cannot be written.
+    /// Returns an error if the note cannot be written.
     pub fn begin_reports(
         &mut self,
         session: u32,
@@ -43,11 +43,11 @@ impl Journal {
         write(&mut self.connection).map_err(|source| self.failed(source))
     }
 
-    /// Notes how the last session leaves its reports.
+    /// Notes the state in which the last session leaves its reports.
     ///
     /// # Errors
     ///
-    /// Returns an error if that cannot be written.
+    /// Returns an error if the note cannot be written.
     pub fn complete_reports(
         &mut self,
         complete: &[(PathBuf, FileState)],
@@ -81,7 +81,7 @@ impl Journal {
         write(&mut self.connection).map_err(|source| self.failed(source))
     }
 
-    /// Returns what is known of the report at `path`; nothing if no session wrote it.
+    /// Returns what is known about the report at `path`; nothing if no session wrote it.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl Journal {
     }
 }
 
-/// Reads a note; a report that was written beside says nothing before it is complete.
+/// Reads a note; for an unfinished report that is written beside, there is none.
 fn note(row: &Row<'_>) -> rusqlite::Result<Option<ReportNote>> {
     if let Some(bytes) = row.get::<_, Option<i64>>("bytes")? {
         let (bytes, modified) = (bytes.unsigned_abs(), row.get("modified")?);
@@ -129,7 +129,6 @@ fn note(row: &Row<'_>) -> rusqlite::Result<Option<ReportNote>> {
     }))
 }
 
-/// Returns the path as the journal has it.
 fn absolute(path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.to_string_lossy().into_owned()

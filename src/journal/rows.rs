@@ -1,4 +1,4 @@
-//! Records and open rows as rows of tables, and back.
+//! Converts records and open rows to rows of tables, and back.
 
 use std::time::Duration;
 
@@ -22,16 +22,12 @@ use crate::domain::task::{Business, Id, Scope, Task};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum KnownAt {
-    /// When it began.
     Begin,
-    /// When the server accepted the row.
     Accepted,
-    /// When it ended in order.
     End,
 }
 
 impl KnownAt {
-    /// Returns the word that stands in the journal.
     pub(super) fn as_str(self) -> &'static str {
         self.into()
     }
@@ -45,7 +41,6 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Binds `record`, of `session`, to `ADD_RECORD`.
 pub(super) fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite::Result<()> {
     let Record { row, outcome, ending: _, attempts, first_sent, last, reason, elapsed } = record;
     OfBoth::Session.bind(add, session)?;
@@ -81,7 +76,6 @@ pub(super) fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> ru
     OfRecord::Carried.bind(add, carried)
 }
 
-/// Binds an open row of `session` to `ADD_OPEN_ROW`.
 pub(super) fn bind_open(
     add: &mut Statement<'_>,
     session: u32,
@@ -106,22 +100,19 @@ fn bind_first_sent(add: &mut Statement<'_>, first: Option<FirstSent>) -> rusqlit
     OfBoth::SentBoot.bind(add, local.map(|at| boot_text(at.boot)))
 }
 
-/// A time since the machine's start, as it is stored.
 pub(super) fn signed_millis(time: SignedDuration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A start of a machine, as it is stored.
 pub(super) fn boot_text(boot: Boot) -> String {
     format!("{:032x}", boot.0)
 }
 
-/// Reads a start of a machine.
 pub(super) fn boot(text: &str) -> rusqlite::Result<Boot> {
     u128::from_str_radix(text, 16).map(Boot).map_err(|_| foreign("boot", text))
 }
 
-/// Reads both clocks; `None` if they are not stored.
+/// Returns `None` if the clocks are not stored.
 pub(super) fn reading(
     wall: Option<i64>,
     since_boot: Option<i64>,
@@ -134,7 +125,6 @@ pub(super) fn reading(
     Ok(Some(Reading { wall, since_boot, boot }))
 }
 
-/// Reads when the first attempt left.
 fn first_sent(stored: &Stored<'_>) -> rusqlite::Result<Option<FirstSent>> {
     let boot_text: Option<String> = OfBoth::SentBoot.get(stored)?;
     let boot = boot_text.as_deref().map(boot).transpose()?;
@@ -143,7 +133,6 @@ fn first_sent(stored: &Stored<'_>) -> rusqlite::Result<Option<FirstSent>> {
     Ok(Some(first).filter(|first| *first != FirstSent::default()))
 }
 
-/// Binds the last request of a row.
 fn bind_last(add: &mut Statement<'_>, last: Option<&Attempted>) -> rusqlite::Result<()> {
     const NONE: Option<&str> = None;
     let Some(Attempted { id, sent, latency, reply, class }) = last else {
@@ -162,7 +151,6 @@ fn bind_last(add: &mut Statement<'_>, last: Option<&Attempted>) -> rusqlite::Res
     OfBoth::StartedAt.bind(add, sent.as_millisecond())
 }
 
-/// Reads a record that `READ_RECORD` found.
 pub(super) fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
     let outcome: String = OfRecord::Outcome.get(stored)?;
     let known_by: Option<String> = OfRecord::KnownBy.get(stored)?;
@@ -201,7 +189,6 @@ pub(super) fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-/// Reads an open row that `READ_OPEN_ROW` found.
 pub(super) fn open(stored: &Stored<'_>) -> rusqlite::Result<(u64, Prior)> {
     let doubt: String = OfOpenRow::Doubt.get(stored)?;
     let doubt: Doubt = doubt.parse().map_err(|_| foreign("doubt", &doubt))?;
@@ -214,7 +201,6 @@ pub(super) fn open(stored: &Stored<'_>) -> rusqlite::Result<(u64, Prior)> {
     Ok((line(stored)?, prior))
 }
 
-/// Reads the last request.
 fn last(stored: &Stored<'_>) -> rusqlite::Result<Option<Box<Attempted>>> {
     let Some(sent) = time(OfBoth::StartedAt.get(stored)?)? else { return Ok(None) };
     let id: String = OfBoth::ClientRequestId.get(stored)?;
@@ -235,7 +221,7 @@ fn last(stored: &Stored<'_>) -> rusqlite::Result<Option<Box<Attempted>>> {
     })))
 }
 
-/// Reads why a row ended as it did that was never sent.
+/// Reads the reason of a row that was never sent.
 fn reason(stored: &Stored<'_>) -> rusqlite::Result<Option<Box<Reason>>> {
     let Some(class) = class(stored)? else { return Ok(None) };
     Ok(Some(Box::new(Reason { class, message: OfBoth::Message.get(stored)? })))

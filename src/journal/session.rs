@@ -5,38 +5,36 @@ use jiff::Timestamp;
 use crate::domain::clocks::Reading;
 use crate::domain::record::AlreadyStarted;
 
-/// A session that begins.
+/// Start of a session.
 #[derive(Clone, Debug)]
 pub struct Opening<'a> {
-    /// This machine's clocks when it begins.
+    /// This machine's clocks at the start.
     pub at: Reading,
-    /// The server that it calls.
+    /// Server that the session calls.
     pub target: &'a str,
-    /// Takes bad rows up again, if given; it says whether "already started" is bad.
+    /// Sends bad rows again, if given; the value says whether "already started" is bad.
     pub reopens: Option<AlreadyStarted>,
-    /// The moment before which it sends nothing, if it waits for one.
+    /// Time before which the session sends nothing, if it waits for one.
     pub waits_until: Option<Timestamp>,
 }
 
-/// A session of the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastSession {
-    /// Number in its run, from 1.
+    /// Counts from 1 within the run.
     pub number: u32,
     pub began: Timestamp,
-    /// The moment before which it sent nothing, if it waited for one.
+    /// Time before which the session sent nothing, if it waited for one.
     pub waits_until: Option<Timestamp>,
     pub target: String,
-    /// Whether it took up bad rows again.
     pub retry_failed: bool,
-    /// Why it sent nothing new any more, if it was stopped.
+    /// Why the session stopped sending new rows, if it did.
     pub draining: Option<String>,
-    /// When it ended; `None` if it crashed, or goes on.
+    /// Time of the end; `None` if the session crashed or still runs.
     pub ended: Option<Timestamp>,
-    /// `finished`, or why it stopped.
+    /// `finished`, or why the session stopped.
     pub ending: Option<String>,
     pub exit: Option<u8>,
 }
 
-/// Ending of a session that left nothing to do.
+/// Value of `ending` for a session that left nothing to do.
 pub(crate) const FINISHED: &str = "finished";

@@ -1,4 +1,4 @@
-//! What is written comes back, from a journal on disk.
+//! A journal on disk returns what was written to it.
 
 use super::about::*;
 use super::error::JournalError;
@@ -25,7 +25,6 @@ fn run() -> RunId {
     RunId::new(Timestamp::UNIX_EPOCH, 1)
 }
 
-/// A new journal, which goes away with its folder.
 fn journal() -> (tempfile::TempDir, Journal) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
@@ -72,7 +71,7 @@ fn begin(journal: &mut Journal, at: Reading, doubts: &Doubts) -> u32 {
     journal.begin(&opening, doubts).unwrap()
 }
 
-/// A batch of this boot at a second of its own; each clock shows something else.
+/// Makes a batch of this boot at its own second; each clock shows a different time.
 fn batch(lines: &[u64], second: i64, boot: u128, date: Option<i64>) -> Intents {
     let sighting = |date| Sighting {
         date: Timestamp::from_second(date).unwrap(),
@@ -85,7 +84,7 @@ fn batch(lines: &[u64], second: i64, boot: u128, date: Option<i64>) -> Intents {
     }
 }
 
-/// A row with something in each place.
+/// Makes a row with a value in each field.
 fn prior(doubt: Doubt, attempts: u32, local: Option<Reading>) -> Prior {
     let last = Attempted {
         id: RequestId::new(&run(), 1, 7, attempts),
@@ -162,7 +161,7 @@ fn of_a_commit_that_fails_nothing_is_there() {
     assert_eq!(found, []);
 }
 
-/// A settled row; everything that can stand in it stands in it.
+/// Makes a settled row with a value in each field.
 fn record(line: u64, outcome: Outcome) -> Record {
     let id = |number: u64| number.to_string().parse().unwrap();
     let business = Business { scope: Scope::Project, id: id(5) };

@@ -1,7 +1,7 @@
-//! What the real servers would say, text by text (FACTS.md section 3).
+//! Texts of the real servers (FACTS.md section 3).
 //!
-//! The JSON is written here by hand, and shares no type with the client: a wrong
-//! field name would else agree with itself.
+//! The JSON is written by hand and shares no type with the client: otherwise a wrong field name
+//! would agree with itself.
 
 use std::fmt::Write;
 
@@ -10,38 +10,33 @@ use super::pages::{self, MockResponse};
 use super::routes::{Refusal, Route};
 use super::world::{StartResult, TaskKey};
 
-/// Who answers: the route, what was asked, and the ids that it gives to this request.
+/// Facts about a request that an answer needs.
 #[derive(Clone, Debug)]
 pub(super) struct Responder<'a> {
-    /// The route.
     pub route: Route,
-    /// What was asked for, as the ESB calls it.
+    /// Name of the API that was called, as the ESB writes it.
     pub interface: &'static str,
-    /// Which ESB it is.
     pub esb: EsbKind,
-    /// A number of 128 bits: the request's ids are made of it.
+    /// Random number of 128 bits, from which the request's ids are made.
     pub nonce: u128,
-    /// The caller's `X-Request-Id`.
+    /// `X-Request-Id` of the caller.
     pub request_id: &'a str,
-    /// Where the mock is, for links.
     pub url: &'a str,
 }
 
-/// How a task is getting on, as bk-sops writes it.
+/// State and times of a task, as bk-sops writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TaskStatus {
     /// `CREATED`, `RUNNING` or `FINISHED`.
     pub state: &'static str,
-    /// When it began.
     pub start: Option<String>,
-    /// When it ended.
     pub finish: Option<String>,
-    /// For how long it ran, if it has ended.
+    /// How long the task ran, if it has ended.
     pub seconds: u64,
 }
 
 impl Responder<'_> {
-    /// What a start came to. Faults of the connection have no text.
+    /// Answers a start. Faults of the connection have no text.
     #[must_use]
     pub(super) fn start(&self, start: StartResult, key: TaskKey) -> MockResponse {
         let TaskKey { business: MockBusiness { id: business, .. }, id } = key;
@@ -97,7 +92,7 @@ impl Responder<'_> {
         self.json(200, body)
     }
 
-    /// bk-sops says no. The legacy ESB loses its code.
+    /// The legacy ESB loses bk-sops' code.
     fn refused(&self, code: &str, message: &str) -> MockResponse {
         let message = serde_json::Value::from(message);
         let body = match (self.route, self.esb) {
@@ -118,7 +113,6 @@ impl Responder<'_> {
         self.json(200, body)
     }
 
-    /// The request never comes to bk-sops.
     #[must_use]
     pub(super) fn refusal(&self, refusal: &Refusal) -> MockResponse {
         match refusal {
@@ -134,7 +128,6 @@ impl Responder<'_> {
         }
     }
 
-    /// Nothing is there.
     #[must_use]
     pub(super) fn not_found(&self, method: &str, path: &str) -> MockResponse {
         match self.route {
@@ -149,8 +142,8 @@ impl Responder<'_> {
         }
     }
 
-    /// Too many requests of the app. The newer ESB has no limit of its own, and
-    /// stands behind the gateway, so there the gateway says so.
+    /// The newer ESB has no limit of its own and stands behind the gateway, so the gateway answers
+    /// for it.
     fn app_throttled(&self, rate: &str) -> MockResponse {
         if (self.route, self.esb) == (Route::Esb, EsbKind::Legacy) {
             let (count, unit) = rate.split_once('/').unwrap_or((rate, "s"));
@@ -177,7 +170,7 @@ impl Responder<'_> {
         said
     }
 
-    /// bk-sops fails, and the ESB keeps nothing of its text.
+    /// The ESB keeps nothing of bk-sops' text.
     pub(super) fn crashed(&self) -> MockResponse {
         match (self.route, self.esb) {
             (Route::Gateway, _) => self.json(
@@ -195,7 +188,7 @@ impl Responder<'_> {
         }
     }
 
-    /// The ESB got no answer of bk-sops that it would hand on.
+    /// The ESB got no answer from bk-sops that it would hand on.
     pub(super) fn no_answer_of_sops(&self, cause: &str) -> MockResponse {
         let text = format!(
             "Component request third-party system [SOPS] interface [{}] error: {cause}, please try \
@@ -205,7 +198,6 @@ impl Responder<'_> {
         self.esb_error("1306201", &text)
     }
 
-    /// The state of a task, as `get_task_status` has it.
     #[must_use]
     pub(super) fn status(&self, task: &TaskStatus) -> MockResponse {
         let TaskStatus { state, start, finish, seconds } = task;
@@ -223,7 +215,7 @@ impl Responder<'_> {
         self.found(&data)
     }
 
-    /// The state of a deleted task cannot be asked (FACTS.md section 4).
+    /// The state of a deleted task cannot be read (FACTS.md section 4).
     #[must_use]
     pub(super) fn deleted(&self, key: TaskKey) -> MockResponse {
         let text = format!(
@@ -233,7 +225,7 @@ impl Responder<'_> {
         self.refused("3599999", &text)
     }
 
-    /// A task, as `get_task_detail` has it, with a tree of so many bytes more.
+    /// Answers `get_task_detail`, with a tree of `bytes` bytes more than needed.
     #[must_use]
     pub(super) fn detail(&self, key: TaskKey, task: &TaskStatus, bytes: usize) -> MockResponse {
         let more = format!(r#""note":"{}""#, "n".repeat(bytes));
@@ -247,7 +239,7 @@ impl Responder<'_> {
         ))
     }
 
-    /// The user may not look, or there is nothing to look at.
+    /// The user may not view the task, or there is none.
     #[must_use]
     pub(super) fn unseen(&self, start: StartResult, key: TaskKey) -> MockResponse {
         match start {
@@ -280,7 +272,7 @@ impl Responder<'_> {
         self.json(200, body)
     }
 
-    /// An error of the gateway itself, which says so in its headers.
+    /// Error of the gateway itself, which its headers show.
     pub(super) fn gateway_error(
         &self,
         status: u16,

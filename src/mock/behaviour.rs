@@ -1,4 +1,4 @@
-//! How the mock behaves: what goes wrong, how often, how slowly, for whom.
+//! Behaviour of the mock: what fails, how often, how slowly and for whom.
 //!
 //! Values and their text forms only.
 
@@ -14,32 +14,32 @@ use super::gone::Gone;
 use super::span::{Span, duration};
 use crate::domain::rate::Rate;
 
-/// All of it. The default does everything right, at once, for everybody.
+/// Settings of the mock. By default every request succeeds at once, for every user.
 #[derive(Clone, Debug, Default)]
 pub struct Behaviour {
-    /// What goes wrong by chance.
+    /// Faults of starts by chance.
     pub faults: Vec<FaultChance>,
-    /// Seeds the chances, so that a run can be had again.
+    /// Seed of the chances, so that a run can be repeated.
     pub seed: u64,
-    /// How long answers take.
+    /// Time that answers take.
     pub latency: Latency,
-    /// How many requests are worked off per time, one after the other; the others wait.
+    /// Rate at which requests are worked off, one after the other; the others wait.
     pub capacity: Option<Rate>,
-    /// When nothing is answered at all.
+    /// Time in which nothing is answered.
     pub stall: Option<Span>,
-    /// When bk-sops is gone, and who answers for it.
+    /// Times in which bk-sops is gone, and what answers in its place.
     pub gone: Vec<Gone>,
-    /// When the broker loses what it is given: a start is accepted, and never happens.
+    /// Time in which the broker loses messages: a start is accepted and never happens.
     pub broker_forgets: Option<Span>,
-    /// How many starts a business may have, by default and by name.
+    /// Limit on the starts of each business.
     pub throttle: Option<Rate>,
-    /// The same for named businesses.
+    /// Limits on the starts of single businesses, in place of `throttle`.
     pub throttles: BTreeMap<MockBusiness, Rate>,
-    /// Businesses whose limit of starts is reached, and never frees.
+    /// Businesses whose limit of starts is reached and never frees.
     pub limit_reached: BTreeSet<MockBusiness>,
-    /// How many requests the app may send.
+    /// Limit on the requests of the app.
     pub app_limit: Option<Rate>,
-    /// Which ESB it is.
+    /// Kind of ESB.
     pub esb: EsbKind,
     /// Tasks that somebody else started before.
     pub started: BTreeSet<u64>,
@@ -47,29 +47,29 @@ pub struct Behaviour {
     pub denied: BTreeSet<u64>,
     /// Tasks that do not exist.
     pub missing: BTreeSet<u64>,
-    /// Deleted tasks: they are started and run, but their state cannot be asked.
+    /// Deleted tasks: they are started and run, but their state cannot be read.
     pub deleted: BTreeSet<u64>,
-    /// Function tasks that nobody claimed: their starts are accepted, and never happen.
+    /// Function tasks that nobody claimed: their starts are accepted and never happen.
     pub unclaimed: BTreeSet<u64>,
-    /// Tasks with a plugin that is missing: they run for ever.
+    /// Tasks with a missing plugin: they run for ever.
     pub no_plugin: BTreeSet<u64>,
     /// Faults of the first requests for certain tasks.
     pub first: Vec<FirstFault>,
-    /// What goes wrong by chance with questions: `get_task_status` and `get_task_detail`.
+    /// Faults by chance of `get_task_status` and `get_task_detail`.
     pub question_faults: Vec<FaultChance>,
-    /// How long an accepted start lies in the queue before a worker takes it.
+    /// Time that an accepted start waits in the queue before a worker takes it.
     pub queue: Duration,
-    /// How long a task runs until it is finished; `None` is for ever.
+    /// Time that a task runs until it is finished; `None` is for ever.
     pub run_time: Option<Duration>,
-    /// Whether the user may look at tasks.
+    /// Whether the user may view tasks.
     pub view: View,
-    /// From the request after so many on, the app secret is wrong.
+    /// Number of requests after which the app secret is wrong.
     pub auth_after: Option<u64>,
-    /// How many bytes the answer of a `get_task_detail` has more than it needs.
+    /// Number of bytes that the answer of `get_task_detail` has beyond what it needs.
     pub detail_bytes: usize,
-    /// The secrets that are right; without one, any will do.
+    /// The right app secret; if `None`, every secret is right.
     pub secret: Option<String>,
-    /// By how much the clock that writes `Date` is ahead of the one that starts tasks.
+    /// Time by which the clock of `Date` is ahead of the clock that starts tasks.
     pub date_ahead: SignedDuration,
     /// What is remembered of each request.
     pub memory: Memory,
@@ -80,7 +80,7 @@ pub struct Behaviour {
 pub struct MockBusiness {
     /// Whether `id` is a CMDB business or a project.
     pub scope: MockScope,
-    /// `bk_biz_id`
+    /// `bk_biz_id`.
     pub id: u64,
 }
 
@@ -89,14 +89,14 @@ pub struct MockBusiness {
 pub enum MockScope {
     /// A business of the CMDB.
     CmdbBiz,
-    /// A project: for every word but `cmdb_biz`, as on the real server.
+    /// A project: any word but `cmdb_biz`, as on the real server.
     Project,
 }
 
 impl FromStr for MockBusiness {
     type Err = BehaviourError;
 
-    /// `3`, or `project:3`.
+    /// Reads `3`, or `project:3`.
     fn from_str(text: &str) -> Result<Self, BehaviourError> {
         let (scope, id) = match text.strip_prefix("project:") {
             Some(id) => (MockScope::Project, id),
@@ -119,46 +119,46 @@ impl fmt::Display for MockBusiness {
 /// The two ESBs, which differ (FACTS.md sections 2 and 3b).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EsbKind {
-    /// It prefers credentials in the header, and keeps bk-sops' codes.
+    /// The newer ESB prefers credentials in the header, and keeps bk-sops' codes.
     #[default]
     Newer,
-    /// It reads credentials from the body alone, and loses bk-sops' codes.
+    /// The legacy ESB reads credentials from the body only, and loses bk-sops' codes.
     Legacy,
 }
 
-/// Whether the user may look at tasks.
+/// Whether the user may view tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum View {
-    /// At those that may be started.
+    /// The user may view every task that may be started.
     #[default]
     Allowed,
-    /// At none: starting and viewing are two rights.
+    /// The user may view no task: starting and viewing are two rights.
     Denied,
 }
 
 /// What is remembered of each request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Memory {
-    /// When it came, and its `X-Request-Id`.
+    /// Time of arrival and `X-Request-Id`.
     #[default]
     Requests,
-    /// Nothing but counts, for millions of requests.
+    /// Counts only, for millions of requests.
     Counts,
 }
 
-/// Something that goes wrong by chance.
+/// A fault by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FaultChance {
-    /// What.
+    /// Kind of the fault.
     pub kind: FaultKind,
-    /// How often, from 0 to 1.
+    /// Probability, from 0 to 1.
     pub chance: f64,
 }
 
 /// What can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FaultKind {
-    /// The gateway's limit: HTTP 429.
+    /// Limit of the gateway: HTTP 429.
     TooMany,
     /// bk-sops crashes: HTTP 500, or what the ESB makes of it.
     Crash,
@@ -168,7 +168,7 @@ pub enum FaultKind {
     BadGatewayAfter,
     /// Envoy's 503 for a connection that was lost after the start was taken.
     UnavailableAfter,
-    /// No answer, and no end of the connection; the start was not taken.
+    /// No answer, and the connection stays open; the start was not taken.
     Hang,
     /// A reset before the start was taken.
     ResetBefore,
@@ -178,7 +178,7 @@ pub enum FaultKind {
     BrokenJson,
     /// The start was accepted, and then fails silently (FACTS.md section 4).
     Silent,
-    /// nginx' page for plain HTTP on a port that speaks HTTPS (FACTS.md section 8d).
+    /// nginx's page for plain HTTP on a port that speaks HTTPS (FACTS.md section 8d).
     HttpsPort,
 }
 
@@ -197,7 +197,7 @@ impl FaultKind {
         ("https-port", Self::HttpsPort),
     ];
 
-    /// Its name on the command line and in the counts.
+    /// Returns the name on the command line and in the counts.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
@@ -219,7 +219,7 @@ impl FromStr for FaultKind {
 impl FromStr for FaultChance {
     type Err = BehaviourError;
 
-    /// `KIND=CHANCE`, the chance as `0.05` or `5%`.
+    /// Reads `KIND=CHANCE`, the chance as `0.05` or `5%`.
     fn from_str(text: &str) -> Result<Self, BehaviourError> {
         let (kind, chance) = text.split_once('=').ok_or(BehaviourError::Chance)?;
         let (number, whole) = match chance.strip_suffix('%') {
@@ -238,30 +238,30 @@ impl FromStr for FaultChance {
 /// Faults of the first requests for one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirstFault {
-    /// The task's id, in whatever business.
+    /// Id of the task, in whatever business.
     pub task: u64,
-    /// What goes wrong.
+    /// Kind of the fault.
     pub kind: FaultKind,
-    /// For how many requests.
+    /// Number of requests that fail.
     pub times: u32,
 }
 
-/// How long answers take.
+/// Time that answers take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Latency {
-    /// No time.
+    /// Answers are immediate.
     #[default]
     None,
-    /// Always this long.
+    /// The same time for every answer.
     Fixed(Duration),
-    /// This long on average, exponentially distributed.
+    /// Exponentially distributed, with this mean.
     Exponential(Duration),
 }
 
 impl FromStr for Latency {
     type Err = BehaviourError;
 
-    /// `20ms`, or `exp:20ms`.
+    /// Reads `20ms`, or `exp:20ms`.
     fn from_str(text: &str) -> Result<Self, BehaviourError> {
         match text.strip_prefix("exp:") {
             Some(mean) => duration(mean).map(Self::Exponential),
@@ -271,19 +271,19 @@ impl FromStr for Latency {
     }
 }
 
-/// A limit on starts: of every business, or of one.
+/// Limit on the starts of every business, or of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThrottleRule {
-    /// Whom it limits; `None` for every business.
+    /// Business that is limited; `None` for every business.
     pub business: Option<MockBusiness>,
-    /// To how many.
+    /// Rate of starts.
     pub rate: Rate,
 }
 
 impl FromStr for ThrottleRule {
     type Err = BehaviourError;
 
-    /// `20/s`, `3=2/m`, or `project:3=2/m`.
+    /// Reads `20/s`, `3=2/m`, or `project:3=2/m`.
     fn from_str(text: &str) -> Result<Self, BehaviourError> {
         let (who, rate) = match text.split_once('=') {
             Some((who, rate)) => (Some(who), rate),
@@ -298,25 +298,25 @@ impl FromStr for ThrottleRule {
     }
 }
 
-/// A text that says no behaviour.
+/// Error for a text that describes no behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BehaviourError {
-    /// An unknown kind of fault.
+    /// The kind of fault is unknown.
     #[error(
         "the faults are 429, 500, 502, 502-after, 503-after, hang, reset-before, reset-after, \
          broken-json, silent and https-port"
     )]
     Fault,
-    /// No chance.
+    /// Not a fault with its chance.
     #[error("write a fault as KIND=CHANCE, such as 502=5% or hang=0.01")]
     Chance,
-    /// No latency.
+    /// Not a latency.
     #[error("write a latency as 20ms, or exp:20ms")]
     Latency,
-    /// No business.
+    /// Not a business.
     #[error("write a business as 3, or project:3")]
     Business,
-    /// No throttle.
+    /// Not a throttle.
     #[error("write a throttle as 20/s for every business, 3=2/m or project:3=2/m for one")]
     Throttle,
 }

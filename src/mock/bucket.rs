@@ -1,15 +1,14 @@
-//! The token bucket by which bk-sops throttles a business. Pure, with the time
-//! handed in.
+//! Token bucket by which bk-sops throttles a business. Pure: the time is a parameter.
 
 use std::time::Duration;
 
 use crate::domain::rate::Rate;
 
-/// bk-sops' token bucket: it starts full, refills continuously, and a refused
-/// request costs nothing (FACTS.md section 3a, throttle details).
+/// Starts full and refills continuously; a refused request costs nothing (FACTS.md section 3a,
+/// throttle details).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket {
-    /// How it refills, and how much it holds.
+    /// Rate of the refill, and capacity.
     pub rate: Rate,
     size: f64,
     per_second: f64,
@@ -18,7 +17,6 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// A full one; `None` where there is no limit.
     pub(super) fn full(rate: Rate) -> Option<Self> {
         let Rate::Limited { count, .. } = rate else { return None };
         let size = f64::from(count.get());
@@ -26,7 +24,7 @@ impl Bucket {
         Some(Self { rate, size, per_second, tokens: size, at: Duration::ZERO })
     }
 
-    /// Takes a token at `now`, counted from the mock's beginning, if there is one.
+    /// Takes a token, if there is one at `now`, counted from the mock's start.
     pub(super) fn take(&mut self, now: Duration) -> bool {
         let refill = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + refill).min(self.size);

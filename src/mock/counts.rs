@@ -1,58 +1,58 @@
-//! Counts of everything that came to the mock, as `/_mock/counts` tells them.
+//! Counts of all requests, which `/_mock/counts` returns.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Counts of everything that came.
+/// Counts of all requests.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct MockCounts {
-    /// Requests of any kind, `/_mock/` ones left out.
+    /// Requests of any kind except `/_mock/` ones.
     pub requests: u64,
-    /// `start_task` requests, those with refused credentials left out.
+    /// `start_task` requests except those with refused credentials.
     pub starts: u64,
-    /// Tasks that were truly started, each once.
+    /// Tasks that were really started, each counted once.
     pub started: u64,
-    /// What start requests came to, by name.
+    /// Results of start requests, by name.
     pub answers: BTreeMap<&'static str, u64>,
     /// Requests that were refused for their credentials.
     pub refused: u64,
-    /// Requests of any kind that something else answered, since bk-sops was gone.
+    /// Requests of any kind that something else answered because bk-sops was gone.
     pub gone: u64,
     /// `get_task_status` requests.
     pub status: u64,
     /// `get_task_detail` requests.
     pub detail: u64,
-    /// The most requests that were in flight at once.
+    /// Maximum number of requests in flight at once.
     pub most_in_flight: u64,
-    /// Connections that were made.
+    /// Connections that were opened.
     pub connections: u64,
-    /// Start requests as they came.
+    /// Start requests in order of arrival.
     pub arrivals: Vec<Arrival>,
-    /// What came for each task, by `scope/bk_biz_id/task_id`.
+    /// Counts of each task, by `scope/bk_biz_id/task_id`.
     pub tasks: BTreeMap<String, TaskCounts>,
 }
 
-/// When a start request came.
+/// Arrival of a start request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Arrival {
-    /// Microseconds since the mock began.
+    /// Microseconds since the mock started.
     pub micros: u64,
-    /// Whose, as `scope/bk_biz_id`.
+    /// Business, as `scope/bk_biz_id`.
     pub business: String,
-    /// For which task.
+    /// Id of the task.
     pub task: u64,
 }
 
-/// What came for one task.
+/// Counts of one task.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TaskCounts {
     /// Start requests.
     pub requests: u32,
-    /// Answers of `result: true`, also those that were lost on the way.
+    /// Answers of `result: true`, including those that were lost on the way.
     pub accepted: u32,
-    /// Whether it was truly started, by this or by somebody else.
+    /// Whether the task was really started, by this caller or by somebody else.
     pub started: bool,
-    /// The `X-Request-Id`s of its start requests.
+    /// `X-Request-Id`s of the start requests.
     pub request_ids: Vec<String>,
 }

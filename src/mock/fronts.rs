@@ -1,5 +1,5 @@
-//! What the fronts say for a bk-sops that is gone (FACTS.md section 8a), and which
-//! of them stand on the way of a request.
+//! Answers of the fronts for a bk-sops that is gone (FACTS.md section 8a), and which front a
+//! request passes.
 
 use super::answers::Responder;
 use super::behaviour::{EsbKind, MockBusiness};
@@ -8,7 +8,7 @@ use super::pages::{self, MockResponse};
 use super::routes::Route;
 use super::world::TaskKey;
 
-/// What a front says that looks at no request; `None` for one that checks it first.
+/// Returns the answer of a front that looks at no request; `None` if the front checks it first.
 #[must_use]
 pub(super) fn page(front: Front) -> Option<MockResponse> {
     match front {
@@ -19,7 +19,7 @@ pub(super) fn page(front: Front) -> Option<MockResponse> {
 }
 
 impl Responder<'_> {
-    /// Whether `front` stands on the way of this request.
+    /// Whether this request passes `front`.
     #[must_use]
     pub(super) fn passes(&self, front: Front) -> bool {
         match front {
@@ -29,7 +29,7 @@ impl Responder<'_> {
         }
     }
 
-    /// What `front` says of a request that bk-sops never got.
+    /// Returns the answer of `front` to a request that bk-sops never got.
     #[must_use]
     pub(super) fn never_got(&self, front: Front, key: TaskKey) -> MockResponse {
         match front {
@@ -42,8 +42,8 @@ impl Responder<'_> {
         }
     }
 
-    /// What `front` says of a request that bk-sops got, but did not answer before it went;
-    /// `None` where it is answered all the same.
+    /// Returns the answer of `front` to a request that bk-sops got, but did not answer before it
+    /// went; `None` if bk-sops answers all the same.
     #[must_use]
     pub(super) fn never_answered(&self, front: Front) -> Option<MockResponse> {
         match front {

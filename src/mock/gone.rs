@@ -1,4 +1,4 @@
-//! Who answers while bk-sops is gone, and when: values and their text forms.
+//! What answers while bk-sops is gone, and when: values and their text forms.
 
 use std::str::FromStr;
 
@@ -6,25 +6,25 @@ use thiserror::Error;
 
 use super::span::{Span, SpanError};
 
-/// A time in which bk-sops is gone, and something else answers for it.
+/// Time in which bk-sops is gone, and something else answers for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
-    /// Who answers.
+    /// What answers.
     pub front: Front,
-    /// When.
+    /// Time, counted from the first request.
     pub when: Span,
 }
 
 /// What answers for bk-sops while it is gone (FACTS.md section 8a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Front {
-    /// nginx before everything else, with its page for HTTP 502.
+    /// nginx in front of everything else, with its page for HTTP 502.
     Nginx,
-    /// An ingress that does not have the route again yet, with nginx' page for HTTP 404.
+    /// An ingress that does not have the route again yet, with nginx's page for HTTP 404.
     Ingress,
     /// The ESB, which cannot connect to bk-sops: 1306201 with HTTP 200.
     Esb,
-    /// The ESB, which gets a 502 from an nginx between it and bk-sops: 1306201, too.
+    /// The ESB, which gets a 502 from an nginx between it and bk-sops: also 1306201.
     EsbNginx,
     /// The API gateway, which cannot connect to bk-sops: 1650200 with HTTP 502.
     Gateway,
@@ -44,7 +44,7 @@ impl Front {
 }
 
 impl Gone {
-    /// Gone from now on; whoever changes the behaviour gives it back.
+    /// Returns a `Gone` without an end: it holds until the behaviour is changed.
     #[must_use]
     pub const fn behind(front: Front) -> Self {
         Self { front, when: Span::ALWAYS }
@@ -54,7 +54,7 @@ impl Gone {
 impl FromStr for Gone {
     type Err = GoneError;
 
-    /// `nginx`, or `nginx=2s+20s`: from 2 s after the first request, for 20 s.
+    /// Reads `nginx`, or `nginx=2s+20s`: from 2 s after the first request, for 20 s.
     fn from_str(text: &str) -> Result<Self, GoneError> {
         let (front, when) = match text.split_once('=') {
             Some((front, when)) => (front, when.parse()?),
@@ -66,13 +66,13 @@ impl FromStr for Gone {
     }
 }
 
-/// A text that says neither who answers nor when.
+/// Error for a text that does not say what answers, or when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum GoneError {
-    /// An unknown front.
+    /// The front is unknown.
     #[error("those who answer are nginx, nginx-404, esb, esb-502, gateway and permission")]
     Front,
-    /// No time.
+    /// The time cannot be read.
     #[error(transparent)]
     When(#[from] SpanError),
 }

@@ -1,9 +1,7 @@
-//! A bk-sops to try things on: ESB and gateway routes, faults, latency, limits,
-//! and its own counts.
+//! A bk-sops for trials: ESB and gateway routes, faults, latency, limits, and counts of its own.
 //!
-//! It listens on loopback only, on a thread of its own. It must not use any type
-//! of `api`: what it says is written from the servers' facts, so that a mistake
-//! of the client cannot agree with itself.
+//! Listens on loopback only, on its own thread. It must not use any type of `api`: its texts are
+//! written from the servers' facts, so that a mistake of the client cannot agree with itself.
 
 mod answers;
 mod behaviour;
@@ -38,7 +36,7 @@ use serve::Service;
 pub use span::{Span, SpanError};
 use world::World;
 
-/// A server that runs until it is stopped or dropped.
+/// Server that runs until it is stopped or dropped.
 pub struct Mock {
     address: SocketAddr,
     site: Site,
@@ -46,14 +44,14 @@ pub struct Mock {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a mock knows; it outlives a stop, as bk-sops outlives a restart of the ESB.
+/// State of a mock; it outlives a stop, as bk-sops outlives a restart of the ESB.
 #[derive(Clone)]
 pub struct Site {
     world: Arc<Mutex<World>>,
     began: (Instant, Timestamp),
 }
 
-/// The mock cannot be started.
+/// Error of a mock that cannot start.
 #[derive(Debug, Error)]
 #[error("cannot listen on {address}: {source}; name another port, or 0 for a free one")]
 pub struct MockError {
@@ -62,31 +60,31 @@ pub struct MockError {
 }
 
 impl Site {
-    /// A site at which nothing happened yet.
+    /// Makes a site without any requests so far.
     #[must_use]
     pub fn new(behaviour: Behaviour) -> Self {
         let world = Arc::new(Mutex::new(World::new(behaviour)));
         Self { world, began: (Instant::now(), Timestamp::now()) }
     }
 
-    /// Counts of everything that came.
+    /// Returns the counts of all requests.
     #[must_use]
     pub fn counts(&self) -> MockCounts {
         self.world.lock().unwrap_or_else(PoisonError::into_inner).counts()
     }
 
-    /// Changes how the mock behaves, also while it runs.
+    /// Changes the behaviour, also while the mock runs.
     pub fn change(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner).behaviour);
     }
 }
 
 impl Mock {
-    /// Starts a mock on `port` of the loopback address; 0 is a free one.
+    /// Starts a mock on `port` of the loopback address; 0 picks a free port.
     ///
     /// # Errors
     ///
-    /// Where nothing can listen there.
+    /// Returns an error if it cannot listen on the port.
     pub fn start(behaviour: Behaviour, port: u16) -> Result<Self, MockError> {
         Self::at(Site::new(behaviour), port)
     }
@@ -95,7 +93,7 @@ impl Mock {
     ///
     /// # Errors
     ///
-    /// Where nothing can listen there.
+    /// Returns an error if it cannot listen on the port.
     pub fn at(site: Site, port: u16) -> Result<Self, MockError> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let failed = |source| MockError { address, source };
@@ -117,37 +115,37 @@ impl Mock {
         Ok(Self { address, site, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Returns the address on which the mock listens.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Its URL, for `--esb`.
+    /// Returns the URL for `--esb`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Its template, for `--gateway`.
+    /// Returns the template for `--gateway`.
     #[must_use]
     pub fn gateway(&self) -> String {
         format!("{}/api/{{gateway_name}}", self.url())
     }
 
-    /// What it knows.
+    /// Returns the state, which can be served again.
     #[must_use]
     pub const fn site(&self) -> &Site {
         &self.site
     }
 
-    /// Counts of everything that came.
+    /// Returns the counts of all requests.
     #[must_use]
     pub fn counts(&self) -> MockCounts {
         self.site.counts()
     }
 
-    /// Closes the port and every connection; what it knows is kept.
+    /// Closes the port and every connection, and returns the state.
     #[must_use]
     pub fn stop(mut self) -> Site {
         self.end();

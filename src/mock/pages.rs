@@ -1,24 +1,18 @@
-//! HTTP answers, and the pages that proxies say without asking anybody.
+//! HTTP answers, and the pages that proxies send without asking anybody.
 
-/// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MockResponse {
-    /// The HTTP status.
     pub status: u16,
-    /// The `Content-Type`.
     pub content_type: &'static str,
-    /// More headers.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
     pub body: String,
 }
 
-/// nginx says the same of a refused connection and of a lost one.
+/// nginx sends the same page for a refused connection and for a lost one.
 pub(super) fn bad_gateway() -> MockResponse {
     nginx(502, "502 Bad Gateway", "502 Bad Gateway", "")
 }
 
-/// nginx does not have the route.
 pub(super) fn not_found() -> MockResponse {
     nginx(404, "404 Not Found", "404 Not Found", "")
 }
@@ -43,7 +37,7 @@ fn nginx(status: u16, title: &str, heading: &str, more: &str) -> MockResponse {
     }
 }
 
-/// Envoy, of a connection that the server closed before it answered.
+/// Envoy's page for a connection that the server closed before it answered.
 pub(super) fn unavailable() -> MockResponse {
     MockResponse {
         status: 503,

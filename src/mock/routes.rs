@@ -1,33 +1,25 @@
-//! Which call a request is: path, query and body to a [`Endpoint`], or to the reason
-//! why it is none. Pure.
+//! Reads a request: path, query and body become an [`Endpoint`], or the reason for a refusal. Pure.
 
 use serde_json::Value;
 
 use super::behaviour::{EsbKind, MockBusiness, MockScope};
 use super::world::TaskKey;
 
-/// The way by which a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// By the ESB.
     Esb,
-    /// By the API gateway.
     Gateway,
 }
 
-/// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Api {
-    /// `start_task`, a POST.
     Start,
-    /// `get_task_status`, a GET.
     Status,
-    /// `get_task_detail`, a GET.
     Detail,
 }
 
 impl Api {
-    /// Its name in paths, and in the texts of the ESB.
+    /// Returns the name in paths, and in the texts of the ESB.
     #[must_use]
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -38,18 +30,14 @@ impl Api {
     }
 }
 
-/// A place that a path and a method name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// The mock's own counts.
     Counts,
-    /// An API, with the ids in the path that the gateway's have.
+    /// An API; the gateway's paths also contain the two ids.
     Api(Route, Api, Option<(String, String)>),
-    /// Nothing that this route knows.
     Unknown(Route),
 }
 
-/// Where a request goes.
 #[must_use]
 pub(super) fn place(method: &str, path: &str) -> Endpoint {
     if path == "/_mock/counts" {
@@ -82,7 +70,6 @@ fn api(method: &str, name: &str) -> Option<Api> {
     apis.iter().copied().find(|api| api.name() == name)
 }
 
-/// Why a call is refused before bk-sops sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The ESB's 1306000, with this text.
@@ -95,27 +82,20 @@ pub(super) enum Refusal {
     Format,
 }
 
-/// The credentials and parameters of a request, wherever they stand.
+/// Credentials and parameters of a request, wherever they stand.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
-    /// By which way it came.
     pub route: Route,
-    /// The ids in its path.
     pub path_ids: Option<&'a (String, String)>,
-    /// `X-Bkapi-Authorization`
+    /// `X-Bkapi-Authorization`.
     pub header: Option<&'a str>,
-    /// What follows the `?`.
     pub query: &'a str,
-    /// The body; empty for a GET.
+    /// Empty for a GET.
     pub body: &'a [u8],
 }
 
 impl Request<'_> {
-    /// The task that it is about, if it may be asked about.
-    ///
-    /// # Errors
-    ///
-    /// Why it is refused.
+    /// Returns the task of the call, or why the call is refused.
     pub(super) fn task(&self, kind: EsbKind, secret: Option<&str>) -> Result<TaskKey, Refusal> {
         let parameters = self.parameters()?;
         match self.route {
@@ -132,7 +112,7 @@ impl Request<'_> {
         }
     }
 
-    /// Query and body as one object; an empty body is an empty object.
+    /// Merges query and body into one object; an empty body is an empty object.
     fn parameters(&self) -> Result<Value, Refusal> {
         let broken = match self.route {
             Route::Esb => {
@@ -154,8 +134,8 @@ impl Request<'_> {
         Ok(Value::Object(object))
     }
 
-    /// The newer ESB prefers the header; the legacy one ignores it, and reads
-    /// parameters alone (FACTS.md section 2).
+    /// The newer ESB prefers the header; the legacy one ignores it and reads parameters only
+    /// (FACTS.md section 2).
     fn check_esb(
         &self,
         parameters: &Value,
@@ -220,7 +200,7 @@ impl Request<'_> {
 
 fn task(id: &str, business: &str, parameters: &Value) -> Result<TaskKey, Refusal> {
     let number = |text: &str| text.parse().map_err(|_| Refusal::Format);
-    // A scope that is left out means cmdb_biz; any other word means project.
+    // A missing scope means cmdb_biz; any other word means project.
     let scope = match parameters.get("scope") {
         None => MockScope::CmdbBiz,
         Some(scope) if scope == "cmdb_biz" => MockScope::CmdbBiz,
@@ -229,7 +209,7 @@ fn task(id: &str, business: &str, parameters: &Value) -> Result<TaskKey, Refusal
     Ok(TaskKey { business: MockBusiness { scope, id: number(business)? }, id: number(id)? })
 }
 
-/// A text or a number, if it is there and not empty.
+/// Returns a text or a number, if it is there and not empty.
 fn text(object: &Value, key: &str) -> Option<String> {
     match object.get(key)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),

@@ -1,6 +1,6 @@
-//! The mock's sockets: connections, delays, and what goes wrong on the way.
+//! Sockets of the mock: connections, delays, and faults on the way.
 //!
-//! What is said is decided in `world` and written in `answers`.
+//! `world` decides the answers, and `answers` writes them.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,45 +25,39 @@ use super::pages::MockResponse;
 use super::routes::{self, Api, Endpoint, Refusal, Route};
 use super::world::{StartResult, TaskKey, TaskPhase, World};
 
-/// What all connections share.
 #[derive(Clone)]
 pub(super) struct Service {
     pub world: Arc<Mutex<World>>,
-    /// When the mock began, and what the wall clock showed.
+    /// Start of the mock, by both clocks.
     pub began: (Instant, Timestamp),
     pub url: Arc<str>,
-    /// When the last of the requests that came will be worked off.
+    /// When the last request that arrived will be worked off.
     busy_until: Arc<Mutex<Option<Instant>>>,
 }
 
-/// What becomes of a request.
+/// Where a request ends.
 enum Fate {
-    /// bk-sops got it, and answers.
     Sops(MockResponse),
-    /// Something before bk-sops answers.
     Front(MockResponse),
     Hang,
     Reset,
 }
 
-/// What a request asks for.
 enum ParsedCall {
     Task(Api, TaskKey),
     Refused(Refusal),
     Unknown,
 }
 
-/// One request.
 struct Call<'a> {
     head: &'a http::request::Parts,
     body: &'a [u8],
     place: Endpoint,
-    /// When it came, counted from the mock's beginning.
+    /// Time of arrival, counted from the mock's start.
     arrived: Duration,
     responder: Responder<'a>,
 }
 
-/// The connection is to be reset.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is reset, as asked")]
 struct Reset;
@@ -77,12 +71,11 @@ impl Service {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes connections until it is dropped.
     pub(super) async fn serve(self, listener: TcpListener) {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => drop(tokio::spawn(self.clone().connection(stream))),
-                // Out of file descriptors, most likely: others will be closed.
+                // Most likely out of file descriptors: others will be closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
@@ -95,12 +88,12 @@ impl Service {
             let (shared, socket) = (&self, &socket);
             async move {
                 shared.request(request).await.inspect_err(|Reset| {
-                    // Closing with nothing to linger for sends a reset.
+                    // Closing with a linger time of zero sends a reset.
                     drop(SockRef::from(socket).set_linger(Some(Duration::ZERO)));
                 })
             }
         });
-        // Whatever ends a connection is the client's to see.
+        // The client sees whatever ends a connection.
         drop(server().serve_connection(TokioIo::new(stream), service).await);
     }
 
@@ -224,7 +217,7 @@ impl Service {
         }
     }
 
-    /// An answer is lost if bk-sops went before it gave it.
+    /// An answer is lost if bk-sops went before it was due.
     fn unless_gone(&self, said: MockResponse, responder: &Responder<'_>) -> MockResponse {
         let mut world = self.world();
         let gone = world.gone(self.began.0.elapsed()).find(|front| responder.passes(*front));
@@ -242,7 +235,7 @@ impl Service {
         world: &World,
         responder: &Responder<'_>,
     ) -> MockResponse {
-        // In the order of the real server, which needs the task to look up the right.
+        // The real server's order: it needs the task to look up the right.
         if world.behaviour.missing.contains(&key.id) {
             return responder.unseen(StartResult::Missing, key);
         }
@@ -252,7 +245,7 @@ impl Service {
         }
         let shown = self.shown(world.state(key, self.began.0.elapsed()));
         match api {
-            // Its detail can still be asked.
+            // The detail of a deleted task can still be read.
             Api::Detail => responder.detail(key, &shown, world.behaviour.detail_bytes),
             _ if world.behaviour.deleted.contains(&key.id) => responder.deleted(key),
             Api::Status | Api::Start => responder.status(&shown),
@@ -268,7 +261,7 @@ impl Service {
         let mut shown = TaskStatus { state: "RUNNING", start: None, finish: None, seconds: 0 };
         match state {
             TaskPhase::Created => shown.state = "CREATED",
-            // An hour before the mock began.
+            // An hour before the mock started.
             TaskPhase::RunningBefore => {
                 shown.start = self.began.1.checked_sub(Duration::from_hours(1)).ok().map(written);
             }
@@ -289,8 +282,8 @@ impl Service {
         }
     }
 
-    /// One worker takes the requests in their order, and needs the same time for each:
-    /// more than its capacity pile up.
+    /// A single worker takes the requests in order and needs the same time for each: more requests
+    /// than its capacity pile up.
     async fn wait_for_work(&self) {
         let each = self.world().behaviour.capacity.and_then(crate::domain::rate::Rate::interval);
         let Some(each) = each else { return };
@@ -309,7 +302,7 @@ impl Service {
         let pause = match latency {
             Latency::None => return,
             Latency::Fixed(pause) => pause,
-            // The inverse of the distribution function, of a share that is never 0.
+            // Inverse of the distribution function, for a share that is never 0.
             Latency::Exponential(mean) => mean.mul_f64(-(1.0 - self.world().share()).ln()),
         };
         tokio::time::sleep(pause).await;
@@ -362,7 +355,7 @@ fn server() -> http1::Builder {
     server
 }
 
-/// A handle by which a socket can be set while hyper owns it.
+/// Duplicates the handle, so that socket options can be set while hyper owns the stream.
 fn second_handle(stream: &TcpStream) -> io::Result<OwnedFd> {
     use std::os::fd::AsFd;
     stream.set_nodelay(true)?;
@@ -376,6 +369,6 @@ fn response(said: MockResponse) -> Response<Full<Bytes>> {
     for (name, value) in said.headers {
         builder = builder.header(name, value);
     }
-    // A header that cannot be sent would be a mistake of `answers`.
+    // A header that cannot be sent would be a mistake in `answers`.
     builder.body(Full::from(said.body)).unwrap_or_default()
 }

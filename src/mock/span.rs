@@ -1,4 +1,4 @@
-//! Times that are counted from the first request: a value and its text form.
+//! Times counted from the first request: a value and its text form.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-/// A time, counted from the first request.
+/// Period of time, counted from the first request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// When it begins.
+    /// Start of the period.
     pub from: Duration,
-    /// How long it lasts.
+    /// Length of the period.
     pub lasts: Duration,
 }
 
@@ -19,7 +19,7 @@ impl Span {
     /// From the first request on, for ever.
     pub const ALWAYS: Self = Self { from: Duration::ZERO, lasts: Duration::MAX };
 
-    /// How long it still lasts so long after the first request; `None` outside of it.
+    /// Returns the time left at `since_first` after the first request; `None` outside the period.
     #[must_use]
     pub fn left(self, since_first: Duration) -> Option<Duration> {
         let inside = since_first.checked_sub(self.from)?;
@@ -30,7 +30,7 @@ impl Span {
 impl FromStr for Span {
     type Err = SpanError;
 
-    /// `2s+3s`: from 2 s after the first request, for 3 s.
+    /// Reads `2s+3s`: from 2 s after the first request, for 3 s.
     fn from_str(text: &str) -> Result<Self, SpanError> {
         let (from, lasts) = text.split_once('+').ok_or(SpanError)?;
         match (duration(from), duration(lasts)) {
@@ -45,7 +45,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
 }
 
-/// A text that says no time.
+/// Error for a text that describes no period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("write a time after the first request as FROM+DURATION, such as 2s+3s")]
 pub struct SpanError;

@@ -1,4 +1,4 @@
-//! The mock over a real socket, asked by hand.
+//! The mock over a real socket, with requests written by hand.
 
 use super::*;
 use std::io::{ErrorKind, Read, Write};
@@ -54,13 +54,13 @@ fn behave(mock: &Mock, change: impl FnOnce(&mut Behaviour)) {
     mock.site().change(change);
 }
 
-/// An answer that was captured from a real server, or written as one.
+/// Reads an answer that was captured from a real server, or written like one.
 fn captured(name: &str) -> Value {
     let path = format!("{}/tests/wire/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Ends the test unless `answer` has the status, the server and the body of a capture; of JSON
+/// Ends the test unless `answer` has the status, the server and the body of a capture; in JSON
 /// only the ids may differ.
 #[track_caller]
 fn is_as_captured(answer: &str, name: &str) {
@@ -68,7 +68,7 @@ fn is_as_captured(answer: &str, name: &str) {
     assert!(head.starts_with(&format!("HTTP/1.1 {}", capture["status"])), "{name}: {head}");
     for header in ["Server", "X-Bkapi-Error-Code", "X-Bkapi-Error-Message"] {
         let Some(value) = capture["headers"][header].as_str() else { continue };
-        // The server of bk-sops is not seen behind a gateway.
+        // The server of bk-sops is not visible behind a gateway.
         if value != "gunicorn" {
             let line = format!("\r\n{}: {value}\r\n", header.to_lowercase());
             assert!(format!("{head}\r\n").contains(&line), "{name}: {head}");
@@ -167,7 +167,7 @@ fn a_front_answers_for_a_bk_sops_that_is_gone_and_it_can_come_back() {
         behave(&mock, |b| (b.esb, b.gone) = (esb, vec![Gone::behind(front)]));
         let mut answered = 0;
         for (answer, name) in [(start(&mock), by_esb), (start_by_gateway(&mock), by_gateway)] {
-            // What the front is not on the way of, finds bk-sops as ever.
+            // A request that does not pass the front reaches bk-sops as ever.
             match name {
                 "" => assert!(answer.unwrap().contains(r#""result":true"#), "{front:?}"),
                 name => {
@@ -209,7 +209,7 @@ fn nginx_looks_at_no_request_and_the_others_refuse_before_they_pass_it_on() {
     assert_eq!(mock.counts().status, 1);
 }
 
-/// Of a request that bk-sops got, a front says nothing that tells whether it was obeyed.
+/// A front's answer does not tell whether bk-sops obeyed a request that it got.
 #[test]
 fn what_is_in_flight_when_bk_sops_goes_is_obeyed_and_lost() {
     let cases = [
@@ -233,7 +233,7 @@ fn what_is_in_flight_when_bk_sops_goes_is_obeyed_and_lost() {
     });
 }
 
-/// What a start is answered that bk-sops takes before it goes, and would answer after that.
+/// Returns the answer to a start that bk-sops takes before it goes, and would answer later.
 fn in_flight_when_it_goes(front: Front, esb: EsbKind) -> String {
     let mock = mock(&[]);
     behave(&mock, |b| (b.esb, b.latency) = (esb, Latency::Fixed(Duration::from_secs(1))));

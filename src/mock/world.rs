@@ -1,8 +1,7 @@
-//! What there is behind the mock's API: tasks, token buckets, and counts of
-//! everything that came.
+//! State behind the mock's API: tasks, token buckets, and counts of all requests.
 //!
-//! It decides what a start comes to, in the order of checks of the real server
-//! (FACTS.md section 3a). The time is handed in.
+//! Decides the result of a start, in the order of the real server's checks (FACTS.md section 3a).
+//! The time is a parameter.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,16 +13,12 @@ use super::gone::Front;
 use super::span::Span;
 use crate::domain::rate::Rate;
 
-/// One task of one business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TaskKey {
-    /// Whose it is.
     pub business: MockBusiness,
-    /// `task_id`
     pub id: u64,
 }
 
-/// What a start comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StartResult {
     /// `result: true`.
@@ -32,39 +27,31 @@ pub(super) enum StartResult {
     AlreadyStarted,
     /// "reach the limit of starting tasks".
     Throttled,
-    /// The app sent too many requests: the limit.
+    /// The app sent more requests than this limit.
     AppThrottled(Rate),
-    /// The user may not.
     Denied,
-    /// There is no such task.
     Missing,
-    /// Something goes wrong.
     Fault(FaultKind),
 }
 
-/// How a task is getting on, in times counted from the mock's beginning.
+/// Progress of a task, in times counted from the mock's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TaskPhase {
-    /// It was never started, as far as anybody can see.
+    /// Never started, as far as anybody can see.
     Created,
-    /// Somebody else started it, before the mock began.
+    /// Somebody else started it before the mock started.
     RunningBefore,
-    /// It runs.
     Running {
-        /// Since when.
         since: Duration,
     },
-    /// It ran to its end.
     Finished {
-        /// When it began.
         since: Duration,
-        /// When it ended.
         until: Duration,
     },
 }
 
 impl StartResult {
-    /// Its name in the counts.
+    /// Returns the name in the counts.
     #[must_use]
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -79,10 +66,9 @@ impl StartResult {
     }
 }
 
-/// Everything that is known.
 #[derive(Debug)]
 pub(super) struct World {
-    /// How the mock behaves; it may be changed while it runs.
+    /// May be changed while the mock runs.
     pub behaviour: Behaviour,
     random: fastrand::Rng,
     tasks: HashMap<TaskKey, Known>,
@@ -90,11 +76,10 @@ pub(super) struct World {
     app: Option<Bucket>,
     counts: MockCounts,
     in_flight: u64,
-    /// When the first request came.
+    /// Time of the first request.
     first: Option<Duration>,
 }
 
-/// What is known of a task that was asked for.
 #[derive(Clone, Debug, Default)]
 struct Known {
     requests: u32,
@@ -104,7 +89,6 @@ struct Known {
 }
 
 impl World {
-    /// A world in which nothing happened yet.
     #[must_use]
     pub(super) fn new(behaviour: Behaviour) -> Self {
         Self {
@@ -119,7 +103,7 @@ impl World {
         }
     }
 
-    /// A start request came at `now`, counted from the mock's beginning.
+    /// Decides a start request that arrives at `now`, counted from the mock's start.
     pub(super) fn start(&mut self, key: TaskKey, request_id: &str, now: Duration) -> StartResult {
         let requests = self.note(key, request_id, now);
         let outcome = match self.fault(key, requests) {
@@ -140,7 +124,7 @@ impl World {
         outcome
     }
 
-    /// A start request came at `now` while bk-sops was gone.
+    /// Counts a start request that arrives while bk-sops is gone.
     pub(super) fn start_while_gone(&mut self, key: TaskKey, request_id: &str, now: Duration) {
         self.note(key, request_id, now);
         self.count("gone");
@@ -150,13 +134,12 @@ impl World {
         *self.counts.answers.entry(answer).or_default() += 1;
     }
 
-    /// What may answer for bk-sops at `now`.
     pub(super) fn gone(&self, now: Duration) -> impl Iterator<Item = Front> {
         let gone = self.behaviour.gone.iter();
         gone.filter(move |gone| self.left(gone.when, now).is_some()).map(|gone| gone.front)
     }
 
-    /// How long nothing is answered from `now` on.
+    /// Returns how long nothing is answered from `now` on.
     #[must_use]
     pub(super) fn stalled(&self, now: Duration) -> Option<Duration> {
         self.left(self.behaviour.stall?, now)
@@ -166,8 +149,8 @@ impl World {
         span.left(now.checked_sub(self.first?)?)
     }
 
-    /// The checks of the real server, in its order: an unknown task and a denied
-    /// one cost no token, "already started" does.
+    /// Checks in the real server's order: an unknown or denied task costs no token, "already
+    /// started" does.
     fn judge(&mut self, key: TaskKey, now: Duration) -> StartResult {
         if let Some(bucket) = &mut self.app
             && !bucket.take(now)
@@ -193,7 +176,6 @@ impl World {
         if self.is_started(key, now) { StartResult::AlreadyStarted } else { StartResult::Accepted }
     }
 
-    /// A fault of a question, by chance.
     pub(super) fn question_fault(&mut self) -> Option<FaultKind> {
         let random = &mut self.random;
         self.behaviour.question_faults.iter().find(|f| random.f64() < f.chance).map(|f| f.kind)
@@ -205,7 +187,7 @@ impl World {
         self.behaviour.auth_after.is_some_and(|after| self.counts.requests > after)
     }
 
-    /// A fault by the task's own list, or by chance.
+    /// Returns a fault from the task's own list, or by chance.
     fn fault(&mut self, key: TaskKey, requests: u32) -> Option<FaultKind> {
         let first = self.behaviour.first.iter();
         let mut listed = first.filter(|fault| fault.task == key.id && requests <= fault.times);
@@ -216,7 +198,7 @@ impl World {
         self.behaviour.faults.iter().find(|f| random.f64() < f.chance).map(|f| f.kind)
     }
 
-    /// The start is accepted, but what the client gets to hear is `kind`.
+    /// Accepts the start, although the client is told `kind`.
     fn take(&mut self, key: TaskKey, kind: FaultKind, now: Duration) {
         if kind == FaultKind::Silent {
             self.tasks.entry(key).or_default().accepted += 1;
@@ -230,8 +212,7 @@ impl World {
         let never = forgotten || self.behaviour.unclaimed.contains(&key.id);
         let task = self.tasks.entry(key).or_default();
         task.accepted += 1;
-        // A second start while the first is queued is refused by the worker (FACTS.md
-        // section 4).
+        // A second start while the first is queued is refused by the worker (FACTS.md section 4).
         if task.started.is_none() && !never {
             task.started = Some(now + self.behaviour.queue);
             self.counts.started += 1;
@@ -244,7 +225,6 @@ impl World {
         self.state(key, now) != TaskPhase::Created
     }
 
-    /// How the task is getting on at `now`.
     #[must_use]
     pub(super) fn state(&self, key: TaskKey, now: Duration) -> TaskPhase {
         let started = self.tasks.get(&key).and_then(|task| task.started);
@@ -275,7 +255,6 @@ impl World {
         task.requests
     }
 
-    /// A request begins at `now`.
     pub(super) fn enter(&mut self, now: Duration) {
         self.first.get_or_insert(now);
         self.counts.requests += 1;
@@ -283,47 +262,42 @@ impl World {
         self.counts.most_in_flight = self.counts.most_in_flight.max(self.in_flight);
     }
 
-    /// A request has ended, one way or another.
     pub(super) fn leave(&mut self) {
         self.in_flight -= 1;
     }
 
-    /// A connection was made.
     pub(super) fn connected(&mut self) {
         self.counts.connections += 1;
     }
 
-    /// A request was refused for its credentials.
+    /// Counts a request that was refused for its credentials.
     pub(super) fn refused(&mut self) {
         self.counts.refused += 1;
     }
 
-    /// A request was answered by something else, since bk-sops was gone.
+    /// Counts a request that something else answered because bk-sops was gone.
     pub(super) fn answered_for(&mut self) {
         self.counts.gone += 1;
     }
 
-    /// A `get_task_status` request came.
     pub(super) fn status(&mut self) {
         self.counts.status += 1;
     }
 
-    /// A `get_task_detail` request came.
     pub(super) fn detail(&mut self) {
         self.counts.detail += 1;
     }
 
-    /// A number that nobody can foresee, but for the seed.
+    /// Returns a number that only the seed determines.
     pub(super) fn random(&mut self) -> u128 {
         self.random.u128(..)
     }
 
-    /// A share of 1, for latencies.
+    /// Returns a share of 1, for latencies.
     pub(super) fn share(&mut self) -> f64 {
         self.random.f64()
     }
 
-    /// All counts so far.
     #[must_use]
     pub(super) fn counts(&self) -> MockCounts {
         let tasks = self.tasks.iter().map(|(key, known)| {
@@ -339,7 +313,7 @@ impl World {
     }
 }
 
-/// Whether the start is taken before this goes wrong.
+/// Whether the start is taken before the fault.
 const fn takes(kind: FaultKind) -> bool {
     matches!(
         kind,

@@ -1,7 +1,7 @@
-//! Those who are told how a session goes: standard error with its bar, a metrics file,
-//! systemd, and the URLs of monitors.
+//! Outlets for the progress of a session: standard error with its bar, a metrics file, systemd,
+//! and the URLs of monitors.
 //!
-//! [`console`] owns standard error: nothing else writes to it. Nothing here holds up a launch.
+//! [`console`] owns standard error: nothing else writes to it. Nothing here delays a launch.
 
 pub(crate) mod console;
 pub(crate) mod metrics;

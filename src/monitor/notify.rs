@@ -1,9 +1,9 @@
-//! Tells monitoring that a session begins and ends: pings in the convention of
-//! healthchecks.io, and a summary to whoever wants one.
+//! Tells monitoring that a session starts and ends: pings in the convention of healthchecks.io,
+//! and a summary to another URL.
 //!
-//! It works on a thread of its own, and whatever happens there is no more than a
-//! warning: a session's outcome never depends on it, and its end waits for it no
-//! longer than [`MAX_WAIT`]. The addresses are secrets, so no error names one.
+//! Works on its own thread. A failure is only a warning: the outcome of a session never depends
+//! on it, and its end waits no longer than [`MAX_WAIT`]. The addresses are secrets, so no error
+//! names one.
 
 use std::error::Error;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -19,38 +19,32 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::domain::host::is_loopback;
 use crate::domain::secret::Secret;
 
-/// The end of a session waits no longer than this, whatever hangs.
+/// Maximum time that the end of a session waits for deliveries.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// What is sent at the start is given up after so long, and what is sent at the end
-/// too: together that is less than [`MAX_WAIT`].
+/// Maximum time for one delivery: the one at the start and the one at the end together take less
+/// than [`MAX_WAIT`].
 const DELIVERY_TIMEOUT: Duration = Duration::from_millis(4500);
 
-/// What failed for the moment is tried again so often...
+/// Maximum number of tries of one request, if its failure may be temporary.
 const MAX_TRIES: u32 = 3;
 
-/// ...after so long.
+/// Pause between two tries.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Whom to tell.
 #[derive(Clone, Default)]
 pub(crate) struct Addresses {
     /// A check in the convention of healthchecks.io.
     pub ping: Option<Address>,
-    /// Whoever takes the summary as JSON.
+    /// Receiver of the summary as JSON.
     pub notify: Option<Address>,
 }
 
-/// An address, which is a secret.
+/// Held as a secret, so that no log or error names it.
 #[derive(Clone)]
 pub(crate) struct Address(Secret);
 
 impl Address {
-    /// Reads an address.
-    ///
-    /// # Errors
-    ///
-    /// Where it is none.
     pub(crate) fn new(text: &str) -> Result<Self, NoAddress> {
         let url = Url::parse(text.trim()).map_err(|_| NoAddress)?;
         let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
@@ -61,7 +55,7 @@ impl Address {
         Url::parse(self.0.expose()).expect("it was a URL before")
     }
 
-    /// The address of one ping: `event` is appended to the path, and `rid` to the query.
+    /// Returns the URL of one ping: `event` is appended to the path, and `rid` to the query.
     fn ping(&self, event: Option<&str>, rid: &str) -> Url {
         let mut url = self.url();
         if let (Some(event), Ok(mut path)) = (event, url.path_segments_mut()) {
@@ -72,42 +66,34 @@ impl Address {
     }
 }
 
-/// It is no address.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("no URL that begins with http:// or https://")]
 pub(crate) struct NoAddress;
 
-/// How a session ended, for those who are told.
 pub(crate) struct SessionEnd {
-    /// Whether that was a success.
     pub success: Success,
-    /// The summary for people.
+    /// Summary for people.
     pub text: String,
-    /// The summary for programs, a JSON object.
+    /// Summary for programs, a JSON object.
     pub json: String,
-    /// Whether it may wait for what was sent before.
     pub urgency: Urgency,
 }
 
-/// Whether news may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// It is sent after the ping at the start.
+    /// After the ping at the start.
     InOrder,
-    /// It is sent now: the program ends in a moment.
+    /// At once: the program ends in a moment.
     Now,
 }
 
-/// Whether a session was a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Success {
-    /// It was.
     Yes,
-    /// It was not.
     No,
 }
 
-/// Something that was not delivered, in words that name no address.
+/// A failed delivery, in words that name no address.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{what} was not delivered: {why}")]
 pub(crate) struct DeliveryError {
@@ -115,13 +101,11 @@ pub(crate) struct DeliveryError {
     why: String,
 }
 
-/// Those who are told, from the beginning of a session to its end.
 pub(crate) struct Notices {
     news: Mutex<Option<oneshot::Sender<SessionEnd>>>,
     outcome: Arc<DeliveryState>,
 }
 
-/// What could not be delivered, once that is known.
 #[derive(Default)]
 struct DeliveryState {
     undelivered: Mutex<Option<Vec<DeliveryError>>>,
@@ -129,12 +113,8 @@ struct DeliveryState {
 }
 
 impl Notices {
-    /// Tells that a session begins; `random` names it among others of the same check.
-    /// `None` where nobody is to be told.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no thread to be had.
+    /// Tells that a session starts; `random` distinguishes it from others of the same check.
+    /// Returns `None` if nobody is to be told, and an error if there is no thread.
     pub(crate) fn begin(addresses: Addresses, random: u128) -> std::io::Result<Option<Self>> {
         if addresses.ping.is_none() && addresses.notify.is_none() {
             return Ok(None);
@@ -149,23 +129,22 @@ impl Notices {
             *slot = Some(undelivered);
             drop(slot);
             delivery.known.notify_all();
-            // A look-up of a name may hang for longer than anybody waits.
+            // A DNS lookup may hang for longer than anybody waits.
             runtime.shutdown_background();
         })?;
         Ok(Some(Self { news: Mutex::new(Some(news)), outcome }))
     }
 
-    /// Tells that the session ended; only the first news of it is sent.
+    /// Tells that the session ended; only the first call is delivered.
     pub(crate) fn tell(&self, news: SessionEnd) {
         let teller = self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(teller) = teller {
-            // Without a thread that takes it, it is undelivered.
+            // Without a thread that takes it, it counts as undelivered.
             drop(teller.send(news));
         }
     }
 
-    /// Waits for the delivery of what was told, up to `patience`, and returns what could
-    /// not be delivered.
+    /// Waits for the deliveries, up to `patience`, and returns those that failed.
     #[must_use]
     pub(crate) fn undelivered(&self, patience: Duration) -> Vec<DeliveryError> {
         let DeliveryState { undelivered, known } = &*self.outcome;
@@ -180,7 +159,6 @@ impl Notices {
     }
 }
 
-/// What is sent in a session.
 async fn session(
     addresses: &Addresses,
     rid: &str,
@@ -241,7 +219,7 @@ async fn session(
     undelivered
 }
 
-/// Sends a request until it is answered well, for as long as [`DELIVERY_TIMEOUT`] allows.
+/// Repeats a request until it succeeds, for as long as [`DELIVERY_TIMEOUT`] allows.
 async fn deliver(
     url: Url,
     request: impl Fn(&Client, Url) -> reqwest::Result<Request>,
@@ -277,7 +255,7 @@ fn client(url: &Url) -> reqwest::Result<Client> {
     if is_loopback(url) { builder.no_proxy() } else { builder }.build()
 }
 
-/// Whether the same request may be answered better a little later.
+/// Whether the same request may succeed a little later.
 fn may_pass(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
@@ -286,7 +264,7 @@ fn answered(status: StatusCode) -> String {
     format!("answered {status}")
 }
 
-/// The innermost cause, which names no URL.
+/// Returns the innermost cause, which names no URL.
 fn root(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
@@ -298,7 +276,7 @@ fn root(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// A random number in the form of a UUID of version 4, as healthchecks.io wants it.
+/// Formats a random number as a UUID of version 4, as healthchecks.io requires.
 fn rid(random: u128) -> String {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");

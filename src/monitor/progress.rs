@@ -1,7 +1,6 @@
-//! What a running launch shows: a bar on a terminal, else a line now and then.
+//! Progress of a running launch: a bar on a terminal, otherwise a line from time to time.
 //!
-//! It is told how things stand, and says what a [`Screen`] shows of it; it counts
-//! nothing itself.
+//! Receives snapshots and decides what a [`Screen`] shows of them; it counts nothing itself.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,16 +16,16 @@ use crate::rules::forecast::{Estimate, Fit};
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgressMode {
-    /// A bar that is drawn anew all the time.
+    /// A bar that is redrawn all the time.
     Bar,
     /// A line every ten seconds.
     Plain,
-    /// Nothing.
+    /// Nothing is shown.
     None,
 }
 
 impl ProgressMode {
-    /// How often it wants to be told.
+    /// Returns the time between two snapshots, or `None` if nothing is shown.
     #[must_use]
     pub const fn every(self) -> Option<Duration> {
         match self {
@@ -37,61 +36,52 @@ impl ProgressMode {
     }
 }
 
-/// How things stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSnapshot {
-    /// Rows that have their last word.
+    /// Rows that are settled.
     pub done: u64,
-    /// Those of them that earlier sessions settled.
+    /// Settled rows that earlier sessions settled.
     pub replayed: u64,
-    /// Those of them that were started by this run.
+    /// Settled rows whose task this run started.
     pub started: u64,
-    /// Those of them that somebody else had started before.
+    /// Settled rows whose task somebody else had started before.
     pub already_started: u64,
-    /// Those of them that ended bad.
+    /// Settled rows that ended bad.
     pub bad: u64,
-    /// How "already started" counts.
     pub already: AlreadyStarted,
-    /// Rows that were passed over or cut off: they are still to be done.
+    /// Rows that were skipped or cut off, and are still to be done.
     pub pending: u64,
     /// Rows that are open and not in flight.
     pub waiting: u64,
-    /// Requests in flight.
     pub in_flight: u64,
-    /// Requests that were sent.
     pub requests: u64,
-    /// The pause that is kept, if one is.
     pub pause: Option<Pause>,
-    /// Whether more rows could be opened.
     pub room: Room,
 }
 
 /// Whether more rows could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// They could.
     Free,
     /// As many as `--lookahead` allows are open, and all of them wait.
     AllWait,
 }
 
-/// A pause that somebody is held for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// Who, and why.
     pub who: PauseReason,
-    /// For how long yet.
+    /// Time that remains.
     pub left: Duration,
 }
 
-/// Who is held, and why.
+/// Who is held by a pause, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PauseReason {
-    /// So many businesses, of which this one is held longest: their starts are used up.
+    /// Number of held businesses, and the one held longest: their starts are used up.
     Businesses(u64, Business),
-    /// Everyone: the app's requests are used up.
+    /// The app's requests are used up.
     Everyone,
-    /// Everyone: bk-sops is gone, and this answers in its place.
+    /// bk-sops is gone, and this answers in its place.
     Outage(Arc<str>),
 }
 
@@ -110,8 +100,8 @@ impl Pause {
 }
 
 impl RunSnapshot {
-    /// `20 started, 580 already started, 0 bad`: what another run has started is not taken for
-    /// the work of this one.
+    /// Formats `20 started, 580 already started, 0 bad`: tasks that another run started do not
+    /// count as the work of this one.
     fn counts(&self) -> String {
         let Self { started, already_started, bad, pending, .. } = self;
         let ended = match (already_started, self.already) {
@@ -127,24 +117,24 @@ impl RunSnapshot {
     }
 }
 
-/// What a line says that is not counted.
+/// Fixed facts about the launch.
 #[derive(Clone, Copy, Debug)]
 pub struct ProgressGoal {
-    /// All rows, where their number is known.
+    /// Number of rows of the input, if known.
     pub rows: Option<u64>,
-    /// The rate that is wanted.
+    /// Rate that the user asked for.
     pub wanted: Rate,
 }
 
 impl ProgressGoal {
-    /// One line on how things stand, for whoever shows no bar.
+    /// Returns one line with the current progress, for readers without a bar.
     #[must_use]
     pub fn told(&self, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
         let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
         format!("{}{of} rows: {}", snapshot.done, self.line(snapshot, estimate))
     }
 
-    /// The most important first: a narrow terminal cuts off the rest.
+    /// Puts the most important first: a narrow terminal cuts off the rest.
     fn line(&self, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
         let RunSnapshot { waiting, in_flight, .. } = snapshot;
         let mut line = snapshot.counts();
@@ -170,24 +160,21 @@ impl ProgressGoal {
     }
 }
 
-/// Screen on which progress is shown. It never keeps its caller waiting.
+/// Screen on which progress is shown. It never blocks its caller.
 pub trait Screen: Send {
-    /// Draws the bar over the one that was drawn before.
+    /// Replaces the bar that was drawn before.
     fn draw(&self, frame: BarFrame);
-    /// Writes a line.
     fn line(&self, text: &str);
-    /// Removes the bar.
     fn clear(&self);
 }
 
-/// No screen: nobody looks.
 impl Screen for () {
     fn draw(&self, _: BarFrame) {}
     fn line(&self, _: &str) {}
     fn clear(&self) {}
 }
 
-/// Shows how a launch goes.
+/// Display of a launch's progress.
 pub struct Progress {
     look: ProgressMode,
     goal: ProgressGoal,
@@ -195,13 +182,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show a launch.
+    /// Makes the display of a launch.
     #[must_use]
     pub fn begin(look: ProgressMode, goal: ProgressGoal, screen: Box<dyn Screen>) -> Self {
         Self { look, goal, screen }
     }
 
-    /// Shows how things stand.
+    /// Shows the current progress.
     pub fn show(&self, snapshot: &RunSnapshot, estimate: &Estimate) {
         match self.look {
             ProgressMode::Bar => self.screen.draw(BarFrame {
@@ -218,13 +205,13 @@ impl Progress {
         }
     }
 
-    /// How often it wants to be told.
+    /// Returns the time between two snapshots, or `None` if nothing is shown.
     #[must_use]
     pub const fn every(&self) -> Option<Duration> {
         self.look.every()
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn end(&self) {
         self.screen.clear();
     }

@@ -1,7 +1,7 @@
-//! Tells systemd how a session goes, where it is the one that started it (`sd_notify`).
+//! Tells systemd how a session goes, if systemd started it (`sd_notify`).
 //!
-//! Without `$NOTIFY_SOCKET` nothing is done. Nothing that happens here matters to the
-//! session, and nothing is waited for: what systemd has no room for is left unsaid.
+//! Does nothing without `$NOTIFY_SOCKET`. Nothing here affects the session, and nothing blocks:
+//! what systemd has no room for is dropped.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,42 +12,40 @@ use std::time::Duration;
 
 use tracing::debug;
 
-/// How often the status is told.
+/// Time between two reports of the status.
 pub(crate) const STATUS_INTERVAL: Duration = Duration::from_secs(2);
 
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// Whether there is somebody to be told.
 #[must_use]
 pub(crate) fn is_told() -> bool {
     std::env::var_os(SOCKET).is_some()
 }
 
-/// The session begins, and this is what it will do.
+/// Reports that the session starts, and what it will do.
 pub(crate) fn ready(status: &str) {
     tell("READY=1\n", status);
 }
 
-/// How things stand.
 pub(crate) fn status(status: &str) {
     tell("", status);
 }
 
-/// Nothing new is sent any more.
+/// Reports that nothing new is sent any more.
 pub(crate) fn stopping(status: &str) {
     tell("STOPPING=1\n", status);
 }
 
 fn tell(state: &str, status: &str) {
     let Some(socket) = std::env::var_os(SOCKET) else { return };
-    // A line end would begin another word of the protocol.
+    // A line end would start another word of the protocol.
     let status = status.lines().next().unwrap_or_default();
     if let Err(error) = send(&socket, format!("{state}STATUS={status}\n").as_bytes()) {
         debug!(%error, "systemd was not told");
     }
 }
 
-/// Sends a datagram to a path, or to an abstract name, which begins with `@`.
+/// Sends a datagram to a path, or to an abstract name, which starts with `@`.
 fn send(socket: &OsStr, words: &[u8]) -> io::Result<()> {
     let address = match socket.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name)?,

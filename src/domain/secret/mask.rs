@@ -1,8 +1,8 @@
-//! Takes secrets out of what servers say, however a server writes them.
+//! Removes secrets from the text of servers, in whatever encoding a server writes them.
 //!
-//! Servers quote requests in their answers: as they are, as JSON, in a URL, on an HTML
-//! page, or as JSON on such a page. A text is therefore compared with a secret one
-//! character at a time, and each character may be written in any of these ways.
+//! Servers quote requests in their answers: as they are, as JSON, in a URL, on an HTML page, or
+//! as JSON on such a page. A text is therefore compared with a secret one character at a time,
+//! and each character may be written in any of these ways.
 //!
 //! | written as | `<` is | ü is |
 //! |---|---|---|
@@ -14,15 +14,13 @@ use std::borrow::Cow;
 
 use super::Secret;
 
-/// What stands in place of a secret.
 const HIDDEN: &str = "***";
 
-/// Minimum number of bytes of a secret that is looked for. A shorter one stands in every
-/// text, and hiding it would leave nothing of the report.
+/// Minimum number of bytes of a secret that is masked. A shorter one occurs in every text, and
+/// hiding it would leave nothing of the report.
 const MIN_LENGTH: usize = 4;
 
-/// Secrets, prepared once for being looked for in many texts. Like [`Secret`], it has no
-/// `Debug`.
+/// Secrets, prepared once to be searched for in many texts. Has no `Debug`, like [`Secret`].
 #[derive(Clone, Default)]
 pub struct Mask {
     needles: Box<[Needle]>,
@@ -31,13 +29,12 @@ pub struct Mask {
 #[derive(Clone)]
 struct Needle {
     characters: Box<[char]>,
-    /// The longest part without blanks: it stands in every text that holds the secret and
-    /// no escapes.
+    /// Longest part without blanks: it occurs in every text that holds the secret unescaped.
     word: Box<str>,
 }
 
 impl Mask {
-    /// Prepares `secrets`.
+    /// Prepares `secrets` for the search.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let needle = |secret: &Secret| {
@@ -75,7 +72,7 @@ impl Mask {
         hidden.into()
     }
 
-    /// Whether a secret can stand in `text` at all; nearly every answer ends here.
+    /// A quick check, at which nearly every answer ends.
     fn may_stand_in(&self, text: &str) -> bool {
         let has_escapes = || text.bytes().any(|byte| matches!(byte, b'\\' | b'%' | b'&'));
         !self.needles.is_empty()
@@ -84,7 +81,7 @@ impl Mask {
 }
 
 impl Needle {
-    /// The end of the secret, if it begins at `at`.
+    /// Returns where the secret ends, if it begins at `at`.
     fn end(&self, text: &str, at: usize) -> Option<usize> {
         let first = text[at..].chars().next()?;
         if self.characters.first() != Some(&first) && !matches!(first, '\\' | '%' | '&') {
@@ -107,7 +104,7 @@ impl Needle {
     }
 }
 
-/// Adds to `ends` where each way to write `wanted` ends that begins at `at`.
+/// Adds to `ends` the end of each way to write `wanted` that begins at `at`.
 fn read(text: &str, at: usize, wanted: char, ends: &mut Vec<usize>) {
     if wanted == ' ' && text[at..].starts_with('+') {
         ends.push(at + 1);
@@ -139,8 +136,8 @@ fn read(text: &str, at: usize, wanted: char, ends: &mut Vec<usize>) {
     }
 }
 
-/// The character of a JSON escape whose backslashes end at `at`, and where it ends.
-/// Escapes that leave the character as it is, such as `\"`, are none.
+/// Returns the character of a JSON escape whose backslashes end at `at`, and where it ends.
+/// Ignores escapes that leave the character as it is, such as `\"`.
 fn read_json_escape(text: &str, at: usize) -> Option<(char, usize)> {
     let bytes = text.as_bytes();
     let character = match bytes.get(at)? {
@@ -155,7 +152,7 @@ fn read_json_escape(text: &str, at: usize) -> Option<(char, usize)> {
     Some((character, at + 1))
 }
 
-/// The character of `u00fc`, or of two of these that are a surrogate pair.
+/// Reads the character of `u00fc`, or of two of these that are a surrogate pair.
 fn read_utf16(text: &str, at: usize) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = text.get(at..at + 5)?.strip_prefix('u')?;
@@ -173,7 +170,7 @@ fn read_utf16(text: &str, at: usize) -> Option<(char, usize)> {
     Some((character, second + 5))
 }
 
-/// Tells `found` every character that can be read at `at` without JSON's escapes, and
+/// Calls `found` with every character that can be read at `at` without JSON's escapes, and
 /// where it ends.
 fn read_unescaped(text: &str, at: usize, mut found: impl FnMut(char, usize)) {
     let Some(character) = text[at..].chars().next() else { return };
@@ -181,7 +178,7 @@ fn read_unescaped(text: &str, at: usize, mut found: impl FnMut(char, usize)) {
     match character {
         '%' => read_percent(text, at, found),
         '&' => read_entity(text, at + 1, found),
-        // Go writes HTML within JSON so.
+        // Go writes HTML within JSON this way.
         '\\' => {
             let rest = text[at..].trim_start_matches('\\');
             if let Some(rest) = rest.strip_prefix("u0026") {
@@ -192,7 +189,7 @@ fn read_unescaped(text: &str, at: usize, mut found: impl FnMut(char, usize)) {
     }
 }
 
-/// Reads `%C3%BC`, also where that was encoded again: `%25C3%25BC`.
+/// Reads `%C3%BC`, and `%25C3%25BC`, where it was encoded again.
 fn read_percent(text: &str, at: usize, mut found: impl FnMut(char, usize)) {
     let mut prefix = 1;
     loop {
@@ -227,12 +224,12 @@ fn read_percent_after(text: &str, at: usize, prefix: usize) -> Option<(char, usi
     Some((character, at + length * each))
 }
 
-/// Reads an HTML entity after its `&`, also where that was escaped again: `&amp;lt;`.
+/// Reads an HTML entity after its `&`, and `&amp;lt;`, where it was escaped again.
 fn read_entity(text: &str, after: usize, mut found: impl FnMut(char, usize)) {
     let mut at = after;
     loop {
         let rest = &text[at..];
-        // The longest is &#x10ffff; with some zeros.
+        // The longest entity is &#x10ffff; with some zeros.
         if let Some(end) = rest.bytes().take(12).position(|byte| byte == b';')
             && let Some(character) = entity(&rest[..end])
         {
@@ -245,7 +242,6 @@ fn read_entity(text: &str, after: usize, mut found: impl FnMut(char, usize)) {
     }
 }
 
-/// The character of the entity `name`.
 fn entity(name: &str) -> Option<char> {
     let number = match name {
         "lt" => return Some('<'),

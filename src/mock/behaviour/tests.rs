@@ -1,4 +1,4 @@
-//! How behaviour is written, by examples.
+//! Text forms of behaviour, by examples.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What starts come to in a world, with the time handed in.
+//! Results of starts in a world; the time is a parameter.
 
 use super::super::behaviour::{FirstFault, MockScope};
 use super::*;

@@ -1,26 +1,26 @@
-//! Text that is held back until it is known how the program ends.
+//! Text that is held back until the end of the program is known.
 //!
-//! All notices are kept, since there are few; of logs the first and the last.
+//! All notices are kept, since there are few; of logs, the first and the last.
 
 use std::collections::VecDeque;
 
-/// What a text is, which decides how much of its like is kept.
+/// Kind of a text, which decides how much of it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextKind {
-    /// Something a person must know. There are few of them.
+    /// Something a person must know; there are few of them.
     Notice,
-    /// An attempt or a decision. There may be any number of them.
+    /// An attempt or a decision; their number has no bound.
     Log,
-    /// A line on how things stand, of no use once the next one comes.
+    /// Current progress, of no use once the next line comes.
     Progress,
 }
 
-/// Bytes of logs that are kept.
+/// Maximum number of bytes of logs that are kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeptBytes {
-    /// From the beginning on, notices included.
+    /// Bytes from the start on, notices included.
     pub first: usize,
-    /// Before the end.
+    /// Bytes before the end.
     pub last: usize,
 }
 
@@ -30,14 +30,13 @@ impl Default for KeptBytes {
     }
 }
 
-/// Text that is held back.
 #[derive(Debug, Default)]
 pub(super) struct Deferred {
     limits: KeptBytes,
     /// Text that stays, in order.
     kept: Vec<Piece>,
     first: usize,
-    /// Text after that, of which logs may still be left out.
+    /// Later text, of which logs may still be left out.
     recent: VecDeque<(TextKind, String)>,
     last: usize,
 }
@@ -45,7 +44,7 @@ pub(super) struct Deferred {
 #[derive(Debug)]
 enum Piece {
     Text(String),
-    /// So many lines were left out.
+    /// Number of lines that were left out.
     Gap(u64),
 }
 
@@ -78,7 +77,7 @@ impl Deferred {
         }
     }
 
-    /// Everything that was kept, as lines; says where something is missing.
+    /// Returns all kept text as lines, and says where lines are missing.
     pub(super) fn into_text(self) -> String {
         let mut all = String::with_capacity(self.first + self.last);
         for piece in self.kept {
@@ -98,7 +97,6 @@ impl Deferred {
     }
 
     #[cfg(test)]
-    /// Nothing is held back yet; `limits` say how much of it stays.
     pub(crate) const fn with(limits: KeptBytes) -> Self {
         Self { limits, kept: Vec::new(), first: 0, recent: VecDeque::new(), last: 0 }
     }
@@ -113,7 +111,6 @@ pub(super) fn count_lines(text: &str) -> u64 {
     text.split('\n').count() as u64
 }
 
-/// `1 line`, `2 lines`
 pub(super) fn lines_text(lines: u64) -> String {
     format!("{lines} line{}", if lines == 1 { "" } else { "s" })
 }

@@ -1,13 +1,12 @@
-//! Owner of standard error: notices, logs, lines of progress, the bar, what `-q`
-//! holds back, and the questions that stand beside them on the terminal.
+//! Owner of standard error: notices, logs, progress lines, the bar, the text that `-q` holds back,
+//! and the questions next to them on the terminal.
 //!
-//! Everybody hands text over and goes on. One writer, on a thread of its own, puts it
-//! out in the order in which it came; it alone draws the bar, and it alone is kept
-//! waiting by a terminal or pipe that nobody reads. Text that finds no room meanwhile
-//! is dropped and counted; of the bar only the latest frame is kept.
+//! Callers hand text over and do not wait. A single writer, on its own thread, prints it in the
+//! order of arrival and draws the bar, so only the writer is blocked by a terminal or pipe that
+//! nobody reads. Text that finds no room meanwhile is dropped and counted; of the bar only the
+//! latest frame is kept.
 //!
-//! What is printed before the command line is understood (clap's errors) does not go
-//! through here.
+//! What is printed before the command line is parsed (clap's errors) does not pass through here.
 
 mod deferred;
 mod prompt;
@@ -28,10 +27,10 @@ pub(crate) use deferred::TextKind;
 pub(crate) use prompt::{Prompt, terminal};
 pub(crate) use queue::{BarFrame, MAX_WAIT, Release};
 
-/// Longest wait before something is printed on standard output.
+/// Maximum wait before something is printed on standard output.
 const MAX_SETTLE_WAIT: Duration = Duration::from_secs(1);
 
-/// Longest wait for the text of a panic, whose thread may end the program.
+/// Maximum wait for the text of a panic, whose thread may end the program.
 const MAX_PANIC_WAIT: Duration = Duration::from_secs(1);
 
 static CONSOLE: LazyLock<Console> = LazyLock::new(|| {
@@ -43,7 +42,7 @@ static CONSOLE: LazyLock<Console> = LazyLock::new(|| {
 
 struct Console {
     queue: &'static ConsoleQueue,
-    /// Whether the system gave a thread; without it text is written at the end.
+    /// Whether the system gave a thread; without one, text is written at the end.
     has_writer: bool,
 }
 
@@ -58,50 +57,46 @@ impl Console {
     }
 }
 
-/// Shows a text; a line end is added.
+/// Adds a line end.
 pub(crate) fn show(kind: TextKind, text: &str) {
     CONSOLE.queue.push(kind, text);
 }
 
-/// Draws the bar over the one that was drawn before.
 pub(crate) fn draw(frame: BarFrame) {
     CONSOLE.queue.draw(Some(frame));
 }
 
-/// Removes the bar.
 pub(crate) fn clear() {
     CONSOLE.queue.draw(None);
 }
 
-/// Asks a question on the terminal, after everything that was shown before. While it
-/// stands there, nothing is drawn, and text that would share its terminal waits.
-///
-/// # Errors
+/// Asks a question on the terminal, after everything that was shown before. While it is open,
+/// nothing is drawn, and text for the same terminal waits.
 ///
 /// Returns an error if there is no terminal, or no thread to read it.
 pub(crate) fn ask(question: String) -> io::Result<Prompt> {
     Prompt::begin(CONSOLE.queue, question, terminal()?)
 }
 
-/// Holds everything back from now on, until [`close`] says what becomes of it.
+/// Holds back all text from now on, until [`close`] decides what happens to it.
 pub(crate) fn defer() {
     CONSOLE.queue.defer();
 }
 
-/// Waits a moment until everything is written, so that standard output comes after it
-/// where both are one terminal.
+/// Waits a moment until everything is written, so that standard output comes after it if both are
+/// the same terminal.
 pub(crate) fn settle() {
     CONSOLE.flush(MAX_SETTLE_WAIT);
 }
 
-/// Ends the bar and a standing question, and waits up to `limit` until everything is
-/// written, with the number of lines that were lost. The program can end then.
+/// Ends the bar and an open question, and waits up to `limit` until everything is written,
+/// including the number of lost lines. Call it last: the program can end then.
 pub(crate) fn close(release: Release, limit: Duration) {
     CONSOLE.queue.close(release);
     CONSOLE.flush(limit);
 }
 
-/// Has panics told here, since the usual hook would wait for standard error.
+/// Reports panics here, since the usual hook would wait for standard error.
 pub(crate) fn catch_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = thread::current();
@@ -111,7 +106,7 @@ pub(crate) fn catch_panics() {
             BacktraceStatus::Captured => format!("\n{trace}"),
             _ => "\nnote: RUST_BACKTRACE=1 shows a backtrace".into(),
         };
-        // It is told even with -q: nobody may live to release what is held back.
+        // Shown even with -q: the program may end before the text that is held back is released.
         CONSOLE.queue.push_now(&format!("thread '{name}' {panic}{trace}"));
         CONSOLE.flush(MAX_PANIC_WAIT);
     }));

@@ -1,7 +1,7 @@
-//! Questions to whoever sits at the terminal.
+//! Questions on the terminal.
 //!
-//! The terminal is read on a thread of its own, which nobody waits for: a question can
-//! be given up at any time, and the thread then sits there until the program ends.
+//! The terminal is read on its own thread, for which nobody waits: a question can be given up at
+//! any time, and the thread then stays blocked until the program ends.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal};
@@ -11,17 +11,13 @@ use tokio::sync::oneshot;
 
 use super::queue::{ConsoleQueue, PromptEnd, PromptPlace, PromptRequest};
 
-/// The terminal of whoever started the program, wherever its standard input and output
-/// go.
-///
-/// # Errors
-///
-/// Returns an error if there is none.
+/// Opens the terminal from which the program was started, even if standard input and output are
+/// redirected.
 pub(crate) fn terminal() -> io::Result<File> {
     File::options().read(true).write(true).open("/dev/tty")
 }
 
-/// A question that stands on the terminal. Dropping it gives it up.
+/// An open question on the terminal. Dropping it gives it up.
 pub(crate) struct Prompt {
     queue: &'static ConsoleQueue,
     answer: oneshot::Receiver<io::Result<String>>,
@@ -47,21 +43,13 @@ impl Prompt {
         Ok(Self { queue, answer, end: PromptEnd::Abandoned })
     }
 
-    /// Waits for the answer: a line with its end, or nothing if the terminal ended.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the terminal cannot be read.
+    /// Waits for the answer: a line with its end, or an empty text if the terminal ended.
     pub(crate) async fn answer(mut self) -> io::Result<String> {
         let read = (&mut self.answer).await;
         self.take(read)
     }
 
-    /// The same, for those who have nothing else to do.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the terminal cannot be read.
+    /// Blocking form of [`answer`](Self::answer), for callers that have nothing else to do.
     pub(crate) fn wait_for_answer(mut self) -> io::Result<String> {
         let (_, nothing) = oneshot::channel();
         let read = std::mem::replace(&mut self.answer, nothing).blocking_recv();

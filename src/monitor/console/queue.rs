@@ -1,5 +1,5 @@
-//! What waits for the writer, and what is known of the screen. Nobody waits here but
-//! the writer, and whoever flushes, for a limited time.
+//! Queue of the writer, and state of the screen. Only the writer waits here, and whoever flushes,
+//! for a limited time.
 
 use std::fs::File;
 use std::mem;
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::deferred::{Deferred, TextKind, count_lines, lines_text, push_line};
 
-/// Longest wait for standard error at the end of the program, waits before included.
+/// Maximum total wait for standard error at the end of the program, earlier waits included.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Bytes that may wait for the writer.
+/// Number of bytes that may wait for the writer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Capacity {
-    /// Beyond this, logs and lines of progress find no room.
+    /// Limit beyond which logs and progress lines are dropped.
     pub logs: usize,
-    /// Beyond this, nothing does.
+    /// Limit beyond which all text is dropped.
     pub notices: usize,
 }
 
@@ -26,29 +26,23 @@ impl Default for Capacity {
     }
 }
 
-/// What a bar shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BarFrame {
-    /// The form, as indicatif reads it.
+    /// In the syntax of indicatif.
     pub template: &'static str,
-    /// The end, if it is known.
+    /// `None` if the end is not known.
     pub length: Option<u64>,
-    /// How far it is.
     pub position: u64,
-    /// The words beside it.
     pub message: String,
 }
 
-/// What becomes of text that was held back.
+/// What happens to text that was held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Release {
-    /// It is written.
     Show,
-    /// Nobody needs it.
     Drop,
 }
 
-/// A question, and the terminal where it stands.
 #[derive(Debug)]
 pub(super) struct PromptRequest {
     pub text: String,
@@ -56,16 +50,13 @@ pub(super) struct PromptRequest {
     pub place: PromptPlace,
 }
 
-/// Where a question stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PromptPlace {
-    /// Where text is written, too.
+    /// On the terminal to which text is written, too.
     AmongText,
-    /// Text goes elsewhere.
     Elsewhere,
 }
 
-/// How a question ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PromptEnd {
     /// By Enter, which ended the line.
@@ -78,21 +69,20 @@ pub(super) enum PromptEnd {
 enum PromptState {
     #[default]
     Nothing,
-    /// It waits for the writer.
+    /// Not written yet.
     Waits(PromptRequest),
-    /// It stands on the terminal, or is just being written.
+    /// Shown on the terminal, or being written.
     Stands(File, PromptPlace),
-    /// Its line is to be ended.
+    /// Its line still needs an end.
     Abandoned(File),
 }
 
-/// What the writer does next, in this order.
+/// Next work of the writer, in the order of the fields.
 #[derive(Debug, Default)]
 pub(super) struct WriterWork {
-    /// The line of a question that is to be ended.
+    /// The terminal on which a question's line needs an end.
     pub abandoned: Option<File>,
     pub text: String,
-    /// The bar from then on.
     pub frame: Option<BarFrame>,
     pub question: Option<PromptRequest>,
     serial: u64,
@@ -107,24 +97,23 @@ struct QueueState {
     frame: Option<BarFrame>,
     asking: PromptState,
     is_closed: bool,
-    /// Counts what was handed over...
+    /// Number of hand-overs so far.
     pushed: u64,
-    /// ...what the writer took of it...
+    /// Number of hand-overs that the writer took.
     taken: u64,
-    /// ...and what it is done with.
+    /// Number of hand-overs that the writer finished.
     done: u64,
-    /// Time that was waited in vain.
+    /// Time spent on waits that timed out.
     waited: Duration,
 }
 
-/// What waits for the writer.
 #[derive(Debug)]
 pub(super) struct ConsoleQueue {
     capacity: Capacity,
     state: Mutex<QueueState>,
-    /// The writer has something to do.
+    /// Signals that the writer has something to do.
     filled: Condvar,
-    /// It has done something.
+    /// Signals that the writer did something.
     emptied: Condvar,
 }
 
@@ -150,7 +139,7 @@ impl ConsoleQueue {
         self.change(|state| state.push(kind, text, self.capacity));
     }
 
-    /// Hands over a text that nothing holds back.
+    /// Bypasses the text that is held back.
     pub(super) fn push_now(&self, text: &str) {
         self.change(|state| push_line(&mut state.text, text));
     }
@@ -175,12 +164,12 @@ impl ConsoleQueue {
         self.change(|state| state.end_prompt(end));
     }
 
-    /// Hands over all that is held back, and what is to be said at the end.
+    /// Hands over the text that is held back, and the last words of the program.
     pub(super) fn close(&self, release: Release) {
         self.change(|state| state.close(release));
     }
 
-    /// Waits for work.
+    /// Blocks until there is work.
     pub(super) fn take(&self) -> WriterWork {
         let mut state = self.lock();
         loop {
@@ -197,14 +186,12 @@ impl ConsoleQueue {
         self.lock().take()
     }
 
-    /// The writer is done with `work`.
     pub(super) fn done(&self, work: &WriterWork) {
         self.lock().done = work.serial;
         self.emptied.notify_all();
     }
 
-    /// Waits until all that was handed over is written; up to `limit`, and in all no
-    /// longer than [`MAX_WAIT`].
+    /// Waits until everything is written: up to `limit`, and in total no longer than [`MAX_WAIT`].
     pub(super) fn flush(&self, limit: Duration) {
         let begun = Instant::now();
         let state = self.lock();
@@ -237,7 +224,7 @@ impl QueueState {
         }
     }
 
-    /// Whether a question stands where text would go.
+    /// Whether a question occupies the terminal that text goes to.
     const fn is_held(&self) -> bool {
         matches!(self.asking, PromptState::Stands(_, PromptPlace::AmongText))
     }
@@ -293,7 +280,7 @@ impl QueueState {
                     work.frame = work.frame.filter(|_| question.place == PromptPlace::Elsewhere);
                     work.question = Some(question);
                 }
-                // Without a second handle its line cannot be ended, which is all.
+                // Without a second handle only the end of the question's line is lost.
                 Err(_) => work.question = Some(question),
             },
             stands @ PromptState::Stands(..) => self.asking = stands,

@@ -1,4 +1,4 @@
-//! What is shown, in which order, and what becomes of it if nobody reads.
+//! What is shown, in which order, and what happens if nobody reads it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -15,7 +15,7 @@ use super::{TextKind, writer};
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(50);
 
-/// Standard error that takes as many writes as it is allowed to.
+/// Standard error that accepts a limited number of writes.
 struct Reader {
     allowed: Receiver<()>,
     read: Sender<String>,
@@ -35,7 +35,6 @@ impl Write for Reader {
     }
 }
 
-/// A queue with its writer, and the reader behind it.
 struct Scene {
     queue: &'static ConsoleQueue,
     allow: Sender<()>,
@@ -51,7 +50,6 @@ impl Scene {
         Self { queue, allow, read: seen }
     }
 
-    /// Everything that is read from now on, until nothing is left.
     fn read_all(&self) -> String {
         (0..100).for_each(|_| self.allow.send(()).unwrap());
         self.queue.flush(LONG);
@@ -121,7 +119,7 @@ fn what_is_held_back_is_written_at_the_end_or_never() {
     }
 }
 
-/// Asks on a file, and waits until the question stands there.
+/// Asks on a file, and waits until the question is shown there.
 fn ask(scene: &Scene, place: PromptPlace) -> File {
     let terminal = tempfile::tempfile().unwrap();
     let question =

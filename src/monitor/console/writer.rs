@@ -1,4 +1,4 @@
-//! The thread that writes: the only one that standard error can keep waiting.
+//! The thread that writes: the only one that standard error can block.
 
 use std::io::{self, Write};
 use std::thread;
@@ -8,10 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::queue::{BarFrame, ConsoleQueue, WriterWork};
 
-/// Pause before standard error is tried again, where somebody made it non-blocking.
+/// Pause before standard error is tried again, if somebody made it non-blocking.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Writes what comes, for as long as the program lives.
 pub(super) fn run(queue: &ConsoleQueue, mut out: impl Write) {
     let mut bar = ScreenBar::default();
     loop {
@@ -23,7 +22,7 @@ pub(super) fn run(queue: &ConsoleQueue, mut out: impl Write) {
 
 fn perform(work: &WriterWork, bar: &mut ScreenBar, out: &mut impl Write) {
     let WriterWork { abandoned, text, frame, question, .. } = work;
-    // Ignores write errors everywhere: whoever closed stderr does not want to know.
+    // Ignores write errors everywhere: stderr may be closed.
     if let Some(mut terminal) = abandoned.as_ref() {
         drop(terminal.write_all(b"\n"));
     }
@@ -50,7 +49,6 @@ fn write(out: &mut impl Write, mut text: &[u8]) {
     }
 }
 
-/// The bar on the screen, if there is one.
 #[derive(Default)]
 struct ScreenBar(Option<Drawn>);
 

@@ -78,7 +78,7 @@ fn characters_are_read_in_each_way_to_write_them() {
     }
 }
 
-/// `json.dumps` of Python, Go's encoder, and PHP's: the text between the quotes.
+/// Text between the quotes as Python's `json.dumps`, Go's encoder or PHP's writes it.
 fn json(text: &str, is_escaped: impl Fn(char) -> bool, upper: bool, slash: &str) -> String {
     let one = |character: char| match character {
         '"' => "\\\"".to_owned(),
@@ -113,7 +113,6 @@ fn html(text: &str, quotes: [&str; 2]) -> String {
     text.replace('"', quotes[0]).replace('\'', quotes[1])
 }
 
-/// Every form in which a server may write `secret`.
 fn forms(secret: &str) -> Vec<String> {
     let python = json(secret, |c| !c.is_ascii(), false, "/");
     let go = json(secret, |c| matches!(c, '<' | '>' | '&'), false, "/");
@@ -160,7 +159,7 @@ proptest! {
 
     #[test]
     fn nothing_else_is_hidden(text in r#"[a-z"'\\<>&/ %+=;#u0-9ü中😀]{0,60}"#) {
-        // A secret with a letter that no text has, however it is written.
+        // The secret has a letter that no text has, in any encoding.
         prop_assert_eq!(hide(&["abcdZefgh"], &text), text);
     }
 }
