@@ -1,11 +1,9 @@
-//! The URL that a server is known by, and what is wrong with a text that is none.
-//!
-//! It sends nothing, and does not know what follows such a URL: the routes do.
+//! Reads the URL of a server, or says what is wrong with it.
 
 use reqwest::Url;
 use thiserror::Error;
 
-/// Reads an `http` or `https` URL that can be extended by a path.
+/// Reads an `http` or `https` URL to which a path can be added.
 pub(super) fn base_url(text: &str) -> Result<Url, TargetError> {
     let url = Url::parse(text.trim()).map_err(|error| TargetError::Url(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -23,7 +21,7 @@ pub(super) fn base_url(text: &str) -> Result<Url, TargetError> {
     Ok(url)
 }
 
-/// The text is no target. The text itself is not repeated: it may hold a password.
+/// Errors never repeat the text itself: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TargetError {
     #[error("not a URL ({0}); write it as https://host or http://host:port")]
@@ -39,10 +37,9 @@ pub enum TargetError {
     Credentials,
     #[error("a URL must end with its path, without ? and #")]
     Query,
-    /// A stage that is no single path segment.
+    /// The stage is no single path segment.
     #[error("a stage is written with letters, digits, - and _ alone, such as prod")]
     Stage,
-    /// A placeholder that is not known.
     #[error("only {{gateway_name}} (or {{api_name}}) can be filled in")]
     Placeholder,
 }

@@ -1,8 +1,7 @@
-//! The JSON object that an answer's body should be, read leniently.
+//! Reads the JSON object in an answer's body, leniently.
 //!
-//! Servers send numbers as texts and leave fields out (FACTS.md section 1,
-//! no. 2), so a field of a wrong type is as good as none, and never an error.
-//! What the fields mean is `verdict`'s rule.
+//! Servers send numbers as texts and omit fields (FACTS.md section 1, no. 2), so a field of a wrong
+//! type counts as missing, and is never an error. `verdict` decides what the fields mean.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,31 +9,30 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The fields of an answer that anything depends on.
+/// Fields of an answer that a decision or a report uses.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Body<'a> {
-    /// `result`, if it is a boolean.
+    /// Missing unless it is a boolean.
     pub result: Option<bool>,
-    /// `code`, a number or a text, as text.
+    /// A number or a text, kept as text.
     pub code: Option<Cow<'a, str>>,
-    /// `message`, if it is a text.
+    /// Empty unless it is a text.
     pub message: Cow<'a, str>,
-    /// `task_url`, at the top or in `data`.
+    /// At the top level or in `data`.
     pub task_url: Cow<'a, str>,
-    /// `request_id`, made by the ESB.
+    /// Id that the ESB made.
     pub request_id: Cow<'a, str>,
-    /// `trace_id`, made by bk-sops.
+    /// Id that bk-sops made.
     pub trace_id: Cow<'a, str>,
 }
 
 impl<'a> Body<'a> {
-    /// Reads a body; `None` where it is no JSON object.
+    /// Reads a body; returns `None` if it is no JSON object.
     #[must_use]
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 
-    /// The code as a number, where it is one.
     #[must_use]
     pub(crate) fn code_number(&self) -> Option<i64> {
         self.code.as_ref()?.parse().ok()
@@ -78,16 +76,16 @@ impl<'de> Visitor<'de> for BodyVisitor {
     }
 }
 
-/// A key, borrowed where it holds no escapes.
+/// A key, borrowed if it holds no escapes.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A value, as far as it matters here.
+/// A value, with only what is used of it.
 enum Value<'a> {
     Boolean(bool),
     Number(String),
     Text(Cow<'a, str>),
-    /// An object, of which only its `task_url` counts.
+    /// `task_url` of an object; its other members are ignored.
     Object(Cow<'a, str>),
     Other,
 }

@@ -1,4 +1,4 @@
-//! Who calls, prepared for many requests.
+//! Credentials prepared once for many requests.
 
 use http::header::HeaderValue;
 
@@ -6,11 +6,10 @@ use super::credentials::Credentials;
 use super::error::ClientError;
 use crate::domain::secret::Mask;
 
-/// Reads the credentials once more, where they come from files.
+/// Reads credentials again if they come from files.
 pub(crate) type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
 
-/// Who calls, prepared once: the credentials as JSON members, as a header, and as what
-/// is taken out of answers.
+/// The credentials as JSON members, as a header, and as what is removed from answers.
 pub struct Caller {
     pub(super) credentials: Credentials,
     pub(super) members: String,
@@ -32,8 +31,7 @@ impl Caller {
 /// Whether there are credentials that the server has not refused yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// There are: what was refused may be sent again.
+    /// The refused request may be sent again.
     Newer,
-    /// There are none.
     None,
 }

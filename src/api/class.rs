@@ -1,6 +1,6 @@
-//! The class of a failure by its text and by its code.
+//! Finds the class of a failure by its text and its code.
 //!
-//! Pure tables of texts and numbers, from the captured answers.
+//! The tables come from captured answers.
 
 use super::body::Body;
 use crate::domain::answer::FailureClass::{
@@ -8,8 +8,8 @@ use crate::domain::answer::FailureClass::{
     Transient,
 };
 
-/// The rules by text hold for every route: the legacy ESB gives every failure
-/// of bk-sops the same code, and bk-sops gives one code two meanings.
+/// Returns the class that the text shows. These rules hold for every route: the legacy ESB gives
+/// every failure of bk-sops the same code, and bk-sops gives one code two meanings.
 pub(super) fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
     let message = &*body.message;
     if message.ends_with("reach the limit of starting tasks") {
@@ -32,7 +32,6 @@ pub(super) fn by_text(status: u16, body: &Body<'_>) -> Option<FailureClass> {
     }
 }
 
-/// The class that a code means, alone or with its text.
 pub(super) fn by_code(body: &Body<'_>) -> Option<FailureClass> {
     let message = &*body.message;
     Some(match body.code_number()? {
@@ -52,7 +51,7 @@ pub(super) fn by_code(body: &Body<'_>) -> Option<FailureClass> {
     })
 }
 
-/// The ESB's 1306000 says many things (FACTS.md section 3b).
+/// The ESB's 1306000 has many meanings (FACTS.md section 3b).
 fn by_esb_text(message: &str) -> FailureClass {
     const AUTH: [&str; 8] = [
         "User authentication failed",
@@ -77,11 +76,11 @@ fn by_esb_text(message: &str) -> FailureClass {
     }
 }
 
-/// The ESB's 1306201: its call of the system behind it failed.
+/// The ESB's 1306201 means that its call of the system behind it failed.
 fn by_backend_text(message: &str) -> FailureClass {
     let system = message.split_once("system [").and_then(|(_, rest)| rest.split_once(']'));
     if system.is_some_and(|(system, _)| system != "SOPS") {
-        // A call before the one of bk-sops, such as that of the login service.
+        // An earlier call than that of bk-sops, such as that of the login service.
         return Transient;
     }
     if message.contains("NewConnectionError") || message.contains("ConnectTimeoutError") {

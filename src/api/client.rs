@@ -1,4 +1,4 @@
-//! One request, and one judged answer.
+//! Sends one request and judges its answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,13 +25,13 @@ use crate::domain::task::Task;
 
 const MIB: usize = 1024 * 1024;
 
-/// Maximum size of an answer; a longer one is cut off, and nobody can tell what it said.
+/// Maximum size of an answer; a longer one is cut off, and its meaning is unknown.
 const MAX_ANSWER_BYTES: usize = MIB;
 
 const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A server, and who calls it.
+/// Sends requests to one server in one caller's name.
 pub struct Client {
     http: reqwest::Client,
     target: Target,
@@ -39,13 +39,13 @@ pub struct Client {
     caller: Mutex<Arc<Caller>>,
     reread: Reread,
     legacy_get: LegacyGet,
-    /// Whether questions have the credentials in their query.
+    /// Whether questions carry the credentials in their query.
     in_query: AtomicBool,
     traffic: Arc<Traffic>,
 }
 
 impl Client {
-    /// A client for `target`; `connections` are kept open between requests.
+    /// Returns a client for `target` that keeps `connections` open between requests.
     ///
     /// # Errors
     ///
@@ -72,26 +72,26 @@ impl Client {
         })
     }
 
-    /// The same client, which reads credentials once more when they are refused.
+    /// Makes the client read credentials again when they are refused.
     #[must_use]
     pub fn rereading(self, reread: Reread) -> Self {
         Self { reread, ..self }
     }
 
-    /// The same client, which may put credentials into the query of a GET, where
-    /// the legacy ESB reads them from nowhere else (FACTS.md section 2).
+    /// Lets the client put credentials into the query of a GET, the only place where the legacy ESB
+    /// reads them (FACTS.md section 2).
     #[must_use]
     pub fn with_legacy_get(self, legacy_get: LegacyGet) -> Self {
         Self { legacy_get, ..self }
     }
 
-    /// What went over the wire so far.
+    /// Traffic so far.
     #[must_use]
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 
-    /// Who calls at present.
+    /// Current credentials.
     #[must_use]
     pub fn caller(&self) -> Arc<Caller> {
         Arc::clone(&self.present())
@@ -101,8 +101,8 @@ impl Client {
         self.caller.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server refused `caller`. If others call by now, or the credentials have
-    /// changed where they came from, there is another try.
+    /// Records that the server refused `caller`. The request may be sent again if the credentials
+    /// have changed since, here or at their source.
     #[must_use]
     pub fn renew(&self, caller: &Arc<Caller>) -> Renewal {
         let mut present = self.present();
@@ -119,8 +119,8 @@ impl Client {
         }
     }
 
-    /// Starts `task` in the name of `caller`: sends one request, named `id`, and
-    /// judges its answer.
+    /// Sends one request, named `id`, that starts `task` in the name of `caller`, and judges its
+    /// answer.
     pub async fn start(&self, caller: &Caller, task: &Task, id: &RequestId) -> Answer {
         self.send(caller, self.start_request(caller, task, id)).await
     }
@@ -143,8 +143,8 @@ impl Client {
         StatusAnswer { answer, state, started }
     }
 
-    /// Asks for the link of `task` with `get_task_detail`: the answer, and the link
-    /// if it has one.
+    /// Asks for the link of `task` with `get_task_detail`; returns the answer, and the link if it
+    /// has one.
     pub async fn detail(
         &self,
         caller: &Caller,
@@ -155,12 +155,12 @@ impl Client {
         let url = self.question_url(TaskQuery::Detail, task, caller, placement);
         let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
         let (answer, body) = self.receive(caller, sent, TaskQuery::Detail.max_bytes()).await;
-        // Megabytes of JSON are read where no other request waits for it.
+        // Parsing megabytes of JSON here would block all other requests.
         let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
         (answer, url.ok().flatten().map(|url| caller.mask.hide(&url).into()))
     }
 
-    /// How questions are asked at present.
+    /// Where questions carry the credentials at present.
     #[must_use]
     pub fn auth_placement(&self) -> AuthPlacement {
         if self.in_query.load(Ordering::Relaxed) {
@@ -170,9 +170,9 @@ impl Client {
         }
     }
 
-    /// How a question is asked once more that was asked in `placement` and answered so:
-    /// by the legacy ESB with the credentials in the query, where that is allowed.
-    /// From then on all questions are asked like that.
+    /// Returns where to put the credentials when a question with this `placement` got this answer:
+    /// in the query if the legacy ESB needs that and it is allowed. All later questions do the
+    /// same.
     #[must_use]
     pub fn other_auth_placement(
         &self,
@@ -189,8 +189,8 @@ impl Client {
         Some(AuthPlacement::Query)
     }
 
-    /// Whether a question that was asked in `placement` was refused where the legacy ESB would
-    /// take it with the credentials in the query, which nobody has allowed.
+    /// Whether the legacy ESB refused a question that it would take with the credentials in the
+    /// query if that were allowed.
     #[must_use]
     pub fn is_refused_to_header(&self, placement: AuthPlacement, answer: &Answer) -> bool {
         let is_auth = matches!(&answer.verdict,
@@ -219,7 +219,7 @@ impl Client {
         url
     }
 
-    /// The request that starts `task`, as text, with its secrets masked.
+    /// Returns the request that starts `task` as text, with its secrets masked.
     #[must_use]
     pub fn show_start(&self, task: &Task) -> String {
         let members = self.caller().credentials.masked().members();
@@ -234,7 +234,6 @@ impl Client {
         self.receive(caller, sent, MAX_ANSWER_BYTES).await.0
     }
 
-    /// What came back: the answer, and its body.
     async fn receive(
         &self,
         caller: &Caller,
@@ -283,7 +282,7 @@ impl Client {
         }
     }
 
-    /// Reads an answer to its end, or as far as it goes.
+    /// Reads an answer to its end, or until it breaks off.
     async fn read(
         &self,
         mut response: Response,
@@ -295,7 +294,7 @@ impl Client {
         let extent = loop {
             match response.chunk().await {
                 Ok(None) => break Extent::Whole,
-                // Nearly every answer is one chunk, which is then not copied.
+                // Nearly every answer is one chunk, which is not copied.
                 Ok(Some(chunk)) if first.is_empty() => first = chunk,
                 Ok(Some(chunk)) => rest.extend_from_slice(&chunk),
                 Err(error) => break Extent::CutOff(transport::describe(&error, self.timeout)),
@@ -322,7 +321,7 @@ fn request(caller: &Caller, method: Method, url: Url, id: &RequestId) -> Request
     request
 }
 
-/// What the server's clock showed when it answered.
+/// Returns the time of the server's clock when it answered.
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
     let time = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
     Timestamp::try_from(time).ok()

@@ -1,4 +1,4 @@
-//! Who calls: an app with its secret, and a user.
+//! Credentials: an app with its secret, and a user.
 //!
 //! Nothing here may print a secret; see [`Secret`].
 
@@ -11,7 +11,7 @@ pub struct Credentials {
     pub app_code: String,
     /// `bk_app_secret`
     pub app_secret: Secret,
-    /// The user.
+    /// In whose name tasks are started.
     pub user: User,
 }
 
@@ -25,7 +25,7 @@ pub enum User {
 }
 
 impl Credentials {
-    /// The same app and user, with `***` for what must not be seen.
+    /// Returns the same app and user, with `***` for what must not be seen.
     #[must_use]
     pub fn masked(&self) -> Self {
         let user = match &self.user {
@@ -35,7 +35,7 @@ impl Credentials {
         Self { app_code: self.app_code.clone(), app_secret: Secret::new("***"), user }
     }
 
-    /// The credentials by the servers' names.
+    /// Returns the credentials by the servers' names.
     pub(super) fn pairs(&self) -> [(&'static str, &str); 3] {
         let user = match &self.user {
             User::Token(token) => ("bk_token", token.expose()),
@@ -44,12 +44,12 @@ impl Credentials {
         [("bk_app_code", &self.app_code), ("bk_app_secret", self.app_secret.expose()), user]
     }
 
-    /// The credentials as members of a JSON object, without its braces.
+    /// Returns the credentials as members of a JSON object, without its braces.
     pub(super) fn members(&self) -> String {
         self.pairs().map(|(key, value)| format!("\"{key}\":{}", json(value))).join(",")
     }
 
-    /// What takes the secrets out of what a server says: some quote the request.
+    /// Returns what removes the secrets from a server's words: some servers quote the request.
     pub(super) fn mask(&self) -> Mask {
         let token = match &self.user {
             User::Token(token) => Some(token),

@@ -1,23 +1,22 @@
-//! The route by the ESB: one URL for all tasks, ids and credentials in the body.
+//! The ESB's route: one URL for all tasks, ids and credentials in the body.
 //!
-//! The legacy ESB reads credentials from the body alone, the newer one prefers
-//! the header `X-Bkapi-Authorization`, so they are sent in both (FACTS.md
-//! section 2).
+//! The legacy ESB reads credentials from the body alone, the newer one prefers the header
+//! `X-Bkapi-Authorization`, so both carry them (FACTS.md section 2).
 
 use reqwest::Url;
 
 use super::base_url::{TargetError, base_url};
 use crate::domain::task::Task;
 
-/// An ESB.
+/// The route by an ESB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Esb {
-    /// It ends in `/v2/sops/start_task/`.
+    /// Ends in `/v2/sops/start_task/`.
     start: Url,
 }
 
 impl Esb {
-    /// The ESB at `text`; a URL that ends in `/compapi` is taken as it is.
+    /// Makes the route from the ESB's URL; one that ends in `/compapi` is taken as it is.
     ///
     /// # Errors
     ///
@@ -37,7 +36,7 @@ impl Esb {
         &self.start
     }
 
-    /// URL at which the API `name` is asked about `task`.
+    /// URL at which the API `name` answers about `task`.
     #[must_use]
     pub fn question_url(&self, name: &str, task: &Task) -> Url {
         let mut url = self.start.clone();
@@ -49,7 +48,7 @@ impl Esb {
         url
     }
 
-    /// The body that starts `task`; `members` are the caller's credentials.
+    /// Returns the body that starts `task`; `members` are the caller's credentials.
     #[must_use]
     pub fn start_body(task: &Task, members: &str) -> String {
         let Task { business, id } = task;

@@ -1,5 +1,5 @@
-//! The route by the API gateway: ids in the path, credentials in the header
-//! `X-Bkapi-Authorization` alone.
+//! The API gateway's route: ids in the path, credentials only in the header
+//! `X-Bkapi-Authorization`.
 
 use std::fmt;
 
@@ -14,17 +14,17 @@ const NAME: &str = "bk-sops";
 /// One stage of the gateway's bk-sops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gateway {
-    /// Its path ends with the stage.
+    /// The path ends with the stage.
     base: Url,
 }
 
 impl Gateway {
-    /// The gateway at `template`, in which `{gateway_name}` (or the older
-    /// `{api_name}`) is filled in; `stage` is usually `prod`.
+    /// Fills in `{gateway_name}` (or the older `{api_name}`) in `template`; `stage` is usually
+    /// `prod`.
     ///
     /// # Errors
     ///
-    /// Returns an error if `template` is no URL of a server, or `stage` no name of one.
+    /// Returns an error if `template` is no URL of a server, or `stage` no name of a stage.
     pub fn new(template: &str, stage: &str) -> Result<Self, TargetError> {
         let filled = template.replace("{gateway_name}", NAME).replace("{api_name}", NAME);
         if filled.contains(['{', '}']) {
@@ -44,13 +44,12 @@ impl Gateway {
         &self.base
     }
 
-    /// URL at which `task` is started.
     #[must_use]
     pub fn start_url(&self, task: &Task) -> Url {
         self.url("start_task", task)
     }
 
-    /// URL at which the API `name` is asked about `task`.
+    /// URL at which the API `name` answers about `task`.
     #[must_use]
     pub fn question_url(&self, name: &str, task: &Task) -> Url {
         let mut url = self.url(name, task);
@@ -65,7 +64,6 @@ impl Gateway {
         url
     }
 
-    /// The body that starts `task`.
     #[must_use]
     pub fn start_body(task: &Task) -> String {
         format!(r#"{{"scope":"{}"}}"#, task.business.scope)

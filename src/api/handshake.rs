@@ -1,5 +1,4 @@
-//! Why a TLS handshake failed, for people: which of the usual causes it was, and what
-//! to do about it.
+//! Explains to people why a TLS handshake failed, and what to do about it.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,10 +6,9 @@ use jiff::Timestamp;
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error, InvalidMessage};
 
-/// Maximum number of a certificate's names that are listed.
+/// Maximum number of a certificate's names listed.
 const MAX_NAMES: usize = 5;
 
-/// Says why the handshake failed.
 #[must_use]
 pub(super) fn why(error: &Error) -> String {
     match error {
@@ -32,7 +30,7 @@ pub(super) fn why(error: &Error) -> String {
     }
 }
 
-/// Whether the certificate is refused because it is one for issuing others (CA:TRUE).
+/// Whether the certificate was refused because it is one for issuing others (CA:TRUE).
 #[must_use]
 pub(super) fn is_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
@@ -46,7 +44,7 @@ fn of_certificate(error: &CertificateError) -> String {
              issuer's certificate, or exactly the server's own, into the file of --cacert"
                 .into()
         }
-        // The second one: an issuer of this name has another kind of key.
+        // The second case: an issuer of this name has another kind of key.
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "the server's certificate is not signed by the issuer that it names, or the server \
@@ -97,7 +95,7 @@ fn wrong_name(expected: &str, presented: &[String]) -> String {
     format!("the server's certificate is not for {expected}, but for {listed}{more}")
 }
 
-/// The host in a name as webpki writes it: `DnsName("h")`, `IpAddress(10.0.0.1)`; other
+/// Returns the host in a name as webpki writes it: `DnsName("h")`, `IpAddress(10.0.0.1)`; other
 /// kinds of names are no hosts.
 fn host(name: &str) -> Option<String> {
     let inside = |start| name.strip_prefix(start)?.strip_suffix(')');

@@ -1,6 +1,6 @@
-//! The pause that an answer asks for, and for whom.
+//! Finds the pause that an answer asks for, and whose requests it concerns.
 //!
-//! Pure: headers and texts only; how long a pause is believed is the throttle's rule.
+//! How long a pause is believed is the throttle's rule.
 
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use super::raw_response::HttpAnswer;
 use crate::domain::answer::FailureClass::{self, ThrottledApp, ThrottledBiz};
 use crate::domain::answer::{Hold, Whom};
 
-/// The pause that a failure asks for.
 pub(super) fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) -> Option<Hold> {
     match class {
         ThrottledBiz => Some(Hold { whom: Whom::Business, stated: None }),
@@ -28,15 +27,14 @@ pub(super) fn hold(http: &HttpAnswer<'_>, class: FailureClass, message: &str) ->
     }
 }
 
-/// The gateway's seconds to the end of its window (FACTS.md section 3c).
+/// Seconds until the gateway's window ends (FACTS.md section 3c).
 fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get("x-bkapi-ratelimit-reset")?.to_str().ok()?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// The pause that `[2/1minute]` in the ESB's text comes to: the period by the
-/// number; of several rules, joined by `;`, the longest (FACTS.md section 3b,
-/// 1306429).
+/// Returns the pause that `[2/1minute]` in the ESB's text means: the period divided by the number;
+/// of several rules, joined by `;`, the longest (FACTS.md section 3b, 1306429).
 fn stated_rate(message: &str) -> Option<Duration> {
     let brackets = message.split('[').filter_map(|part| Some(part.split_once(']')?.0));
     brackets.flat_map(|rules| rules.split(';')).filter_map(pause_of_rule).max()
@@ -58,7 +56,7 @@ fn pause_of_rule(rule: &str) -> Option<Duration> {
     Some(unit.saturating_mul(many) / number)
 }
 
-/// `Retry-After`, in seconds or as a date, which is held against the answer's own.
+/// Reads `Retry-After`: seconds, or a date, which is compared with the answer's own.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {

@@ -1,4 +1,4 @@
-//! The HTTP client: its timeouts, its connections, and what went over them.
+//! Builds the HTTP client, and counts its traffic.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,39 +13,38 @@ use super::error::ClientError;
 use super::target::Target;
 use super::tls::{self, Identity};
 
-/// Time after which an idle connection is closed: before gunicorn closes it, after 2 s
-/// (FACTS.md section 7), so that few requests meet a connection that is being closed.
+/// Time after which an idle connection is closed. gunicorn closes it after 2 s (FACTS.md section
+/// 7); closing it earlier means that few requests meet a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// Maximum number of connections that are made at a time. When many requests leave at once, the first
-/// answers then free connections for the rest, before each has made one of its own.
+/// Maximum number of connections being made at a time. If many requests leave at once, the first
+/// answers free connections for the rest before each has made its own.
 const MAX_CONNECTING: usize = 64;
 
-/// How the server is reached.
+/// How to reach the server.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
-    /// From sending a request to the end of its answer.
+    /// Time from sending a request to the end of its answer.
     pub timeout: Duration,
-    /// For a connection, TLS included.
+    /// Time for making a connection, TLS included.
     pub connect_timeout: Duration,
-    /// A file of certificates in PEM that are trusted beside the system's.
+    /// PEM file of certificates trusted in addition to the system's.
     pub cacert: Option<PathBuf>,
     /// Whether the server must prove who it is.
     pub identity: Identity,
 }
 
-/// What went over the wire so far.
 #[derive(Debug)]
 pub struct Traffic {
-    /// Connections that were made.
+    /// Number of connections made.
     pub connects: AtomicU64,
-    /// Bytes of the bodies of requests.
+    /// Bytes in the bodies of requests.
     pub sent: AtomicU64,
-    /// Bytes of the bodies of answers.
+    /// Bytes in the bodies of answers.
     pub received: AtomicU64,
-    /// A permit for each connection that was made, and for each that may be made at the
-    /// same time. Whoever takes one before it sends hardly waits for a connection where
-    /// nothing can call it back.
+    /// One permit for each connection made, and for each that may be made at the same time. A
+    /// request with a permit hardly waits for a connection, a wait in which it could not be called
+    /// back.
     pub room: Arc<Semaphore>,
 }
 
@@ -60,7 +59,6 @@ impl Default for Traffic {
     }
 }
 
-/// Builds a client for `target` that keeps `connections` open between requests.
 pub(super) fn build(
     target: &Target,
     options: &HttpOptions,

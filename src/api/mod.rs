@@ -1,7 +1,7 @@
-//! The server, as a client sees it: sends `start_task`, and says what came back.
+//! Sends `start_task` and questions to the server, and says what the answers mean.
 //!
-//! A [`Client`] sends one request and judges one answer. It must not retry, wait
-//! for a limit, or follow a redirect: those are decisions of others.
+//! A [`Client`] sends one request and judges one answer. It must not retry, wait for a limit, or
+//! follow a redirect: others decide that.
 
 pub(crate) mod base_url;
 pub(crate) mod body;

@@ -1,8 +1,7 @@
-//! What can be asked about a task, and where the credentials of a question stand.
+//! Questions about a task, and where they carry the credentials.
 
 const MIB: usize = 1024 * 1024;
 
-/// What can be asked about a task, by a GET.
 #[derive(Clone, Copy)]
 pub(super) enum TaskQuery {
     Status,
@@ -17,7 +16,7 @@ impl TaskQuery {
         }
     }
 
-    /// How much of an answer is read: each has something for every node of the flow.
+    /// Maximum size of an answer: it has something for every node of the flow.
     pub(super) const fn max_bytes(self) -> usize {
         match self {
             Self::Status => 8 * MIB,
@@ -26,21 +25,20 @@ impl TaskQuery {
     }
 }
 
-/// Where the credentials of a question stand.
+/// Where a question carries the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthPlacement {
-    /// In the header alone.
+    /// Only in the header.
     Header,
-    /// In the query too.
+    /// Also in the query.
     Query,
 }
 
-/// Whether credentials may stand in the query of a GET, and so in the access logs
-/// of every proxy on the way.
+/// Whether the query of a GET may carry credentials, and so bring them into the access logs of
+/// every proxy on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyGet {
-    /// They may, where the legacy ESB needs it.
+    /// If the legacy ESB needs it.
     Allowed,
-    /// Never.
     Forbidden,
 }

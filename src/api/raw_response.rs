@@ -1,43 +1,41 @@
-//! What came back for one request, as it came.
-//!
-//! Data for `verdict` and `reply`; it judges nothing.
+//! An answer as it came, or what came in its place; not judged yet.
 
 use http::HeaderMap;
 
 use crate::domain::answer::Delivery;
 
-/// What came back for one request.
+/// What a request brought.
 #[derive(Debug)]
 pub enum RawResponse<'a> {
-    /// No HTTP answer.
+    /// No HTTP answer came.
     Nothing {
-        /// How far the request came; never `Delivery::Answered`.
+        /// Never `Delivery::Answered`.
         delivery: Delivery,
         /// What happened, for people.
         what: String,
     },
-    /// An HTTP answer.
+    /// An HTTP answer, whole or in part.
     Http(HttpAnswer<'a>),
 }
 
 /// An HTTP answer as it came.
 #[derive(Debug)]
 pub struct HttpAnswer<'a> {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// The headers.
+    /// Headers.
     pub headers: &'a HeaderMap,
-    /// The body, as much of it as came.
+    /// Body, as much of it as came.
     pub body: &'a [u8],
-    /// Whether that is all of it.
+    /// Whether the body is complete.
     pub extent: Extent,
 }
 
-/// Whether a body came whole.
+/// Whether a body is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// To its end.
+    /// Complete.
     Whole,
-    /// Not to its end; the text says what happened.
+    /// Broken off; the text says what happened.
     CutOff(String),
 }

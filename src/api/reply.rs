@@ -1,6 +1,4 @@
-//! The reply that a report shows of an answer: the server's own words, without secrets.
-//!
-//! It decides nothing.
+//! Takes the server's own words from an answer for the report, without secrets.
 
 use std::borrow::Cow;
 
@@ -12,7 +10,7 @@ use super::raw_response::{Extent, HttpAnswer};
 use crate::domain::answer::Reply;
 use crate::domain::secret::Mask;
 
-/// The words of an answer, uncut, without what `mask` hides.
+/// Returns the words of an answer, at full length, without what `mask` hides.
 pub(super) fn of_answer(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {
     let header = |name| header(http.headers, name);
     let without = Body::default();
@@ -34,7 +32,6 @@ pub(super) fn of_answer(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &M
     reply
 }
 
-/// Takes out of `reply` what `mask` hides.
 pub(super) fn hide(reply: &mut Reply, mask: &Mask) {
     for text in reply.texts() {
         if let Cow::Owned(hidden) = mask.hide(text) {
@@ -47,7 +44,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Two ids of the same kind, each once: an ESB behind the gateway gives both.
+/// Joins two ids of the same kind if they differ: an ESB behind the gateway gives both.
 fn both(first: &str, second: &str) -> Box<str> {
     if first.is_empty() || first == second {
         second.into()
@@ -58,8 +55,8 @@ fn both(first: &str, second: &str) -> Box<str> {
     }
 }
 
-/// What to tell people of an answer without a JSON object. Secrets are hidden before
-/// anything is cut out: a part of one could not be found any more.
+/// Describes an answer without a JSON object. Secrets are hidden before anything is cut out, since
+/// a part of one could not be found any more.
 fn in_place_of_json(http: &HttpAnswer<'_>, mask: &Mask) -> String {
     let status = http.status;
     if let Extent::CutOff(why) = &http.extent {
@@ -81,13 +78,12 @@ fn in_place_of_json(http: &HttpAnswer<'_>, mask: &Mask) -> String {
     }
 }
 
-/// The title of an HTML page.
 fn title(html: &str) -> Option<&str> {
     let (_, rest) = html.split_once("<title>")?;
     Some(rest.split_once("</title>")?.0)
 }
 
-/// Target of a redirect, without its query: that may hold anything.
+/// Returns the target of a redirect, without its query, which may hold anything.
 fn redirect(headers: &HeaderMap, mask: &Mask) -> Option<String> {
     let location = mask.hide(headers.get(LOCATION)?.to_str().ok()?);
     Some(location.split(['?', '#']).next().unwrap_or_default().to_owned())

@@ -1,15 +1,13 @@
-//! Who can have given an answer: bk-sops, the ESB or the gateway, or something else.
+//! Finds out who can have given an answer: bk-sops, the ESB or the gateway, or something else.
 //!
-//! A pure rule, beside `verdict`'s: it tells a server that works from one that
-//! something in front of it answers for.
+//! That tells a working server from something in front of it that answers in its place.
 
 use super::body::Body;
 use super::class::by_text;
 use super::raw_response::{Extent, HttpAnswer};
 use crate::domain::answer::{FailureClass, Speaker};
 
-/// Tells who can have given an answer of this class that is neither accepted nor
-/// already started.
+/// Tells who can have given an answer of this failure class.
 #[must_use]
 pub(crate) fn speaker(
     http: &HttpAnswer<'_>,
@@ -32,7 +30,7 @@ fn of_json(http: &HttpAnswer<'_>, body: &Body<'_>, class: FailureClass) -> Speak
     }
     match body.code_number() {
         Some(3_500_000..=3_599_999 | 50_000) => Speaker::BkSops,
-        // What the ESB says of the answer that it got (FACTS.md section 3b).
+        // The ESB's words about the answer that it got (FACTS.md section 3b).
         Some(1_306_201) if body.message.contains("[SOPS]") && is_own_500(&body.message) => {
             Speaker::BkSops
         }
@@ -43,7 +41,7 @@ fn of_json(http: &HttpAnswer<'_>, body: &Body<'_>, class: FailureClass) -> Speak
     }
 }
 
-/// Whether the ESB had bk-sops' own HTTP 500.
+/// Whether the ESB got bk-sops' own HTTP 500.
 fn is_own_500(message: &str) -> bool {
     message.contains("Status Code: 500")
 }
@@ -60,7 +58,7 @@ fn of_page(http: &HttpAnswer<'_>) -> Speaker {
     }
 }
 
-/// Whether a body begins as JSON and breaks off: an answer of theirs that was cut on its way.
+/// Whether a body begins as JSON and breaks off: one of their answers, cut on its way.
 fn is_torn(body: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|error| error.is_eof())
         && body.trim_ascii_start().starts_with(b"{")

@@ -1,7 +1,7 @@
-//! What `get_task_status` and `get_task_detail` tell of a task.
+//! Reads the answers to `get_task_status` and `get_task_detail`.
 //!
-//! Read leniently: of an answer to the first only `state` can be relied on (FACTS.md
-//! section 4), and nothing here is ever an error.
+//! Of an answer to the first only `state` can be relied on (FACTS.md section 4), so nothing here is
+//! ever an error.
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
@@ -22,7 +22,7 @@ struct StatusData {
     start_time: Option<Value>,
 }
 
-/// The state and the start time in the body of a `get_task_status`.
+/// Reads the state and the start time from the body of a `get_task_status`.
 #[must_use]
 pub(crate) fn state(body: &[u8]) -> (Option<TaskState>, Option<Timestamp>) {
     let Ok(StatusBody { data }) = serde_json::from_slice(body) else { return (None, None) };
@@ -34,13 +34,13 @@ pub(crate) fn state(body: &[u8]) -> (Option<TaskState>, Option<Timestamp>) {
     (state, data.start_time.as_ref().and_then(Value::as_str).and_then(time))
 }
 
-/// A time as bk-sops writes it, such as `2026-11-24 11:16:07 +0800`.
+/// Reads a time as bk-sops writes it, such as `2026-11-24 11:16:07 +0800`.
 fn time(text: &str) -> Option<Timestamp> {
     strtime::parse("%Y-%m-%d %H:%M:%S %z", text).ok()?.to_timestamp().ok()
 }
 
-/// The link in the body of a `get_task_detail`, whose `pipeline_tree` may be
-/// large and is passed over.
+/// Reads the link from the body of a `get_task_detail`, and skips its `pipeline_tree`, which may be
+/// large.
 #[must_use]
 pub(crate) fn task_url(body: &[u8]) -> Option<Box<str>> {
     let body = Body::read(body).filter(|body| body.result == Some(true))?;

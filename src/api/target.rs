@@ -1,6 +1,4 @@
-//! Where the API is: one of two routes, and the URLs that follow from it.
-//!
-//! Text to [`Target`], and nothing that sends.
+//! The two routes to the API, and their URLs.
 
 use std::fmt;
 
@@ -12,9 +10,9 @@ use crate::domain::host;
 /// A route to the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// By the ESB.
+    /// By the ESB: one URL for all tasks.
     Esb(esb::Esb),
-    /// By the API gateway.
+    /// By the API gateway: ids in the path.
     Gateway(gateway::Gateway),
 }
 
@@ -25,7 +23,7 @@ impl Target {
         host::is_loopback(self.url())
     }
 
-    /// Whether what is sent leaves this machine unencrypted.
+    /// Whether requests leave this machine unencrypted.
     #[must_use]
     pub fn is_in_clear(&self) -> bool {
         self.url().scheme() == "http" && !self.is_loopback()
@@ -40,7 +38,7 @@ impl Target {
 }
 
 impl fmt::Display for Target {
-    /// The URL that people know it by; it holds no credentials and no query.
+    /// Writes the URL for people: without credentials and query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Esb(esb) => esb.start_url().fmt(f),

@@ -1,8 +1,7 @@
-//! Whom the server may be: the TLS settings of every connection to it.
+//! TLS settings of every connection to the server.
 //!
-//! The verifier is the platform's, with one addition: a certificate that stands in
-//! `--cacert` itself is trusted for the names that it carries, even if it is one for
-//! issuing others, as `openssl req -x509` makes it.
+//! The verifier is the platform's, with one addition: a certificate in `--cacert` is trusted for
+//! its own names even if it is one for issuing others, as `openssl req -x509` makes it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,16 +25,12 @@ use super::handshake::is_authority;
 pub enum Identity {
     /// Its certificate must be trusted and name the host.
     Proven,
-    /// Any certificate will do: whoever answers gets the credentials.
+    /// Any certificate will do, so whoever answers gets the credentials.
     AnyCertificate,
 }
 
-/// The settings for a server that proves its identity like that, by the system's roots
-/// and the certificates in the file `cacert`.
-///
-/// # Errors
-///
-/// Returns an error if the file cannot be read, or holds no certificate.
+/// Returns the TLS settings; trusted are the system's roots and the certificates in the file
+/// `cacert`.
 pub(super) fn config(cacert: Option<&Path>, identity: Identity) -> Result<ClientConfig, TlsError> {
     let given = cacert.map(certificates).transpose()?.unwrap_or_default();
     let provider = Arc::new(crypto::aws_lc_rs::default_provider());
@@ -67,12 +62,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(found)
 }
 
-/// Verifies by the system's roots and the certificates that were given.
 #[derive(Debug)]
 struct Trusted {
     /// Certificates that are trusted themselves.
     given: Vec<CertificateDer<'static>>,
-    /// The platform's verifier; a machine without roots has none, and may call `http://`.
+    /// The platform's verifier; a machine without roots has none, but may use `http://`.
     platform: Result<Verifier, Error>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -85,7 +79,7 @@ impl Trusted {
         Self { given, platform, algorithms }
     }
 
-    /// Checks a certificate that was given itself: its period and its names.
+    /// Checks the period and the names of a certificate that was given itself.
     fn verify_given(
         &self,
         certificate: &CertificateDer<'_>,
@@ -93,8 +87,8 @@ impl Trusted {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let certificate = ParsedCertificate::try_from(certificate)?;
-        // webpki looks at the period first, then whether it is an authority's, then at
-        // its purpose, and last for an issuer, of which there is none here.
+        // webpki checks the period, then whether it is an authority's, then its purpose, and last
+        // its issuer, of which there is none here.
         let (nobody, no_others) = (RootCertStore::empty(), []);
         let algorithms = self.algorithms.all;
         let found = verify_server_cert_signed_by_trust_anchor(
@@ -161,7 +155,7 @@ impl ServerCertVerifier for Trusted {
     }
 }
 
-/// Believes everybody, and every signature.
+/// Accepts every certificate and every signature.
 #[derive(Debug)]
 struct Anybody;
 
@@ -195,7 +189,7 @@ impl ServerCertVerifier for Anybody {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    /// Since none is verified, a server may use any that it knows.
+    /// Nothing is verified, so a server may use any scheme that it knows.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![
             SignatureScheme::ECDSA_NISTP256_SHA256,
@@ -215,39 +209,25 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-/// There are no TLS settings.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// The file of certificates cannot be read.
     #[error("--cacert: cannot read the certificates in {}: {source}", path.display())]
-    ReadCertificates {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// The file holds no certificates in PEM.
+    ReadCertificates { path: PathBuf, source: std::io::Error },
     #[error(
         "--cacert: {} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", path.display()
     )]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// One of its certificates cannot be understood.
+    NoCertificate { path: PathBuf },
     #[error(
         "--cacert: certificate {number} in {} cannot be read ({source}); make the file anew",
         path.display()
     )]
     BadCertificate {
-        /// The file.
         path: PathBuf,
-        /// Which of its certificates, from 1.
+        /// Position in the file, from 1.
         number: usize,
-        /// What is wrong.
         source: Error,
     },
-    /// The cryptography has no version of TLS.
+    /// The cryptography supports no version of TLS.
     #[error("cannot set up TLS: {0}")]
     Versions(Error),
 }

@@ -1,7 +1,7 @@
-//! How far a request came that brought no answer, and how to say so.
+//! Tells how far a request without an answer came, and describes the error.
 //!
-//! The rule that matters: what surely never left this machine is told apart from
-//! what may have arrived. In doubt it may have arrived.
+//! What certainly never left this machine is told apart from what may have arrived; if in doubt, it
+//! may have arrived.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::handshake;
 use crate::domain::answer::{Delivery, NotSent};
 
-/// How far the request came that ended in `error`.
+/// Returns how far the request came that ended in `error`.
 #[must_use]
 pub(super) fn delivery(error: &reqwest::Error) -> Delivery {
     if error.is_dns() {
@@ -22,8 +22,8 @@ pub(super) fn delivery(error: &reqwest::Error) -> Delivery {
     } else if error.is_builder()
         || find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
     {
-        // hyper cancels what it never began to write, for instance because the
-        // server had closed the idle connection.
+        // hyper cancels what it never began to write, for instance because the server had closed
+        // the idle connection.
         Delivery::NotSent(NotSent::Unreachable)
     } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
         Delivery::NotHttp
@@ -32,7 +32,7 @@ pub(super) fn delivery(error: &reqwest::Error) -> Delivery {
     }
 }
 
-/// What happened, for people; it names no URL.
+/// Describes the error for people, without a URL.
 #[must_use]
 pub(super) fn describe(error: &reqwest::Error, timeout: Duration) -> String {
     let cause = root(error);
@@ -51,7 +51,7 @@ pub(super) fn describe(error: &reqwest::Error, timeout: Duration) -> String {
     }
 }
 
-/// The innermost cause.
+/// Returns the innermost cause.
 fn root(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
@@ -60,7 +60,7 @@ fn root(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// The first cause of type `E`, also where an I/O error wraps it.
+/// Returns the first cause of type `E`, even if an I/O error wraps it.
 fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {

@@ -1,8 +1,7 @@
-//! What an answer means: FACTS.md section 5, as a pure function.
+//! Decides what an answer means: FACTS.md section 5, as a pure function.
 //!
-//! The rules stand in the order in which they must be tried. Nothing here knows
-//! what was sent, or what happens next. A rule is changed here, and shown by an
-//! answer in `tests/wire/`.
+//! The rules are in the order in which they must be tried. Nothing here knows what was sent, or
+//! what happens next. Each rule is shown by an answer in `tests/wire/`.
 
 use http::HeaderMap;
 use http::header::SERVER;
@@ -19,7 +18,7 @@ use crate::domain::answer::{
 use crate::domain::secret::Mask;
 use FailureClass::{Ambiguous, BadRequest, Config, ThrottledApp, Transient};
 
-/// Judges one answer. What it says is told without what `mask` hides, and judged as it is.
+/// Judges one answer by all it says; the result leaves out what `mask` hides.
 #[must_use]
 pub fn verdict(response: &RawResponse<'_>, mask: &Mask) -> Answer {
     match response {
@@ -59,8 +58,8 @@ fn http_verdict(http: &HttpAnswer<'_>, mask: &Mask) -> Answer {
     }
 }
 
-/// Whether the server may have taken the request. Whoever gave a page with a good status
-/// may have obeyed it, even though it is none of theirs.
+/// Whether the server may have accepted the request. Whatever sent a page with a success status may
+/// have done so, even if it is none of bk-sops, the ESB and the gateway.
 fn taken(class: FailureClass, delivery: Delivery, status: Option<u16>) -> Taken {
     let is_strange = delivery == Delivery::Answered(Speaker::Stranger);
     let is_good = status.is_some_and(|status| (200..300).contains(&status));
@@ -71,7 +70,7 @@ fn taken(class: FailureClass, delivery: Delivery, status: Option<u16>) -> Taken 
     }
 }
 
-/// The program that a page came from, without its version.
+/// Program that a page came from, without its version.
 fn server(headers: &HeaderMap, delivery: Delivery) -> Box<str> {
     let is_page = matches!(delivery, Delivery::Answered(Speaker::Proxy | Speaker::Stranger));
     let name = headers.get(SERVER).filter(|_| is_page).and_then(|name| name.to_str().ok());
@@ -79,7 +78,6 @@ fn server(headers: &HeaderMap, delivery: Delivery) -> Box<str> {
     name.chars().filter(char::is_ascii_graphic).take(32).collect::<String>().into()
 }
 
-/// What an HTTP answer means.
 enum Meaning {
     Accepted,
     AlreadyStarted,
@@ -114,7 +112,7 @@ fn meaning(http: &HttpAnswer<'_>, body: Option<&Body<'_>>) -> Meaning {
     by_text(http.status, body).or_else(|| by_code(body)).unwrap_or(Ambiguous).into()
 }
 
-/// Answers that no API gave: proxies, login pages, a crash.
+/// Classifies answers that no API gave: proxies, login pages, a crash.
 fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
     let text = String::from_utf8_lossy(http.body);
     match http.status {
@@ -123,7 +121,7 @@ fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
         status @ 500..600 if shows_untaken(status, &text) => Transient,
         500..600 | 408 => Ambiguous,
         425 => Transient,
-        // nginx, where an http:// URL names the port of https.
+        // nginx, if an http:// URL names the port of https.
         400 if text.contains("plain HTTP request was sent to HTTPS port") => Config,
         400 | 413 | 414 => BadRequest,
         400..500 => Config,
@@ -132,9 +130,9 @@ fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
     }
 }
 
-/// Whether the page of a 5xx shows that no server took the request. Most do not: nginx
-/// says 502 whether or not the request was sent on, and Envoy says 503 "connection
-/// termination" of one that was (FACTS.md section 3d).
+/// Whether the page of a 5xx shows that no server accepted the request. Most do not: nginx says 502
+/// whether or not the request was sent on, and Envoy says 503 "connection termination" about one
+/// that was (FACTS.md section 3d).
 fn shows_untaken(status: u16, text: &str) -> bool {
     const NOT_CONNECTED: [&str; 2] = ["Connection refused", "no healthy upstream"];
     let is_own_page = match status {
@@ -144,7 +142,7 @@ fn shows_untaken(status: u16, text: &str) -> bool {
         503 => text.contains("<center>nginx"),
         _ => false,
     };
-    // After a retry the text tells how the last attempt ended, and nothing of the first.
+    // After a retry the text tells how the last attempt ended, and nothing about the first.
     let is_retried = text.contains("retried and the latest reset reason");
     is_own_page || (!is_retried && NOT_CONNECTED.iter().any(|untaken| text.contains(untaken)))
 }

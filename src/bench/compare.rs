@@ -1,45 +1,42 @@
-//! Decides whether two measurements differ by more than two measurements of the same thing would.
+//! Decides whether two measurements differ by more than repetitions of one measurement would.
 //!
-//! Each figure has one value a second. Neighbouring seconds resemble each other, so they are joined
-//! into blocks; the blocks of both measurements are compared by the exact Wilcoxon rank-sum test
-//! (Mann-Whitney), and the probabilities of the figures are adjusted by Holm's method. A change
-//! that is too small to matter is noise, whatever the test says: two measurements on one machine
-//! never agree to the last digit.
+//! Each figure has one value per second. Neighbouring seconds resemble each other, so they are
+//! joined into blocks; the blocks of both measurements are compared by the exact Wilcoxon rank-sum
+//! test (Mann-Whitney), and the probabilities of the figures are adjusted by Holm's method. A
+//! change that is too small to matter is noise, whatever the test says: two measurements on one
+//! machine never agree to the last digit.
 
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Ordering;
 
-/// Name of the test, for people.
 pub(crate) const TEST_NAME: &str =
     "exact Wilcoxon rank-sum test over blocks of seconds, Holm-adjusted, 5 % level";
 
 /// Probability below which two measurements differ.
 const SIGNIFICANCE_LEVEL: f64 = 0.05;
 
-/// Maximum number of blocks of a measurement.
+/// Maximum number of blocks per measurement.
 const MAX_BLOCKS: usize = 10;
 
-/// Factor on the tolerance of a figure that is a share itself: the change is then in points.
+/// Factor on the tolerance of a figure that is itself a share: its change is in points.
 const ABSOLUTE_TOLERANCE_FACTOR: f64 = 0.1;
 
-/// Minimum number of blocks of each measurement, for a comparison.
+/// Minimum number of blocks per measurement for a comparison.
 pub(crate) const MIN_BLOCKS: usize = 5;
 
-/// Direction in which a figure should change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Better {
     Lower,
     Higher,
 }
 
-/// Unit of the change of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
-    /// A share of the earlier figure.
+    /// Share of the earlier figure.
     Relative,
-    /// A difference: the figure is a share itself.
+    /// Difference, for a figure that is itself a share.
     Absolute,
 }
 
@@ -59,11 +56,11 @@ pub(crate) struct FigurePair {
     pub name: &'static str,
     pub better: Better,
     pub change: ChangeKind,
-    /// Figure of all requests, in the earlier measurement and in the later one.
+    /// Figures of all requests: earlier measurement, later measurement.
     pub whole: (f64, f64),
-    /// Figures of the earlier measurement, one a second.
+    /// Earlier measurement, one figure per second.
     pub base: Vec<f64>,
-    /// Figures of the later measurement, one a second.
+    /// Later measurement, one figure per second.
     pub now: Vec<f64>,
 }
 
@@ -93,9 +90,9 @@ impl Difference {
 pub(crate) struct ComparedFigure {
     pub name: &'static str,
     pub unit: ChangeKind,
-    /// Figure of all requests of the earlier measurement.
+    /// Earlier measurement, all requests.
     pub base: f64,
-    /// Figure of all requests of the later measurement.
+    /// Later measurement, all requests.
     pub now: f64,
     /// Change from `base` to `now`; 0.1 is a tenth more.
     pub change: f64,
@@ -105,7 +102,6 @@ pub(crate) struct ComparedFigure {
     /// Adjusted probability that blocks of the same thing differ as much.
     pub probability: f64,
     pub finding: Difference,
-    /// Whether the figure became worse by more than the tolerance.
     pub is_regression: bool,
 }
 

@@ -26,7 +26,6 @@ impl BenchContext {
         Arc::new(Self { client, rows, shutdown, run, started })
     }
 
-    /// Rows that were started so far.
     pub(crate) fn started(&self) -> MutexGuard<'_, StartedLines> {
         self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -36,7 +35,6 @@ impl BenchContext {
         &self.shutdown
     }
 
-    /// Returns the error that ended the rows early, if there was one.
     pub(crate) async fn input_error(&self) -> Option<String> {
         self.rows.lock().await.error()
     }

@@ -7,17 +7,16 @@ use tokio::sync::mpsc;
 use crate::domain::task::Task;
 use crate::input::InputError;
 
-/// Tasks to start, each with its line; after an error there are no more.
+/// Tasks to start, each with its line number; an error is the last item.
 pub(crate) type Tasks = Box<dyn Iterator<Item = Result<(u64, Task), InputError>> + Send>;
 
-/// Number of rows that are handed over at a time.
+/// Number of rows handed over at a time.
 const BATCH_ROWS: usize = 512;
 
-/// A row to start.
 pub(super) struct NextRow {
     pub line: u64,
     pub task: Task,
-    /// Number of times that the rows have begun: 1 unless they are used again.
+    /// Number of times that the rows have begun: 1 unless they are reused.
     pub lap: u32,
 }
 
@@ -37,7 +36,6 @@ impl RowFeed {
         Self { last_line: 0, lap: 1, batches, batch: Vec::new().into_iter(), error: None }
     }
 
-    /// Returns the next row; `None` after the last one.
     pub(super) async fn next(&mut self) -> Option<NextRow> {
         loop {
             if let Some((line, task)) = self.batch.next() {
@@ -52,7 +50,7 @@ impl RowFeed {
         }
     }
 
-    /// Waits until rows are there, or there are no more.
+    /// Waits until there are rows, or no more will come.
     pub(super) async fn ready(&mut self) {
         if self.batch.as_slice().is_empty()
             && let Some(batch) = self.batches.recv().await
@@ -64,7 +62,6 @@ impl RowFeed {
         }
     }
 
-    /// Returns the error that ended the rows early, if there was one.
     pub(super) fn error(&self) -> Option<String> {
         self.error.as_ref().map(ToString::to_string)
     }
@@ -74,7 +71,7 @@ fn read(mut tasks: Tasks, sender: &mpsc::Sender<Result<Vec<(u64, Task)>, InputEr
     loop {
         let batch: Result<Vec<_>, _> = tasks.by_ref().take(BATCH_ROWS).collect();
         let is_last = batch.as_ref().map_or(true, |batch| batch.len() < BATCH_ROWS);
-        // Once the measurement is over, nobody receives.
+        // Nobody receives after the end of the measurement.
         if sender.blocking_send(batch).is_err() || is_last {
             return;
         }

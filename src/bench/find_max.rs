@@ -19,7 +19,6 @@ use crate::bench::search::{
 };
 use crate::bench::slo::Slo;
 
-/// What the steps have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct StepSettings {
     /// Normal duration of a step, its warm-up included.
@@ -44,12 +43,11 @@ pub(crate) struct SearchResult {
     /// What kept the search from a higher rate; `None` if nothing did, or if the search was not
     /// finished.
     pub limit: Option<LimitedBy>,
-    /// The step at the highest rate that held, or else the last step.
+    /// The step at the highest rate that held, or the last step if none did.
     pub best: Option<MeasuredStep>,
     pub ended: Option<Unfinished>,
 }
 
-/// Why a search was not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unfinished {
     Stopped,
@@ -61,7 +59,7 @@ pub(crate) enum Unfinished {
 /// Divisor of a step's duration that gives its warm-up.
 const WARMUP_DIVISOR: u32 = 5;
 
-/// Minimum number of requests of a step; it lasts as long as that takes.
+/// Minimum number of requests per step; a step lasts until they are sent.
 const MIN_STEP_REQUESTS: f64 = 30.0;
 
 /// Searches, and calls `observe_step` after each step.

@@ -1,11 +1,11 @@
-//! How the generator of the load itself fares: whether the figures are the server's, or its own.
+//! Watches the generator of the load: whether the figures are the server's, or its own.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// CPU time of this thread, at a moment.
+/// CPU time that this thread had used at some moment.
 pub(super) struct ThreadCpuTime(Duration);
 
 impl ThreadCpuTime {
@@ -29,28 +29,27 @@ pub(crate) struct GeneratorHealth {
     /// Sends that were more than 10 ms after their due time.
     pub late: u64,
     pub sent: u64,
-    /// Time in which at least one request was due and not yet sent.
+    /// Time during which at least one request was due and not yet sent.
     pub waited: Duration,
     /// Requests that failed because this machine had no file or port for them.
     pub own_failures: u64,
     /// Share of one core.
     pub cpu: f64,
-    /// Maximum number of files that were open at a time.
+    /// Maximum number of files open at a time.
     pub files: u64,
-    /// Maximum number of files that may be open at a time.
     pub file_limit: Option<u64>,
     /// Number of local ports for connections to one address.
     pub ports: Option<u64>,
 }
 
-/// Time after the due time from which on a send is late.
+/// Delay after the due time from which a send is late.
 pub(super) const LATE_THRESHOLD: Duration = Duration::from_millis(10);
 
 /// Share of late sends above which the generator is the bottleneck.
 const MAX_LATE_SHARE: f64 = 0.01;
 
-/// Minimum number of late sends for a bottleneck. One of three sends is a large share, but any
-/// machine pauses for a moment now and then.
+/// Minimum number of late sends for a bottleneck. One of three sends is a large share, but every
+/// machine pauses now and then.
 const MIN_LATE: u64 = 3;
 
 impl GeneratorHealth {
@@ -92,11 +91,11 @@ pub(super) fn file_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Allows as many open files as the system lets this process have.
+/// Raises the limit of open files as far as the system lets this process.
 pub(crate) fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // A limit that stays is told with the figures.
+    // If the limit stays, the figures show it.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 

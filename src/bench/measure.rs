@@ -1,4 +1,4 @@
-//! One measurement, from its first request to its last answer.
+//! Runs one measurement, from its first request to its last answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,17 +14,13 @@ use super::send;
 /// Time between the preparations and the first due request.
 const START_DELAY: Duration = Duration::from_millis(20);
 
-/// Sends the load and measures it.
-///
-/// # Errors
-///
-/// Returns an error if the system has no timer.
+/// Sends the load and measures it. Returns an error if the system has no timer.
 pub(crate) async fn measure(
     context: &Arc<BenchContext>,
     measurement: &Measurement,
     observer: Option<&LoadObserver>,
 ) -> std::io::Result<Measured> {
-    // The clock starts when everything is there.
+    // The clock starts only when rows are there.
     context.rows.lock().await.ready().await;
     let began = Instant::now() + START_DELAY;
     let meter = SharedMeter::new(Meter::new(began, measurement));

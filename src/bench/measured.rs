@@ -1,4 +1,5 @@
-//! Figures of a measurement, and their arithmetic. [`Meter`](super::meter::Meter) collects them.
+//! Figures of a measurement, and how they are calculated. [`Meter`](super::meter::Meter) collects
+//! them.
 
 use enum_map::EnumMap;
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(MAX_MICROS).clamp(1, MAX_MICROS)
 }
 
-/// Distributions of the times of some requests, in microseconds.
+/// Distributions of times, in microseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeHistograms {
     /// From the due time to the end of the answer.
@@ -32,14 +33,13 @@ impl TimeHistograms {
     }
 }
 
-/// What happened in one second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Second {
-    /// From 0 on.
+    /// Number of the second, from 0.
     pub at: u64,
     pub wanted: f64,
     pub sent: u64,
-    /// Number of answers and of requests that were given up.
+    /// Answers and given-up requests.
     pub by_class: EnumMap<AnswerClass, u64>,
     pub late: u64,
     /// Requests that were due while too many were in flight.
@@ -72,19 +72,17 @@ impl Second {
     }
 }
 
-/// All figures of one measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub ended: LoadEnd,
-    /// Time in which requests were sent, without the warm-up.
+    /// Time during which requests were sent, without the warm-up.
     pub window: Duration,
     /// Rate of answers during the time in which they came.
     pub answered_per_second: f64,
     /// Requests that were due; `None` in a closed loop.
     pub wanted: Option<f64>,
-    /// Times of each class that occurred.
     pub classes: EnumMap<AnswerClass, Option<Box<TimeHistograms>>>,
-    /// What the first answer of each class said.
+    /// Message of the first answer of each class.
     pub said: EnumMap<AnswerClass, Option<Box<str>>>,
     pub all: TimeHistograms,
     /// Times from the due time to the send.
@@ -108,7 +106,7 @@ pub(crate) struct TrafficTotals {
 }
 
 impl Measured {
-    /// Given-up requests count as answers.
+    /// Number of answers; given-up requests count.
     #[must_use]
     pub(crate) fn answered(&self) -> u64 {
         self.all.response.len()
@@ -131,7 +129,6 @@ impl Measured {
         as_f64(self.sent) / self.window.as_secs_f64().max(1e-6)
     }
 
-    /// Judges expectations by the final figures.
     #[must_use]
     pub(crate) fn judge(&self, slos: &[Slo]) -> Vec<SloJudgement> {
         let rate = Some(self.answered_per_second);
@@ -139,7 +136,6 @@ impl Measured {
     }
 }
 
-/// Returns the number of answers of each class.
 pub(super) fn answers_by_class(
     classes: &EnumMap<AnswerClass, Option<Box<TimeHistograms>>>,
 ) -> EnumMap<AnswerClass, u64> {
@@ -149,12 +145,10 @@ pub(super) fn answers_by_class(
     classes.iter().map(|(class, times)| (class, count(times))).collect()
 }
 
-/// Returns the number of answers that were neither accepted nor already started.
 pub(super) fn errors(by_class: &EnumMap<AnswerClass, u64>) -> u64 {
     by_class.iter().filter(|(class, _)| class.is_error()).map(|(_, count)| count).sum()
 }
 
-/// Judges expectations by response times, a share of errors, and a rate.
 pub(super) fn judge(
     slos: &[Slo],
     response: &Histogram<u64>,
@@ -172,7 +166,7 @@ pub(super) fn judge(
     slos.iter().map(|slo| slo.judge(measured(slo.figure()))).collect()
 }
 
-/// Share of the answers whose rate counts: the few that come very late, or never, say nothing about
+/// Share of the answers whose rate counts: a few that come very late, or never, say nothing about
 /// it.
 const COUNTED_SHARE: f64 = 0.99;
 
@@ -225,11 +219,11 @@ mod tests {
             (&[200, 200, 200][..], 5, 3_005, 3_000, 200.0),
             // All a second later: as many per second.
             (&[0, 200, 200, 200], 1_000, 4_000, 3_000, 200.0),
-            // A few that never came say nothing.
+            // A few that never came change nothing.
             (&[200, 200, 199, 0, 0, 0, 0, 1], 5, 8_000, 3_000, 200.0),
-            // Half of what was wanted takes twice as long.
+            // Half of the wanted rate takes twice as long.
             (&[100, 100, 100, 100, 100, 100], 5, 6_000, 3_000, 100.0),
-            // A part of a second.
+            // Part of a second.
             (&[50], 1, 250, 250, 200.0),
             // Fewer than were wanted.
             (&[20, 0, 0], 5, 3_000, 3_000, 20.0 / 3.0),

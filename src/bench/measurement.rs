@@ -1,4 +1,4 @@
-//! What a measurement sends, expects, and ends with.
+//! What a measurement sends, what it expects, and how it ends.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::schedule::{ArrivalPattern, Schedule};
 use super::slo::Slo;
 
-/// Requests, and when each leaves.
 #[derive(Clone, Debug)]
 pub(crate) enum Load {
     /// An open loop: when a request is due never depends on an answer.
@@ -18,21 +17,18 @@ pub(crate) enum Load {
         /// counted.
         max_in_flight: NonZeroUsize,
     },
-    /// The classical loop: each of `concurrency` senders waits for an answer before its next
-    /// request.
+    /// A closed loop: each of `concurrency` senders waits for an answer before its next request.
     Closed { concurrency: NonZeroUsize, stop: LoopEnd },
 }
 
-/// End of a closed loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoopEnd {
-    /// After this time, the warm-up included.
+    /// After this time, including the warm-up.
     Over(Duration),
-    /// After this number of requests, the warm-up's not counted.
+    /// After this number of requests, without those of the warm-up.
     Sent(u64),
 }
 
-/// A load, and what is expected of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurement {
     pub load: Load,
@@ -49,12 +45,10 @@ pub(crate) enum OnMiss {
     Abort,
 }
 
-/// Why a load ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoadEnd {
-    /// All of it was sent.
     LoadOver,
     RowsUsedUp,
-    /// `Shutdown` knows the cause.
+    /// [`Shutdown`](crate::shutdown::Shutdown) knows the cause.
     Stopped,
 }

@@ -1,6 +1,6 @@
 //! Counts requests and their times, by class of answer and by second.
 //!
-//! No single time is kept, so memory does not grow with the number of requests.
+//! It keeps no single time, so memory does not grow with the number of requests.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,6 @@ use crate::bench::trend::Blocks;
 use crate::domain::answer::{Answer, AnswerClass, Verdict};
 use crate::rules::stats::histogram;
 
-/// Times of one request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestTimes {
     /// In a closed loop the same as `sent`.
@@ -42,7 +41,6 @@ pub(super) struct Meter {
     schedule: Option<Schedule>,
     warmup: Duration,
     classes: EnumMap<AnswerClass, Option<Box<TimeHistograms>>>,
-    /// What the first answer of each class said.
     said: EnumMap<AnswerClass, Option<Box<str>>>,
     lateness: Histogram<u64>,
     this_second: Histogram<u64>,
@@ -63,7 +61,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Begins to measure; the first request may be due at `began`.
+    /// Begins a measurement; the first request may be due at `began`.
     pub(super) fn new(began: Instant, measurement: &Measurement) -> Self {
         let schedule = match &measurement.load {
             Load::Open { schedule, .. } => Some(schedule.clone()),
@@ -95,17 +93,16 @@ impl Meter {
         }
     }
 
-    /// Maximum number of files that were open at a time, for others to count.
+    /// Maximum number of files open at a time; the caller updates it.
     pub(super) fn files(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.files)
     }
 
-    /// Earliest due time.
+    /// Earliest possible due time.
     pub(super) fn began(&self) -> Instant {
         self.begins.checked_sub(self.warmup).unwrap_or(self.begins)
     }
 
-    /// Adds a request that leaves.
     pub(super) fn add_send(&mut self, due: Instant, sent: Instant) {
         if due < self.begins {
             self.in_flight += 1;
@@ -113,7 +110,7 @@ impl Meter {
         }
         self.close_seconds_until(sent);
         self.in_flight += 1;
-        // Requests that wait at the same time count once.
+        // Overlapping waits of requests count once.
         let since = self.last_send.map_or(due, |last| last.max(due));
         self.waited += sent.saturating_duration_since(since);
         self.last_send = Some(sent);
@@ -127,7 +124,7 @@ impl Meter {
         }
     }
 
-    /// Adds a request that is due now and not sent, since too many are in flight.
+    /// Records a request that is due and not sent, since too many are in flight.
     pub(super) fn add_drop(&mut self, due: Instant) {
         if due >= self.begins {
             self.close_seconds_until(Instant::now());
@@ -136,7 +133,7 @@ impl Meter {
         }
     }
 
-    /// Takes back a request that was recorded and then not sent.
+    /// Removes a request that was recorded and then not sent.
     pub(super) fn withdraw_send(&mut self, due: Instant) {
         self.in_flight -= 1;
         if due >= self.begins {
@@ -145,7 +142,7 @@ impl Meter {
         }
     }
 
-    /// Adds the answer to a request, or that it was given up.
+    /// Records the answer to a request, or that it was given up.
     pub(super) fn add_answer(&mut self, sample: RequestTimes, answer: &Answer) {
         let RequestTimes { due, sent, ended } = sample;
         if matches!(answer.verdict, Verdict::Failed(_))
@@ -177,7 +174,6 @@ impl Meter {
         }
     }
 
-    /// Closes all seconds that are over at `moment`.
     fn close_seconds_until(&mut self, moment: Instant) {
         let second = moment.saturating_duration_since(self.begins).as_secs();
         while self.now.at < second {
@@ -202,7 +198,7 @@ impl Meter {
         Second { wanted, in_flight: self.in_flight, response, ..second.clone() }
     }
 
-    /// Adds up the times of all classes.
+    /// Merges the times of all classes.
     fn all(&self, which: impl Fn(&TimeHistograms) -> &Histogram<u64>) -> Histogram<u64> {
         let mut all = histogram();
         for times in self.classes.values().flatten() {
@@ -231,12 +227,11 @@ impl Meter {
     }
 }
 
-/// Minimum number of answers by which an expectation is judged during a measurement.
+/// Minimum number of answers for judging an expectation during a measurement.
 const MIN_JUDGED_ANSWERS: u64 = 100;
 
 impl Meter {
-    /// Returns the first expectation that is missed so far, in words. Rates are judged at the end
-    /// alone.
+    /// Describes the first expectation that is missed so far. Rates are judged only at the end.
     pub(super) fn missed_so_far(&self, slos: &[Slo]) -> Option<String> {
         let by_class = answers_by_class(&self.classes);
         let answered: u64 = by_class.values().sum();
@@ -252,11 +247,10 @@ impl Meter {
 }
 
 impl Meter {
-    /// Returns the time in which requests were sent.
     fn window(&self, ended: LoadEnd, sent_until: Instant) -> Duration {
         let since = |moment: Instant| moment.saturating_duration_since(self.begins);
         let last_send = self.last_send.map(since).unwrap_or_default();
-        // The last request of a schedule is due a little before its end, so that a completed one
+        // The last request of a schedule is due a little before its end, so a completed schedule
         // lasted as long as it says, or longer if that request was late.
         match (self.schedule.as_ref().map(Schedule::duration), ended) {
             (Some(duration), LoadEnd::LoadOver) => {
@@ -292,7 +286,6 @@ impl TrafficTotals {
     }
 }
 
-/// The meter that all requests of a measurement share.
 #[derive(Clone)]
 pub(super) struct SharedMeter(Arc<Mutex<Meter>>);
 
@@ -309,7 +302,7 @@ impl SharedMeter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns all figures, once nothing is in flight.
+    /// Returns all figures; call it when nothing is in flight.
     pub(super) fn into_measured(
         self,
         ended: LoadEnd,

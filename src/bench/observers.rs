@@ -1,5 +1,5 @@
-//! Tasks that run beside a measurement: one shows it, one counts open files, one ends it if an
-//! expectation is missed.
+//! Tasks beside a measurement: one shows it, one counts open files, one ends it if an expectation
+//! is missed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,6 @@ use super::meter::SharedMeter;
 use super::snapshot::LoadSnapshot;
 use crate::shutdown::{Shutdown, StopReason};
 
-/// Shows a measurement now and then.
 #[derive(Clone)]
 pub(crate) struct LoadObserver {
     /// Time between two calls of `show`.
@@ -21,7 +20,6 @@ pub(crate) struct LoadObserver {
     pub show: Arc<dyn Fn(&LoadSnapshot) + Send + Sync>,
 }
 
-/// Spawns the tasks.
 pub(super) fn observe(
     meter: &SharedMeter,
     observer: Option<&LoadObserver>,

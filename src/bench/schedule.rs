@@ -22,16 +22,14 @@ pub(crate) struct Schedule {
     stop: ScheduleEnd,
 }
 
-/// End of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScheduleEnd {
-    /// When its last segment is over.
     WithLastSegment,
     /// After this number of requests; the last segment goes on until then.
     After(u64),
 }
 
-/// A step, if both rates are the same, or a ramp.
+/// A steady rate, if both rates are the same, or a ramp.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Segment {
     /// Requests per second at the beginning.
@@ -43,7 +41,7 @@ struct Segment {
 }
 
 impl Segment {
-    /// Returns the number of requests that are due before second `at`.
+    /// Returns the number of requests due before second `at`.
     fn before(&self, at: f64) -> f64 {
         self.from * at + (self.to - self.from) * at * at / (2.0 * self.duration)
     }
@@ -53,7 +51,7 @@ impl Segment {
     }
 
     /// Returns the second at which this number is due: the root of a parabola, in the form that
-    /// loses no digits where the parabola is nearly a line.
+    /// loses no digits if the parabola is nearly a line.
     fn when(&self, requests: f64) -> f64 {
         let slope = (self.to - self.from) / self.duration;
         let root = (self.from * self.from + 2.0 * slope * requests).max(0.0).sqrt();
@@ -62,7 +60,6 @@ impl Segment {
 }
 
 impl Schedule {
-    /// Returns a steady rate for a time.
     #[must_use]
     pub(crate) fn steady(per_second: f64, duration: Duration) -> Self {
         let segment =
@@ -70,7 +67,7 @@ impl Schedule {
         Self { segments: vec![segment], stop: ScheduleEnd::WithLastSegment }
     }
 
-    /// Returns a steady rate until a number of requests were due.
+    /// Returns a steady rate that ends after a number of requests.
     #[must_use]
     pub(crate) fn requests(per_second: f64, requests: u64) -> Self {
         // The last request is due before the segment is over.
@@ -125,7 +122,7 @@ impl Schedule {
         0.0
     }
 
-    /// Returns the number of requests that are due between two moments, with even arrivals.
+    /// Returns the number of requests due between two moments, with even arrivals.
     #[must_use]
     pub(crate) fn between(&self, from: Duration, to: Duration) -> f64 {
         self.before(to.as_secs_f64()) - self.before(from.as_secs_f64())
@@ -158,7 +155,6 @@ impl Schedule {
     }
 }
 
-/// Maximum duration of a segment.
 pub(crate) const MAX_DURATION: Duration = Duration::from_hours(1000);
 
 /// Distance at which a position counts as the end of a segment.
@@ -240,18 +236,16 @@ fn segment(text: &str) -> Result<Segment, LoadError> {
 #[error("write a load as 50/s:30s,50..500/s:2m,500/s:30s")]
 pub(crate) struct LoadError;
 
-/// Distribution of requests over the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArrivalPattern {
     Even,
-    /// At random, as independent people send: a Poisson process.
+    /// At random, as from independent people: a Poisson process.
     Poisson {
         /// The same seed gives the same arrivals.
         seed: u64,
     },
 }
 
-/// Iterator over due times.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrivals {
     schedule: Schedule,

@@ -38,27 +38,22 @@ pub(crate) struct PlannedStep {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepLength {
-    /// As configured.
     Normal,
     /// Twice as long, to tell more from noise.
     Double,
 }
 
-/// What follows from a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SearchDecision {
-    /// The rate holds.
     Held,
-    /// The rate does not hold.
     Failed,
     Repeat,
     RepeatLonger,
-    /// Nothing is known of the rate, and the search goes on below it.
+    /// The rate stays unknown, and the search goes on below it.
     Spoiled,
 }
 
 impl SearchDecision {
-    /// Returns the word for the step in results.
     #[must_use]
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -93,7 +88,7 @@ const GROWTH_FACTOR: f64 = 2.0;
 /// search ends.
 const MAX_GAP_SHARE: f64 = 0.02;
 
-/// Maximum gap, as a share, at which a rate that failed counts as the limit although this machine
+/// Maximum gap, as a share, at which a failed rate counts as the limit although this machine
 /// spoiled rates in between.
 const SERVER_LIMIT_GAP_SHARE: f64 = 0.05;
 
@@ -108,7 +103,7 @@ const MAX_SPOILED: u32 = 2;
 const MAX_SPOILED_WITHOUT_ANY: u32 = 5;
 
 impl RateSearch {
-    /// Begins at `rate`, to go no higher than `most`.
+    /// Begins at `rate`; goes no higher than `most`.
     #[must_use]
     pub(crate) const fn from(rate: f64, most: f64) -> Self {
         Self {
@@ -136,7 +131,7 @@ impl RateSearch {
         (!is_over).then_some(self.next)
     }
 
-    /// Decides by what the [next step](Self::next_step) showed.
+    /// Decides what the result of the [next step](Self::next_step) means for the search.
     #[must_use]
     pub(crate) const fn decide(&self, step: StepFinding) -> SearchDecision {
         match (step, self.next.length) {
@@ -156,7 +151,6 @@ impl RateSearch {
         }
     }
 
-    /// Returns the search after a decision.
     #[must_use]
     pub(crate) fn after(self, decision: SearchDecision) -> Self {
         let rate = self.next.rate;
@@ -180,8 +174,8 @@ impl RateSearch {
         }
     }
 
-    /// Moves on after a rate that held. A spoiled rate gets another chance, since the machine may
-    /// have become quiet.
+    /// Continues after a rate that held. Spoiled rates are tried again, since the machine may have
+    /// become quiet.
     fn onwards(self) -> Self {
         match self.spoiled {
             Some(spoiled) => Self { spoiled_before: MAX_SPOILED - 1, ..self.at(spoiled) },
@@ -189,7 +183,6 @@ impl RateSearch {
         }
     }
 
-    /// Moves to a rate between those that are known.
     fn between(self) -> Self {
         self.at(match (self.held, self.bound()) {
             (Some(held), None) => (held * GROWTH_FACTOR).min(self.most),

@@ -21,7 +21,7 @@ use crate::domain::request_id::RequestId;
 use crate::rules::retry::Stop;
 use crate::shutdown::StopReason;
 
-/// Number of sends without a pause after which answers are handled too.
+/// Number of sends in a row after which answers get their turn.
 const SENDS_BETWEEN_YIELDS: u32 = 16;
 
 /// Sends each request when it is due, and waits for all answers. Returns why and when sending
@@ -79,7 +79,7 @@ pub(super) async fn open(
         tokio::spawn(one(Arc::clone(context), meter.clone(), next, due, place));
     }
     let until = Instant::now();
-    // All permits are free again once every answer is there.
+    // All permits are free only when every answer is there.
     drop(places.acquire_many(all).await);
     Ok((ended, until))
 }
@@ -116,7 +116,7 @@ async fn send(
     context.started().add_request(*line);
     let caller = context.client.caller();
     let id = RequestId::new(&context.run, 1, *line, *lap);
-    // The future of a request is large, so it exists only while the request is in flight.
+    // The future of a request is large, so it is allocated only while the request is in flight.
     let answer = Box::pin(context.client.start(&caller, task, &id)).await;
     let ended = Instant::now();
     let latency_ms = ended.saturating_duration_since(sent).as_millis();
@@ -127,8 +127,7 @@ async fn send(
     stop_if_hopeless(context, answer);
 }
 
-/// Waits until a request need hardly wait for a connection; returns `None` if nothing more is to be
-/// sent.
+/// Waits until a connection is likely to be free; returns `None` if nothing more is to be sent.
 async fn room(context: &BenchContext) -> Option<OwnedSemaphorePermit> {
     let room = &context.client.traffic().room;
     if context.shutdown.is_draining() {
@@ -144,7 +143,7 @@ async fn room(context: &BenchContext) -> Option<OwnedSemaphorePermit> {
     }
 }
 
-/// Ends the measurement after an answer that every row would get.
+/// Ends the measurement if every row would get this answer.
 fn stop_if_hopeless(context: &BenchContext, answer: Answer) {
     let Verdict::Failed(failure) = answer.verdict else { return };
     let stop = match failure.class {

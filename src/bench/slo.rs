@@ -14,7 +14,7 @@ pub(crate) struct Slo {
     bound: f64,
 }
 
-/// Figure that is compared with a bound. Times are in seconds.
+/// Figure to compare with a bound. Times are in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Figure {
     /// Response time that this percentage of the requests did not exceed.
@@ -54,7 +54,6 @@ impl Relation {
     }
 }
 
-/// An expectation and what was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SloJudgement {
     pub slo: Slo,

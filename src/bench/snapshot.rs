@@ -1,4 +1,4 @@
-//! The state of a measurement, for display.
+//! Current state of a measurement, for display.
 
 use crate::domain::answer::AnswerClass;
 use enum_map::EnumMap;
@@ -20,12 +20,10 @@ pub(crate) struct LoadSnapshot {
     /// Requests that were due while too many were in flight.
     pub dropped: u64,
     pub in_flight: u64,
-    /// Answers.
     pub by_class: EnumMap<AnswerClass, u64>,
-    /// The last complete second.
     pub last: Option<Second>,
     /// Median of all response times, in microseconds; 0 if there are none.
     pub p50: u64,
-    /// 99th percentile, likewise.
+    /// 99th percentile of the same.
     pub p99: u64,
 }

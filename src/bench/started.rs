@@ -1,4 +1,4 @@
-//! Which rows were started. A start is real, so every one is accounted for.
+//! Records which rows were started. A start is real, so every one must be accounted for.
 
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::lines::Lines;
@@ -7,7 +7,7 @@ use crate::domain::lines::Lines;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StartedLines {
     pub accepted: Lines,
-    /// Rows that the server may have accepted: nobody can tell.
+    /// Rows of which nobody can tell whether the server accepted them.
     pub in_doubt: Lines,
     pub in_flight: Lines,
 }

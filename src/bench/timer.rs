@@ -1,7 +1,7 @@
-//! Waits until a moment, exact to some ten microseconds.
+//! Waits until a moment, exact to about ten microseconds.
 //!
 //! tokio's own timer has a resolution of a millisecond. A timerfd wakes the same epoll that waits
-//! for answers, so that nothing spins and no other thread is needed.
+//! for answers, so nothing spins and no other thread is needed.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use rustix::time::{
 };
 use tokio::net::unix::pipe;
 
-/// A timer of the kernel. tokio takes it for the end of a pipe, which is the safe way to register
-/// such a file.
+/// A timer of the kernel. It is registered with tokio as the end of a pipe, which is the safe way
+/// for such a file.
 pub(super) struct Timer(pipe::Receiver);
 
 impl Timer {

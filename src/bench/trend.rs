@@ -26,7 +26,7 @@ struct Sum {
 }
 
 impl Blocks {
-    /// Begins a span of this number of seconds.
+    /// Begins a span of this many seconds.
     #[must_use]
     pub(crate) fn new(span: f64) -> Self {
         Self { span, sums: [Sum::default(); BLOCK_COUNT] }
@@ -86,7 +86,7 @@ impl Trend {
     }
 }
 
-/// Returns the number of slopes that are left out on either side; the last of them is the bound.
+/// Returns the number of slopes left out on either side; the last of them is the bound.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The trend of values that are a second apart.
+    /// Returns the trend of values one second apart.
     fn trend(values: &[f64]) -> Option<Trend> {
         let points: Vec<_> = (0_u32..).map(f64::from).zip(values.iter().copied()).collect();
         Trend::of(&points)
@@ -122,9 +122,9 @@ mod tests {
             (&line[..], 2.0, 2.0, 2.0),
             (&outlier, 2.0, 2.0, 2.0),
             (&flat, 0.0, 0.0, 0.0),
-            // A single step is no sure trend: its lower bound is none at all.
+            // A single step is no certain trend: its lower bound is 0.
             (&step, 9.0 / 8.0, 0.0, 9.0 / 4.0),
-            // Five are enough if all pairs agree, and fewer never are.
+            // Five are enough if all pairs agree; fewer never are.
             (&[1.0, 2.0, 4.0, 6.0, 9.0], 2.0, 1.0, 3.0),
             // Too few to be sure of anything.
             (&[1.0, 2.0, 3.0], 1.0, f64::NEG_INFINITY, f64::INFINITY),

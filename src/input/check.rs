@@ -1,4 +1,4 @@
-//! A look through a whole input, before anything is done with it.
+//! Checks a whole input before anything is done with it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,39 +17,35 @@ use crate::rules::sample::RowSample;
 /// Maximum number of invalid rows listed individually.
 const MAX_BAD_LISTED: usize = 10;
 
-/// What a look through a whole file found.
 #[derive(Debug)]
 pub struct Checked {
     source: CheckedSource,
     name: String,
     format: Format,
     keys: Option<Keys>,
-    /// All rows.
     pub rows: u64,
-    /// Those that cannot be used.
+    /// Rows that cannot be used.
     pub bad: u64,
-    /// The first of them: line, and what is wrong.
+    /// First invalid rows: line, and what is wrong.
     pub first_bad: Vec<(u64, Fault)>,
-    /// Rows that repeat an earlier one.
     pub duplicates: u64,
-    /// Rows that have the default scope, since theirs is a word for "no value".
+    /// Rows with the default scope because theirs is a word for "no value".
     pub null_scopes: u64,
     /// Rows that can be launched, by business.
     pub businesses: BTreeMap<Business, u64>,
-    /// A few of them.
+    /// Some of the rows that can be launched.
     pub sample: RowSample,
 }
 
-/// How a checked input is read again.
 #[derive(Debug)]
 enum CheckedSource {
     Path(PathBuf),
     Copy(Reopener),
-    /// It can be read only once.
+    /// Can be read only once.
     Stream,
 }
 
-/// Opens an input from its first byte on, as often as it is called.
+/// Opens an input from its first byte; can be called repeatedly.
 pub(crate) type Reopen = Box<dyn Fn() -> Box<dyn Read + Send>>;
 
 struct Reopener(Reopen);
@@ -60,21 +56,17 @@ impl fmt::Debug for Reopener {
     }
 }
 
-/// Looks through a whole file, which is called `name` in errors.
+/// Checks the file at `path`; errors call it `name`.
 ///
 /// # Errors
 ///
-/// Returns an error if it cannot be read, or is no table of rows at all.
+/// Returns an error if the file cannot be read, or holds no table of rows.
 pub fn check(path: &Path, name: &str, format: Format) -> Result<Checked, InputError> {
     let reading = InputReader::of_file((path, name), format, ReadOptions::CHECK)?;
     check_all(reading, (CheckedSource::Path(path.to_owned()), name), format)
 }
 
-/// Looks through a whole input that `reopen` opens, and that is called `name` in errors.
-///
-/// # Errors
-///
-/// Returns an error if it cannot be read, or is no table of rows at all.
+/// Checks an input that `reopen` opens; errors call it `name`.
 pub(crate) fn check_again(
     reopen: Reopen,
     name: &str,
@@ -84,11 +76,7 @@ pub(crate) fn check_again(
     check_all(reading, (CheckedSource::Copy(Reopener(reopen)), name), format)
 }
 
-/// Looks through a whole stream, which is called `name`; it cannot be opened again.
-///
-/// # Errors
-///
-/// Returns an error if it cannot be read, or is no table of rows at all.
+/// Checks a stream, which cannot be opened again; errors call it `name`.
 pub(crate) fn check_stream(
     source: Box<dyn Read + Send>,
     name: &str,
@@ -127,8 +115,8 @@ fn check_all(
 }
 
 impl Checked {
-    /// Adds a row, and the key of its task to `keys`: sorting them at the end takes
-    /// half the memory of a hash table.
+    /// Adds a row, and the key of its task to `keys`: sorting them at the end takes half the memory
+    /// of a hash table.
     fn add(&mut self, row: Row, keys: &mut Vec<u128>) {
         self.rows += 1;
         match row.task {
@@ -156,23 +144,17 @@ impl Checked {
         }
     }
 
-    /// Rows that can be launched.
     #[must_use]
     pub fn launchable(&self) -> u64 {
         self.rows - self.bad - self.duplicates
     }
 
-    /// What the input is called in errors.
+    /// Name of the input in errors.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Opens the file that was checked.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it can no longer be read.
     pub fn open(&self) -> Result<OpenedInput, InputError> {
         let Self { source, name, format, .. } = self;
         let options = ReadOptions { keys: self.keys.clone(), ..ReadOptions::STREAM };

@@ -1,9 +1,8 @@
-//! Rows of separated values.
+//! Rows of CSV and TSV.
 //!
-//! Records are cut by csv-core itself, and not by the csv crate's reader, since
-//! three things must be known that it does not tell: the line on which a record
-//! begins, whether a quote is still open at the end, and when a record grows
-//! beyond all reason.
+//! csv-core cuts the records, and not the reader of the csv crate, which does not tell three
+//! things: the line on which a record begins, whether a quote is still open at the end, and when a
+//! record becomes too long.
 
 use std::io::{self, BufRead};
 
@@ -19,12 +18,12 @@ use crate::domain::spreadsheet::unguard;
 
 const OPEN_QUOTE: &str = "this record opens a quote that is never closed";
 
-/// Records, one by one; the buffers are reused.
+/// Iterates over records; its buffers are reused.
 pub(super) struct Records<R> {
     source: R,
     core: Reader,
     tail: Tail,
-    /// The line that is read next, from 1.
+    /// Number of the line that is read next, from 1.
     line: u64,
     /// Whether the last byte was a CR: alone it ends a line, as on old Macs.
     after_cr: bool,
@@ -33,20 +32,18 @@ pub(super) struct Records<R> {
     fields: usize,
 }
 
-/// What a record turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RecordExtent {
     Whole,
-    /// Longer than [`MAX_RECORD_BYTES`]; it was passed over.
+    /// Longer than [`MAX_RECORD_BYTES`], so it was skipped.
     TooLong,
-    /// Its quote was still open at the end of the input.
+    /// Still within quotes at the end of the input.
     OpenQuote,
-    /// It has no line end, in a copy that may have been torn.
+    /// Without a line end, in a copy that may have been torn.
     Torn,
 }
 
 impl<R: BufRead> Records<R> {
-    /// Reads records from `source`.
     pub(super) fn new(source: R, delimiter: u8, tail: Tail) -> Self {
         let core = ReaderBuilder::new().delimiter(delimiter).build();
         Self {
@@ -61,8 +58,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Reads the next record that is not blank: the line on which it begins, and
-    /// what it is.
+    /// Reads the next record that is not blank, and the line on which it begins.
     fn next(&mut self) -> io::Result<Option<(u64, RecordExtent)>> {
         loop {
             if !self.skip_line_ends()? {
@@ -79,7 +75,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Passes over line ends; `false` at the end of the input.
+    /// Skips line ends; returns `false` at the end of the input.
     fn skip_line_ends(&mut self) -> io::Result<bool> {
         loop {
             let input = self.source.fill_buf()?;
@@ -125,7 +121,7 @@ impl<R: BufRead> Records<R> {
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull
                     if length >= MAX_RECORD_BYTES || ends >= MAX_RECORD_BYTES =>
                 {
-                    // The rest is read and thrown away.
+                    // The rest of the record is read and dropped.
                     extent = RecordExtent::TooLong;
                     (length, ends) = (0, 0);
                 }
@@ -146,7 +142,7 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// The line, and whether a CR came last, after `bytes`. LF, CRLF and CR end a line.
+/// Returns the line number after `bytes`, and whether a CR came last. LF, CRLF and CR end a line.
 fn lines(mut line: u64, mut after_cr: bool, bytes: &[u8]) -> (u64, bool) {
     for byte in bytes {
         line += u64::from(*byte == b'\n' || after_cr);
@@ -155,24 +151,19 @@ fn lines(mut line: u64, mut after_cr: bool, bytes: &[u8]) -> (u64, bool) {
     (line, after_cr)
 }
 
-/// The rows of an input.
 pub(super) struct CsvRows<R> {
     records: Records<R>,
     layout: Layout,
     nulls: NullWords,
     /// Number of usable rows so far whose scope was one of `nulls`.
     pub null_scopes: u64,
-    /// The first record is a row itself, and waits here until it is asked for.
+    /// First record, if it is a row: read to learn the columns, and kept until it is asked for.
     first: Option<Row>,
 }
 
 impl<R: BufRead> CsvRows<R> {
-    /// Reads the header, or the first row; `None` where the input is empty. In the columns that
-    /// name a task `nulls` mean "no value".
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the input cannot be read, or its first record cannot be used.
+    /// Reads the header, or the first row; returns `None` if the input is empty. `nulls` mean "no
+    /// value" in the columns that name a task.
     pub(super) fn open(
         mut records: Records<R>,
         nulls: NullWords,
@@ -206,17 +197,14 @@ impl<R: BufRead> CsvRows<R> {
         Ok(Ok(Some(rows)))
     }
 
-    /// The names of the further columns.
     pub(super) fn columns(&self) -> Columns {
         self.layout.carried.iter().map(|(_, name)| name.clone()).collect()
     }
 
-    /// The line that is read next.
     pub(super) const fn line(&self) -> u64 {
         self.records.line
     }
 
-    /// The row in the present record, which begins on `line`.
     fn row(&mut self, line: u64, extent: RecordExtent) -> Row {
         let Self { records, layout, nulls, .. } = self;
         let without = |reason: &str| Row {
@@ -257,7 +245,7 @@ impl<R: BufRead> Iterator for CsvRows<R> {
         }
         let next = self.records.next().transpose()?;
         Some(next.map(|(line, extent)| match extent {
-            // It swallowed all that follows, which must not be skipped as one bad row.
+            // The open quote swallowed all rows after it, so this is not just one invalid row.
             RecordExtent::OpenQuote => Err(BadRecord { line, what: OPEN_QUOTE.into() }),
             RecordExtent::Whole | RecordExtent::TooLong | RecordExtent::Torn => {
                 Ok(self.row(line, extent))
@@ -266,7 +254,7 @@ impl<R: BufRead> Iterator for CsvRows<R> {
     }
 }
 
-/// What is wrong with a record, whatever its columns mean.
+/// Returns what is wrong with a record whatever its columns mean.
 fn fault_of_record<R: BufRead>(records: &Records<R>, layout: &Layout) -> Option<String> {
     if records.fields > layout.width {
         return Some(format!(

@@ -1,4 +1,4 @@
-//! The texts of one row, judged: a task, or what is wrong with them.
+//! Turns the texts of a row into a task, or says what is wrong with them.
 //!
 //! Pure, and the same for every format.
 
@@ -6,13 +6,12 @@ use super::null::NullWords;
 use crate::domain::row::{BadRow, Fault};
 use crate::domain::task::{Business, Id, Scope, Task};
 
-/// Maximum size of a record; a longer one is no row, so that memory does not depend on the input.
+/// Maximum size of a record. A longer one is no row, so that memory does not depend on the input.
 pub(super) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// Maximum number of characters that are kept of a raw text.
+/// Maximum number of characters kept of a raw text.
 const MAX_RAW_CHARS: usize = 200;
 
-/// The texts that name a task.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TaskFields<'a> {
     pub biz_id: &'a str,
@@ -21,11 +20,7 @@ pub(super) struct TaskFields<'a> {
 }
 
 impl TaskFields<'_> {
-    /// The task that they name; `nulls` mean "no value".
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with the first of them that is.
+    /// Returns the task, or what is wrong with the first invalid text; `nulls` mean "no value".
     pub(super) fn task(self, nulls: NullWords) -> Result<Task, Box<BadRow>> {
         let id = |column, text: &str| {
             if nulls.has(text) {
@@ -41,7 +36,6 @@ impl TaskFields<'_> {
         Ok(Task { business: Business { scope, id: business }, id: task })
     }
 
-    /// The row that they would have been, but for `fault`.
     #[must_use]
     #[expect(clippy::unnecessary_box_returns, reason = "a row holds it in a box")]
     pub(super) fn bad(self, fault: Fault) -> Box<BadRow> {
@@ -65,13 +59,12 @@ fn fault(column: &'static str, error: &dyn std::fmt::Display, found: &str) -> Fa
     Fault { column: Some(column), reason }
 }
 
-/// The fault of an id that is missing in the database that the row comes from.
+/// Returns the fault of an id that is a database's word for "no value".
 fn null(column: &'static str, found: &str) -> Fault {
     let reason = format!("is {}, no value; a whole number from 1 is needed", found.trim());
     Fault { column: Some(column), reason }
 }
 
-/// A fault of the row as a whole.
 #[must_use]
 pub(super) fn whole(reason: String) -> Fault {
     Fault { column: None, reason }

@@ -1,4 +1,4 @@
-//! Rows of JSON Lines: one object a line.
+//! Rows of JSON Lines: one object per line.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -14,30 +14,28 @@ use super::tail::Tail;
 use crate::domain::record::COLUMNS;
 use crate::domain::row::{Columns, Fault, Row};
 
-/// The further keys of an input, in the order in which they were first seen.
+/// Further keys of an input, in the order of their first occurrence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Keys {
     names: Vec<Box<str>>,
     origin: Option<TableOrigin>,
 }
 
-/// Whether keys that were not seen before are taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NewKeys {
-    /// While a file is checked: the report gets a column for each.
+    /// For checking a file: each key becomes a column of the report.
     Add,
-    /// The report's columns are fixed; of a stream the first object fixes them.
+    /// For reading: the report's columns are fixed, for a stream by its first object.
     Ignore,
 }
 
 impl Keys {
-    /// The names of the further columns.
     pub(super) fn columns(&self) -> Columns {
         let origin = self.origin.unwrap_or(TableOrigin::Foreign);
         self.names.iter().filter_map(|name| carried_name(name, origin)).collect()
     }
 
-    /// Learns from the first object whose file this is.
+    /// Learns from the first object whether the input is a report of this program.
     fn see_first(&mut self, object: &Object) {
         let has = |column: &str| object.0.iter().any(|(key, _)| key.eq_ignore_ascii_case(column));
         let origin = if COLUMNS.iter().all(|column| has(column)) {
@@ -60,7 +58,6 @@ impl Keys {
     }
 }
 
-/// The parts of a task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TaskPart {
     BizId,
@@ -79,7 +76,7 @@ fn part(key: &str) -> Option<TaskPart> {
     .find_map(|(name, part)| key.trim().eq_ignore_ascii_case(name).then_some(part))
 }
 
-/// The members of an object, in their order, with their values as they are written.
+/// Members of an object in their order, each value as written.
 struct Object(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -104,25 +101,19 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// The rows of an input.
 pub(super) struct JsonRows<R> {
     source: R,
     line: u64,
     bytes: Vec<u8>,
-    /// The further keys that were seen.
     pub keys: Keys,
     new_keys: NewKeys,
     tail: Tail,
-    /// The first row, read to learn the keys, waits here until it is asked for.
+    /// First row: read to learn the keys, and kept until it is asked for.
     first: Option<Row>,
 }
 
 impl<R: BufRead> JsonRows<R> {
     /// Reads the first object, if there is one; `keys` are those that a check found.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the input cannot be read.
     pub(super) fn open(
         source: R,
         keys: Option<Keys>,
@@ -139,12 +130,11 @@ impl<R: BufRead> JsonRows<R> {
         Ok(rows)
     }
 
-    /// The line that is read next.
     pub(super) const fn line(&self) -> u64 {
         self.line
     }
 
-    /// Reads a line that is not blank: its number, and whether it came whole.
+    /// Reads the next line that is not blank: its number, and whether it is complete.
     fn read(&mut self) -> io::Result<Option<(u64, LineExtent)>> {
         loop {
             self.bytes.clear();
@@ -223,7 +213,7 @@ fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
             column: Some(column),
             reason: "stands in the object more than once".into(),
         })),
-        // JSON has a null of its own.
+        // JSON has a null of its own, so no word means it.
         None => fields.task(NullWords::None),
     };
     let carried = keys
@@ -237,7 +227,7 @@ fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
     Row { line, task, carried }
 }
 
-/// A text as it is, null as nothing, anything else as it is written.
+/// Returns a string's text, nothing for null, and anything else as written.
 fn text_of(value: &RawValue) -> String {
     match value.get() {
         "null" => String::new(),

@@ -1,51 +1,39 @@
-//! Which column is which: what the first record of an input says about all.
+//! Finds out from the first record of an input which column holds what.
 //!
 //! Pure: names in, a [`Layout`] or a fault out.
 
 use super::null::NullWords;
 use crate::domain::record::COLUMNS;
 
-/// Which columns hold what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Position of `bk_biz_id`.
     pub biz_id: usize,
-    /// Position of `task_id`.
     pub task_id: usize,
-    /// Position of `scope`, if there is one.
     pub scope: Option<usize>,
-    /// Positions of the carried columns, and what the report calls them.
+    /// Positions of the carried columns, and their names in the report.
     pub carried: Vec<(usize, Box<str>)>,
     /// Maximum number of fields of a row.
     pub width: usize,
-    /// Whose file this is.
     pub origin: TableOrigin,
 }
 
-/// Whose file an input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TableOrigin {
-    /// Anybody's.
+    /// Anything but this program.
     Foreign,
-    /// A report of this program, in which formulas are guarded.
+    /// This program: a report, in which formulas are guarded.
     Report,
 }
 
-/// What the first record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum First {
-    /// It names the columns.
     Header(Layout),
-    /// It is a row already: its columns have no names.
+    /// A row already: the columns have no names.
     Row(Layout),
 }
 
-/// Reads the first record. It is a row if it begins with two numbers; an id that is missing
-/// may have one of `nulls` in its place.
-///
-/// # Errors
-///
-/// Returns what is wrong if it is neither a row nor a header that can be used.
+/// Reads the first record. It is a row if it begins with two numbers, or with a word of `nulls` in
+/// place of an id. Returns what is wrong if it is neither a row nor a usable header.
 pub(super) fn first_record(fields: &[&str], nulls: NullWords) -> Result<First, String> {
     let is_id = |field: &&&str| {
         let text = field.trim();
@@ -58,7 +46,7 @@ pub(super) fn first_record(fields: &[&str], nulls: NullWords) -> Result<First, S
     by_names(fields).map(First::Header)
 }
 
-/// Without names nobody said that there is no scope, so any row may have one.
+/// Without a header any row may have a scope.
 fn without_names(fields: usize) -> Layout {
     let width = fields.max(3);
     Layout {
@@ -71,11 +59,7 @@ fn without_names(fields: usize) -> Layout {
     }
 }
 
-/// The layout that the names of columns give.
-///
-/// # Errors
-///
-/// Returns what is wrong if a needed one is missing, or one is there twice.
+/// Returns the layout of named columns, or what is wrong: a needed name is missing or repeated.
 pub(super) fn by_names(names: &[&str]) -> Result<Layout, String> {
     let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
     let is = |name: &str, column: &str| name.eq_ignore_ascii_case(column);
@@ -127,7 +111,7 @@ pub(super) fn by_names(names: &[&str]) -> Result<Layout, String> {
     Ok(Layout { biz_id, task_id, scope, carried, width: names.len(), origin })
 }
 
-/// What the report calls a further column; `None` for a report's own columns.
+/// Returns the report's name of a carried column; `None` for a column that a report has anyway.
 pub(super) fn carried_name(name: &str, origin: TableOrigin) -> Option<Box<str>> {
     let is_own = COLUMNS.iter().any(|column| name.eq_ignore_ascii_case(column));
     match (is_own, origin) {
@@ -137,7 +121,7 @@ pub(super) fn carried_name(name: &str, origin: TableOrigin) -> Option<Box<str>> 
     }
 }
 
-/// A guess at another separator, where there is one column.
+/// Suggests another separator if there is just one column.
 fn hint(names: &[String]) -> &'static str {
     match names {
         [only] if only.contains('\t') => " (separated by tabs? then say --format tsv)",

@@ -1,8 +1,7 @@
-//! Rows from files and pipes, in the forms that people really have.
+//! Rows from files and pipes, in the formats in which people have them.
 //!
-//! Reading and judging only: nothing here knows what a row is for. A file can be
-//! [checked](check()) as a whole before anything is done with it; a stream comes as
-//! it comes.
+//! Nothing here knows what a row is for. A file can be [checked](check()) as a whole before
+//! anything is done with it; a stream is read as it comes.
 
 mod check;
 mod csv;
@@ -27,24 +26,20 @@ pub(crate) use opened::{InputRows, OpenedInput};
 use reading::{InputReader, ReadOptions};
 use tail::Tail;
 
-/// The format that the extension of `path` names; CSV if there is none.
-///
-/// # Errors
-///
-/// Returns an error if the extension names no format.
+/// Returns the format that the extension of `path` names; CSV if there is none.
 pub(crate) fn format_of(path: &Path) -> Result<Format, InputError> {
-    // Other programs call JSON Lines so.
+    // Other programs use this name for JSON Lines.
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ndjson")) {
         return Ok(Format::JsonLines);
     }
     Format::of_path(path).ok_or_else(|| InputError::Extension { path: path.to_owned() })
 }
 
-/// Opens a stream, which is called `name` in errors. It waits for the first line.
+/// Opens a stream and waits for its first line; errors call it `name`.
 ///
 /// # Errors
 ///
-/// Returns an error if it cannot be read, or is no table of rows at all.
+/// Returns an error if the stream cannot be read, or holds no table of rows.
 pub fn open_stream(
     source: Box<dyn Read + Send>,
     name: &str,
@@ -53,11 +48,7 @@ pub fn open_stream(
     InputReader::new(source, name.to_owned(), format, ReadOptions::STREAM).map(InputReader::opened)
 }
 
-/// Opens the copy of a file that was checked before, and is called `name` in errors.
-///
-/// # Errors
-///
-/// Returns an error if it cannot be read.
+/// Opens the copy of a file that was checked before; errors call it `name`.
 pub(crate) fn reopen_file(
     path: &Path,
     name: &str,
@@ -67,16 +58,12 @@ pub(crate) fn reopen_file(
         Format::Csv | Format::Tsv => {
             InputReader::of_file((path, name), format, ReadOptions::STREAM).map(InputReader::opened)
         }
-        // Only a look through all of it tells the further keys.
+        // Only reading all of it tells the further keys.
         Format::JsonLines => check(path, name, format)?.open(),
     }
 }
 
 /// Opens the copy of a stream, which may have been torn in the middle of a row.
-///
-/// # Errors
-///
-/// Returns an error if it cannot be read.
 pub(crate) fn reopen_stream(
     path: &Path,
     name: &str,

@@ -2,18 +2,17 @@
 
 use crate::domain::format::Format;
 
-/// Which words mean "no value", beside an empty text.
+/// Words that mean "no value", besides an empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NullWords {
-    /// No word.
     None,
-    /// Those of SQL databases: `NULL` by `mysql -B`, `\N` by `mysqldump --tab`, `SELECT ... INTO
-    /// OUTFILE` and `COPY`.
+    /// Of SQL databases: `NULL` by `mysql -B`; `\N` by `mysqldump --tab`, `SELECT ... INTO OUTFILE`
+    /// and `COPY`.
     Sql,
 }
 
 impl NullWords {
-    /// Returns the words of a format: TSV is what databases write.
+    /// Returns the words of a format: databases write TSV.
     #[must_use]
     pub(crate) const fn of(format: Format) -> Self {
         match format {
@@ -22,7 +21,7 @@ impl NullWords {
         }
     }
 
-    /// Whether `text` is one of them. Like ids and scopes, it may have blanks around.
+    /// Whether `text` is one of the words. As with ids and scopes, blanks around it do not count.
     #[must_use]
     pub(crate) fn has(self, text: &str) -> bool {
         self == Self::Sql && matches!(text.trim_matches([' ', '\t']), "NULL" | "\\N")

@@ -1,15 +1,14 @@
-//! An input as others read it: columns and rows, whatever its format.
+//! An opened input: columns and rows, whatever the format.
 
 use super::error::InputError;
 use crate::domain::row::{Columns, Row};
 
-/// Rows in the order of the input; after an error there are no more.
+/// Rows in the order of the input; an error is the last item.
 pub(crate) type InputRows = Box<dyn Iterator<Item = Result<Row, InputError>> + Send>;
 
-/// An input whose columns are known, about to be read.
+/// An input whose columns are known and whose rows are still to be read.
 pub struct OpenedInput {
-    /// The names of the further columns, as the report prints them.
+    /// Names of the carried columns, as the report prints them.
     pub columns: Columns,
-    /// The rows.
     pub rows: InputRows,
 }

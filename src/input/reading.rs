@@ -1,5 +1,4 @@
-//! An input that is being read, whatever its format: its start, its rows, and
-//! where in it something went wrong.
+//! Reads an input, whatever its format, and tells where something went wrong.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -14,29 +13,24 @@ use super::{csv, jsonl};
 use crate::domain::format::Format;
 use crate::domain::row::{Columns, Row};
 
-/// An input that is being read.
 pub(super) struct InputReader {
     name: String,
     rows: RowReader,
 }
 
-/// How an input is read.
 #[derive(Clone, Debug)]
 pub(super) struct ReadOptions {
-    /// The further keys of JSON Lines that a check has found.
+    /// Further keys of JSON Lines that a check found.
     pub keys: Option<Keys>,
-    /// Whether further keys are taken up.
     pub new_keys: NewKeys,
-    /// How to treat a last line without a line end.
     pub tail: Tail,
 }
 
 impl ReadOptions {
-    /// How a stream is read, from its first byte on.
     pub(super) const STREAM: Self =
         Self { keys: None, new_keys: NewKeys::Ignore, tail: Tail::Whole };
 
-    /// How an input is read to learn all about it.
+    /// For checking: learns all keys.
     pub(super) const CHECK: Self = Self { keys: None, new_keys: NewKeys::Add, tail: Tail::Whole };
 }
 
@@ -49,7 +43,6 @@ enum RowReader {
 }
 
 impl InputReader {
-    /// A file.
     pub(super) fn of_file(
         (path, name): (&Path, &str),
         format: Format,
@@ -64,7 +57,6 @@ impl InputReader {
         Self::new(Box::new(file), name, format, options)
     }
 
-    /// A stream, or whatever can be read.
     pub(super) fn new(
         source: Box<dyn Read + Send>,
         name: String,
@@ -97,7 +89,6 @@ impl InputReader {
         Ok(Self { name, rows })
     }
 
-    /// Its columns, and its rows.
     pub(super) fn opened(self) -> OpenedInput {
         let columns = match &self.rows {
             RowReader::Empty => Columns::from([]),
@@ -115,7 +106,6 @@ impl InputReader {
         }
     }
 
-    /// The further keys that were seen in JSON Lines.
     pub(super) fn keys(self) -> Option<Keys> {
         match self.rows {
             RowReader::JsonLines(rows) => Some(rows.keys),
@@ -139,21 +129,20 @@ impl Iterator for InputReader {
             Ok(Err(BadRecord { line, what })) => InputError::Record { name: name(), line, what },
             Err(source) => InputError::Read { name: name(), line, source },
         };
-        // What cannot be read once is not read again.
+        // After a read error the source is not read again.
         self.rows = RowReader::Empty;
         Some(Err(error))
     }
 }
 
-/// How an input begins.
 enum TextStart {
-    /// As text, without its byte order mark.
+    /// Without its byte order mark.
     Text(Box<dyn Read + Send>),
     Utf16,
 }
 
-/// Takes off the mark that editors on Windows put before a text. It reads no
-/// more than it must, since the rest may not have been typed yet.
+/// Removes the mark that editors on Windows put before a text. It reads no more than necessary,
+/// since the rest may not have been typed yet.
 fn without_byte_order_mark(mut source: Box<dyn Read + Send>) -> io::Result<TextStart> {
     const UTF8: [u8; 3] = [0xef, 0xbb, 0xbf];
     let mut start = Vec::with_capacity(UTF8.len());
@@ -174,7 +163,7 @@ fn without_byte_order_mark(mut source: Box<dyn Read + Send>) -> io::Result<TextS
     Ok(TextStart::Text(Box::new(Cursor::new(start).chain(source))))
 }
 
-/// Reads one byte; `false` at the end.
+/// Reads one byte; returns `false` at the end.
 fn read_one(source: &mut dyn Read, byte: &mut [u8; 1]) -> io::Result<bool> {
     loop {
         match source.read(byte) {

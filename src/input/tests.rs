@@ -1,4 +1,4 @@
-//! Inputs as people have them, and the rows that come of them.
+//! Inputs as people have them, and the rows they give.
 
 use super::fields::MAX_RECORD_BYTES;
 use super::*;
@@ -7,7 +7,7 @@ use crate::domain::row::Row;
 use proptest::prelude::*;
 use std::io::{self, Cursor};
 
-/// A source that gives its bytes in pieces of the sizes that `sizes` says.
+/// Source that gives its bytes in pieces of the sizes in `sizes`.
 struct Pieces {
     bytes: Vec<u8>,
     sizes: Box<dyn FnMut() -> usize + Send>,
@@ -249,7 +249,7 @@ fn a_file_is_checked_as_a_whole() {
 
 #[test]
 fn a_row_comes_as_soon_as_its_line_is_there() {
-    // A read that would have to wait for more ends the test.
+    // Fails the test on a read that would have to wait.
     struct Typed(Vec<&'static [u8]>);
     impl Read for Typed {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -288,7 +288,7 @@ proptest! {
         format in any_format(),
     ) {
         if let Ok(opened) = open(&bytes, format) {
-            // Only a quote that is never closed is an error here, and the last word.
+            // The only possible error is an unclosed quote, which ends the rows.
             for row in opened.rows.flatten() {
                 prop_assert!(row.line >= 1);
             }

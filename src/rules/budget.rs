@@ -1,14 +1,12 @@
-//! How many rows may fail before a run stops.
+//! Decides how many rows may fail before a run stops.
 //!
-//! Pure rules. A row whose request is out may yet fail, so no more rows are out at
-//! a time than may fail yet: then there is never one failure more than was asked
-//! for.
+//! A row whose request is out may still fail. So no more rows are out at a time than may still
+//! fail, and there is never more than one failure too many.
 
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// How many failures are tolerated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
     Rows(u64),
@@ -16,15 +14,15 @@ pub enum Budget {
     Share(u64),
 }
 
-/// What a share is of.
+/// Number of rows of which a share is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
     Rows(u64),
-    /// The rows that are settled, and at least twenty: nobody knows how many will come.
+    /// The settled rows, and at least twenty: nobody knows how many rows will come.
     Settled,
 }
 
-/// Minimum number of rows that a share of a stream is taken of.
+/// Minimum number of rows of which a share of a stream is taken.
 const MIN_SHARE_BASE: u64 = 20;
 
 const MILLION: u64 = 1_000_000;
@@ -54,39 +52,35 @@ impl FromStr for Budget {
 #[error("write a number of rows, such as 10, or a share of them from 0% to 100%, such as 5%")]
 pub struct BudgetError;
 
-/// What a session has used of its budget.
+/// Used and free part of a session's budget.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ledger {
     budget: Option<(Budget, Base)>,
     failures: u64,
     settled: u64,
-    /// Rows that may yet fail: a request of theirs is out, or they are being confirmed.
+    /// Rows that may still fail: a request of theirs is out, or they are being confirmed.
     at_risk: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedUp {
-    /// Rows that failed.
     pub failures: u64,
-    /// Failures that were tolerated.
     pub tolerated: u64,
 }
 
 impl Ledger {
-    /// A ledger of which nothing is used; without a budget nothing ever is.
+    /// Returns an unused ledger; without a budget nothing is ever used.
     #[must_use]
     pub(crate) fn new(budget: Option<(Budget, Base)>) -> Self {
         Self { budget, ..Self::default() }
     }
 
-    /// Sets what a share is of from now on.
     pub(crate) fn rebase(&mut self, base: Base) {
         if let Some((_, present)) = &mut self.budget {
             *present = base;
         }
     }
 
-    /// How many failures are tolerated at present.
     #[must_use]
     pub(crate) fn tolerated(&self) -> Option<u64> {
         Some(match self.budget? {
@@ -101,36 +95,35 @@ impl Ledger {
         })
     }
 
-    /// Whether one more row may be put at risk.
     #[must_use]
     pub(crate) fn has_room(&self) -> bool {
         self.room() != Some(0)
     }
 
-    /// How many more rows may be put at risk; `None` if nothing limits them.
+    /// Number of further rows that may be put at risk; `None` if there is no limit.
     #[must_use]
     pub(crate) fn room(&self) -> Option<u64> {
         let tolerated = self.tolerated()?;
         Some((tolerated + 1).saturating_sub(self.failures + self.at_risk))
     }
 
-    /// Notes that a request of a row leaves.
+    /// Records that a request of a row leaves.
     pub(crate) fn risk(&mut self) {
         self.at_risk += 1;
     }
 
-    /// Notes that a row waits, or is cut off: it cannot fail now.
+    /// Records that a row waits or is cut off, so that it cannot fail now.
     pub(crate) fn withdraw(&mut self) {
         self.at_risk = self.at_risk.saturating_sub(1);
     }
 
-    /// Notes that a row at risk is settled, and did not fail.
+    /// Records that a row at risk was settled and did not fail.
     pub(crate) fn good(&mut self) {
         self.withdraw();
         self.settled += 1;
     }
 
-    /// Notes that a row at risk has failed, and returns whether that was one too many.
+    /// Records that a row at risk failed; returns a value if that was one failure too many.
     pub(crate) fn failed(&mut self) -> Option<UsedUp> {
         self.withdraw();
         self.settled += 1;
@@ -189,7 +182,7 @@ mod tests {
     }
 
     proptest! {
-        /// Rows are put at risk whenever there is room, and end as they like.
+        /// Puts rows at risk whenever there is room; they end at random.
         #[test]
         fn never_more_than_one_failure_too_many(
             tolerated in 0_u64..6,

@@ -1,8 +1,7 @@
-//! When an accepted row is asked for, and what its state says.
+//! Decides when to ask about an accepted row, and what its state says.
 //!
-//! Pure rules. "Accepted" only means that the server queued the task, and
-//! "already started" may be somebody else's doing (FACTS.md section 4); the
-//! state of a task tells more. Who asks, and when that may be, is not known here.
+//! "Accepted" only means that the server queued the task, and "already started" may be somebody
+//! else's doing (FACTS.md section 4); the state of a task tells more.
 
 use std::time::Duration;
 
@@ -10,26 +9,25 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::answer::{StatusAnswer, TaskState};
 
-/// How long before this run's first attempt a task must have been started to be
-/// somebody else's: the clocks of a server's hosts differ, and answers take their time.
+/// Minimum time between a task's start and this run's first attempt for the start to be somebody
+/// else's: the clocks of a server's hosts differ, and answers take time.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// What the state of a task says about a row that may have started it.
+/// Who started a task, as its state shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// It began, and nothing speaks against an attempt of this run.
+    /// Began, and nothing speaks against an attempt of this run.
     Ours,
-    /// It began before this run first tried.
+    /// Began before this run first tried.
     SomebodyElses,
-    /// It did not begin, or not yet.
+    /// Has not begun, or not yet.
     NotYet,
-    /// The state could not be had.
     Unseen,
 }
 
-/// Judges what was `seen` of a row whose first attempt that may have arrived left at
-/// `first` by the server's clock, at the earliest. If the state or a time cannot be
-/// had, nothing speaks against an attempt of this run.
+/// Judges by the state that was `seen`. `first` is the earliest time of the server's clock at which
+/// the first attempt that may have arrived can have left. If the state or a time is unknown,
+/// nothing speaks against an attempt of this run.
 #[must_use]
 pub(crate) fn judge(seen: &StatusAnswer, first: Option<Timestamp>) -> Ownership {
     match seen.state {
@@ -44,9 +42,9 @@ pub(crate) fn judge(seen: &StatusAnswer, first: Option<Timestamp>) -> Ownership 
     }
 }
 
-/// How long to wait before the next question for an accepted row, after `asked`
-/// questions and so long `since` it was accepted: 0.5, 1, 2, 4, 8, 8 … s, the last
-/// one when `timeout` is over. `None`: the last one has been asked.
+/// Returns the time until the next question about an accepted row, after `asked` questions and
+/// `since` its acceptance: 0.5, 1, 2, 4, 8, 8 … s, and a last one when `timeout` is over. `None`
+/// after the last question.
 #[must_use]
 pub(crate) fn wait(asked: u32, since: Duration, timeout: Duration) -> Option<Duration> {
     let left = timeout.checked_sub(since).filter(|left| !left.is_zero())?;
@@ -76,7 +74,7 @@ mod tests {
             (Some(Begun), Some(400), Some(1000), Ours),
             (Some(Begun), Some(399), Some(1000), SomebodyElses),
             (Some(Begun), Some(-6200), Some(1000), SomebodyElses),
-            // Something is not known.
+            // One of the facts is unknown.
             (Some(Begun), None, Some(1000), Ours),
             (Some(Begun), Some(0), None, Ours),
         ] {

@@ -1,9 +1,7 @@
-//! How many rows an input must have to be launched.
-
 use std::fmt;
 use std::str::FromStr;
 
-/// A number of rows, or a range of them, that an input must have.
+/// Number of rows that an input must have: one value or a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExpectedRows {
     from: u64,
@@ -11,7 +9,6 @@ pub(crate) struct ExpectedRows {
 }
 
 impl ExpectedRows {
-    /// Whether so many are right.
     pub(crate) fn holds(self, rows: u64) -> bool {
         rows >= self.from && self.to.is_none_or(|to| rows <= to)
     }

@@ -1,7 +1,6 @@
-//! What is foreseen of a launch that goes on: the rate it achieves, the time that is
-//! left, and whether that fits into its window.
+//! Forecasts a launch: its achieved rate, the time left, and whether that fits into its window.
 //!
-//! Arithmetic on counts that are handed in; what is drawn of it is `progress`' work.
+//! Only arithmetic on given counts; `progress` displays it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,54 +10,50 @@ use tokio::time::Instant;
 /// Time over which the achieved rate is measured.
 const RATE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How far a launch has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgressCounts {
-    /// Rows that have their last word, or were passed over.
+    /// Rows that are settled or were passed over.
     pub done: u64,
-    /// Those of them that earlier sessions settled.
+    /// Rows of these that earlier sessions settled.
     pub replayed: u64,
-    /// Requests that were sent.
     pub requests: u64,
 }
 
-/// Estimates the end of a launch from counts that are handed in now and then.
+/// Estimates the end of a launch from counts that it gets now and then.
 #[derive(Clone, Debug)]
 pub struct Estimator {
     rows: Option<u64>,
     began: Instant,
-    /// No new row is sent from this moment on.
+    /// Moment from which no new row is sent.
     last_row: Option<Instant>,
-    /// How long it was to take, before anything was known.
+    /// Planned duration; used until there are counts.
     planned: Option<Duration>,
-    /// The requests of the last seconds.
+    /// Requests of the last seconds.
     recent: VecDeque<(Instant, u64)>,
 }
 
-/// What is foreseen of a launch, if it goes on as it went so far.
+/// Forecast of a launch that goes on as it did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
-    /// Requests per second in the last seconds.
+    /// Requests per second over the last seconds.
     pub achieved: f64,
-    /// How long it will take yet; `None` where nothing says so.
+    /// Time left; `None` if unknown.
     pub left: Option<Duration>,
-    /// Whether that fits into the window; `None` without one, or where it is not
-    /// known what is left.
+    /// `None` without a window, or if the rest is unknown.
     pub fit: Option<Fit>,
 }
 
-/// Whether what is left fits into the window.
+/// Whether the rest of a launch fits into its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// All of it fits.
     Fits,
     /// About this many rows will be left.
     Leaves(u64),
 }
 
 impl Estimator {
-    /// An estimator of a launch of `rows` rows, if that is known, that begins at `began`, is
-    /// planned to take `planned`, and sends no new row from `last_row` on.
+    /// Returns an estimator of a launch that begins at `began`. `rows` is its number of rows, if
+    /// known; `planned` its planned duration; from `last_row` on no new row is sent.
     #[must_use]
     pub const fn new(
         rows: Option<u64>,
@@ -69,7 +64,7 @@ impl Estimator {
         Self { rows, began, last_row, planned, recent: VecDeque::new() }
     }
 
-    /// Estimates the rest of the launch from how far it has come by `now`.
+    /// Estimates the rest of the launch from the `counts` at `now`.
     pub fn estimate(&mut self, counts: ProgressCounts, now: Instant) -> Estimate {
         self.recent.push_back((now, counts.requests));
         while self.recent.len() > 2 && now - self.recent[1].0 >= RATE_INTERVAL {
@@ -176,7 +171,7 @@ mod tests {
             let found = look(second, requests);
             assert!((found - achieved).abs() < 0.01, "after {second} s: {found}");
         }
-        // Whoever looks seldom sees the rate since it looked last.
+        // With rare calls, the rate is the one since the last call.
         assert!((look(25, 2000) - 100.0).abs() < 0.01);
     }
 }

@@ -1,8 +1,7 @@
-//! Rows that a session may have sent: it notes which ones it will pick, before it may
-//! pick them. After a crash, every other row was surely never sent.
+//! Rows that a session may have sent. It notes rows before it may send them, so that after a crash
+//! every other row was certainly never sent.
 //!
-//! Pure: how line numbers are kept in a few bytes, and what a batch says of the moment
-//! at which its rows can have left.
+//! Keeps line numbers in a few bytes, and tells when the rows of a batch can have left.
 
 use thiserror::Error;
 
@@ -10,21 +9,20 @@ use crate::domain::clocks::Reading;
 use crate::domain::record::FirstSent;
 use crate::rules::server_time::Sighting;
 
-/// The rows that were noted by one commit.
+/// Rows that one commit noted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intents {
-    /// Their lines.
+    /// Line numbers of the rows.
     pub lines: Vec<u64>,
     /// This machine's clocks, before any of the rows can have left.
     pub at: Reading,
-    /// The last `Date` of the server by then.
+    /// Last `Date` of the server at that time.
     pub sighting: Option<Sighting>,
 }
 
-/// What each batch of a session says of its rows: the earliest moment at which they can
-/// have left.
+/// Returns the earliest moment at which the rows of each batch can have left.
 ///
-/// The first `Date` after it stands with a later batch, or comes in the next session.
+/// The first `Date` after it is that of a later batch, or comes in the next session.
 pub(crate) fn first_sent(session: &[Intents]) -> impl Iterator<Item = (&Intents, FirstSent)> {
     session.iter().enumerate().map(|(index, batch)| {
         let is_after = |sighting: &Sighting| sighting.at.since_boot > batch.at.since_boot;
@@ -40,7 +38,7 @@ pub(crate) fn first_sent(session: &[Intents]) -> impl Iterator<Item = (&Intents,
     })
 }
 
-/// Packs lines into bytes: one or two for each that is close to the one before.
+/// Packs line numbers into bytes: one or two for each that is close to the one before.
 #[must_use]
 pub fn pack(lines: &[u64]) -> Vec<u8> {
     let mut sorted = lines.to_vec();
@@ -48,7 +46,7 @@ pub fn pack(lines: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(sorted.len() * 2);
     let mut before = 0;
     for line in sorted {
-        // Seven bits a byte, the lowest first; the eighth says that more follow.
+        // Seven bits per byte, the lowest first; the eighth says that more follow.
         let mut distance: u64 = line - before;
         while distance >= 0x80 {
             bytes.push(0x80 | (distance & 0x7f).to_le_bytes()[0]);
@@ -69,7 +67,7 @@ pub struct NoLines;
 ///
 /// # Errors
 ///
-/// If the bytes are something else.
+/// Returns an error if [`pack`] never makes these bytes.
 pub fn unpack(bytes: &[u8]) -> Result<Vec<u64>, NoLines> {
     let (mut lines, mut line) = (Vec::new(), 0_u64);
     let (mut distance, mut shift) = (0_u64, 0);
@@ -102,7 +100,7 @@ mod tests {
         }
     }
 
-    /// A batch at `second`; the last `Date` came at another one, and what it showed.
+    /// Returns a batch at `second`; `dated` is when the last `Date` came, and what it showed.
     fn batch(second: i64, dated: Option<(i64, i64)>) -> Intents {
         let sighting = |(second, date): (i64, i64)| Sighting {
             date: Timestamp::from_second(date).unwrap(),
@@ -117,14 +115,14 @@ mod tests {
         for (batches, expected) in [
             (&[batch(10, None)][..], &[(None, true)][..]),
             (&[batch(10, five)], &[(Some(1010), true)]),
-            // A Date that was there before a batch says nothing new of it.
+            // A Date that came before a batch says nothing new about it.
             (&[batch(10, five), batch(20, five)], &[(Some(1010), true), (Some(1020), true)]),
             (&[batch(10, None), batch(20, fifteen)], &[(Some(1010), false), (Some(1020), true)]),
             (
                 &[batch(10, None), batch(20, None), batch(30, twenty_five)],
                 &[(Some(1010), false), (Some(1020), false), (Some(1030), true)],
             ),
-            // The server's clock stepped in between: the earlier one of both is taken.
+            // The server's clock stepped in between: the earlier of the two is taken.
             (
                 &[batch(10, five), batch(20, Some((15, 915)))],
                 &[(Some(910), false), (Some(920), true)],
@@ -133,7 +131,7 @@ mod tests {
                 &[batch(10, Some((5, 905))), batch(20, fifteen)],
                 &[(Some(910), false), (Some(1020), true)],
             ),
-            // The first Date after a batch tells the most; a later one is further off.
+            // The first Date after a batch is the most precise one.
             (
                 &[batch(10, None), batch(20, fifteen), batch(30, Some((25, 25)))],
                 &[(Some(1010), false), (Some(20), false), (Some(30), true)],

@@ -1,7 +1,7 @@
 //! Pure decisions, each with its table as a test.
 //!
-//! Facts, times and random numbers are handed in. No rule reads a clock, waits, or knows who
-//! asks it.
+//! Facts, times and random numbers are arguments. No rule reads a clock, waits, or knows its
+//! caller.
 
 pub(crate) mod budget;
 pub(crate) mod confirm;

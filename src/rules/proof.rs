@@ -1,9 +1,9 @@
-//! What the answers to `get_task_status` prove of a server: that the URL leads to it, that it
-//! takes the credentials, and that the user may view tasks.
+//! What the answers to `get_task_status` prove: that the URL leads to the server, that it accepts
+//! the credentials, and that the user may view tasks.
 //!
-//! Pure. bk-sops looks at a request in this order: caller, business, then the task, which it
-//! needs to look up the right to view it, and last the task once more for its state (FACTS.md
-//! sections 3a and 4). How far it came says what is proved.
+//! bk-sops checks a request in this order: caller, business, the task (needed to look up the right
+//! to view it), and last the task again for its state (FACTS.md sections 3a and 4). How far it came
+//! says what is proved.
 
 use crate::domain::answer::{FailureClass, StatusAnswer, Verdict};
 
@@ -12,10 +12,10 @@ use crate::domain::answer::{FailureClass, StatusAnswer, Verdict};
 pub enum Evidence {
     /// The task's state. URL, credentials and the right to view are proved.
     State,
-    /// No state, but the right to view was granted before that was found out: the task is
-    /// deleted or of another business, or its state cannot be read.
+    /// No state, but the right to view was granted before that was found out: the task is deleted
+    /// or of another business, or its state cannot be read.
     NoState,
-    /// No such task or business, which was found out before the right was looked at. URL and
+    /// No such task or business, found out before the right to view was checked. URL and
     /// credentials are proved.
     NotFound,
     /// The user may not view the task.
@@ -29,7 +29,7 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// What `seen` shows.
+    /// Returns what `seen` shows.
     #[must_use]
     pub fn of(seen: &StatusAnswer) -> Self {
         let reply = &seen.answer.reply;
@@ -48,34 +48,32 @@ impl Evidence {
         }
     }
 
-    /// Whether every further question would be answered like this one.
+    /// Whether every further question would get this answer.
     #[must_use]
     pub const fn holds_for_all(self) -> bool {
         matches!(self, Self::Refused | Self::Unanswered)
     }
 }
 
-/// Whether bk-sops' view itself says this, which runs after the right was looked at.
+/// Whether the message is of bk-sops' view itself, which runs after the right was checked.
 fn is_of_view(message: &str) -> bool {
     message.starts_with("task[id=") && message.contains("] get status error")
 }
 
-/// What the answers to all questions come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Conclusion {
     /// URL, credentials and the right to view are proved.
     Proved,
-    /// URL and credentials are proved, but the right to view is not: no task was found.
+    /// URL and credentials are proved, but not the right to view: no task was found.
     NothingFound,
-    /// The answer at this position speaks against it, or keeps it from being proved.
+    /// The answer at this position disproves it, or leaves it unproved.
     Failed(usize),
 }
 
-/// Draws the conclusion from the findings, which stand in the order of the questions.
+/// Concludes from the findings, in the order of the questions.
 ///
-/// A right that is missing in one business counts more than that it is there in others.
-/// A row that is at fault, or whose answer is unclear, does not matter if another one proves
-/// everything.
+/// A missing right in one business outweighs rights in others. A row that is at fault or unclear
+/// does not matter if another one proves everything.
 #[must_use]
 pub(crate) fn conclude(findings: &[Evidence]) -> Conclusion {
     let position = |is_wanted: fn(Evidence) -> bool| findings.iter().position(|f| is_wanted(*f));

@@ -1,8 +1,7 @@
-//! What is left to do of a run.
+//! Decides what is left to do of a run.
 //!
-//! Pure rules: the rows of the input, the lines that are settled and what earlier
-//! sessions left in doubt go in, and what is to be done with each row comes out. A
-//! first session is one of which nothing is settled and nothing in doubt.
+//! From the rows of the input, the settled lines and what earlier sessions left in doubt follows
+//! what to do with each row. A first session has nothing settled and nothing in doubt.
 
 mod seen;
 
@@ -15,12 +14,10 @@ use crate::domain::task::Task;
 use crate::rules::intents::{self, Intents};
 use seen::SeenTasks;
 
-/// What is to be done with a row that is not settled.
+/// What to do with a row that is not settled.
 #[derive(Debug)]
 pub enum Planned {
-    /// It can be launched; earlier sessions left this behind.
     Launch(LaunchableRow),
-    /// It is never sent.
     Unsent(Row, Outcome),
 }
 
@@ -28,18 +25,17 @@ pub enum Planned {
 pub struct LaunchableRow {
     pub row: Row,
     pub task: Task,
-    /// What earlier sessions left behind of it.
+    /// What earlier sessions left behind of the row.
     pub prior: Prior,
-    /// Its position in the input, from 1, counted over all rows.
+    /// Position in the input, from 1, counted over all rows.
     pub position: u64,
 }
 
-/// What earlier sessions left behind of rows that they did not settle, by line.
+/// What earlier sessions left behind of unsettled rows, by line.
 pub type Doubts = BTreeMap<u64, Prior>;
 
-/// What is left to do: of every row that is not `settled`, in the order of the
-/// input. Whether a task came by before is told over all rows, settled or not;
-/// `expected` of them make room once, where their number is known.
+/// Plans every row that is not `settled`, in the order of the input. Duplicates are found among all
+/// rows, settled or not; `expected` is the number of rows, if known, for which memory is reserved.
 pub fn plan<E>(
     rows: impl Iterator<Item = Result<Row, E>>,
     expected: Option<u64>,
@@ -69,8 +65,8 @@ pub fn plan<E>(
     })
 }
 
-/// The same rows, those last that were sent before: after an outage they may be what the
-/// server cannot bear. What is held back is no more than was open at a time.
+/// Moves rows that were sent before to the end: after an outage they may be what overloads the
+/// server. It holds back no more rows than were open at a time.
 pub(crate) fn sent_last<E>(
     mut rows: impl Iterator<Item = Result<Planned, E>>,
 ) -> impl Iterator<Item = Result<Planned, E>> {
@@ -89,22 +85,20 @@ pub(crate) fn sent_last<E>(
     })
 }
 
-/// What the session before left behind.
 #[derive(Clone, Debug, Default)]
 pub struct LastSession {
     /// What was in doubt when it began, and what the server accepted since.
     pub doubts: Doubts,
-    /// How it ended.
     pub ending: LastEnding,
 }
 
-/// How the session before ended.
+/// End of the previous session.
 #[derive(Clone, Debug)]
 pub enum LastEnding {
     /// In order: these rows were sent and not settled.
     Orderly(Doubts),
-    /// Nobody knows how: by a crash, a full disk, or a second signal. It had noted these
-    /// rows before it could send them.
+    /// Unknown: a crash, a full disk, or a second signal. It had noted these rows before it could
+    /// send them.
     Unknown(Vec<Intents>),
 }
 
@@ -114,9 +108,9 @@ impl Default for LastEnding {
     }
 }
 
-/// The rows that the next session must hold in doubt: those that were in doubt when the
-/// last one began, those that were accepted since, and those that it left open, or may have sent if it did not end in
-/// order. A row without an intent was surely not sent by it.
+/// Returns the rows that the next session must hold in doubt: those that were in doubt when the
+/// last one began, those accepted since, and those that it left open, or may have sent if it did
+/// not end in order. It certainly did not send a row without an intent.
 #[must_use]
 pub fn doubts(last: LastSession, settled: &Lines) -> Doubts {
     let mut doubts = last.doubts;
@@ -140,8 +134,8 @@ pub fn doubts(last: LastSession, settled: &Lines) -> Doubts {
     doubts
 }
 
-/// What is left behind of a row whose last word is taken back. What may have been
-/// started stays in doubt.
+/// Returns what is left behind of a row whose result is taken back. It stays in doubt if it may
+/// have been started.
 #[must_use]
 pub(crate) fn reopened(record: Record) -> Prior {
     let doubt = match record.outcome {
@@ -150,7 +144,7 @@ pub(crate) fn reopened(record: Record) -> Prior {
         _ => Doubt::None,
     };
     let Record { attempts, first_sent, last, .. } = record;
-    // Of many rows that surely were not started, no more than a number is kept.
+    // Drops the last answer of rows that certainly were not started, since there may be many.
     let last = last.filter(|_| doubt != Doubt::None);
     Prior { doubt, attempts, first_sent, last }
 }

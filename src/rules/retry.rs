@@ -1,7 +1,6 @@
-//! When a row is sent again.
+//! Decides when a row is sent again.
 //!
-//! Pure rules: a [`Policy`] says what to do about a [`Failure`], a [`Backoff`]
-//! how long to wait. Nothing here waits, sends, or knows the time.
+//! A [`Policy`] says what to do about a [`Failure`], a [`Backoff`] how long to wait.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,83 +11,75 @@ use tokio_retry::strategy::ExponentialBackoff;
 
 use crate::domain::answer::{Delivery, Failure, FailureClass, NotSent, Speaker};
 
-/// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Send it again, after the backoff's step `step` (from 0); it counts as a retry.
-    After {
-        /// Which step of the backoff to wait for.
-        step: u32,
-    },
-    /// Send it again when the limiter lets it through; it does not count as a retry.
+    /// Send again after step `step` of the backoff (from 0); counts as a retry.
+    After { step: u32 },
+    /// Send again when the limiter lets it through; does not count as a retry.
     AfterPause,
-    /// Nothing more is to be done: settle the row by the class of the failure.
+    /// Settle the row by the class of the failure.
     GiveUp,
-    /// Every row would fail alike: stop the run; this row stays pending.
+    /// Stop the run, since every row would fail alike; this row stays pending.
     Stop(Stop),
 }
 
 /// Why one answer stops the whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Credentials, the user or the app are refused.
+    /// The credentials, user or app were refused.
     Auth,
-    /// This is no way to the API.
+    /// The URL does not lead to the API.
     Config,
     NeverReached,
     /// The app's requests were refused for the whole of `--throttle-patience`.
     Throttled,
 }
 
-/// What a decision depends on, apart from the failure itself.
+/// Circumstances that a decision depends on, apart from the failure itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryContext {
-    /// The attempts at this row that count, this one included if it does.
+    /// Attempts at this row that count, including this one if it does.
     pub counted: u32,
     /// Whether this attempt began an outage, or ended during one.
     pub in_outage: bool,
     pub server: Server,
-    /// Connections in a row that could not be made before the first HTTP answer.
+    /// Consecutive connections that could not be made, before the first HTTP answer.
     pub unconnected: u32,
-    /// Whether those who share this row's throttle still wait.
+    /// Whether the rows that share this one's throttle keep waiting.
     pub patience: Patience,
 }
 
-/// What a request was sent for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// To start its task.
+    /// Starts its task.
     Normal,
-    /// To start its task, and to see whether an outage has ended.
+    /// Starts its task, and shows whether an outage has ended.
     Probe,
 }
 
-/// What a session knows of the server by the answers that came; more is greater.
+/// What the answers so far showed of the server; a later variant shows more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Server {
-    /// No HTTP answer came.
     NeverReached,
-    /// An HTTP answer came, and none that only bk-sops, the ESB or the gateway can give.
+    /// An HTTP answer came, but none that only bk-sops, the ESB or the gateway can give.
     Reached,
     /// The ESB or the gateway answered.
     Front,
-    /// bk-sops itself answered.
     BkSops,
 }
 
-/// Whether those who are refused by a throttle still wait.
+/// Whether throttled rows keep waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// They still wait.
     Left,
     /// Nothing was granted for the whole of `--throttle-patience`.
     Over,
 }
 
-/// How often, and for how long, a row is tried.
+/// How often a row is tried, and the waits between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Sends after the first.
+    /// Maximum number of sends after the first.
     pub retries: u32,
 }
 
@@ -151,7 +142,7 @@ impl Policy {
         }
     }
 
-    /// A connection that cannot be made is an attempt of no row, so no retry is used.
+    /// A connection that cannot be made is no attempt at a row, so it uses no retry.
     const fn after_no_connection(self, why: NotSent, now: RetryContext) -> Next {
         let is_unseen = matches!(now.server, Server::NeverReached);
         match why {
@@ -176,13 +167,13 @@ impl Policy {
     }
 }
 
-/// Whether a row that ends so says that there is no server. One request that was
-/// lost says little; one that was lost each time it was sent says enough.
+/// Whether a row that ends like this shows that there is no server. One lost request shows little;
+/// a row whose requests were all lost shows enough.
 const fn never_reached(delivery: Delivery, counted: u32) -> bool {
     matches!(delivery, Delivery::Lost) && counted > 1
 }
 
-/// Waits that double, from a first value up to a longest one.
+/// Waits that double, from a first value up to a maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,
@@ -190,12 +181,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits of `first`, twice that, and so on, up to `longest`.
+    /// Returns waits of `first`, twice that, and so on, up to `longest`.
     ///
     /// # Errors
     ///
-    /// Returns an error if `first` is no whole number of milliseconds from 1, or if
-    /// `longest` is shorter than `first`.
+    /// Returns an error if `first` is no whole number of milliseconds from 1, or if `longest` is
+    /// shorter than `first`.
     pub fn new(first: Duration, longest: Duration) -> Result<Self, BackoffError> {
         if first < Duration::from_millis(1) || !first.subsec_nanos().is_multiple_of(1_000_000) {
             return Err(BackoffError::First);
@@ -206,21 +197,20 @@ impl Backoff {
         Ok(Self { first, longest })
     }
 
-    /// The wait of step `step`, from 0.
+    /// Returns the wait of a step, from 0.
     #[must_use]
     pub fn wait(&self, step: u32) -> Duration {
-        // tokio-retry's base is a power too: base 2 doubles, and its first value
-        // is twice the factor, so the very first wait is put before it.
+        // tokio-retry's base is a power too: base 2 doubles, and its first value is twice the
+        // factor, so the first wait is put in front.
         let first = u64::try_from(self.first.as_millis()).unwrap_or(u64::MAX);
         let doubling = ExponentialBackoff::from_millis(2).factor(first).max_delay(self.longest);
-        // 2^63 of anything is beyond the longest wait.
+        // 2^63 of anything exceeds the maximum.
         let step = step.min(63) as usize;
         std::iter::once(self.first).chain(doubling).nth(step).unwrap_or(self.longest)
     }
 
-    /// The wait of step `step` with jitter: `share` (0 to 1, drawn at random)
-    /// of its second half, so that rows that failed together do not come back
-    /// together.
+    /// Returns the wait of a step with jitter: `share` (0 to 1, drawn at random) of its second
+    /// half, so that rows that failed together do not come back together.
     #[must_use]
     pub fn jittered(&self, step: u32, share: f64) -> Duration {
         let wait = self.wait(step);

@@ -1,29 +1,28 @@
-//! Which few rows stand for a list when the server is asked about it.
+//! Chooses a few rows of a list for questions to the server.
 //!
-//! Pure. A list of any length passes by row for row, and what is kept of it is bounded.
+//! Keeps a bounded number of rows of a list of any length.
 
 use crate::domain::task::Task;
 
-/// Maximum number of rows in a sample.
 pub(crate) const MAX_ROWS: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampledRow {
-    /// The physical line on which the row begins.
+    /// Physical line on which the row begins.
     pub line: u64,
     pub task: Task,
 }
 
-/// The first rows of the first businesses of a list.
+/// First rows of the first businesses of a list.
 #[derive(Clone, Debug, Default)]
 pub struct RowSample {
-    /// The first rows of each business, in the order in which the businesses appear.
+    /// First rows of each business, in the order in which the businesses appear.
     businesses: Vec<Vec<SampledRow>>,
 }
 
 impl RowSample {
-    /// Adds the next row of the list. One that repeats a sampled task is left out: it is
-    /// never sent.
+    /// Adds the next row of the list. It skips one that repeats a sampled task, since that is never
+    /// sent.
     pub fn add(&mut self, line: u64, task: Task) {
         let row = SampledRow { line, task };
         let businesses = &mut self.businesses;
@@ -39,15 +38,14 @@ impl RowSample {
         }
     }
 
-    /// The first task of the list.
     #[must_use]
     pub fn first(&self) -> Option<Task> {
         self.businesses.first().map(|rows| rows[0].task)
     }
 
-    /// The sampled rows: the first of each business, then the second of each, and so on
-    /// until there are [`MAX_ROWS`]. The right to view may differ between businesses, and one
-    /// row at fault must not stand for all.
+    /// Returns the first row of each business, then the second of each, and so on, up to
+    /// [`MAX_ROWS`]. The right to view may differ between businesses, and one row at fault must not
+    /// decide for all.
     #[must_use]
     pub fn rows(&self) -> Vec<SampledRow> {
         let rank = |rank| self.businesses.iter().filter_map(move |rows| rows.get(rank));
@@ -90,7 +88,7 @@ mod tests {
             ("2/1 3/1 4/1 5/1 6/1", &[2, 3, 4, 5, 6]),
             ("2/1 2/2 3/1 4/1 5/1 6/1 7/1", &[2, 4, 5, 6, 7]),
             ("2/1 2/2 3/1 4/1 5/1", &[2, 4, 5, 6, 3]),
-            // A CMDB business and a project of one number are two businesses.
+            // A CMDB business and a project of the same number are two businesses.
             ("2/1 2/2 p2/1", &[2, 4, 3]),
             ("2/1 2/1 2/1 2/2", &[2, 5]),
         ] {

@@ -1,8 +1,8 @@
-//! What the server's clock showed when an attempt left, as early as it can have been.
+//! Estimates the earliest time that the server's clock can have shown when an attempt left.
 //!
-//! Pure rules. Clocks of this machine and the server's are never compared: they step,
-//! and machines sleep. What an answer's `Date` showed is carried to the moment of an
-//! attempt by the time that passed in between, by whichever clock makes it earlier.
+//! Clocks of this machine and the server are never compared: they step, and machines sleep. An
+//! answer's `Date` is carried to the moment of an attempt by the time that passed in between, by
+//! whichever clock makes it earlier.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -14,29 +14,28 @@ use crate::domain::record::FirstSent;
 /// A `Date` of the server, and when it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The time that the server wrote into its answer.
+    /// Time that the server wrote into its answer.
     pub date: Timestamp,
-    /// This machine's clocks when the answer was here.
+    /// This machine's clocks when the answer came.
     pub at: Reading,
 }
 
 impl Sighting {
-    /// The earliest that the server's clock can have shown at a moment after this
-    /// sighting; `None` if nobody knows what passed.
+    /// Returns the earliest time that the server's clock can have shown at a moment after this
+    /// sighting; `None` if the time in between is unknown.
     #[must_use]
     pub fn carried_on(&self, to: &Reading) -> Option<Timestamp> {
         self.date.checked_add(self.at.passed_until(to)?.least).ok()
     }
 
-    /// The earliest that the server's clock can have shown at a moment before this
-    /// sighting; `None` if nobody knows what passed.
+    /// Returns the earliest time that the server's clock can have shown at a moment before this
+    /// sighting; `None` if the time in between is unknown.
     #[must_use]
     pub fn carried_back(&self, to: &Reading) -> Option<Timestamp> {
         self.date.checked_sub(to.passed_until(&self.at)?.most).ok()
     }
 }
 
-/// The `Date`s that come in one session.
 #[derive(Debug, Default)]
 pub(crate) struct ServerClock(Mutex<Seen>);
 
@@ -47,24 +46,22 @@ struct Seen {
 }
 
 impl ServerClock {
-    /// Notes the `Date` of an answer that is here now.
+    /// Records the `Date` of an answer that has just come.
     pub(crate) fn saw(&self, sighting: Sighting) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.last = Some(sighting);
-        // Most of the time nobody waits for it: only the attempts that are out do.
+        // Usually nobody waits for it: only attempts in flight do.
         if Arc::strong_count(&seen.next) > 1 {
             let next = std::mem::take(&mut seen.next);
             let _ = next.set(sighting);
         }
     }
 
-    /// The last `Date`.
     #[must_use]
     pub(crate) fn last(&self) -> Option<Sighting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last
     }
 
-    /// An attempt that leaves now.
     #[must_use]
     pub(crate) fn departure(&self, at: Reading) -> Departure {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,8 +69,8 @@ impl ServerClock {
         Departure { known, waiting: Some((at, Arc::clone(&seen.next))) }
     }
 
-    /// An attempt of an earlier session, which the next `Date` may tell more of if the
-    /// machine was not started anew since.
+    /// Restores an attempt of an earlier session. The next `Date` may make it more precise if the
+    /// machine was not restarted since.
     #[must_use]
     pub(crate) fn earlier(&self, first: &FirstSent) -> Departure {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,17 +79,16 @@ impl ServerClock {
     }
 }
 
-/// The moment at which an attempt left.
 #[derive(Clone, Debug)]
 pub(crate) struct Departure {
-    /// The earliest time of the server, by what was known then.
+    /// Earliest time of the server, by what was known at the departure.
     known: Option<Timestamp>,
-    /// This machine's clocks then, and the first `Date` after it, once that has come.
+    /// This machine's clocks at the departure, and the first `Date` after it, once that has come.
     waiting: Option<(Reading, Arc<OnceLock<Sighting>>)>,
 }
 
 impl Departure {
-    /// The earliest that the server's clock can have shown.
+    /// Returns the earliest time that the server's clock can have shown.
     #[must_use]
     pub(crate) fn earliest(&self) -> Option<Timestamp> {
         let after = self.waiting.as_ref().and_then(|(at, next)| next.get()?.carried_back(at));
@@ -102,8 +98,7 @@ impl Departure {
         }
     }
 
-    /// The same, to be kept for a later session: also the clocks, if no `Date` came
-    /// after it yet.
+    /// Returns the same for a later session: with the clocks, if no `Date` came after it yet.
     #[must_use]
     pub(crate) fn kept(&self) -> FirstSent {
         let still_waits = |(_, next): &&(Reading, Arc<OnceLock<Sighting>>)| next.get().is_none();
@@ -118,7 +113,7 @@ mod tests {
     use crate::domain::clocks::Boot;
     use jiff::SignedDuration;
 
-    /// The wall clock shows `wall`, and the machine runs for `since_boot` seconds.
+    /// The wall clock shows `wall`, and the machine has been running for `since_boot` seconds.
     fn reading(wall: i64, since_boot: i64) -> Reading {
         Reading {
             wall: Timestamp::from_second(wall).unwrap(),
@@ -137,8 +132,8 @@ mod tests {
 
     #[test]
     fn the_servers_time_is_the_earliest_that_can_be_had() {
-        // The server's clock is 100,000 ahead of the wall clock, and an attempt leaves at 20
-        // by it, when the machine runs for 20 s.
+        // The server's clock is 100,000 ahead of the wall clock; an attempt leaves at 20 by the
+        // wall clock, when the machine has been running for 20 s.
         let at = reading(20, 20);
         for (before, after, expected) in [
             (None, None, None),
@@ -149,7 +144,7 @@ mod tests {
             (Some(sighting(100_010, reading(-3590, 10))), None, Some(100_020)),
             (None, Some(sighting(100_030, reading(3630, 30))), Some(96_420)),
             (None, Some(sighting(100_030, reading(-3570, 30))), Some(100_020)),
-            // The server's own clock stepped: the earlier one of both is taken.
+            // The server's own clock stepped: the earlier of the two is taken.
             (
                 Some(sighting(100_010, reading(10, 10))),
                 Some(sighting(90_030, reading(30, 30))),
@@ -168,7 +163,7 @@ mod tests {
             let departure = clock.departure(at);
             if let Some(after) = after {
                 clock.saw(after);
-                // What comes later says nothing new of it.
+                // A later Date says nothing new about the attempt.
                 clock.saw(sighting(1, reading(40, 40)));
             }
             assert_eq!(earliest(&departure), expected, "{before:?} {after:?}");
@@ -179,7 +174,7 @@ mod tests {
     fn of_several_dates_the_last_before_and_the_first_after_count() {
         let clock = ServerClock::default();
         clock.saw(sighting(100_000, reading(0, 0)));
-        // The wall clock was put an hour back, which makes only the first Date a bad one.
+        // The wall clock was set back an hour, which makes only the first Date a bad one.
         clock.saw(sighting(100_010, reading(-3590, 10)));
         let departure = clock.departure(reading(-3580, 20));
         assert_eq!(earliest(&departure), Some(100_020));
@@ -194,7 +189,7 @@ mod tests {
         let first = ServerClock::default();
         let kept = first.departure(reading(20, 20)).kept();
         assert_eq!(kept, FirstSent { server: None, local: Some(reading(20, 20)) });
-        // Between the sessions the wall clock was put an hour ahead.
+        // Between the sessions the wall clock was set an hour ahead.
         let next = ServerClock::default();
         let departure = next.earlier(&kept);
         assert_eq!(earliest(&departure), None);

@@ -1,21 +1,21 @@
-//! How a launch is cut into stages: a canary first, and the rest when that is well.
+//! Splits a launch into stages: a canary first, and the rest if that went well.
 //!
-//! Pure rules. Borders are positions in the input, counted over all of its rows, so
-//! that they stay where they are when a run is resumed.
+//! Borders are positions in the input, counted over all of its rows, so that resuming a run does
+//! not move them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Ends of the stages, cumulative, as the command line gives them.
+/// Cumulative ends of the stages, as on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stages(Vec<StageEnd>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StageEnd {
     Rows(u64),
-    /// After so many of a million, rounded up.
+    /// After this many millionths of all rows, rounded up.
     Share(u64),
 }
 
@@ -68,14 +68,13 @@ impl fmt::Display for Stages {
 }
 
 impl Stages {
-    /// Whether the number of rows must be known to tell where the stages end.
     #[must_use]
     pub(crate) fn need_rows(&self) -> bool {
         self.0.iter().any(|step| matches!(step, StageEnd::Share(_)))
     }
 
-    /// Returns the position at which each stage of an input of `rows` rows ends; the last
-    /// stage ends with the input. Empty stages are left out.
+    /// Returns the position at which each stage of an input of `rows` rows ends; the last stage
+    /// ends with the input. Empty stages are left out.
     #[must_use]
     pub(crate) fn ends(&self, rows: Option<u64>) -> Vec<u64> {
         let last = rows.unwrap_or(u64::MAX);
@@ -97,8 +96,8 @@ impl Stages {
     }
 }
 
-/// Whether somebody has to agree to the stage after position `border` of the input, where all up
-/// to `agreed_to` was agreed to. Nobody is asked for the first stage: the command itself is the yes.
+/// Whether somebody must agree to the stage after position `border` of the input, if everything up
+/// to `agreed_to` was agreed to. The first stage needs no question: the command itself is the yes.
 #[must_use]
 pub(crate) fn must_be_agreed(border: u64, agreed_to: Option<u64>) -> bool {
     border > 0 && agreed_to.is_none_or(|agreed_to| border >= agreed_to)

@@ -1,7 +1,6 @@
-//! What a run has come to: counts, groups of failures and latencies, folded from
-//! records and attempts one by one.
+//! Totals of a run: counts, groups of failures and latencies, added up from records and attempts.
 //!
-//! Counting only; telling it to people and programs is `cli`'s work.
+//! Only counts; `cli` presents them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,41 +13,40 @@ use crate::domain::record::{
     AlreadyStarted, Doubt, Ending, KnownBy, Outcome, OutcomeKind, Record, Standing,
 };
 
-/// Maximum number of groups of failures that are kept apart; further failures are one group.
+/// Maximum number of separate groups of failures; all further failures form one group.
 const MAX_GROUPS: usize = 50;
 
 /// Counts over all records of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     by_outcome: EnumMap<OutcomeKind, u64>,
-    /// Started rows of which only the server's reply tells: it queued their tasks.
+    /// Started rows known only by the server's reply: it queued their tasks.
     pub started_by_reply: u64,
-    /// Rows that were cut off by a stop, or not reached.
+    /// Rows that a stop cut off, or that were not reached.
     pub cut_off: u64,
-    /// Rows of these that may have been started.
+    /// Cut-off rows that may have been started.
     pub cut_off_in_doubt: u64,
-    /// Rows of these that count as bad until a resume settles them.
+    /// Cut-off rows that count as bad until a resume settles them.
     cut_off_bad: u64,
     already: AlreadyStarted,
     bad: u64,
     groups: BTreeMap<(Outcome, String, String), Group>,
 }
 
-/// Failures of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     pub outcome: Outcome,
     /// The `error` of the report: a class, or what is wrong with a row.
     pub error: String,
-    /// What the server said to the first of them.
+    /// The server's message for the first of them.
     pub message: String,
-    /// The line of the first of them.
+    /// Line of the first of them.
     pub example: u64,
     pub rows: u64,
 }
 
 impl Summary {
-    /// An empty summary; `already` says how `already_started` counts.
+    /// Returns an empty summary; `already` says how `already_started` counts.
     #[must_use]
     pub fn new(already: AlreadyStarted) -> Self {
         Self { already, ..Self::default() }
@@ -66,7 +64,7 @@ impl Summary {
             Standing::Bad => {
                 self.bad += 1;
                 self.cut_off_bad += u64::from(record.ending != Ending::Settled);
-                // One that was cut off is no failure, unless nothing can finish it.
+                // A row that was cut off is no failure, unless nothing can finish it.
                 if record.ending == Ending::Settled || record.outcome == Outcome::Unknown {
                     self.group(record);
                 }
@@ -75,7 +73,7 @@ impl Summary {
         }
     }
 
-    /// Failures are alike if their messages differ in nothing but digits.
+    /// Adds a failure to its group: that of messages that differ only in digits.
     fn group(&mut self, record: &Record) {
         let (error, message) = match &record.row.task {
             Err(bad) => (bad.fault.to_string(), ""),
@@ -103,17 +101,16 @@ impl Summary {
         self.by_outcome
     }
 
-    /// The outcomes that occurred, each with its count.
+    /// Counts of the outcomes that occurred.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.all_counts().filter(|(_, count)| *count > 0)
     }
 
-    /// All outcomes, each with its count.
     pub fn all_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.by_outcome.into_iter().map(|(outcome, count)| (outcome.as_str(), count))
     }
 
-    /// The failures, the largest group first.
+    /// Failures, the largest group first.
     #[must_use]
     pub fn failures(&self) -> Vec<&Group> {
         let mut groups: Vec<_> = self.groups.values().collect();
@@ -136,20 +133,19 @@ impl Summary {
         self.bad
     }
 
-    /// The rows that ended bad, and are not to be done any more.
+    /// Rows that ended bad, and will not be resumed.
     #[must_use]
     pub const fn settled_bad(&self) -> u64 {
         self.bad - self.cut_off_bad
     }
 
-    /// The rows that are still to be done.
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.by_outcome[OutcomeKind::Pending]
     }
 }
 
-/// A text with each run of digits as one `#`.
+/// Replaces each run of digits by one `#`.
 fn without_digits(text: &str) -> String {
     let mut shape = String::with_capacity(text.len());
     for c in text.chars() {
@@ -162,38 +158,37 @@ fn without_digits(text: &str) -> String {
     shape
 }
 
-/// The requests of one session.
+/// Requests of one session.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
-    /// `start_task` requests that came back, or were given up.
+    /// `start_task` requests that were answered or given up.
     pub starts: u64,
-    /// Those of them that were not the session's first for their row.
+    /// Starts that were not the session's first for their row.
     pub retries: u64,
     /// Questions for states and links.
     pub questions: u64,
     pub unasked: Unasked,
-    /// The starts by what their answers meant.
+    /// Starts by the meaning of their answers.
     pub by_class: EnumMap<AnswerClass, u64>,
     pub latencies: Latencies,
 }
 
-/// Rows of which something could not be asked, since the server refused the question, or
-/// failed.
+/// Rows about which a question failed, or was refused by the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unasked {
-    /// Rows whose state was to be asked for.
+    /// Rows whose state could not be asked for.
     pub states: u64,
-    /// Rows whose link was to be looked up, and could not be...
+    /// Rows whose link could not be looked up.
     pub links: u64,
-    /// ...and all rows whose link was looked up.
+    /// All rows whose link was to be looked up.
     pub lookups: u64,
-    /// Refusals to an ESB's GET with the credentials in the header alone, as the legacy ESB
-    /// has them (FACTS.md section 2).
+    /// Refusals of an ESB's GET with the credentials in the header alone, as the legacy ESB has
+    /// them (FACTS.md section 2).
     pub to_header: u64,
 }
 
 impl Unasked {
-    /// Whether links were looked up, and none could be asked for.
+    /// Whether links were looked up, and every lookup failed.
     #[must_use]
     pub const fn has_no_link(&self) -> bool {
         self.lookups > 0 && self.links == self.lookups
@@ -215,14 +210,14 @@ impl Requests {
     }
 }
 
-/// How long requests took, in a histogram of three digits from 1 µs to 10 min.
+/// Durations of requests, in a [`histogram`].
 #[derive(Clone, Debug)]
 pub struct Latencies {
     histogram: Histogram<u64>,
     total: Duration,
 }
 
-/// Longest time that a [`histogram`] tells apart, in microseconds.
+/// Maximum time in a [`histogram`], in microseconds.
 pub(crate) const MAX_MICROS: u64 = 600_000_000;
 
 /// Returns an empty histogram of microseconds: three digits, from 1 µs to 10 min.
@@ -243,15 +238,14 @@ impl Latencies {
         self.total += latency;
     }
 
-    /// The latency that `percent` of the requests did not exceed; `None` where
-    /// there were none.
+    /// Returns the latency that `percent` of the requests did not exceed; `None` if there are none.
     #[must_use]
     pub fn percentile(&self, percent: f64) -> Option<Duration> {
         let found = || Duration::from_micros(self.histogram.value_at_percentile(percent));
         (!self.histogram.is_empty()).then(found)
     }
 
-    /// The longest; `None` where there were none.
+    /// Maximum latency; `None` if there are none.
     #[must_use]
     pub fn longest(&self) -> Option<Duration> {
         (!self.histogram.is_empty()).then(|| Duration::from_micros(self.histogram.max()))
@@ -262,7 +256,7 @@ impl Latencies {
         self.histogram.len()
     }
 
-    /// How many took no longer than `bound`, within the three digits.
+    /// Number of requests that took at most `bound`, within the three digits.
     #[must_use]
     pub fn within(&self, bound: Duration) -> u64 {
         let micros = u64::try_from(bound.as_micros()).unwrap_or(MAX_MICROS);

@@ -1,8 +1,7 @@
-//! When a run may send: maintenance windows, and whether a launch fits into one.
+//! Decides when a run may send: maintenance windows, and whether a launch fits into one.
 //!
-//! Pure rules; the time and the zone are handed in. A time of day that a change of
-//! the clocks skips means the moment as long after the change as it would have been
-//! after midnight; one that occurs twice means the first.
+//! A time of day that a change of the clocks skips means the moment as long after the change as it
+//! would have been after midnight; one that occurs twice means the first.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,23 +11,23 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use thiserror::Error;
 
-/// A moment as people type it.
+/// A moment as people write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     /// The next time that clocks show this.
     Time(Time),
-    /// A date and time of the zone.
+    /// Date and time in the zone.
     Local(DateTime),
-    /// A moment that is the same in every zone.
+    /// The same moment in every zone.
     Moment(Timestamp),
-    /// So long after the program's start.
+    /// Time after the program's start.
     After(Duration),
 }
 
 impl FromStr for When {
     type Err = WindowError;
 
-    /// `22:00`, `2026-12-01T22:00`, `2026-12-01T22:00+08:00` or `+90m`.
+    /// Reads `22:00`, `2026-12-01T22:00`, `2026-12-01T22:00+08:00` or `+90m`.
     fn from_str(text: &str) -> Result<Self, WindowError> {
         if let Some(after) = text.strip_prefix('+') {
             let after = after.parse::<SignedDuration>().ok();
@@ -43,7 +42,7 @@ impl FromStr for When {
     }
 }
 
-/// A window that comes every day, such as `22:00-04:00`.
+/// A daily window, such as `22:00-04:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Daily {
     from: Time,
@@ -71,28 +70,24 @@ fn time_of_day(text: &str) -> Option<Time> {
     padded.parse().ok().filter(|_| has_form)
 }
 
-/// When a run is to send, as it was asked for.
+/// A window as requested, still without a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WindowRequest {
-    /// From one moment to another; from now on and for ever where none is named.
+    /// From the first moment (by default now) to the second (by default never).
     Between(Option<When>, Option<When>),
     Daily(Daily),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Window {
-    /// From this moment on; at once where there is none.
+    /// Moment from which requests may leave; `None` for at once.
     pub start: Option<Timestamp>,
-    /// No request leaves from this moment on.
+    /// Moment from which no request leaves.
     pub stop: Option<Timestamp>,
 }
 
 impl WindowRequest {
-    /// The window that it means at `now`, in `zone`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it would stop before it starts.
+    /// Returns the window meant at `now`, in `zone`, or an error if it would stop before it starts.
     pub(crate) fn at(self, now: Timestamp, zone: &TimeZone) -> Result<Window, WindowError> {
         match self {
             Self::Daily(daily) => daily.at(now, zone),
@@ -109,7 +104,7 @@ impl WindowRequest {
     }
 }
 
-/// The moment that `when` means; a time of day is the next one after `after`.
+/// Returns the moment that `when` means; a time of day is the next one after `after`.
 fn moment(
     when: When,
     now: Timestamp,
@@ -127,7 +122,7 @@ fn moment(
     }
 }
 
-/// When clocks show `time` on the day that is `days` after the day of `moment`.
+/// Returns when clocks show `time` on the day that is `days` after that of `moment`.
 fn on_day(time: Time, moment: Timestamp, days: i64, zone: &TimeZone) -> Option<Timestamp> {
     let day = zone.to_datetime(moment).date().checked_add(days.days()).ok()?;
     zone.to_timestamp(day.to_datetime(time)).ok()
@@ -145,17 +140,16 @@ impl Daily {
     }
 }
 
-/// Whether a launch fits into its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WindowFit {
-    /// It is done at about this moment.
+    /// Ends at about this moment.
     Fits(Timestamp),
-    /// About so many rows will be left.
+    /// Leaves about this many rows.
     Leaves(u64),
 }
 
-/// Foresees how a launch of `rows` rows comes out that takes `each` for a row and
-/// begins at `start`, if no new row is sent from `last` on.
+/// Forecasts a launch of `rows` rows that takes `each` per row and begins at `start`, if no new row
+/// is sent from `last` on.
 #[must_use]
 pub(crate) fn fit(
     rows: u64,
@@ -199,7 +193,7 @@ mod tests {
         TimeZone::get(name).unwrap()
     }
 
-    /// The window that is asked for at `now`, told in the zone.
+    /// Returns the window requested at `now`, as text in the zone.
     fn told(asked: WindowRequest, now: &str, name: &str) -> String {
         let zone = zone(name);
         let now = zone.to_timestamp(now.parse().unwrap()).unwrap();
@@ -250,7 +244,7 @@ mod tests {
             ("+90m", "+3h", "01 13:30 to 01 15:00"),
             ("2026-12-01T22:00", "2026-12-02T04:00+08:00", "01 22:00 to 02 04:00"),
             ("2026-12-01T14:00Z", "", "01 22:00 to -"),
-            // What was to start before starts at once.
+            // A start in the past means at once.
             ("2026-11-30T22:00", "04:00", "- to 01 04:00"),
             ("2026-11-30T22:00", "+1h", "- to 01 13:00"),
             ("22:00", "2026-12-01T21:00", "the stop is not after the start"),

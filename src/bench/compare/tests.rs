@@ -7,7 +7,7 @@ fn near(found: f64, expected: f64) -> bool {
 #[test]
 fn probabilities_are_those_of_the_tables() {
     for (base, now, expected) in [
-        // Apart in all: 2 of (10 over 5) ways.
+        // Completely apart: 2 of (10 over 5) ways.
         (&[1.0, 2.0, 3.0, 4.0, 5.0][..], &[6.0, 7.0, 8.0, 9.0, 10.0][..], 2.0 / 252.0),
         (&[6.0, 7.0, 8.0, 9.0, 10.0], &[1.0, 2.0, 3.0, 4.0, 5.0], 2.0 / 252.0),
         (&[1.0, 2.0, 3.0, 4.0, 6.0], &[5.0, 7.0, 8.0, 9.0, 10.0], 4.0 / 252.0),
@@ -20,8 +20,8 @@ fn probabilities_are_those_of_the_tables() {
     }
 }
 
-/// Counted by dealing the ranks in all ways; where both sides are of one length, scipy's
-/// exact permutation test says the same.
+/// Expected values counted by dealing the ranks in all ways; if both sides have the same length,
+/// scipy's exact permutation test gives the same.
 #[test]
 fn equal_values_share_their_ranks() {
     for (base, now, as_far, ways) in [

@@ -25,7 +25,7 @@ fn a_request_is_measured_from_its_due_time_and_from_its_send() {
     let at = |millis: u64| began + Duration::from_millis(millis);
     let mut meter = meter(began);
     let accepted = Answer::new(Verdict::Accepted, Reply::default());
-    // The first is of the warm-up; the last one is called back.
+    // The first request belongs to the warm-up; the last one is withdrawn.
     for (due, sent, ended) in [(500, 500, 1_500), (1_000, 1_020, 1_100), (2_100, 2_100, 2_200)] {
         meter.add_send(at(due), at(sent));
         let sample = RequestTimes { due: at(due), sent: at(sent), ended: at(ended) };
@@ -38,7 +38,7 @@ fn a_request_is_measured_from_its_due_time_and_from_its_send() {
     let times = meter.classes[AnswerClass::Accepted].as_ref().unwrap();
     let near = |found: u64, expected: u64| found.abs_diff(expected) < expected / 100;
     assert!(near(times.response.max(), 100_000) && near(times.service.max(), 100_000));
-    // The one that was sent late took no longer from its send.
+    // The late request took no longer from its send.
     assert!(near(times.response.min(), 100_000), "{}", times.response.min());
     assert!(near(times.service.min(), 80_000), "{}", times.service.min());
     let snapshot = meter.snapshot(at(3_200));
@@ -51,7 +51,7 @@ fn requests_that_wait_for_this_machine_at_the_same_time_wait_once() {
     let began = Instant::now();
     let at = |millis: u64| began + Duration::from_millis(millis);
     let mut meter = meter(began);
-    // Due, sent: in time; three after a pause of 250 ms; one that is late by itself.
+    // Due, sent: one in time, three after a pause of 250 ms, one late by itself.
     for (due, sent) in
         [(1_000, 1_000), (1_100, 1_350), (1_200, 1_350), (1_300, 1_351), (1_400, 1_405)]
     {
@@ -66,7 +66,7 @@ fn response_times_grow_by_when_the_requests_were_due() {
     let at = |millis: u64| began + Duration::from_millis(millis);
     let mut meter = meter(began);
     let accepted = Answer::new(Verdict::Accepted, Reply::default());
-    // Each takes half of the time since the warm-up longer; the last answer comes first.
+    // Each request takes longer by half of the time since the warm-up; the last answer comes first.
     for due in (10..30).rev().map(|tenth| tenth * 100) {
         let ended = at(due + 10 + (due - 1_000) / 2);
         meter.add_send(at(due), at(due));

@@ -1,4 +1,4 @@
-//! Makes a result of what was measured.
+//! Makes a result from the measured figures.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::bench::slo::SloJudgement;
 use crate::bench::started::StartedLines;
 use crate::domain::lines::Lines;
 
-/// What is known of a measurement before it begins.
+/// What is known about a measurement before it begins.
 pub(crate) struct Circumstances {
     pub began: Timestamp,
     pub target: String,
     /// The load, in words.
     pub load: String,
     pub warmup: Duration,
-    /// Name of the input; `None` if the tasks are the mock's.
+    /// `None` if the tasks are the mock's.
     pub input: Option<String>,
 }
 
 impl BenchResult {
-    /// Returns the result of one measurement. What a search adds, why it was stopped and the exit
-    /// code are left for the caller.
+    /// Returns the result of one measurement. The caller adds the results of a search, why it was
+    /// stopped and the exit code.
     #[must_use]
     pub(crate) fn of(
         circumstances: Circumstances,

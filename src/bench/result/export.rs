@@ -1,5 +1,5 @@
-//! Writes a result for other programs: as CSV, a line a second, or as the percentiles that
-//! `HdrHistogram` prints (`.hgrm`).
+//! Writes a result for other programs: as CSV, one line per second, or as percentiles in the format
+//! of `HdrHistogram` (`.hgrm`).
 
 use std::io::{self, Write};
 
@@ -8,7 +8,6 @@ use hdrhistogram::Histogram;
 use super::schema::{BenchResult, SecondResult};
 use crate::domain::answer::AnswerClass;
 
-/// Writes the seconds of a result.
 pub(crate) fn csv(result: &BenchResult, to: impl Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let figures =

@@ -7,7 +7,7 @@ type OfResult = fn(&BenchResult) -> f64;
 
 type OfSecond = fn(&SecondResult) -> Option<f64>;
 
-/// Returns the figures of two results, each as a whole and second by second.
+/// Returns the figures of two results, each as a whole and per second.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "requests and microseconds are few")]
 pub(crate) fn pairs(base: &BenchResult, now: &BenchResult) -> Vec<FigurePair> {
@@ -42,7 +42,7 @@ impl BenchResult {
         self.whole_seconds().filter_map(of).collect()
     }
 
-    /// Returns the seconds that are whole: the last one may be a part.
+    /// Returns the complete seconds: the last one may be cut short.
     fn whole_seconds(&self) -> impl Iterator<Item = &SecondResult> {
         #[expect(
             clippy::cast_possible_truncation,

@@ -1,6 +1,6 @@
-//! The result of a measurement, as it is saved, read again and compared.
+//! The result of a measurement: saved, read again and compared.
 //!
-//! Its keys are a contract, told in `docs/measuring.md`.
+//! Its keys are a contract, described in `docs/measuring.md`.
 
 pub(crate) mod build;
 pub(crate) mod export;

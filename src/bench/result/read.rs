@@ -18,7 +18,6 @@ pub(crate) enum ResultError {
 }
 
 impl BenchResult {
-    /// Reads a result of this version of the schema.
     pub(crate) fn read(path: &Path) -> Result<Self, ResultError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ResultError::Read { path: path.to_owned(), source })?;
@@ -31,7 +30,7 @@ impl BenchResult {
     }
 
     /// Returns why the figures are not those of the server under the whole load, if the result
-    /// says so itself.
+    /// itself says so.
     #[must_use]
     pub(crate) fn invalid(&self) -> Option<String> {
         let early = || self.stopped.as_ref().filter(|why| *why != ROWS_USED_UP);

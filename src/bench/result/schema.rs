@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the keys.
 pub(crate) const SCHEMA: u32 = 1;
 
 /// Value of [`BenchResult::stopped`] if the input had too few rows for the load.
@@ -12,17 +11,17 @@ pub(crate) const ROWS_USED_UP: &str = "the rows were used up";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct BenchResult {
-    /// [`SCHEMA`] of the program that wrote it.
+    /// [`SCHEMA`] of the program that wrote the result.
     pub schema: u32,
     pub version: String,
-    /// Start of the measurement, RFC 3339.
+    /// RFC 3339.
     pub began: String,
     pub target: String,
     /// In words.
     pub load: String,
     /// Seconds at the beginning that only `connects` and `bytes_…` include.
     pub warmup_seconds: f64,
-    /// Seconds in which requests were sent.
+    /// Time during which requests were sent.
     pub seconds: f64,
     /// Due requests; `null` in a closed loop.
     pub wanted: Option<f64>,
@@ -51,17 +50,16 @@ pub(crate) struct BenchResult {
     pub slos: Vec<SloResult>,
     pub rows: StartedRows,
     pub series: Vec<SecondResult>,
-    /// Steps of `--find-max`, in the order in which they were taken.
+    /// Steps of `--find-max`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepResult>,
     /// Highest rate that held, of `--find-max`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highest_per_second: Option<f64>,
-    /// What kept `--find-max` from a higher rate, `server` or `machine` (this one, so that the
-    /// server may hold more); absent if nothing did, or if it ended early.
+    /// What kept `--find-max` from a higher rate: `server`, or `machine` (this one; the server may
+    /// hold more). Absent if nothing did, or if the search ended early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<String>,
-    /// Why the measurement ended early, if it did.
     pub stopped: Option<String>,
     pub exit: u8,
 }
@@ -76,14 +74,14 @@ pub(crate) struct Distribution {
     pub p99_99: u64,
     pub max: u64,
     pub mean: f64,
-    /// All of it: an HDR histogram, V2, in base64.
+    /// The whole distribution: an HDR histogram, V2, in base64.
     pub histogram: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ClassResult {
     pub requests: u64,
-    /// What the server said first, or what happened in place of an answer.
+    /// Message of the first answer, or what happened in its place.
     pub said: String,
     pub response: Distribution,
     pub service: Distribution,
@@ -98,7 +96,7 @@ pub(crate) struct GeneratorResult {
     pub late_share: f64,
     /// CPU time of the sending thread as a share of one core.
     pub cpu_share: f64,
-    /// Maximum at a time.
+    /// Maximum number at a time.
     pub open_files: u64,
     pub open_files_limit: Option<u64>,
     /// Number of local ports for connections to one address.
@@ -113,26 +111,26 @@ pub(crate) struct SloResult {
     pub holds: bool,
     /// Seconds, a share, or answers per second.
     pub measured: Option<f64>,
-    /// All that in words.
+    /// The judgement in words.
     pub told: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StartedRows {
-    /// Name of the input; `null` if the tasks are the mock's.
+    /// `null` if the tasks are the mock's.
     pub input: Option<String>,
-    /// Number of rows that the server accepted.
+    /// Rows that the server accepted.
     pub started: u64,
     /// Their lines, such as `2-501,503`.
     pub started_lines: String,
-    /// Number of rows that the server may have accepted.
+    /// Rows that the server may have accepted.
     pub perhaps: u64,
     pub perhaps_lines: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SecondResult {
-    /// From 0 on.
+    /// Number of the second, from 0.
     pub second: u64,
     pub wanted: f64,
     pub sent: u64,
@@ -160,10 +158,10 @@ pub(crate) struct StepResult {
     pub error_share: f64,
     #[serde(default)]
     pub late_share: f64,
-    /// What the step was worth: `held`, `failed`, `unclear` (repeated for longer), `spoiled` (by
-    /// this machine) or `unfinished`.
+    /// What the step showed: `held`, `failed`, `unclear` (repeated for longer), `spoiled` (by this
+    /// machine) or `unfinished`.
     #[serde(default)]
     pub verdict: String,
-    /// Why it is not known that the rate holds; `null` if it does.
+    /// Why the rate is not known to hold; `null` if it does.
     pub failed: Option<String>,
 }

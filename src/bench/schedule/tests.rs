@@ -76,7 +76,7 @@ proptest! {
         let mut sent = 0_u64;
         for due in Arrivals::new(schedule.clone(), ArrivalPattern::Even) {
             prop_assert!(due >= last);
-            // So many were due before, as the integral of the rate says.
+            // The integral of the rate gives the number of requests due before.
             let integral = schedule.between(Duration::ZERO, due);
             prop_assert!((integral - count(sent)).abs() < 0.01, "{integral} at {sent}");
             last = due;
@@ -87,8 +87,8 @@ proptest! {
     }
 }
 
-/// The largest distance of the distribution of `gaps` from an exponential one with
-/// mean 1.
+/// Returns the largest distance between the distribution of `gaps` and an exponential one with mean
+/// 1.
 fn kolmogorov_smirnov(mut gaps: Vec<f64>) -> f64 {
     gaps.sort_by(f64::total_cmp);
     let all = count(gaps.len() as u64);
@@ -109,7 +109,7 @@ fn poisson_gaps_pass_a_kolmogorov_smirnov_test() {
     };
     for seed in 1..=5 {
         let gaps = gaps(ArrivalPattern::Poisson { seed });
-        // The bound of the test at a level of 0.1 %.
+        // Bound of the test at a level of 0.1 %.
         let bound = 1.95 / count(gaps.len() as u64).sqrt();
         assert!((9_600..10_400).contains(&gaps.len()), "{}", gaps.len());
         let distance = kolmogorov_smirnov(gaps);

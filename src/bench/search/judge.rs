@@ -1,25 +1,23 @@
-//! Decides what the measurement of a step shows, of the server or of this machine.
+//! Decides what the measurement of a step shows about the server, or about this machine.
 //!
-//! A server that takes `c` requests a second and is sent `r` gets behind by `r - c` a second, so
-//! that each second makes response times longer by `r / c - 1` seconds. That growth decides, with
-//! its bounds, and not the number of requests in flight at two moments, which is noise.
+//! A server that handles `c` requests a second and gets `r` falls behind by `r - c` a second, so
+//! each second makes response times longer by `r / c - 1` seconds. That growth and its bounds
+//! decide. The number of requests in flight at two moments does not, since it is noise.
 //!
-//! Late sends make response times too long, never too short: a step that holds all the same has
-//! held. A step that does not hold is spoiled, unless response times grew by more than the time in
-//! which requests waited for this machine: a server is idle by this machine's fault no longer than
-//! that.
+//! Late sends make response times too long, never too short: a step that holds despite them has
+//! held. A step that does not hold is spoiled, unless response times grew by more than the time
+//! during which requests waited for this machine, since this machine cannot keep a server idle
+//! longer than that.
 
 use crate::bench::trend::Trend;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepFinding {
-    /// The server holds the rate.
     Held,
-    /// The server does not hold the rate.
     Failed,
-    /// The server seems to hold the rate, but noise may hide that it does not.
+    /// It seems to hold the rate, but noise may hide that it does not.
     SeemsHeld,
-    /// The server seems not to hold the rate, but that may be noise.
+    /// It seems not to hold the rate, but that may be noise.
     SeemsFailed,
     /// Nothing about the server: this machine may be the reason.
     Spoiled,
@@ -37,18 +35,17 @@ pub(crate) struct StepObservation {
     pub machine: Option<MachineFault>,
 }
 
-/// Why this machine may have spoiled a step.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum MachineFault {
-    /// Requests were sent late.
     Late {
-        /// Seconds in which some request waited for this machine.
+        /// Seconds during which some request waited for this machine.
         waited: f64,
         /// The number of late sends, in words.
         why: String,
     },
-    /// Requests could not be sent.
-    Unable { why: String },
+    Unable {
+        why: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +55,12 @@ pub(crate) struct StepJudgement {
     pub why: Option<String>,
 }
 
-/// Growth above which a server is overloaded, in seconds a second: that of one that is sent a
-/// hundredth more than it takes.
+/// Growth above which a server is overloaded, in seconds per second: it gets a hundredth more
+/// requests than it handles.
 const OVERLOAD_THRESHOLD: f64 = 0.01;
 
 /// Possible growth above which a step is repeated for longer. Together with the gap at which a
-/// search ends, what stays open is less than 5 %.
+/// search ends, less than 5 % stays open.
 const UNCLEAR_THRESHOLD: f64 = 0.03;
 
 #[must_use]
@@ -99,7 +96,7 @@ pub(crate) fn judge(observed: &StepObservation) -> StepJudgement {
 /// | perhaps a larger one | seems to have held |
 /// | else | it held |
 fn keeps_up(observed: &StepObservation) -> StepFinding {
-    // A backlog of less than one request is no overload, at however low a rate.
+    // A backlog of less than one request is no overload, however low the rate.
     let overload = OVERLOAD_THRESHOLD.max(1.0 / observed.sent);
     let open = UNCLEAR_THRESHOLD.max(overload);
     let Some(Trend { slope, low, high }) = observed.growth else { return StepFinding::SeemsHeld };
@@ -114,7 +111,7 @@ fn keeps_up(observed: &StepObservation) -> StepFinding {
     }
 }
 
-/// Returns the seconds by which response times grew during the step, at least.
+/// Returns the minimum number of seconds by which response times grew during the step.
 fn grown(observed: &StepObservation) -> f64 {
     let lasted = observed.sent / observed.rate;
     observed.growth.map_or(0.0, |growth| growth.low * lasted)

@@ -4,7 +4,8 @@ use super::*;
 use crate::bench::trend::{Blocks, Trend};
 use proptest::prelude::*;
 
-/// Searches with what each step shows, and says what was found in how many steps.
+/// Searches, with `show` giving the finding of each step; returns the search and its number of
+/// steps.
 fn find(
     from: f64,
     most: f64,
@@ -45,7 +46,7 @@ fn the_highest_rate_is_found_within_two_percent() {
     );
 }
 
-/// The rates of a search that is shown these steps from 80/s on, `!` where twice as long.
+/// Returns the rates of a search from 80/s that these steps lead to; `!` marks twice as long.
 fn rates(steps: &[StepFinding]) -> Vec<String> {
     let mut search = RateSearch::from(80.0, 1_000.0);
     let mut rates = Vec::new();
@@ -65,19 +66,19 @@ fn a_step_that_is_spoiled_or_unclear_is_repeated_and_the_search_goes_on() {
     use StepFinding::{Failed, Held, SeemsFailed, SeemsHeld, Spoiled};
     for (steps, expected) in [
         (&[Held, Held, Failed][..], "80 160 320 240"),
-        // Spoiled once: the same again. Twice: half of the interval...
+        // Spoiled once: the same rate again. Twice: half of the interval...
         (&[Held, Spoiled, Held], "80 160 160 320"),
         (&[Held, Spoiled, Spoiled], "80 160 160 120"),
-        // ...and after a rate that holds there, another chance: just one.
+        // ...and after a rate that holds there, just one more chance.
         (&[Held, Spoiled, Spoiled, Held, Held], "80 160 160 120 160 320"),
         (&[Held, Spoiled, Spoiled, Held, Spoiled], "80 160 160 120 160 140"),
-        // A rate that failed below is a bound for good.
+        // A lower rate that failed is a final bound.
         (&[Held, Spoiled, Spoiled, Failed, Held], "80 160 160 120 100 110"),
         (&[Held, Failed, Spoiled, Spoiled, Held, Held], "80 160 120 120 100 120 140"),
-        // With none that holds, this machine may be too slow for any.
+        // If none holds, this machine may be too slow for any.
         (&[Spoiled, Spoiled, Spoiled, Spoiled, Held], "80 80 40 40 20 40"),
         (&[Spoiled; 10], "80 80 40 40 20 20 10 10 5 5 over"),
-        // What is unclear is looked at for longer, and then is what it seems.
+        // An unclear step is repeated for longer, and then counts as what it seems.
         (&[Held, SeemsHeld, SeemsHeld], "80 160 160! 320"),
         (&[Held, SeemsHeld, SeemsFailed], "80 160 160! 120"),
         (&[Held, SeemsFailed, SeemsHeld], "80 160 160! 320"),
@@ -111,7 +112,7 @@ fn a_machine_that_is_too_slow_is_told_from_a_server_that_is() {
     assert_eq!(spoils_from(0.0, 1e9), (None, Some(LimitedBy::Machine)));
     assert_eq!(spoils_from(20.0, 100.0).1, Some(LimitedBy::Machine));
     assert_eq!(spoils_from(100.0, 60.0).1, Some(LimitedBy::Server), "of which nothing was spoiled");
-    // A server that fails just above is the limit as well.
+    // A server that fails just above is also the limit.
     let (search, _) = find(20.0, 50_000.0, |planned| match planned.rate {
         rate if rate <= 100.0 => StepFinding::Held,
         rate if rate >= 102.5 => StepFinding::Failed,
@@ -142,13 +143,13 @@ fn growth_that_is_no_noise_fails_a_step_unless_this_machine_may_be_the_reason() 
             "too few",
         ),
         (growth(-0.001, 0.0, 0.001), true, None, StepFinding::Failed, "p99"),
-        // Late sends make response times longer: what holds, holds.
+        // Late sends make response times longer, so what holds despite them has held.
         (growth(-0.001, 0.0, 0.001), false, late(1.7), StepFinding::Held, ""),
         (growth(0.006, 0.007, 0.008), false, late(0.04), StepFinding::Held, ""),
         (growth(-0.05, 0.0, 0.05), false, late(1.7), StepFinding::SeemsHeld, "-50.0 to 50.0"),
         (growth(0.001, 0.02, 0.03), false, late(1.7), StepFinding::Spoiled, "late"),
         (growth(-0.001, 0.0, 0.001), true, late(1.7), StepFinding::Spoiled, "late"),
-        // 1.6 s more in 8 s is the server's, unless requests waited here for as long.
+        // 1.6 s more in 8 s is the server's fault, unless requests waited here for as long.
         (growth(0.2, 0.25, 0.3), false, late(1.7), StepFinding::Spoiled, "late"),
         (growth(0.2, 0.25, 0.3), true, late(1.5), StepFinding::Failed, "as if it took 80.0/s"),
         (growth(-0.001, 0.0, 0.001), false, unable(), StepFinding::Spoiled, "no ports"),
@@ -162,7 +163,7 @@ fn growth_that_is_no_noise_fails_a_step_unless_this_machine_may_be_the_reason() 
         assert_eq!(told.is_empty(), why.is_empty(), "{told:?} of {observed:?}");
         assert!(told.contains(why), "{told:?} lacks {why:?}");
     }
-    // At a low rate less than one request that piles up is nothing.
+    // At a low rate, a backlog of less than one request means nothing.
     for (slope, expected) in [(0.03, StepFinding::Held), (0.05, StepFinding::Failed)] {
         let growth = growth(slope, slope, slope);
         let few = StepObservation { rate: 1.0, sent: 24.0, growth, ..StepObservation::default() };
@@ -170,23 +171,23 @@ fn growth_that_is_no_noise_fails_a_step_unless_this_machine_may_be_the_reason() 
     }
 }
 
-/// A server that works off requests one after the other, and who sends them.
+/// A server that handles requests one after the other, and its clients.
 #[derive(Clone, Copy, Debug)]
 struct Simulated {
     capacity: f64,
-    /// By how much the work for a request varies, as a share.
+    /// Variation of the work per request, as a share.
     uneven: f64,
-    /// Longest time by which an answer is late for another reason, in seconds.
+    /// Maximum delay of an answer for other reasons, in seconds.
     latency: f64,
-    /// How often a step has pauses of this machine.
+    /// Share of steps with pauses of this machine.
     spoiled: f64,
 }
 
-/// Number of pauses in a step that has them.
+/// Number of pauses in a step that has any.
 const PAUSES: u32 = 12;
 
 impl Simulated {
-    /// A step of ten seconds, whose first fifth is left out.
+    /// Simulates a step of ten seconds, whose first fifth is left out.
     fn step(self, planned: PlannedStep, random: &mut fastrand::Rng) -> StepFinding {
         let PlannedStep { rate, length } = planned;
         let lasts = if length == StepLength::Double { 20.0 } else { 10.0_f64 }.max(30.0 / rate);

@@ -1,13 +1,13 @@
-//! The tasks of an input that came by, to tell duplicates.
+//! Tasks seen so far in an input, to find duplicates.
 
 use std::collections::HashSet;
 
 use crate::domain::task::Task;
 
-/// Tasks, at 16 bytes each and what a hash table needs around them.
+/// Tasks, each taking 16 bytes and the overhead of a hash table.
 ///
-/// Many small tables grow one by one, so that their old and new halves are never
-/// all in memory at once.
+/// Many small tables grow one by one, so that the old and new halves of all are never in memory at
+/// once.
 pub(super) struct SeenTasks(Vec<HashSet<u128>>);
 
 impl SeenTasks {
@@ -15,7 +15,7 @@ impl SeenTasks {
 
     pub(super) fn with_room_for(expected: Option<u64>) -> Self {
         let expected = usize::try_from(expected.unwrap_or_default()).unwrap_or_default();
-        // The tasks spread over the tables almost, but not quite, evenly.
+        // Tasks are spread over the tables almost evenly, but not quite.
         let each = expected / Self::TABLES;
         Self((0..Self::TABLES).map(|_| HashSet::with_capacity(each + each / 32)).collect())
     }
@@ -23,7 +23,7 @@ impl SeenTasks {
     pub(super) fn is_new(&mut self, task: &Task) -> bool {
         let key = task.key();
         let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        // The six bits at the top are one of 64 tables.
+        // The top six bits select one of 64 tables.
         self.0[usize::try_from(mixed >> 122).unwrap_or_default()].insert(key)
     }
 }
@@ -44,8 +44,8 @@ mod tests {
                     let task = Task { business, id: number(id) };
                     assert!(seen.is_new(&task) && (id % 97 != 0 || !seen.is_new(&task)));
                 }
-                // hashbrown: a power of two of slots, 8 for each 7 keys that it can hold,
-                // 16 bytes and one of control each.
+                // hashbrown: a power of two of slots, 8 for each 7 keys that it can hold, of 16
+                // bytes and one control byte each.
                 let slots = |set: &HashSet<u128>| (set.capacity() * 8 / 7).next_power_of_two();
                 let bytes: usize = seen.0.iter().map(|set| slots(set) * 17).sum();
                 let each = bytes as u64 / count;

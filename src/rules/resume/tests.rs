@@ -99,7 +99,7 @@ fn doubt_is_carried_on_until_a_row_is_settled() {
     );
 }
 
-/// A batch a second, and no Date.
+/// One batch per second, without a Date.
 fn intents(batches: &[&[u64]]) -> Vec<Intents> {
     let at = |second| Reading {
         wall: Timestamp::from_second(second).unwrap(),
@@ -160,8 +160,7 @@ fn a_row_that_is_taken_up_again_keeps_its_doubt() {
     }
 }
 
-/// A session of the model: how many rows it launches at most, what it does, and how
-/// it ends.
+/// Session of the model: the maximum number of rows it launches, what it does, and how it ends.
 #[derive(Clone, Debug)]
 struct SessionModel {
     limit: Option<u64>,
@@ -174,7 +173,7 @@ fn session() -> impl Strategy<Value = SessionModel> {
         .prop_map(|(limit, does, crashes)| SessionModel { limit, does, crashes })
 }
 
-/// What truly happened, of which sessions know only what they wrote down.
+/// What really happened; sessions know only what they recorded.
 #[derive(Default)]
 struct RunModel {
     settled: Lines,
@@ -182,11 +181,10 @@ struct RunModel {
     sent: BTreeMap<u64, u32>,
     times_settled: BTreeMap<u64, u32>,
     last: LastSession,
-    /// Lines that a session which crashed had noted.
+    /// Lines noted by a session that crashed.
     noted: Lines,
 }
 
-/// A row that the model has open.
 struct OpenModel {
     line: u64,
     prior: Prior,
@@ -232,7 +230,7 @@ impl RunModel {
                     }
                     None => {}
                 },
-                // Half of what is open is noted in one commit.
+                // One commit notes half of the open rows.
                 1 => {
                     let rows = open.iter_mut().filter(|row| !row.noted);
                     let some = rows.step_by(1 + at % 2).map(|row| {
