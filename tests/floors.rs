@@ -98,6 +98,30 @@ fn is_tests(file: &Path) -> bool {
     file.file_name().is_some_and(|name| name == "tests.rs")
 }
 
+/// The type that a line defines at the top of a file, if it defines one.
+fn defined_type(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+    let line = line.trim_start_matches("pub ");
+    let kinds = ["struct ", "enum ", "trait ", "type "];
+    let name = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
+    name.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+}
+
+#[test]
+fn one_name_is_one_type() {
+    let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (_, file) in files_of_rooms().into_iter().filter(|(_, file)| !is_tests(file)) {
+        let text = read(&file);
+        for name in text.lines().filter_map(defined_type) {
+            types.entry(name.to_owned()).or_default().push(file.display().to_string());
+        }
+    }
+    assert!(types.len() > 200, "the types are found: {}", types.len());
+    let twice = types.into_iter().filter(|(_, files)| files.len() > 1);
+    let twice = twice.map(|(name, files)| format!("{name} in {}", files.join(", ")));
+    assert_none(&twice.collect::<Vec<_>>(), "a name of a type stands for one type");
+}
+
 #[test]
 fn no_file_is_too_long() {
     let folders = ["src", "tests", "benches"].map(|folder| files(&root().join(folder)));

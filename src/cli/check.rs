@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::failure::Failure;
+use super::command_error::CommandError;
 use super::notice::notice;
 use super::warnings;
 use crate::api::target::Target;
@@ -18,12 +18,16 @@ use crate::rules::proof::{Conclusion, Evidence, conclude};
 use crate::rules::retry::Stop;
 use crate::rules::sample::{RowSample, SampledRow};
 use crate::session::exit::Exit;
-use crate::session::settings::Server;
+use crate::session::settings::ServerSettings;
 use crate::shutdown::StopReason;
 use crate::text::summary::why;
 
 /// Asks for the states of a few rows of `list`.
-pub(crate) fn run(server: &Server, list: &str, sample: &RowSample) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    server: &ServerSettings,
+    list: &str,
+    sample: &RowSample,
+) -> Result<Exit, CommandError> {
     let rows = sample.rows();
     if rows.is_empty() {
         return Err(CheckError::Empty.into());

@@ -60,7 +60,7 @@ pub(crate) struct Profile {
 }
 
 /// Where the config file was found.
-enum Found {
+enum ConfigFile {
     /// It was named, so it is the caller's own choice.
     Named(PathBuf),
     /// It stands in the working folder, where others may have put it.
@@ -69,7 +69,7 @@ enum Found {
     OfUser(PathBuf),
 }
 
-impl Found {
+impl ConfigFile {
     /// The file that was named, else the one of the working folder, else the user's.
     fn find(named: Option<&Path>, environment: Environment<'_>) -> Option<Self> {
         if let Some(named) = named {
@@ -119,7 +119,7 @@ pub(crate) fn load(
     if *no_config {
         return Ok(None);
     }
-    let Some(found) = Found::find(config.as_deref(), environment) else {
+    let Some(found) = ConfigFile::find(config.as_deref(), environment) else {
         return match profile {
             Some(name) => Err(ConfigError::NoFile { name: name.to_owned() }),
             None => Ok(None),

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use clap::Parser;
 
+use super::command_error::CommandError;
 use super::drive::Face;
-use super::failure::Failure;
 use super::monitoring::Monitors;
 use super::run;
 use super::settings::{self, ForWhat};
@@ -24,7 +24,7 @@ use crate::text::summary;
 const SAMPLE: &str = include_str!("../../samples/tasks.csv");
 
 /// Runs the command. It leaves nothing behind but its folder, so no run is kept.
-pub(crate) fn run() -> Result<Exit, Failure> {
+pub(crate) fn run() -> Result<Exit, CommandError> {
     let folder = tempfile::Builder::new().prefix("bk-launch-demo-").tempdir()?.keep();
     let tasks = folder.join("tasks.csv");
     std::fs::write(&tasks, SAMPLE)?;
@@ -49,7 +49,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
 }
 
 /// Returns the command line that somebody would type to launch the sample.
-fn typed(url: &str, tasks: &Path, report: &Path) -> Result<RunArgs, Failure> {
+fn typed(url: &str, tasks: &Path, report: &Path) -> Result<RunArgs, CommandError> {
     let words: [&[OsString]; 3] = [
         &["bk-launch".into(), "run".into(), tasks.into(), "--output".into(), report.into()],
         &["--esb".into(), url.into(), "--rate=20/s".into(), "--backoff=200ms..5s".into()],
@@ -77,7 +77,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// What happens in life, to the rows of the sample.
-fn behaviour() -> Result<Behaviour, Failure> {
+fn behaviour() -> Result<Behaviour, CommandError> {
     let throttled = MockBusiness { scope: MockScope::CmdbBiz, id: 3 };
     let first = |task, kind, times| FirstFault { task, kind, times };
     Ok(Behaviour {

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
-use super::failure::Failure;
+use super::command_error::CommandError;
 use crate::args::Cli;
 use crate::session::exit::Exit;
 
 /// Writes the completions for `shell` to standard output.
-pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
+pub(crate) fn completions(shell: Shell) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "bk-launch", &mut script);
     io::stdout().write_all(&script)?;
@@ -20,7 +20,7 @@ pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
 
 /// Writes the manual, a page for the program and for each of its commands, to
 /// standard output.
-pub(crate) fn man() -> Result<Exit, Failure> {
+pub(crate) fn man() -> Result<Exit, CommandError> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut manual = Vec::new();

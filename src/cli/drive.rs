@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::command_error::CommandError;
 use super::end::{abort, begin_to_abort};
-use super::failure::Failure;
 use super::monitoring::{Monitors, SessionResult};
 use super::notice::notice;
 use super::screen;
@@ -78,7 +78,7 @@ impl Session<'_> {
         runtime: tokio::runtime::Runtime,
         machine: &mut Machine,
         context: &SummaryContext,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<Ended, CommandError> {
         let Self { settings, client, work, monitors, face } = self;
         systemd::ready(&begin_status(&settings.timing, machine.now()));
         let frontend = Frontend {

@@ -4,14 +4,14 @@ use std::io::Write;
 
 use jiff::SignedDuration;
 
-use super::failure::Failure;
+use super::command_error::CommandError;
 use super::notice::notice;
 use crate::args::mock::{FaultArgs, MockArgs, MockLimitArgs, TaskArgs};
 use crate::mock::{Behaviour, EsbKind, Memory, Mock, ThrottleRule, View};
 use crate::session::exit::Exit;
 
 /// Runs the command: until it is killed.
-pub(crate) fn run(args: MockArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: MockArgs) -> Result<Exit, CommandError> {
     let port = args.port;
     let mock = Mock::start(behaviour(args), port)?;
     let mut stdout = std::io::stdout();

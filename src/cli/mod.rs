@@ -5,12 +5,12 @@
 
 mod bench;
 mod check;
+mod command_error;
 mod config;
 mod demo;
 mod docs;
 mod drive;
 mod end;
-mod failure;
 mod logs;
 mod mock;
 mod monitoring;
@@ -35,7 +35,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use failure::{Failure, exit_of};
+use command_error::{CommandError, exit_of};
 use notice::notice;
 
 use crate::args::{Cli, Command};
@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
 
 /// Says why a command did not begin. If somebody closed our standard output, they have seen
 /// enough, which is no error.
-fn failed(error: &Failure) -> Exit {
+fn failed(error: &CommandError) -> Exit {
     if let Some(io) = error.downcast_ref::<io::Error>()
         && io.kind() == io::ErrorKind::BrokenPipe
     {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::failure::{Failure, exit_of};
+use super::command_error::{CommandError, exit_of};
 use super::notice::notice;
 use super::warnings::warn_of_readers;
 use crate::args::session::MonitorArgs;
@@ -92,8 +92,8 @@ impl Monitoring {
     pub(crate) fn around(
         self,
         name: Option<&str>,
-        work: impl FnOnce(Monitors) -> Result<SessionResult, Failure>,
-    ) -> Result<Exit, Failure> {
+        work: impl FnOnce(Monitors) -> Result<SessionResult, CommandError>,
+    ) -> Result<Exit, CommandError> {
         let metrics = self.metrics.as_ref().and_then(|path| begin(path, name));
         if let Some(file) = &metrics {
             let now = Timestamp::now();

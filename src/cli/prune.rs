@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::failure::Failure;
+use super::command_error::CommandError;
 use super::notice::notice;
 use super::stdout::stdout;
 use crate::args::runs::PruneArgs;
@@ -26,7 +26,7 @@ struct Pruned {
 }
 
 /// Runs the command; with `as_json` the result is one JSON object.
-pub(crate) fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
+pub(crate) fn run(runs: &RunStore, args: &PruneArgs, as_json: bool) -> Result<Exit, CommandError> {
     let mut pruned = Pruned::default();
     if runs.path().is_dir() {
         // Nobody is about to lock a folder that was just made.
@@ -67,7 +67,7 @@ impl Pruned {
         Ok(())
     }
 
-    fn tell(&self, args: &PruneArgs, as_json: bool) -> Result<Exit, Failure> {
+    fn tell(&self, args: &PruneArgs, as_json: bool) -> Result<Exit, CommandError> {
         let Self { removed, spared } = self;
         if as_json {
             let texts = |paths: &[PathBuf]| -> Vec<_> {

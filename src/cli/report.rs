@@ -3,8 +3,8 @@
 
 use std::io::Write;
 
+use super::command_error::CommandError;
 use super::drive;
-use super::failure::Failure;
 use super::notice::notice;
 use super::runs::choose;
 use super::settings;
@@ -21,7 +21,7 @@ use crate::session::zone::zone;
 use crate::text::kept_run;
 
 /// Runs the command.
-pub(crate) fn run(args: ReportArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: ReportArgs) -> Result<Exit, CommandError> {
     let ReportArgs { run, outputs, force, json, state } = args;
     settings::check_outputs(&outputs, json.into())?;
     let runs = settings::runs(state, &|name| std::env::var(name).ok())?;

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
+use super::command_error::CommandError;
 use super::drive::{Face, Printed, Session};
-use super::failure::Failure;
 use super::monitoring::{Monitoring, Monitors, SessionResult};
 use super::notice::{defer, notice};
 use super::setting_list::setting_list;
@@ -32,7 +32,7 @@ use crate::text::plan::PlanText;
 use crate::text::summary::SummaryContext;
 
 /// Runs the command; `typed` is what stands on the command line.
-pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, CommandError> {
     let variables = |name: &str| std::env::var(name).ok();
     if args.session.display.quiet {
         defer();
@@ -78,7 +78,10 @@ pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Failure
 }
 
 /// Returns the flags that were typed, with those of the run where nothing was typed.
-fn with_saved(saved: &SavedFlags, typed: &ArgMatches) -> Result<(ResumeArgs, ArgMatches), Failure> {
+fn with_saved(
+    saved: &SavedFlags,
+    typed: &ArgMatches,
+) -> Result<(ResumeArgs, ArgMatches), CommandError> {
     let words: Vec<_> = std::env::args_os().collect();
     let words = saved_flags::with_saved(saved, typed, &words);
     let matches = Cli::command().try_get_matches_from(words).map_err(|error| error.to_string())?;
@@ -117,7 +120,7 @@ impl Resume {
         face: &Face,
         monitors: Monitors,
         environment: Environment<'_>,
-    ) -> Result<SessionResult, Failure> {
+    ) -> Result<SessionResult, CommandError> {
         let reopens = self.reopens();
         let before = Before::read(&self.run, reopens)?;
         if before.is_finished() {
@@ -153,7 +156,7 @@ impl Resume {
     }
 
     /// Writes the reports of a run that has nothing left to do.
-    fn finish(mut self, face: &Face) -> Result<SessionResult, Failure> {
+    fn finish(mut self, face: &Face) -> Result<SessionResult, CommandError> {
         // A file may hit a limit, which would kill the program without one.
         let _runtime = drive::runtime()?;
         let already = self.already();
@@ -178,7 +181,7 @@ impl Resume {
     }
 
     /// Says what the resume would do, and sends nothing.
-    fn dry_run(self, environment: Environment<'_>) -> Result<Exit, Failure> {
+    fn dry_run(self, environment: Environment<'_>) -> Result<Exit, CommandError> {
         let before = Before::read(&self.run, self.reopens())?;
         let other_target = self.other_target();
         let Self { args, matches, run, machine } = self;

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::check::CheckError;
+use super::command_error::CommandError;
 use super::config::Profile;
 use super::drive::{Face, Session};
-use super::failure::Failure;
 use super::monitoring::{Monitoring, Monitors};
 use super::notice::{defer, notice};
 use super::setting_list::setting_list;
@@ -35,7 +35,7 @@ use crate::text::plan::PlanText;
 use crate::text::summary::SummaryContext;
 
 /// Runs the command; `matches` tell where each setting comes from.
-pub(crate) fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
+pub(crate) fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, CommandError> {
     let variables = |name: &str| std::env::var(name).ok();
     let mut profile = config::load(&typed.session.config, &variables)?;
     let (args, matches) = match &mut profile {
@@ -76,7 +76,7 @@ fn with_profile(
     profile: &mut Profile,
     typed: &ArgMatches,
     variables: Environment<'_>,
-) -> Result<(RunArgs, ArgMatches), Failure> {
+) -> Result<(RunArgs, ArgMatches), CommandError> {
     let words: Vec<_> = std::env::args_os().collect();
     let words = profile.with_words(typed, &words, variables);
     let place = profile.to_string();
@@ -95,7 +95,7 @@ pub(crate) fn launch(
     flags: &SavedFlags,
     face: &Face,
     monitors: Monitors,
-) -> Result<(Ended, SummaryContext), Failure> {
+) -> Result<(Ended, SummaryContext), CommandError> {
     let runtime = drive::runtime()?;
     let mut machine = Machine::of_system();
     let named = settings.name.as_ref();
@@ -153,7 +153,7 @@ fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>) {
 }
 
 /// Asks the server about a few rows of the input, and starts nothing.
-fn check_input(settings: &RunSettings) -> Result<Exit, Failure> {
+fn check_input(settings: &RunSettings) -> Result<Exit, CommandError> {
     let from = Source::look_through(&settings.input, settings.on_invalid)?;
     let file = from.file().ok_or(CheckError::Stdin)?;
     check::run(&settings.session.server, file.name(), &file.sample)
@@ -164,7 +164,7 @@ fn dry_run(
     settings: &RunSettings,
     matches: &ArgMatches,
     profile: Option<&Profile>,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let server = &settings.session.server;
     warnings::warn(server);
     let from = Source::read_through(&settings.input, settings.on_invalid)?;

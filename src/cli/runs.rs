@@ -5,7 +5,7 @@ use std::io::Write;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::command_error::CommandError;
 use super::notice::notice;
 use super::stdout::stdout;
 use super::{prune, settings};
@@ -14,14 +14,14 @@ use crate::args::session::StateArgs;
 use crate::domain::duration::roughly;
 use crate::journal::{InputState, Journal};
 use crate::session::exit::Exit;
-use crate::session::find::{Choice, Found, find};
+use crate::session::find::{Found, FoundBy, find};
 use crate::session::run_state::{RunState, RunSummary};
 use crate::store::{RunDir, RunStore};
 use crate::text::runs::{json, outcomes, state};
 use crate::text::time::full_moment;
 
 /// Runs the command.
-pub(crate) fn run(args: RunsArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: RunsArgs) -> Result<Exit, CommandError> {
     let RunsArgs { what, json, state_dir } = args;
     let runs = settings::runs(StateArgs { state_dir }, &|name| std::env::var(name).ok())?;
     let form = if json { Form::Json } else { Form::Text };
@@ -39,7 +39,7 @@ enum Form {
 }
 
 /// Finds the run that is meant, and says which if it was not named.
-pub(crate) fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, Failure> {
+pub(crate) fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, CommandError> {
     let found = find(runs, named)?;
     if let Some(text) = told(&found) {
         notice(&text);
@@ -50,14 +50,14 @@ pub(crate) fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, Fai
 /// Says which run was found, if it was not named.
 pub(crate) fn told(found: &Found) -> Option<String> {
     let id = &found.folder.id;
-    match found.choice {
-        Choice::Named => None,
-        Choice::LatestUnfinished => Some(format!("run {id}, the latest that is not finished")),
-        Choice::Latest => Some(format!("run {id}, the latest")),
+    match found.by {
+        FoundBy::Named => None,
+        FoundBy::LatestUnfinished => Some(format!("run {id}, the latest that is not finished")),
+        FoundBy::Latest => Some(format!("run {id}, the latest")),
     }
 }
 
-fn list(runs: &RunStore, form: Form) -> Result<Exit, Failure> {
+fn list(runs: &RunStore, form: Form) -> Result<Exit, CommandError> {
     let all: Vec<_> = runs.all()?.iter().map(RunSummary::of).collect();
     let mut stdout = stdout();
     if let Form::Json = form {
@@ -83,7 +83,7 @@ fn list(runs: &RunStore, form: Form) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-fn show(folder: &RunDir, form: Form) -> Result<Exit, Failure> {
+fn show(folder: &RunDir, form: Form) -> Result<Exit, CommandError> {
     let run = RunSummary::of(folder);
     if run.state == RunState::Damaged {
         // The journal says what is wrong with it.

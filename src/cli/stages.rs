@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::notice::notice;
-use super::terminal::{self, Answer};
+use super::terminal::{self, Consent};
 use crate::domain::duration::roughly;
 use crate::launch::{Answering, Proceed, StageApproval, StageChange};
 
@@ -33,8 +33,8 @@ pub(crate) fn approval(asking: Asking) -> Option<StageApproval> {
             let question = format!("{}: go on?", next(change));
             Box::pin(async move {
                 match terminal::ask(&question).await {
-                    Ok(Answer::Yes) => Proceed::On,
-                    Ok(Answer::No) | Err(_) => Proceed::No,
+                    Ok(Consent::Yes) => Proceed::On,
+                    Ok(Consent::No) | Err(_) => Proceed::No,
                 }
             })
         })),

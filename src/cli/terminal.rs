@@ -10,19 +10,19 @@ const HANGUP: Duration = Duration::from_millis(300);
 
 /// Asks a question on the terminal; nothing but yes is a yes. Dropping the future gives
 /// the question up.
-pub(crate) async fn ask(question: &str) -> io::Result<Answer> {
+pub(crate) async fn ask(question: &str) -> io::Result<Consent> {
     let answer = console::ask(format!("{question} [y/N] "))?.answer().await;
     if answer.as_ref().map_or(true, String::is_empty) {
         // A terminal that goes away is no answer: SIGHUP then stops the run.
         tokio::time::sleep(HANGUP).await;
     }
     let is_yes = matches!(answer?.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-    Ok(if is_yes { Answer::Yes } else { Answer::No })
+    Ok(if is_yes { Consent::Yes } else { Consent::No })
 }
 
 /// What was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Consent {
     Yes,
     No,
 }

@@ -18,7 +18,7 @@ const GROUP_WRITES: u32 = 0o020;
 /// Opens the file at `path` if it belongs to the caller or to root, and nobody else may
 /// write it.
 pub(crate) fn open(path: &Path) -> Result<File, OpenError> {
-    let caller = Caller::of_process();
+    let caller = ProcessUser::of_process();
     let file = File::open(path).map_err(|error| {
         // Whoever may not read the file is told whose it is.
         let owner = path.metadata().map_err(OpenError::Unreadable);
@@ -51,14 +51,14 @@ fn has_access_list(file: &File) -> bool {
 }
 
 /// The user in whose name the program runs, and everybody whom the system knows.
-struct Caller {
+struct ProcessUser {
     uid: u32,
     gid: u32,
     users: String,
     groups: String,
 }
 
-impl Caller {
+impl ProcessUser {
     fn of_process() -> Self {
         let lines = |path| std::fs::read_to_string(path).unwrap_or_default();
         Self {
@@ -113,14 +113,18 @@ fn number(line: &str) -> Option<u32> {
     line.split(':').nth(2)?.parse().ok()
 }
 
-fn check_owner(uid: u32, caller: &Caller, thing: Thing) -> Result<(), OpenError> {
+fn check_owner(uid: u32, caller: &ProcessUser, thing: Thing) -> Result<(), OpenError> {
     if uid == caller.uid || uid == 0 {
         return Ok(());
     }
     Err(Untrusted::Owner { thing, owner: caller.user(uid) }.into())
 }
 
-fn check_writers(meta: &Metadata, has_access_list: bool, caller: &Caller) -> Result<(), OpenError> {
+fn check_writers(
+    meta: &Metadata,
+    has_access_list: bool,
+    caller: &ProcessUser,
+) -> Result<(), OpenError> {
     let (uid, gid, mode) = (meta.uid(), meta.gid(), meta.mode());
     let writer = if mode & OTHERS_WRITE != 0 {
         "everybody".to_owned()

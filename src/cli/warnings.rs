@@ -6,10 +6,10 @@ use std::path::Path;
 use super::notice::notice;
 use crate::api::Identity;
 use crate::session::credentials::others_may_read;
-use crate::session::settings::Server;
+use crate::session::settings::ServerSettings;
 
 /// Warns of credentials that others may read: here, on the way, or at the other end.
-pub(crate) fn warn(server: &Server) {
+pub(crate) fn warn(server: &ServerSettings) {
     for path in server.credentials.exposed() {
         warn_of_exposed(path);
     }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::behaviour::{EsbKind, FaultKind, MockBusiness};
 use super::pages::{self, MockResponse};
-use super::routes::{Refusal, Route};
+use super::routes::{MockRefusal, Route};
 use super::world::{StartResult, TaskKey};
 
 /// Facts about a request that an answer needs.
@@ -114,17 +114,17 @@ impl Responder<'_> {
     }
 
     #[must_use]
-    pub(super) fn refusal(&self, refusal: &Refusal) -> MockResponse {
+    pub(super) fn refusal(&self, refusal: &MockRefusal) -> MockResponse {
         match refusal {
-            Refusal::Esb(text) => self.esb_error("1306000", text),
-            Refusal::EsbParameter(name) => {
+            MockRefusal::Esb(text) => self.esb_error("1306000", text),
+            MockRefusal::EsbParameter(name) => {
                 self.esb_error("1306406", &format!("Parameters error, param {name} is required"))
             }
-            Refusal::Gateway(reason) => {
+            MockRefusal::Gateway(reason) => {
                 let text = format!("Parameters error [reason=\"{reason}\"]");
                 self.gateway_error(400, 1_640_001, "INVALID_ARGS", &text)
             }
-            Refusal::Format => self.refused("3540000", "invalid param format"),
+            MockRefusal::Format => self.refused("3540000", "invalid param format"),
         }
     }
 

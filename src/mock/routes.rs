@@ -71,7 +71,7 @@ fn api(method: &str, name: &str) -> Option<Api> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum MockRefusal {
     /// The ESB's 1306000, with this text.
     Esb(&'static str),
     /// The ESB's 1306406: a parameter is missing.
@@ -96,29 +96,29 @@ pub(super) struct Request<'a> {
 
 impl Request<'_> {
     /// Returns the task of the call, or why the call is refused.
-    pub(super) fn task(&self, kind: EsbKind, secret: Option<&str>) -> Result<TaskKey, Refusal> {
+    pub(super) fn task(&self, kind: EsbKind, secret: Option<&str>) -> Result<TaskKey, MockRefusal> {
         let parameters = self.parameters()?;
         match self.route {
             Route::Esb => {
                 self.check_esb(&parameters, kind, secret)?;
-                let needed = |name| text(&parameters, name).ok_or(Refusal::EsbParameter(name));
+                let needed = |name| text(&parameters, name).ok_or(MockRefusal::EsbParameter(name));
                 task(&needed("task_id")?, &needed("bk_biz_id")?, &parameters)
             }
             Route::Gateway => {
                 self.check_gateway(secret)?;
-                let (id, business) = self.path_ids.ok_or(Refusal::Format)?;
+                let (id, business) = self.path_ids.ok_or(MockRefusal::Format)?;
                 task(id, business, &parameters)
             }
         }
     }
 
     /// Merges query and body into one object; an empty body is an empty object.
-    fn parameters(&self) -> Result<Value, Refusal> {
+    fn parameters(&self) -> Result<Value, MockRefusal> {
         let broken = match self.route {
-            Route::Esb => {
-                Refusal::Esb("Request JSON string is wrong in format, which cannot be analyzed.")
-            }
-            Route::Gateway => Refusal::Format,
+            Route::Esb => MockRefusal::Esb(
+                "Request JSON string is wrong in format, which cannot be analyzed.",
+            ),
+            Route::Gateway => MockRefusal::Format,
         };
         let mut object = match self.body {
             [] => serde_json::Map::new(),
@@ -141,55 +141,55 @@ impl Request<'_> {
         parameters: &Value,
         kind: EsbKind,
         secret: Option<&str>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), MockRefusal> {
         let header = match kind {
             EsbKind::Newer => self.header.and_then(|header| serde_json::from_str(header).ok()),
             EsbKind::Legacy => None,
         };
         let given = header.as_ref().unwrap_or(parameters);
         if text(given, "bk_app_code").is_none() {
-            return Err(Refusal::Esb("APP Code [bk_app_code] cannot be empty"));
+            return Err(MockRefusal::Esb("APP Code [bk_app_code] cannot be empty"));
         }
         let Some(found) = text(given, "bk_app_secret") else {
-            return Err(Refusal::Esb(
+            return Err(MockRefusal::Esb(
                 "Signature [bk_signature] and APP Secret [bk_app_secret] cannot be empty at the same time",
             ));
         };
         if secret.is_some_and(|secret| secret != found) {
-            return Err(Refusal::Esb(
+            return Err(MockRefusal::Esb(
                 "APP Secret verification failed, pelase confirm if the APP Secret and APP Code match",
             ));
         }
         if text(given, "bk_token").or_else(|| text(given, "bk_username")).is_none() {
-            return Err(Refusal::Esb(
+            return Err(MockRefusal::Esb(
                 "User authentication failed, please provide a valid user identity, such as bk_token, bk_username",
             ));
         }
         Ok(())
     }
 
-    fn check_gateway(&self, secret: Option<&str>) -> Result<(), Refusal> {
+    fn check_gateway(&self, secret: Option<&str>) -> Result<(), MockRefusal> {
         let Some(header) = self.header else {
-            return Err(Refusal::Gateway("app code cannot be empty"));
+            return Err(MockRefusal::Gateway("app code cannot be empty"));
         };
         let Ok(given) = serde_json::from_str::<Value>(header) else {
-            return Err(Refusal::Gateway(
+            return Err(MockRefusal::Gateway(
                 "request header X-Bkapi-Authorization is not a valid JSON",
             ));
         };
         if text(&given, "bk_app_code").is_none() {
-            return Err(Refusal::Gateway("app code cannot be empty"));
+            return Err(MockRefusal::Gateway("app code cannot be empty"));
         }
         let Some(found) = text(&given, "bk_app_secret") else {
-            return Err(Refusal::Gateway(
+            return Err(MockRefusal::Gateway(
                 "please provide bk_app_secret or bk_signature to verify app",
             ));
         };
         if secret.is_some_and(|secret| secret != found) {
-            return Err(Refusal::Gateway("bk_app_code or bk_app_secret is incorrect"));
+            return Err(MockRefusal::Gateway("bk_app_code or bk_app_secret is incorrect"));
         }
         if text(&given, "bk_token").or_else(|| text(&given, "bk_username")).is_none() {
-            return Err(Refusal::Gateway(
+            return Err(MockRefusal::Gateway(
                 "user authentication failed, please provide a valid user identity, such as \
                  bk_username, bk_token, access_token",
             ));
@@ -198,8 +198,8 @@ impl Request<'_> {
     }
 }
 
-fn task(id: &str, business: &str, parameters: &Value) -> Result<TaskKey, Refusal> {
-    let number = |text: &str| text.parse().map_err(|_| Refusal::Format);
+fn task(id: &str, business: &str, parameters: &Value) -> Result<TaskKey, MockRefusal> {
+    let number = |text: &str| text.parse().map_err(|_| MockRefusal::Format);
     // A missing scope means cmdb_biz; any other word means project.
     let scope = match parameters.get("scope") {
         None => MockScope::CmdbBiz,
@@ -261,7 +261,7 @@ mod tests {
         let header_only = esb(Some(WHO), ids);
         assert_eq!(header_only.task(EsbKind::Newer, None).map(shown), Ok("project/2/17".into()));
         let legacy = header_only.task(EsbKind::Legacy, None);
-        assert_eq!(legacy, Err(Refusal::Esb("APP Code [bk_app_code] cannot be empty")));
+        assert_eq!(legacy, Err(MockRefusal::Esb("APP Code [bk_app_code] cannot be empty")));
         for kind in [EsbKind::Newer, EsbKind::Legacy] {
             assert!(esb(None, &both).task(kind, Some("s")).is_ok());
             assert!(esb(None, &both).task(kind, Some("other")).is_err());
@@ -283,7 +283,7 @@ mod tests {
             Ok("project/2/17".into())
         );
         let refused = request(None, WHO.as_bytes()).task(EsbKind::Newer, None);
-        assert_eq!(refused, Err(Refusal::Gateway("app code cannot be empty")));
-        assert_eq!(request(Some(WHO), b"[]").task(EsbKind::Newer, None), Err(Refusal::Format));
+        assert_eq!(refused, Err(MockRefusal::Gateway("app code cannot be empty")));
+        assert_eq!(request(Some(WHO), b"[]").task(EsbKind::Newer, None), Err(MockRefusal::Format));
     }
 }

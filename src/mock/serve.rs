@@ -22,7 +22,7 @@ use super::answers::{Responder, TaskStatus};
 use super::behaviour::{FaultKind, Latency, View};
 use super::fronts;
 use super::pages::MockResponse;
-use super::routes::{self, Api, Endpoint, Refusal, Route};
+use super::routes::{self, Api, Endpoint, MockRefusal, Route};
 use super::world::{StartResult, TaskKey, TaskPhase, World};
 
 #[derive(Clone)]
@@ -45,7 +45,7 @@ enum Fate {
 
 enum ParsedCall {
     Task(Api, TaskKey),
-    Refused(Refusal),
+    Refused(MockRefusal),
     Unknown,
 }
 

@@ -15,12 +15,12 @@ use crate::store::{RunDir, RunName, RunStore, StoreError};
 /// A run that was found, and why it is the one.
 pub(crate) struct Found {
     pub folder: RunDir,
-    pub choice: Choice,
+    pub by: FoundBy,
 }
 
 /// Why a run is the one that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub(crate) enum FoundBy {
     Named,
     LatestUnfinished,
     Latest,
@@ -33,17 +33,17 @@ pub(crate) fn find(runs: &RunStore, named: Option<&str>) -> Result<Found, Sessio
     if let Some(named) = named {
         match runs.find(named) {
             Err(StoreError::Unknown { .. }) if named.parse::<RunName>().is_ok() => {}
-            found => return Ok(Found { folder: found?, choice: Choice::Named }),
+            found => return Ok(Found { folder: found?, by: FoundBy::Named }),
         }
         all.retain(|folder| name_of(folder).as_deref() == Some(named));
         if all.is_empty() {
-            return Ok(Found { folder: runs.find(named)?, choice: Choice::Named });
+            return Ok(Found { folder: runs.find(named)?, by: FoundBy::Named });
         }
     }
     let unfinished = all.iter().rev().find(|folder| !RunState::of(folder).is_over());
     let chosen = unfinished.or(all.last()).ok_or(NoRun { path: runs.path().to_owned() })?;
-    let choice = if unfinished.is_some() { Choice::LatestUnfinished } else { Choice::Latest };
-    Ok(Found { folder: chosen.clone(), choice })
+    let by = if unfinished.is_some() { FoundBy::LatestUnfinished } else { FoundBy::Latest };
+    Ok(Found { folder: chosen.clone(), by })
 }
 
 /// Returns the last run of a name if it left rows to be done.

@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     pub options: Options,
     pub staging: Staging,
     pub timing: Timing,
-    pub server: Server,
+    pub server: ServerSettings,
     /// The reports that were named; `-` is standard output.
     pub outputs: Vec<PathBuf>,
     /// What to do with a report that is there already.
@@ -42,7 +42,7 @@ pub(crate) struct Settings {
 }
 
 /// A server, how it is called, and by whom.
-pub(crate) struct Server {
+pub(crate) struct ServerSettings {
     pub target: Target,
     pub http_options: HttpOptions,
     /// Where credentials come from.
@@ -51,7 +51,7 @@ pub(crate) struct Server {
     pub legacy_get: LegacyGet,
 }
 
-impl Server {
+impl ServerSettings {
     /// Makes a client that keeps up to `connections` open.
     pub(crate) fn client(
         &self,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::super::failure::Failure;
+use super::super::command_error::CommandError;
 use super::super::notice::notice;
 use super::super::stdout::stdout;
 use crate::bench::compare::{ComparedFigure, compare};
@@ -21,7 +21,7 @@ pub(crate) struct Baseline {
 }
 
 impl Baseline {
-    pub(crate) fn read(path: &Path, tolerance: f64) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path, tolerance: f64) -> Result<Self, CommandError> {
         Ok(Self { result: comparable(path)?, tolerance })
     }
 
@@ -47,7 +47,7 @@ impl Comparison {
     }
 }
 
-pub(crate) fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, Failure> {
+pub(crate) fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, CommandError> {
     let [base, now] = files else { return Err("--compare needs two files".into()) };
     let (base, now) = (Baseline::read(base, tolerance)?, comparable(now)?);
     let comparison = base.compare(&now);
@@ -57,7 +57,7 @@ pub(crate) fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, F
 
 /// Reads a result for a comparison. Refuses one that is no measurement of the server by its own
 /// account: it is neither better nor worse nor noise.
-fn comparable(path: &Path) -> Result<BenchResult, Failure> {
+fn comparable(path: &Path) -> Result<BenchResult, CommandError> {
     let result = BenchResult::read(path)?;
     match result.invalid() {
         None => Ok(result),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
+use super::super::command_error::CommandError;
 use super::super::end::{abort, begin_to_abort};
-use super::super::failure::Failure;
 use super::super::notice::notice;
 use super::ending::{EndReasons, SentWorkload};
 use super::live_view::LiveView;
@@ -42,7 +42,7 @@ pub(crate) fn measure_workload(
     setup: &Setup,
     workload: &Workload,
     look: ProgressMode,
-) -> Result<FinishedBench, Failure> {
+) -> Result<FinishedBench, CommandError> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = setup.tasks()?;
@@ -106,7 +106,7 @@ async fn send(
     context: &Arc<BenchContext>,
     workload: &Workload,
     observer: Option<&LoadObserver>,
-) -> Result<SentLoad, Failure> {
+) -> Result<SentLoad, CommandError> {
     listen(context)?;
     let (measured, search) = match workload {
         Workload::Once(measurement) => (measure(context, measurement, observer).await?, None),

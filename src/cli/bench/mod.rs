@@ -11,7 +11,7 @@ mod setup;
 mod start_consent;
 mod workload;
 
-use super::failure::Failure;
+use super::command_error::CommandError;
 use super::logs;
 use super::notice::defer;
 use super::settings::{self, SummaryForm};
@@ -28,7 +28,7 @@ use row_file::Reuse;
 use setup::Setup;
 use workload::Workload;
 
-pub(crate) fn run(args: BenchArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: BenchArgs) -> Result<Exit, CommandError> {
     let BenchArgs { input, format, reuse, yes_start, load, expect, server, output, looks } = args;
     if looks.quiet {
         defer();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use hdrhistogram::Histogram;
 
-use super::super::failure::Failure;
+use super::super::command_error::CommandError;
 use super::super::notice::notice;
 use super::super::settings::SummaryForm;
 use super::super::stdout::stdout;
@@ -21,7 +21,7 @@ pub(crate) fn report(
     baseline: Option<Baseline>,
     files: Vec<ResultFile>,
     form: SummaryForm,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let FinishedBench { mut result, response, mut exit } = finished;
     let invalid = result.invalid().filter(|_| baseline.is_some());
     let baseline = baseline.filter(|_| invalid.is_none());
@@ -62,7 +62,7 @@ fn save(
     response: &Histogram<u64>,
     files: Vec<ResultFile>,
     form: SummaryForm,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<String>, CommandError> {
     let mut failures = Vec::new();
     for file in files {
         let path = file.path().to_owned();

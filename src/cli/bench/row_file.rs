@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use super::super::failure::Failure;
+use super::super::command_error::CommandError;
 use crate::bench::feed::Tasks;
 use crate::domain::escape::escape_control;
 use crate::domain::task::{Business, Scope, Task};
@@ -33,7 +33,7 @@ const MAX_NAMED_ROWS: usize = 10;
 impl RowFile {
     /// Copies and checks the file at `path`; an invalid row is an error. Duplicates are not: the
     /// server starts a task at most once.
-    pub(crate) fn of(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
+    pub(crate) fn of(path: &Path, format: Option<Format>) -> Result<Self, CommandError> {
         if path.as_os_str() == "-" {
             return Err(RowsError::Stdin.into());
         }

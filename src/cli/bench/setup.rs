@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use thiserror::Error;
 
-use super::super::failure::Failure;
+use super::super::command_error::CommandError;
 use super::super::notice::notice;
 use super::super::settings;
 use super::super::warnings;
@@ -18,14 +18,14 @@ use crate::args::server::ServerArgs;
 use crate::bench::feed::Tasks;
 use crate::input::Format;
 use crate::mock::{Behaviour, Memory, Mock};
-use crate::session::settings::Server;
+use crate::session::settings::ServerSettings;
 use crate::text::bench::notices;
 
 pub(crate) struct Setup {
     /// The rows to start; `None` if the server is the mock inside, which knows every task.
     pub rows: Option<RowFile>,
     reuse: Reuse,
-    server: Server,
+    server: ServerSettings,
     /// Keeps the mock inside alive.
     _mock: Option<Mock>,
 }
@@ -38,7 +38,7 @@ impl Setup {
         format: Option<Format>,
         reuse: Reuse,
         server: ServerArgs,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let Some(path) = input else {
             if server.esb.is_some() || server.gateway.is_some() {
                 return Err(InputMissing.into());
@@ -52,7 +52,7 @@ impl Setup {
         Ok(Self { rows, reuse, server, _mock: None })
     }
 
-    fn of_the_mock() -> Result<Self, Failure> {
+    fn of_the_mock() -> Result<Self, CommandError> {
         let mock = Mock::start(Behaviour { memory: Memory::Counts, ..Behaviour::default() }, 0)?;
         let ServerCommand { server } = ServerCommand::try_parse_from(["--esb", &mock.url()])?;
         let server = settings::server(server, &credentials_of_the_mock)?;
@@ -64,7 +64,7 @@ impl Setup {
     }
 
     /// Says what will be started, and asks for consent if the server is not on this machine.
-    pub(crate) fn permit(&self, workload: &Workload, yes: Option<u64>) -> Result<(), Failure> {
+    pub(crate) fn permit(&self, workload: &Workload, yes: Option<u64>) -> Result<(), CommandError> {
         let Some(rows) = &self.rows else {
             notice(&notices::NO_INPUT);
             return Ok(());
@@ -85,7 +85,7 @@ impl Setup {
         Ok(())
     }
 
-    pub(crate) fn tasks(&self) -> Result<Tasks, Failure> {
+    pub(crate) fn tasks(&self) -> Result<Tasks, CommandError> {
         match &self.rows {
             Some(rows) => Ok(rows.open(self.reuse)?),
             None => Ok(row_file::of_the_mock()),
@@ -93,9 +93,9 @@ impl Setup {
     }
 
     /// Returns a client that keeps up to `connections` connections open.
-    pub(crate) fn client(&self, connections: usize) -> Result<Client, Failure> {
+    pub(crate) fn client(&self, connections: usize) -> Result<Client, CommandError> {
         // Unlike a launch, a measurement does not read credentials again after a refusal.
-        let Server { target, http_options, credentials, legacy_get: _ } = &self.server;
+        let ServerSettings { target, http_options, credentials, legacy_get: _ } = &self.server;
         Ok(Client::new(target.clone(), credentials.read()?, http_options, connections)?)
     }
 }

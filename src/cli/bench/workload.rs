@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::super::failure::Failure;
+use super::super::command_error::CommandError;
 use crate::args::bench::{ArrivalsArg, LoadArgs};
 use crate::bench::find_max::StepSettings;
 use crate::bench::measurement::{Load, LoopEnd, Measurement, OnMiss};
@@ -34,7 +34,7 @@ impl Workload {
         find_max: bool,
         slos: Vec<Slo>,
         on_miss: OnMiss,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let LoadArgs {
             rate,
             duration,

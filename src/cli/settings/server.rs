@@ -11,7 +11,7 @@ use crate::api::target::Target;
 use crate::api::{HttpOptions, Identity, LegacyGet};
 use crate::args::server::ServerArgs;
 use crate::session::credentials::{Environment, Files, Origin};
-use crate::session::settings::Server;
+use crate::session::settings::ServerSettings;
 
 /// The flag, and its value, that the environment stands for where no flag names the
 /// server.
@@ -32,7 +32,7 @@ const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);
 pub(crate) fn server(
     server: ServerArgs,
     environment: Environment<'_>,
-) -> Result<Server, SettingsError> {
+) -> Result<ServerSettings, SettingsError> {
     let ServerArgs {
         esb,
         gateway,
@@ -78,5 +78,5 @@ pub(crate) fn server(
     };
     let files = Files { app_secret: app_secret_file, token: token_file };
     let credentials = Origin::find(files, environment)?;
-    Ok(Server { target, http_options, credentials, legacy_get: LegacyGet::Forbidden })
+    Ok(ServerSettings { target, http_options, credentials, legacy_get: LegacyGet::Forbidden })
 }

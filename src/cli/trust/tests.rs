@@ -5,8 +5,8 @@ const USERS: &str = "root:x:0:0::/root:/bin/sh\nann:x:1001:1001::/home/ann:/bin/
                      bob:x:1002:1002::/home/bob:/bin/sh\nops:x:1003:1003::/:/bin/sh\n";
 const GROUPS: &str = "root:x:0:\nann:x:1001:\nbob:x:1002:bob,ann\nops:x:1003:ops\n";
 
-fn caller(uid: u32, gid: u32, users: &str, groups: &str) -> Caller {
-    Caller { uid, gid, users: users.into(), groups: groups.into() }
+fn caller(uid: u32, gid: u32, users: &str, groups: &str) -> ProcessUser {
+    ProcessUser { uid, gid, users: users.into(), groups: groups.into() }
 }
 
 #[test]

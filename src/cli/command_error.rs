@@ -11,10 +11,10 @@ use crate::session::exit::Exit;
 use crate::store::StoreError;
 
 /// Whatever keeps a command from beginning; its text says the way out.
-pub(crate) type Failure = Box<dyn Error>;
+pub(crate) type CommandError = Box<dyn Error>;
 
 /// Returns the exit code of a command that did not begin.
-pub(crate) fn exit_of(error: &Failure) -> Exit {
+pub(crate) fn exit_of(error: &CommandError) -> Exit {
     if let Some(error) = error.downcast_ref::<SessionError>() {
         return error.exit();
     }
