@@ -12,12 +12,12 @@
 //! │             │ bounded  │      └── retry::next ◄── verdict │  bounded │ and the summary   │
 //! └─────────────┘          └──────▲───────────────────────────┘          └─────────┬─────────┘
 //!                                 └────── rows that are noted, and may go ◄────────┘
-//!  nothing else answers backwards: a full channel slows the one before it, a closed one stops it
+//!  permits of written records come back, too; a full channel slows the one before it, a closed one stops it
 //! ```
 //!
 //! The journal is the truth, and reports are views of it: `run` is live, `resume`
 //! is replay and then live, `report` is replay alone. `bench` sends too, but measures
-//! the server, and has a picture of its own.
+//! the server; its picture is in `src/bench/mod.rs`.
 //!
 //! A room uses only layers below its own, and adapters do not know each other.
 //! `tests/floors.rs` reads this list and holds the code against it.

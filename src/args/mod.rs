@@ -1,7 +1,8 @@
 //! What can be typed: the commands and their flags, as clap reads them.
 //!
-//! Only the form of each word is checked here; what the words mean together is the work of
-//! `settings`. Nothing here reads the environment or knows a command.
+//! The form of each word is checked here, and which flags exclude or need another; what they
+//! mean together is the work of `cli::settings`. Nothing here reads the environment or runs a
+//! command.
 
 pub(crate) mod bench;
 pub(crate) mod display;

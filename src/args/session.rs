@@ -81,7 +81,8 @@ pub(crate) enum Preview {
 
 impl PreviewArgs {
     pub(crate) const fn kind(&self) -> Preview {
-        match (self.dry_run, self.check) {
+        let Self { dry_run, check } = self;
+        match (*dry_run, *check) {
             (true, _) => Preview::DryRun,
             (false, true) => Preview::Check,
             (false, false) => Preview::None,
@@ -121,7 +122,7 @@ pub(crate) struct LimitArgs {
     /// Maximum number of requests in flight.
     #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, allow_negative_numbers = true)]
     pub concurrency: NonZeroUsize,
-    /// Maximum number of requests in flight per business.
+    /// Maximum number of starts in flight per business.
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub concurrency_per_biz: Option<NonZeroUsize>,
     /// Maximum number of open rows: those that wait for a limit, a hold or a retry, or are in flight.

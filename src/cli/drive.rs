@@ -15,6 +15,7 @@ use super::screen;
 use super::settings::{self, SummaryForm};
 use super::stages::{self, Asking};
 use crate::api::Client;
+use crate::args::display::DisplayArgs;
 use crate::args::session::SessionArgs;
 use crate::launch::{Ended, Pipeline, Systemd};
 use crate::monitor::console;
@@ -42,8 +43,9 @@ pub(crate) struct Face {
 
 impl Face {
     pub(crate) fn of(args: &SessionArgs) -> Self {
+        let DisplayArgs { progress, quiet, verbose: _, log_format: _ } = &args.display;
         Self {
-            progress: settings::progress(args.display.progress, args.display.quiet.into()),
+            progress: settings::progress(*progress, (*quiet).into()),
             asking: if args.stages.stage_ask { Asking::Terminal } else { Asking::Nobody },
             summary: args.output.json.into(),
             state_dir: args.state.state_dir.clone().map(OsString::from),

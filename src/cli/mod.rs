@@ -1,6 +1,6 @@
 //! The face: what people type, what they are told, and the exit code.
 //!
-//! Each command is a file. Only this room talks to a
+//! Each command is a file or a folder. Only this room talks to a
 //! terminal.
 
 mod bench;

@@ -1,7 +1,7 @@
 //! The flags of a run, kept for its next session: what `run` was told becomes
 //! `settings.json`, and that becomes flags of `resume` again.
 //!
-//! Flags of one session, looks, and anything secret are never kept.
+//! Flags of one session or of display, and anything secret, are never kept.
 
 use std::any::TypeId;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Standard output, where it tells what became of requests that were sent.
+//! Standard output of commands that tell what became of requests that were sent.
 //!
 //! A failure to write there is one of its own: nothing is wrong with what was typed, and
 //! tasks were started. It keeps its kind, so a pipe that was closed is still told apart.

@@ -16,7 +16,7 @@ use super::batch::Event;
 use super::context::RunContext;
 use super::feed::{self, FeedItem};
 use super::options::Lookup;
-use super::permits::Permits;
+use super::permits::RowPermits;
 use super::row;
 use super::source::{InputEnd, RowSource};
 use super::unsent::{left_open, never_sent};
@@ -96,7 +96,7 @@ pub(super) struct Dispatcher {
     /// What rows share.
     pub context: Arc<RunContext>,
     /// How many may be open.
-    pub permits: Permits,
+    pub permits: RowPermits,
     /// Whether there is an end that can be waited for.
     pub source: RowSource,
 }

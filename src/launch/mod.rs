@@ -44,7 +44,7 @@ use collect::Collector;
 use context::{RunContext, SharedState};
 use dispatch::Dispatcher;
 use observe::Observer;
-use permits::Permits;
+use permits::RowPermits;
 use views::LiveCounts;
 use workers::Workers;
 
@@ -143,7 +143,7 @@ impl Pipeline {
         let counts = Arc::new(LiveCounts::default());
         let collector = Collector::new(run_journal, reports, Arc::clone(&context));
         let mut workers = Workers::start(&context, collector, &counts);
-        let permits = Permits::new(context.options.lookahead);
+        let permits = RowPermits::new(context.options.lookahead);
         let dispatcher =
             Dispatcher { context: Arc::clone(&context), permits: permits.clone(), source };
         let mut observer =

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::debug;
 
 use super::context::RunContext;
-use super::permits::Permits;
+use super::permits::RowPermits;
 use super::views::LiveCounts;
 use crate::domain::record::OutcomeKind;
 use crate::limiter::{self, Counters, LimiterSnapshot};
@@ -49,7 +49,7 @@ pub(super) struct Observer {
     pub audience: Audience,
     pub counts: Arc<LiveCounts>,
     pub context: Arc<RunContext>,
-    pub permits: Permits,
+    pub permits: RowPermits,
     pub writing: Option<JoinHandle<()>>,
 }
 
@@ -100,7 +100,7 @@ impl Observer {
         self.writing = Some(tokio::task::spawn_blocking(move || {
             if let Err(error) = file.write(Some(&figures), SessionState::Running, Timestamp::now())
             {
-                debug!(%error, "the metrics could not be counts");
+                debug!(%error, "the metrics could not be written");
             }
         }));
     }

@@ -9,13 +9,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Permits to have a row open, `lookahead` of them. A permit travels with its row's record and
 /// comes back once that is written.
 #[derive(Clone)]
-pub(super) struct Permits {
+pub(super) struct RowPermits {
     free: Arc<Semaphore>,
     all: u32,
     given: Arc<AtomicU64>,
 }
 
-impl Permits {
+impl RowPermits {
     pub(super) fn new(lookahead: NonZeroUsize) -> Self {
         let all = u32::try_from(lookahead.get()).unwrap_or(u32::MAX);
         Self { free: Arc::new(Semaphore::new(all as usize)), all, given: Arc::default() }

@@ -10,11 +10,12 @@ use crate::shutdown::StopReason;
 pub enum Exit {
     /// Every row ended good, or there was none.
     Good,
-    /// The run finished, but some rows ended bad, or `--lookup` could ask for no link.
+    /// The run finished, but some rows ended bad, the input was incomplete, or `--lookup` could ask
+    /// for no link; a measurement missed what was expected.
     Bad,
     /// Usage, settings or input: nothing was sent.
     Usage,
-    /// Stopped by an `auth` or `config` answer, an outage, or a server that was never reached.
+    /// Stopped by an answer that holds for every row, an outage, the budget or a declined stage.
     Stopped,
     /// Stopped since the window closed.
     WindowClosed,

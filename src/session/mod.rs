@@ -6,8 +6,8 @@
 //! replay::replay                                          (no request at all)
 //! ```
 //!
-//! It prints nothing and parses no flag, so that more than the command line can call it. Time
-//! and random numbers come from the [`machine::Machine`] that it is given, the server from a
+//! It prints nothing and parses no flag, so that more than the command line can call it. The
+//! clocks and random numbers of a launch come from the [`machine::Machine`] that it is given, the server from a
 //! client, and what it shows and asks goes to a [`pipeline::Frontend`]. Its errors say the way
 //! out in the words of the command line.
 

@@ -1,4 +1,5 @@
-//! A new run: checked before anything of it is kept, then created, then opened.
+//! A new run: checked before anything of it is kept, then planned, then created with its first
+//! session.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

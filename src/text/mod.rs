@@ -1,5 +1,5 @@
-//! The words of the program: what is said of plans, ends, kept runs and measurements, for people
-//! and for programs. Nothing here decides, reads or prints.
+//! What is said of plans, ends of sessions, kept runs and measurements, for people and for
+//! programs. Nothing here decides, reads or prints.
 
 mod advice;
 pub(crate) mod bench;

@@ -1,4 +1,4 @@
-//! The text of kept runs: a line in a list, a page, and the same for programs.
+//! States and counts of kept runs, and the same for programs.
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};

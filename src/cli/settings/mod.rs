@@ -1,7 +1,7 @@
 //! What the flags and the environment mean together: they become the settings of a session.
 //!
 //! Flags are taken apart without `..`, so that a new flag breaks the compile where it must be
-//! handled. The environment is handed in.
+//! handled. Variables of the environment are handed in.
 
 mod error;
 mod output;
@@ -17,7 +17,8 @@ use jiff::Timestamp;
 use crate::api::LegacyGet;
 use crate::args::run::{CronArgs, InputArgs, OnInvalidArg, RunArgs};
 use crate::args::session::{
-    AlreadyStartedArg, ConfirmArgs, LimitArgs, Preview, RetryArgs, SessionArgs, StageArgs,
+    AlreadyStartedArg, ConfirmArgs, LimitArgs, OutputArgs, Preview, RetryArgs, SessionArgs,
+    StageArgs,
 };
 use crate::domain::record::AlreadyStarted;
 use crate::input::{Format, format_of};
@@ -104,7 +105,8 @@ pub(crate) fn of_session(
         config: _,
         state: _,
     } = args;
-    check_outputs(&output.outputs, output.json.into())?;
+    let OutputArgs { outputs, force, json } = output;
+    check_outputs(&outputs, json.into())?;
     let mut server = self::server(server, environment)?;
     if confirmation.esb_legacy_get {
         server.legacy_get = LegacyGet::Allowed;
@@ -114,8 +116,8 @@ pub(crate) fn of_session(
         staging: staging(stages)?,
         timing: window::timing(window, Timestamp::now(), fastrand::f64())?,
         server,
-        existing: existing(output.force),
-        outputs: output.outputs,
+        existing: existing(force),
+        outputs,
     })
 }
 
