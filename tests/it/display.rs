@@ -99,7 +99,7 @@ fn every_command_has_a_manual_page_and_every_flag_stands_in_it() {
         let help = scene.command(format!("{command} --help")).exits(0).stdout();
         let flags = help.lines().filter_map(|line| line.split_once("--"));
         let flags = flags.filter(|(before, _)| before.trim().len() <= 3).map(|(_, flag)| flag);
-        let names = flags.map(|flag| flag.split([' ', '[', '=']).next().unwrap());
+        let names = flags.map(|flag| flag.split([' ', '[', '=', '.']).next().unwrap());
         let names: Vec<_> = names.collect();
         assert!(names.len() > 3, "the flags are found: {names:?}");
         for name in names {
