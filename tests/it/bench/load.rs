@@ -212,9 +212,14 @@ fn memory_does_not_grow_with_the_requests() {
     assert!((1..=64).contains(&most), "{most} MB");
 }
 
-#[test]
-#[ignore = "needs minutes"]
-fn three_million_requests_take_no_more_than_64_megabytes() {
-    let most = memory(3_000_000);
-    assert!((1..=64).contains(&most), "{most} MB");
+/// Run by `.ci/long`.
+mod long {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs minutes"]
+    fn three_million_requests_take_no_more_than_64_megabytes() {
+        let most = memory(3_000_000);
+        assert!((1..=64).contains(&most), "{most} MB");
+    }
 }
