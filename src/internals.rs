@@ -100,7 +100,7 @@ pub mod shutdown {
     pub use crate::shutdown::{Shutdown, Signal, StopReason};
 }
 pub mod store {
-    pub use crate::store::{Lock, RunDir, RunStore};
+    pub use crate::store::{RunDir, RunStore};
 }
 pub mod system_clocks {
     pub use crate::system_clocks::SystemClocks;

@@ -247,7 +247,7 @@ impl Shutdown {
 ///
 /// # Errors
 ///
-/// Where the system does not let the signal be caught.
+/// On systems that do not let the signal be caught.
 pub(crate) fn catch_file_size_limit() -> Result<(), std::io::Error> {
     const SIGXFSZ: i32 = 25;
     let mut caught = signal(SignalKind::from_raw(SIGXFSZ))?;

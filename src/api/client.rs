@@ -160,7 +160,7 @@ impl Client {
         (answer, url.ok().flatten().map(|url| caller.mask.hide(&url).into()))
     }
 
-    /// Where questions carry the credentials at present.
+    /// Returns where questions carry the credentials now.
     #[must_use]
     pub fn auth_placement(&self) -> AuthPlacement {
         if self.in_query.load(Ordering::Relaxed) {

@@ -1,6 +1,6 @@
 //! Finds the pause that an answer asks for, and whose requests it concerns.
 //!
-//! How long a pause is believed is the throttle's rule.
+//! The longest pause that is believed stands in `limiter::throttle`.
 
 use std::time::Duration;
 

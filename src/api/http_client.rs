@@ -21,7 +21,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 /// answers free connections for the rest before each has made its own.
 const MAX_CONNECTING: usize = 64;
 
-/// How to reach the server.
+/// Timeouts and trust of connections to the server.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
     /// Time from sending a request to the end of its answer.

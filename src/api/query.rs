@@ -25,7 +25,7 @@ impl TaskQuery {
     }
 }
 
-/// Where a question carries the credentials.
+/// Place of the credentials in a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthPlacement {
     /// Only in the header.

@@ -4,14 +4,14 @@ use http::HeaderMap;
 
 use crate::domain::answer::Delivery;
 
-/// What a request brought.
+/// Result of a request before it is judged.
 #[derive(Debug)]
 pub enum RawResponse<'a> {
     /// No HTTP answer came.
     Nothing {
         /// Never `Delivery::Answered`.
         delivery: Delivery,
-        /// What happened, for people.
+        /// Text for people.
         what: String,
     },
     /// An HTTP answer, whole or in part.

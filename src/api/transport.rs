@@ -1,7 +1,7 @@
 //! Tells how far a request without an answer came, and describes the error.
 //!
-//! What certainly never left this machine is told apart from what may have arrived; if in doubt, it
-//! may have arrived.
+//! It tells a request that certainly never left this machine from one that may have arrived; if in
+//! doubt, it may have arrived.
 
 use std::error::Error;
 use std::time::Duration;

@@ -121,7 +121,7 @@ pub(crate) struct ExpectArgs {
     /// Compare two results, and send nothing.
     #[arg(long, num_args = 2, value_names = ["BASE", "NOW"], conflicts_with_all = ["input", "baseline", "find_max"])]
     pub compare: Option<Vec<PathBuf>>,
-    /// How much worse a figure may become.
+    /// Maximum deterioration of a figure that is tolerated.
     #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent)]
     pub tolerance: f64,
 }

@@ -7,7 +7,6 @@
 pub(crate) mod bench;
 pub(crate) mod display;
 #[cfg(test)]
-#[path = "flags_page/tests.rs"]
 mod flags_page;
 pub(crate) mod mock;
 pub(crate) mod report;
@@ -18,7 +17,9 @@ pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod values;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use bench::BenchArgs;
 use mock::MockArgs;
@@ -26,6 +27,17 @@ use report::ReportArgs;
 use resume::ResumeArgs;
 use run::RunArgs;
 use runs::RunsArgs;
+
+/// Reads `words`, the first of which is the name of the program. Returns the command, and where
+/// each of its settings comes from.
+pub(crate) fn parse(
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<(Command, ArgMatches), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(words)?;
+    let command = Cli::from_arg_matches(&matches)?.command;
+    let of_command = matches.subcommand().map(|(_, of_command)| of_command.clone());
+    Ok((command, of_command.unwrap_or(matches)))
+}
 
 /// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
 /// what became of every one.
@@ -77,7 +89,6 @@ pub(crate) enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_flags_are_consistent() {

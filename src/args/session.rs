@@ -234,7 +234,7 @@ pub(crate) struct StageArgs {
     pub stage_ask: bool,
 }
 
-/// Who is told how a run goes and ends.
+/// Monitors of a run.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cron")]
 #[expect(clippy::struct_field_names, reason = "each flag names a file")]

@@ -59,7 +59,7 @@ pub(crate) struct Profile {
     credentials: BTreeMap<&'static str, Secret>,
 }
 
-/// Where the config file was found.
+/// The config file, by how it was found.
 enum ConfigFile {
     /// It was named, so it is the caller's own choice.
     Named(PathBuf),

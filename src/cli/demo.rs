@@ -4,15 +4,13 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use clap::Parser;
-
 use super::command_error::CommandError;
 use super::drive::Face;
 use super::monitoring::Monitors;
 use super::run;
 use super::settings::{self, ForWhat};
 use crate::args::run::RunArgs;
-use crate::args::{Cli, Command};
+use crate::args::{self, Command};
 use crate::domain::rate::Rate;
 use crate::mock::{Behaviour, FaultKind, FirstFault, Mock, MockBusiness, MockScope};
 use crate::monitor::console;
@@ -59,8 +57,8 @@ fn typed(url: &str, tasks: &Path, report: &Path) -> Result<RunArgs, CommandError
     if !std::io::stderr().is_terminal() {
         words.push("--progress=none".into());
     }
-    match Cli::try_parse_from(words)?.command {
-        Command::Run(args) => Ok(*args),
+    match args::parse(words)? {
+        (Command::Run(args), _) => Ok(*args),
         _ => Err("the command line of the demo is no run".into()),
     }
 }

@@ -33,12 +33,10 @@ mod warnings;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
-
 use command_error::{CommandError, exit_of};
 use notice::notice;
 
-use crate::args::{Cli, Command};
+use crate::args::{self, Command};
 use crate::monitor::console;
 use crate::session::exit::Exit;
 
@@ -46,12 +44,11 @@ use crate::session::exit::Exit;
 #[must_use]
 pub fn main() -> ExitCode {
     console::catch_panics();
-    let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let of_command = matches.subcommand().map_or(&matches, |(_, matches)| matches);
-    let done = match cli.command {
-        Command::Run(args) => run::run(*args, of_command),
-        Command::Resume(args) => resume::run(&args, of_command),
+    let words = std::env::args_os();
+    let (command, matches) = args::parse(words).unwrap_or_else(|error| error.exit());
+    let done = match command {
+        Command::Run(args) => run::run(*args, &matches),
+        Command::Resume(args) => resume::run(&args, &matches),
         Command::Runs(args) => runs::run(args),
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(*args),

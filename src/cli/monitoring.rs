@@ -1,5 +1,5 @@
-//! Who is told that a session begins and how it ended: a file of metrics, a check that
-//! waits for pings, and whoever takes the summary.
+//! Tells monitors that a session begins and how it ended: a file of metrics, a check that waits
+//! for pings, and a URL that takes the summary.
 //!
 //! A launch never fails by them: what cannot be told is a warning. The addresses are
 //! secrets, and stand in files or in the environment, never on a command line.
@@ -34,14 +34,14 @@ pub(crate) struct Monitoring {
     notify: Option<AddressSource>,
 }
 
-/// An address on the command line, where everybody can read it.
+/// An address on the command line, which everybody can read.
 #[derive(Debug, Error)]
 #[error("{flag} wants a file that holds the URL, and not the URL: it is a secret")]
 pub(crate) struct UrlTyped {
     flag: &'static str,
 }
 
-/// Where an address stands.
+/// Source of an address.
 enum AddressSource {
     File(PathBuf),
     Variable(&'static str, String),

@@ -9,7 +9,7 @@ pub(crate) fn notice(what: &dyn Display) {
     console::show(TextKind::Notice, &what.to_string());
 }
 
-/// Keeps everything until the end, where it is shown unless the exit code is 0.
+/// Keeps everything until the end, and then shows it unless the exit code is 0.
 pub(crate) fn defer() {
     console::defer();
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::ArgMatches;
 
 use super::command_error::CommandError;
 use super::drive::{Face, Printed, Session};
@@ -13,7 +13,7 @@ use super::settings::SummaryForm;
 use super::{check, config, drive, logs, runs, saved_flags, settings, warnings};
 use crate::args::resume::ResumeArgs;
 use crate::args::session::Preview;
-use crate::args::{Cli, Command};
+use crate::args::{self, Command};
 use crate::domain::record::AlreadyStarted;
 use crate::journal::InputState;
 use crate::monitor::{console, systemd};
@@ -84,10 +84,8 @@ fn with_saved(
 ) -> Result<(ResumeArgs, ArgMatches), CommandError> {
     let words: Vec<_> = std::env::args_os().collect();
     let words = saved_flags::with_saved(saved, typed, &words);
-    let matches = Cli::command().try_get_matches_from(words).map_err(|error| error.to_string())?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
-    match (cli.command, matches.subcommand()) {
-        (Command::Resume(args), Some((_, matches))) => Ok((*args, matches.clone())),
+    match args::parse(words).map_err(|error| error.to_string())? {
+        (Command::Resume(args), matches) => Ok((*args, matches)),
         _ => Err("the flags of the run cannot be read".into()),
     }
 }

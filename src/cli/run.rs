@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::ArgMatches;
 
 use super::check::CheckError;
 use super::command_error::CommandError;
@@ -16,7 +16,7 @@ use super::settings::ForWhat;
 use super::{check, config, drive, logs, saved_flags, settings, warnings};
 use crate::args::run::RunArgs;
 use crate::args::session::Preview;
-use crate::args::{Cli, Command};
+use crate::args::{self, Command};
 use crate::launch::Ended;
 use crate::monitor::console;
 use crate::session::credentials::Environment;
@@ -80,11 +80,8 @@ fn with_profile(
     let words: Vec<_> = std::env::args_os().collect();
     let words = profile.with_words(typed, &words, variables);
     let place = profile.to_string();
-    let failed = |error: clap::Error| format!("{place}: {error}");
-    let matches = Cli::command().try_get_matches_from(words).map_err(failed)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.to_string())?;
-    match (cli.command, matches.subcommand()) {
-        (Command::Run(args), Some((_, matches))) => Ok((*args, matches.clone())),
+    match args::parse(words).map_err(|error| format!("{place}: {error}"))? {
+        (Command::Run(args), matches) => Ok((*args, matches)),
         _ => Err(format!("{place}: cannot be read").into()),
     }
 }

@@ -55,7 +55,7 @@ const KEPT: [&str; 38] = [
     "window",
 ];
 
-/// Flags of which one is told by the other.
+/// Flags of which a run has only one.
 const TARGET: [&str; 2] = ["esb", "gateway"];
 
 /// Flags that take the place of a window.

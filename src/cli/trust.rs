@@ -41,7 +41,7 @@ pub(crate) fn open(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// Where Linux keeps the rights that a mode has no bits for.
+/// Attribute in which Linux keeps the rights that a mode has no bits for.
 const ACCESS_LIST: &str = "system.posix_acl_access";
 
 /// Whether the file has an access list; if nobody can tell, it may have one.

@@ -16,7 +16,7 @@ pub struct About {
     pub input_name: String,
     /// `csv`, `tsv` or `jsonl`.
     pub input_format: String,
-    /// Where the input came from.
+    /// Kind of the input.
     pub source: InputSource,
     /// Further columns of the input.
     pub columns: Columns,
@@ -39,7 +39,7 @@ pub struct Copied {
     pub sha256: String,
 }
 
-/// Where an input came from.
+/// Kind of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum InputSource {

@@ -1,7 +1,7 @@
 //! A file for the textfile collector of `node_exporter`: how a session goes, and how it
 //! came out.
 //!
-//! It writes what it is told, and counts nothing itself. A file is complete at every
+//! It writes the figures that it is given, and counts nothing itself. A file is complete at every
 //! moment: it is written beside its place, and then put there.
 
 use std::fs::Permissions;
@@ -32,7 +32,7 @@ pub(crate) const WRITE_INTERVAL: Duration = Duration::from_secs(15);
 pub struct Figures {
     /// When it began.
     pub began: Timestamp,
-    /// All rows of the input, where their number is known.
+    /// Number of rows of the input, if it is known.
     pub rows: Option<u64>,
     /// Rows that have their last word.
     pub by_outcome: EnumMap<OutcomeKind, u64>,
@@ -99,12 +99,8 @@ const BOUNDS: [u32; 14] =
     [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000];
 
 impl Textfile {
-    /// The file at `path`, for a run that people call `name`. When a run last was a
-    /// success stays in it, whatever becomes of this one.
-    ///
-    /// # Errors
-    ///
-    /// Where something else than a file is there.
+    /// Begins the file at `path` for a run called `name`. The time of its last success stays in it.
+    /// Returns an error if something else than a file is there.
     pub fn begin(path: &Path, name: Option<&str>) -> io::Result<Self> {
         let text = match path.metadata() {
             Ok(meta) if !meta.is_file() => return Err(io::Error::other("it is no regular file")),
@@ -118,17 +114,12 @@ impl Textfile {
         })
     }
 
-    /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Writes how things stand `now`; `figures` are there once the session has begun.
-    ///
-    /// # Errors
-    ///
-    /// Where the file cannot be put into its place.
     pub fn write(
         &self,
         figures: Option<&Figures>,
@@ -155,10 +146,6 @@ impl Textfile {
 
     /// The same on a thread of its own, which is waited for no longer than `patience`: a
     /// disk of another machine may hang for ever.
-    ///
-    /// # Errors
-    ///
-    /// Where the file cannot be put into its place by then.
     pub fn write_within(
         &self,
         patience: Duration,

@@ -20,7 +20,7 @@ fn format_of(path: &Path) -> Result<Format, ReportError> {
     Format::of_path(path).ok_or_else(|| ReportError::Extension { path: path.to_owned() })
 }
 
-/// Where a report is to go: open, and still empty.
+/// Destination of a report: open, and still empty.
 pub struct Destination {
     name: ReportName,
     format: Format,

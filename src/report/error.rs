@@ -1,4 +1,4 @@
-//! What is told of a report that cannot be made, written or kept.
+//! Errors of reports that cannot be made, written or kept.
 
 use std::io;
 use std::path::{Path, PathBuf};

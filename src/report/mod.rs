@@ -1,4 +1,4 @@
-//! Where records are written for people and programs: one form a file.
+//! Writes records for people and programs: one form a file.
 //!
 //! A report is a view of the records: it must decide nothing about them.
 

@@ -19,7 +19,7 @@ use crate::domain::request_id::RunId;
 #[derive(Debug)]
 pub(super) struct PartFile {
     path: PathBuf,
-    /// Where it belongs: the report's path, links followed.
+    /// Path of the report, with links followed.
     target: PathBuf,
     /// What was there when it was made.
     before: Option<FileState>,

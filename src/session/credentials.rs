@@ -1,4 +1,4 @@
-//! Where credentials come from: variables of the environment, or files, which
+//! Finds credentials in variables of the environment, or in files, which
 //! are read again when the server refuses what they held.
 //!
 //! Nothing here is ever printed but names of variables and files.
@@ -40,7 +40,7 @@ pub(crate) struct Files {
     pub token: Option<PathBuf>,
 }
 
-/// Where each credential comes from.
+/// Source of each credential.
 #[derive(Clone)]
 pub(crate) struct Origin {
     app_code: String,

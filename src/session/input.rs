@@ -14,7 +14,7 @@ use crate::journal::{About, InputSource};
 use crate::launch;
 use crate::store::{self, Contents, PendingRun, RunDir, Tee, TeeState, Unnamed};
 
-/// Where rows come from.
+/// Source of the rows, as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     File(PathBuf, Format),

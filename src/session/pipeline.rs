@@ -39,9 +39,8 @@ pub(crate) struct Work {
     pub agreed_to: Option<u64>,
     /// How long it will take, as far as that is known before.
     pub planned: Option<Duration>,
-    /// Where the run is kept, if it is.
+    /// Journal of the run, if it is kept.
     pub keeping: Option<RunJournal>,
-    /// Where records go.
     pub reports: Vec<OpenReport>,
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn user(credentials: &Credentials) -> String {
 }
 
 impl Plan<'_> {
-    /// The rows that are launched, where their number is known.
+    /// Number of rows that are launched, if it is known.
     pub(crate) fn launched(&self) -> Option<u64> {
         let rows = match self.rows {
             Rows::Known(checked) => checked.launchable(),
@@ -118,7 +118,7 @@ impl Plan<'_> {
         window::fit(rows, each, start, self.timing.last_row())
     }
 
-    /// Refuses a launch that does not fit, where that was asked for.
+    /// Refuses a launch that does not fit, if that was asked for.
     pub(crate) fn check_fit(&self) -> Result<(), DoesNotFit> {
         let fits = matches!(self.window_fit(), Some(WindowFit::Fits(_)));
         if self.timing.misfit == Misfit::Told || fits || self.launched() == Some(0) {

@@ -1,4 +1,4 @@
-//! What a session is told to do. Whoever calls it makes these values; nothing here reads
+//! Settings of a session. The caller makes these values; nothing here reads
 //! flags or the environment.
 
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use crate::report::IfExists;
 use crate::rules::expected_rows::ExpectedRows;
 use crate::store::{RunName, RunStore};
 
-/// What a new run is told to do.
+/// Settings of a new run.
 pub(crate) struct RunSettings {
     pub input: Input,
     /// What to do with a file that holds rows that cannot be used.
     pub on_invalid: OnInvalid,
-    /// Where the run is kept, if it is.
+    /// Store for the run, if it is kept.
     pub runs: Option<RunStore>,
     /// What people call it, and where the lock of that name is.
     pub name: Option<(RunName, RunStore)>,
@@ -29,7 +29,7 @@ pub(crate) struct RunSettings {
     pub session: Settings,
 }
 
-/// What a session is told to do.
+/// Settings of a session.
 pub(crate) struct Settings {
     pub options: Options,
     pub staging: Staging,
@@ -45,7 +45,6 @@ pub(crate) struct Settings {
 pub(crate) struct ServerSettings {
     pub target: Target,
     pub http_options: HttpOptions,
-    /// Where credentials come from.
     pub credentials: Origin,
     /// Whether a GET may have the credentials in its query.
     pub legacy_get: LegacyGet,

@@ -10,7 +10,7 @@ use crate::rules::stages::Stages;
 /// In which stages a launch goes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Staging {
-    /// Where stages end; `None` if all is one.
+    /// Ends of the stages; `None` if all is one.
     pub stages: Option<Stages>,
     /// How long to wait between two of them.
     pub pause: Option<Duration>,

@@ -40,9 +40,9 @@ pub(crate) struct CheckedRun {
 /// A run that has its name and its first session.
 pub(crate) struct NewRun {
     pub work: Work,
-    /// Where it is kept, if it is.
+    /// Its folder, if it is kept.
     pub folder: Option<RunDir>,
-    /// Where its reports are; `-` is standard output.
+    /// Paths of its reports; `-` is standard output.
     pub reports: Vec<PathBuf>,
     /// Held until the session is over.
     pub lock: Option<Lock>,

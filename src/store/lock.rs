@@ -10,21 +10,21 @@ const MAX_LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// The right to work on a run, until it is dropped or the process ends.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     #[expect(dead_code, reason = "it is held, not read")]
     file: File,
 }
 
 /// The process that works on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// Its id, if it has written it down.
     pub pid: Option<u32>,
 }
 
 impl Lock {
     /// Takes the lock of the run in `folder`, or says who has it.
-    pub fn take(folder: &Path) -> io::Result<Result<Self, Holder>> {
+    pub(crate) fn take(folder: &Path) -> io::Result<Result<Self, Holder>> {
         let path = folder.join("lock");
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
@@ -51,7 +51,7 @@ impl Lock {
     }
 
     /// Who works on the run in `folder` now, without taking anything.
-    pub fn holder(folder: &Path) -> io::Result<Option<Holder>> {
+    pub(crate) fn holder(folder: &Path) -> io::Result<Option<Holder>> {
         let mut file = match File::open(folder.join("lock")) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

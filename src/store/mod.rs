@@ -1,4 +1,4 @@
-//! Where runs live: one folder each, in the state directory.
+//! Folders of runs, one each, in the state directory.
 //!
 //! A folder holds a copy of the run's input, its settings without secrets, its
 //! journal, a lock, and its report where none was named. This module makes, finds,
@@ -16,8 +16,7 @@ mod unnamed;
 
 pub(crate) use copy::{Contents, Growth, Tee, TeeState, check_copy, copy_file};
 pub(crate) use error::StoreError;
-pub(crate) use lock::Holder;
-pub use lock::Lock;
+pub(crate) use lock::{Holder, Lock};
 pub(crate) use name::{NameLock, NameTaken, RunName};
 pub(crate) use pending::PendingRun;
 pub use run_dir::RunDir;

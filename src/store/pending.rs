@@ -15,7 +15,7 @@ use crate::domain::request_id::RunId;
 /// A run that is about to be. Unless it is [committed](Self::commit), its folder goes away.
 pub(crate) struct PendingRun {
     id: RunId,
-    /// Where it is now.
+    /// The folder under its name for now.
     folder: RunDir,
     named: PathBuf,
     lock: Option<Lock>,
@@ -49,13 +49,13 @@ impl PendingRun {
         }
     }
 
-    /// The folder, where it is now.
+    /// Returns the folder under its name for now.
     #[must_use]
     pub(crate) const fn folder(&self) -> &RunDir {
         &self.folder
     }
 
-    /// The folder, where it will be.
+    /// Returns the folder as it will be called.
     #[must_use]
     pub(crate) fn future(&self) -> RunDir {
         RunDir { id: self.id.clone(), path: self.named.clone() }

@@ -18,7 +18,7 @@ const REPORT: &str = "report.csv";
 pub struct RunDir {
     /// The run.
     pub id: RunId,
-    /// Where it is.
+    /// The path of the folder.
     pub path: PathBuf,
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use crate::store::RunDir;
 
-/// Where a run is kept.
+/// Folder of a run, and how it was named.
 pub(crate) struct RunLocation {
     pub folder: RunDir,
     /// What was said by `--state-dir`.

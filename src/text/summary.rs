@@ -28,9 +28,9 @@ const MAX_GROUPS: usize = 10;
 pub(crate) struct SummaryContext {
     /// The server, as people know it.
     pub target: String,
-    /// Where the reports are; `-` is standard output.
+    /// Paths of the reports; `-` is standard output.
     pub reports: Vec<PathBuf>,
-    /// Where the run is kept, if it is.
+    /// Folder of the run, if it is kept.
     pub location: Option<RunLocation>,
 }
 

@@ -1,4 +1,4 @@
-//! Where runs are kept.
+//! The folder of all runs, from flags and environment.
 
 use std::path::PathBuf;
 
