@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bk_launch::internals::domain::clocks::Clocks;
+use bk_launch::internals::domain::connections::{Connections, Turns};
 use bk_launch::internals::domain::rate::Rate;
 use bk_launch::internals::domain::record::Record;
 use bk_launch::internals::journal::Journal;
@@ -43,7 +44,7 @@ fn let_through(runtime: &tokio::runtime::Runtime, notes: IntentNotes) {
     };
     let local = tokio::task::LocalSet::new();
     local.block_on(runtime, async {
-        let limiter = Limiter::new(&limits, notes);
+        let limiter = Limiter::new(&limits, notes, Arc::new(AlwaysStanding));
         let turns = tokio::task::spawn_local(Arc::clone(&limiter).run());
         let (joined, left) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
         let mut rows = tokio::task::JoinSet::new();
@@ -67,6 +68,26 @@ fn let_through(runtime: &tokio::runtime::Runtime, notes: IntentNotes) {
         limiter.close();
         turns.await.unwrap();
     });
+}
+
+/// Connections of which one always stands.
+#[derive(Debug)]
+struct AlwaysStanding;
+
+impl Connections for AlwaysStanding {
+    fn set_aside(&self) -> bool {
+        true
+    }
+
+    fn put_back(&self) {}
+
+    fn want(&self, _: usize) {}
+
+    fn lead_time(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn ask_turns_of(&self, _: Arc<dyn Turns>) {}
 }
 
 fn note(limiter: &Limiter, notes: IntentNotes) {

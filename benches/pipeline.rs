@@ -11,7 +11,7 @@ use std::time::Duration;
 use bk_launch::internals::api::credentials::{Credentials, User};
 use bk_launch::internals::api::esb::Esb;
 use bk_launch::internals::api::target::Target;
-use bk_launch::internals::api::{Client, HttpOptions, Identity};
+use bk_launch::internals::api::{Client, HttpOptions, Identity, TransportKind};
 use bk_launch::internals::domain::lines::Lines;
 use bk_launch::internals::domain::rate::Rate;
 use bk_launch::internals::domain::record::AlreadyStarted;
@@ -49,6 +49,7 @@ fn client(mock: &Mock) -> Client {
         connect_timeout: Duration::from_secs(5),
         cacert: None,
         identity: Identity::Proven,
+        transport: TransportKind::Direct,
     };
     Client::new(target, credentials, &http_options, 64).unwrap()
 }

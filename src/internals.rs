@@ -5,7 +5,9 @@
 //! it can find what nobody uses any more.
 
 pub mod api {
-    pub use crate::api::{AuthPlacement, Client, HttpOptions, Identity};
+    pub use crate::api::{
+        AuthPlacement, Client, HttpOptions, Identity, TaskQuestion, TransportKind,
+    };
     pub mod credentials {
         pub use crate::api::credentials::{Credentials, User};
     }
@@ -28,6 +30,9 @@ pub mod domain {
     }
     pub mod clocks {
         pub use crate::domain::clocks::{Boot, Clocks, Reading};
+    }
+    pub mod connections {
+        pub use crate::domain::connections::{Connections, Reservation, Turns};
     }
     pub mod lines {
         pub use crate::domain::lines::Lines;

@@ -1,7 +1,8 @@
 //! Reads the URL of a server, or says what is wrong with it.
 
-use reqwest::Url;
+use http::Uri;
 use thiserror::Error;
+use url::{Position, Url};
 
 /// Reads an `http` or `https` URL to which a path can be added.
 pub(super) fn base_url(text: &str) -> Result<Url, TargetError> {
@@ -19,6 +20,12 @@ pub(super) fn base_url(text: &str) -> Result<Url, TargetError> {
         return Err(TargetError::Query);
     }
     Ok(url)
+}
+
+/// Returns path and query of `url`, as a request names them to the server.
+pub(super) fn path(url: &Url) -> Uri {
+    // Every path and query of a `Url` is one of an `Uri`; both escape what needs it.
+    url[Position::BeforePath..Position::AfterQuery].parse().unwrap_or_default()
 }
 
 /// Errors never repeat the text itself: it may hold a password.

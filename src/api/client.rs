@@ -2,40 +2,40 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use reqwest::{Method, Request, Response, Url};
+use tokio::sync::mpsc;
 
 use super::caller::{Caller, Renewal, Reread};
 use super::credentials::Credentials;
 use super::error::ClientError;
-use super::http_client::{self, HttpOptions, Traffic};
-use super::query::{AuthPlacement, LegacyGet, TaskQuery};
-use super::raw_response::{Extent, HttpAnswer, RawResponse};
+use super::http_options::HttpOptions;
+use super::query::{AuthPlacement, LegacyGet, TaskQuery, TaskQuestion};
+use super::raw_response::{HttpAnswer, RawResponse};
 use super::target::Target;
+use super::transport::{
+    self, ConnectionEvent, RawRequest, Received, Traffic, Transport, TransportError,
+};
 use super::verdict::verdict;
-use super::{esb, gateway, status, transport};
+use super::{base_url, esb, gateway, status};
 use crate::domain::answer::{Answer, FailureClass, StatusAnswer, Verdict};
+use crate::domain::connections::{Connections, Reservation};
 use crate::domain::request_id::RequestId;
 use crate::domain::task::Task;
 
-const MIB: usize = 1024 * 1024;
-
 /// Maximum size of an answer; a longer one is cut off, and its meaning is unknown.
-const MAX_ANSWER_BYTES: usize = MIB;
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Sends requests to one server in one caller's name.
 pub struct Client {
-    http: reqwest::Client,
+    transport: Arc<dyn Transport>,
     target: Target,
-    timeout: Duration,
     caller: Mutex<Arc<Caller>>,
     reread: Reread,
     legacy_get: LegacyGet,
@@ -57,13 +57,12 @@ impl Client {
         connections: usize,
     ) -> Result<Self, ClientError> {
         let traffic = Arc::new(Traffic::default());
-        let http = http_client::build(&target, options, connections, &traffic)?;
+        let transport = transport::make(&target, options, connections, &traffic)?;
         let caller = Mutex::new(Arc::new(Caller::new(credentials)?));
         let reread: Reread = Box::new(|| None);
         Ok(Self {
-            http,
+            transport,
             target,
-            timeout: options.timeout,
             caller,
             reread,
             legacy_get: LegacyGet::Forbidden,
@@ -119,10 +118,56 @@ impl Client {
         }
     }
 
-    /// Sends one request, named `id`, that starts `task` in the name of `caller`, and judges its
-    /// answer.
-    pub async fn start(&self, caller: &Caller, task: &Task, id: &RequestId) -> Answer {
-        self.send(caller, self.start_request(caller, task, id)).await
+    /// Connections to the server, for a limiter.
+    #[must_use]
+    pub fn connections(&self) -> Arc<dyn Connections> {
+        Arc::clone(&self.transport) as _
+    }
+
+    /// Returns news of the connections that a limiter wants; ask once.
+    pub(crate) fn connection_events(&self) -> mpsc::UnboundedReceiver<ConnectionEvent> {
+        self.transport.events()
+    }
+
+    /// Waits for a connection, for a request that passes no limiter.
+    ///
+    /// # Errors
+    ///
+    /// Returns the answer in place of which no connection could be made.
+    pub async fn connect(&self) -> Result<Reservation, Answer> {
+        let reserved = self.transport.reserve().await;
+        reserved.map_err(|error| self.unconnected(&error))
+    }
+
+    /// Judges a failed connection as the answer to a request that never left.
+    #[must_use]
+    pub(crate) fn unconnected(&self, error: &TransportError) -> Answer {
+        unanswered(&self.caller(), error)
+    }
+
+    /// Sends one request, named `id`, that starts `task` in the name of `caller`, by a connection
+    /// that was set aside for it, and judges its answer.
+    pub async fn start(
+        &self,
+        caller: &Caller,
+        task: &Task,
+        id: &RequestId,
+        connection: Reservation,
+    ) -> Answer {
+        let (path, body) = match &self.target {
+            Target::Esb(esb) => {
+                (esb.start_path().clone(), esb::Esb::start_body(task, &caller.members))
+            }
+            Target::Gateway(gateway) => {
+                (gateway.start_path(task), gateway::Gateway::start_body(task))
+            }
+        };
+        self.traffic.sent.fetch_add(body.len() as u64, Ordering::Relaxed);
+        let mut headers = headers(caller, id);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let (body, max_answer) = (body.into(), MAX_ANSWER_BYTES);
+        let request = RawRequest { method: Method::POST, path, headers, body, max_answer };
+        self.send(caller, request, connection).await.0
     }
 
     /// Asks for the state of `task` with `get_task_status`.
@@ -130,12 +175,9 @@ impl Client {
         &self,
         caller: &Caller,
         task: &Task,
-        id: &RequestId,
-        placement: AuthPlacement,
+        question: TaskQuestion<'_>,
     ) -> StatusAnswer {
-        let url = self.question_url(TaskQuery::Status, task, caller, placement);
-        let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body) = self.receive(caller, sent, TaskQuery::Status.max_bytes()).await;
+        let (answer, body) = self.ask(caller, TaskQuery::Status, task, question).await;
         let (state, started) = match answer.verdict {
             Verdict::Accepted => status::state(&body),
             Verdict::AlreadyStarted | Verdict::Failed(_) => (None, None),
@@ -149,12 +191,9 @@ impl Client {
         &self,
         caller: &Caller,
         task: &Task,
-        id: &RequestId,
-        placement: AuthPlacement,
+        question: TaskQuestion<'_>,
     ) -> (Answer, Option<Box<str>>) {
-        let url = self.question_url(TaskQuery::Detail, task, caller, placement);
-        let sent = self.http.execute(request(caller, Method::GET, url, id)).await;
-        let (answer, body) = self.receive(caller, sent, TaskQuery::Detail.max_bytes()).await;
+        let (answer, body) = self.ask(caller, TaskQuery::Detail, task, question).await;
         // Parsing megabytes of JSON here would block all other requests.
         let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
         (answer, url.ok().flatten().map(|url| caller.mask.hide(&url).into()))
@@ -202,13 +241,14 @@ impl Client {
             && matches!(self.target, Target::Esb(_))
     }
 
-    fn question_url(
+    async fn ask(
         &self,
+        caller: &Caller,
         query: TaskQuery,
         task: &Task,
-        caller: &Caller,
-        placement: AuthPlacement,
-    ) -> Url {
+        question: TaskQuestion<'_>,
+    ) -> (Answer, Bytes) {
+        let TaskQuestion { id, placement, connection } = question;
         let mut url = match &self.target {
             Target::Esb(esb) => esb.question_url(query.name(), task),
             Target::Gateway(gateway) => gateway.question_url(query.name(), task),
@@ -216,109 +256,67 @@ impl Client {
         if placement == AuthPlacement::Query {
             url.query_pairs_mut().extend_pairs(caller.credentials.pairs());
         }
-        url
+        let request = RawRequest {
+            method: Method::GET,
+            path: base_url::path(&url),
+            headers: headers(caller, id),
+            body: Bytes::new(),
+            max_answer: query.max_bytes(),
+        };
+        self.send(caller, request, connection).await
     }
 
     /// Returns the request that starts `task` as text, with its secrets masked.
     #[must_use]
     pub fn show_start(&self, task: &Task) -> String {
         let members = self.caller().credentials.masked().members();
-        let (url, body) = self.start_parts(task, &members);
+        let (url, body) = match &self.target {
+            Target::Esb(esb) => (esb.start_url().clone(), esb::Esb::start_body(task, &members)),
+            Target::Gateway(gateway) => {
+                (gateway.start_url(task), gateway::Gateway::start_body(task))
+            }
+        };
         format!(
             "POST {url}\nContent-Type: application/json\nX-Bkapi-Authorization: {{{members}}}\n\n{body}"
         )
     }
 
-    async fn send(&self, caller: &Caller, request: Request) -> Answer {
-        let sent = self.http.execute(request).await;
-        self.receive(caller, sent, MAX_ANSWER_BYTES).await.0
-    }
-
-    async fn receive(
+    async fn send(
         &self,
         caller: &Caller,
-        sent: reqwest::Result<Response>,
-        max_bytes: usize,
+        request: RawRequest,
+        connection: Reservation,
     ) -> (Answer, Bytes) {
-        let mask = &caller.mask;
-        let (mut answer, body) = match sent {
-            Ok(response) => {
-                let (head, body, extent) = self.read(response, max_bytes).await;
-                self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
-                let (status, headers) = (head.0, &head.1);
-                let mut answer = verdict(
-                    &RawResponse::Http(HttpAnswer { status, headers, body: &body, extent }),
-                    mask,
-                );
-                answer.date = date(headers);
-                (answer, body)
-            }
-            Err(error) => {
-                let delivery = transport::delivery(&error);
-                let what = transport::describe(&error, self.timeout);
-                let answer = verdict(&RawResponse::Nothing { delivery, what }, mask);
-                (answer, Bytes::new())
-            }
+        let received = match self.transport.send(request, connection).await {
+            Ok(received) => received,
+            Err(error) => return (unanswered(caller, &error), Bytes::new()),
         };
+        let Received { status, headers, body, extent } = received;
+        self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
+        let http = HttpAnswer { status, headers: &headers, body: &body, extent };
+        let mut answer = verdict(&RawResponse::Http(http), &caller.mask);
+        answer.date = date(&headers);
         answer.reply.cut();
         (answer, body)
     }
-
-    fn start_request(&self, caller: &Caller, task: &Task, id: &RequestId) -> Request {
-        let (url, body) = self.start_parts(task, &caller.members);
-        self.traffic.sent.fetch_add(body.len() as u64, Ordering::Relaxed);
-        let mut request = request(caller, Method::POST, url, id);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *request.body_mut() = Some(body.into());
-        request
-    }
-
-    fn start_parts(&self, task: &Task, members: &str) -> (Url, String) {
-        match &self.target {
-            Target::Esb(esb) => (esb.start_url().clone(), esb::Esb::start_body(task, members)),
-            Target::Gateway(gateway) => {
-                (gateway.start_url(task), gateway::Gateway::start_body(task))
-            }
-        }
-    }
-
-    /// Reads an answer to its end, or until it breaks off.
-    async fn read(
-        &self,
-        mut response: Response,
-        max_bytes: usize,
-    ) -> ((u16, HeaderMap), Bytes, Extent) {
-        let head = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let mut first = Bytes::new();
-        let mut rest = Vec::new();
-        let extent = loop {
-            match response.chunk().await {
-                Ok(None) => break Extent::Whole,
-                // Nearly every answer is one chunk, which is not copied.
-                Ok(Some(chunk)) if first.is_empty() => first = chunk,
-                Ok(Some(chunk)) => rest.extend_from_slice(&chunk),
-                Err(error) => break Extent::CutOff(transport::describe(&error, self.timeout)),
-            }
-            if first.len() + rest.len() > max_bytes {
-                break Extent::CutOff(format!("more than {} MiB of answer", max_bytes / MIB));
-            }
-        };
-        if rest.is_empty() {
-            return (head, first, extent);
-        }
-        let whole = [&first[..], &rest[..]].concat();
-        (head, whole.into(), extent)
-    }
 }
 
-fn request(caller: &Caller, method: Method, url: Url, id: &RequestId) -> Request {
-    let mut request = Request::new(method, url);
-    let headers = request.headers_mut();
+fn unanswered(caller: &Caller, error: &TransportError) -> Answer {
+    let nothing = RawResponse::Nothing { delivery: error.delivery(), what: error.to_string() };
+    let mut answer = verdict(&nothing, &caller.mask);
+    answer.reply.cut();
+    answer
+}
+
+fn headers(caller: &Caller, id: &RequestId) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(transport::USER_AGENT));
     headers.insert(AUTHORIZATION, caller.authorization.clone());
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }
-    request
+    headers
 }
 
 /// Returns the time of the server's clock when it answered.

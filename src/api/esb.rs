@@ -3,9 +3,10 @@
 //! The legacy ESB reads credentials from the body alone, the newer one prefers the header
 //! `X-Bkapi-Authorization`, so both carry them (FACTS.md section 2).
 
-use reqwest::Url;
+use http::Uri;
+use url::Url;
 
-use super::base_url::{TargetError, base_url};
+use super::base_url::{TargetError, base_url, path};
 use crate::domain::task::Task;
 
 /// The route by an ESB.
@@ -13,6 +14,8 @@ use crate::domain::task::Task;
 pub struct Esb {
     /// Ends in `/v2/sops/start_task/`.
     start: Url,
+    /// Path of `start`, made once for all requests.
+    start_path: Uri,
 }
 
 impl Esb {
@@ -23,17 +26,22 @@ impl Esb {
     /// Returns an error if `text` is no URL of a server.
     pub fn new(text: &str) -> Result<Self, TargetError> {
         let mut url = base_url(text)?;
-        let path = url.path().trim_end_matches('/');
-        let prefix = if path.ends_with("/compapi") { "" } else { "/api/c/compapi" };
-        let path = format!("{path}{prefix}/v2/sops/start_task/");
-        url.set_path(&path);
-        Ok(Self { start: url })
+        let base = url.path().trim_end_matches('/');
+        let prefix = if base.ends_with("/compapi") { "" } else { "/api/c/compapi" };
+        let whole = format!("{base}{prefix}/v2/sops/start_task/");
+        url.set_path(&whole);
+        Ok(Self { start_path: path(&url), start: url })
     }
 
     /// URL at which tasks are started.
     #[must_use]
     pub const fn start_url(&self) -> &Url {
         &self.start
+    }
+
+    #[must_use]
+    pub(super) const fn start_path(&self) -> &Uri {
+        &self.start_path
     }
 
     /// URL at which the API `name` answers about `task`.

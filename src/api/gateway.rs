@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use reqwest::Url;
+use bytes::Bytes;
+use http::Uri;
+use url::Url;
 
 use super::base_url::{TargetError, base_url};
 use crate::domain::task::Task;
@@ -47,6 +49,14 @@ impl Gateway {
     #[must_use]
     pub fn start_url(&self, task: &Task) -> Url {
         self.url("start_task", task)
+    }
+
+    /// Returns the path of [`start_url`](Self::start_url).
+    #[must_use]
+    pub(super) fn start_path(&self, task: &Task) -> Uri {
+        let path = format!("{}/start_task/{}/{}/", self.base.path(), task.id, task.business.id);
+        // The path of a URL, and digits behind it.
+        Uri::from_maybe_shared(Bytes::from(path)).unwrap_or_default()
     }
 
     /// URL at which the API `name` answers about `task`.

@@ -1,5 +1,8 @@
 //! Questions about a task, and where they carry the credentials.
 
+use crate::domain::connections::Reservation;
+use crate::domain::request_id::RequestId;
+
 const MIB: usize = 1024 * 1024;
 
 #[derive(Clone, Copy)]
@@ -23,6 +26,17 @@ impl TaskQuery {
             Self::Detail => 32 * MIB,
         }
     }
+}
+
+/// How a question about a task is asked.
+#[derive(Debug)]
+pub struct TaskQuestion<'a> {
+    /// Name of the request.
+    pub id: &'a RequestId,
+    /// Where the credentials stand.
+    pub placement: AuthPlacement,
+    /// The connection that was set aside for it.
+    pub connection: Reservation,
 }
 
 /// Place of the credentials in a question.

@@ -29,6 +29,12 @@ impl Target {
         self.url().scheme() == "http" && !self.is_loopback()
     }
 
+    /// Returns scheme, host and port, the latter unless it is the scheme's own.
+    #[must_use]
+    pub(super) fn origin(&self) -> String {
+        self.url().origin().ascii_serialization()
+    }
+
     const fn url(&self) -> &Url {
         match self {
             Self::Esb(esb) => esb.start_url(),

@@ -17,6 +17,7 @@ use super::meter::SharedMeter;
 use super::timer::Timer;
 use crate::bench::schedule::{ArrivalPattern, Arrivals, Schedule};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
+use crate::domain::connections::Reservation;
 use crate::domain::request_id::RequestId;
 use crate::rules::retry::Stop;
 use crate::shutdown::StopReason;
@@ -109,15 +110,19 @@ async fn send(
     sent: Instant,
 ) {
     let NextRow { line, task, lap } = next;
-    let Some(_room) = room(context).await else {
+    let Some(connected) = connect(context).await else {
         meter.lock().withdraw_send(due);
         return;
     };
     context.started().add_request(*line);
-    let caller = context.client.caller();
     let id = RequestId::new(&context.run, 1, *line, *lap);
-    // The future of a request is large, so it is allocated only while the request is in flight.
-    let answer = Box::pin(context.client.start(&caller, task, &id)).await;
+    let answer = match connected {
+        Ok(connection) => {
+            let caller = context.client.caller();
+            context.client.start(&caller, task, &id, connection).await
+        }
+        Err(answer) => answer,
+    };
     let ended = Instant::now();
     let latency_ms = ended.saturating_duration_since(sent).as_millis();
     let (verdict, said) = (answer.verdict.class().as_str(), &answer.reply.message);
@@ -127,19 +132,12 @@ async fn send(
     stop_if_hopeless(context, answer);
 }
 
-/// Waits until a connection is likely to be free; returns `None` if nothing more is to be sent.
-async fn room(context: &BenchContext) -> Option<OwnedSemaphorePermit> {
-    let room = &context.client.traffic().room;
-    if context.shutdown.is_draining() {
-        return None;
-    }
-    if let Ok(room) = Arc::clone(room).try_acquire_owned() {
-        return Some(room);
-    }
+/// Waits for a connection; returns `None` if nothing more is to be sent.
+async fn connect(context: &BenchContext) -> Option<Result<Reservation, Answer>> {
     tokio::select! {
         biased;
         () = context.shutdown.draining() => None,
-        room = Arc::clone(room).acquire_owned() => room.ok(),
+        connected = context.client.connect() => Some(connected),
     }
 }
 

@@ -10,7 +10,7 @@ use super::command_error::CommandError;
 use super::notice::notice;
 use super::warnings;
 use crate::api::target::Target;
-use crate::api::{Client, LegacyGet};
+use crate::api::{Client, LegacyGet, TaskQuestion};
 use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
 use crate::domain::escape::escape_control;
 use crate::domain::request_id::{RequestId, RunId};
@@ -64,9 +64,16 @@ async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec
 async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> StatusAnswer {
     let caller = client.caller();
     let placement = client.auth_placement();
-    let seen = client.status(&caller, &row.task, id, placement).await;
+    let ask = async |placement| match client.connect().await {
+        Ok(connection) => {
+            let question = TaskQuestion { id, placement, connection };
+            client.status(&caller, &row.task, question).await
+        }
+        Err(answer) => StatusAnswer { answer, state: None, started: None },
+    };
+    let seen = ask(placement).await;
     match client.other_auth_placement(placement, &seen.answer) {
-        Some(placement) => client.status(&caller, &row.task, id, placement).await,
+        Some(placement) => ask(placement).await,
         None => seen,
     }
 }

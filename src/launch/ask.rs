@@ -6,7 +6,7 @@
 use tracing::{info, warn};
 
 use super::context::{AskResult, RunContext};
-use crate::api::{AuthPlacement, Renewal};
+use crate::api::{AuthPlacement, Renewal, TaskQuestion};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::record::{Reason, Record};
 use crate::domain::request_id::RequestId;
@@ -50,13 +50,14 @@ pub(super) async fn state(
     let RunContext { client, .. } = context;
     let (mut placement, mut in_vain) = (client.auth_placement(), None);
     loop {
-        let permit = match context.acquire_question(Question::State, line).await {
+        let mut permit = match context.acquire_question(Question::State, line).await {
             Ok(permit) => permit,
             Err(NotAsked::Closed) => return Err(Closed),
             Err(NotAsked::InVain) => return Ok(StateResult::nothing(in_vain)),
         };
         let caller = client.caller();
-        let seen = Box::pin(client.status(&caller, task, id, placement)).await;
+        let question = TaskQuestion { id, placement, connection: permit.connection() };
+        let seen = Box::pin(client.status(&caller, task, question)).await;
         let known = context.limiter.heard(permit, &seen.answer);
         context.asked(&seen.answer);
         log(id, &seen.answer, &format_args!("{:?}", seen.state));
@@ -114,9 +115,10 @@ pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
     let id = RequestId::question(run, *session, line, 0);
     let mut placement = client.auth_placement();
     loop {
-        let Ok(permit) = context.acquire_question(Question::State, line).await else { return };
+        let Ok(mut permit) = context.acquire_question(Question::State, line).await else { return };
         let caller = client.caller();
-        let answer = Box::pin(client.status(&caller, task, &id, placement)).await.answer;
+        let question = TaskQuestion { id: &id, placement, connection: permit.connection() };
+        let answer = Box::pin(client.status(&caller, task, question)).await.answer;
         let known = context.limiter.heard(permit, &answer);
         context.asked(&answer);
         log(&id, &answer, &"first question");
@@ -146,7 +148,7 @@ pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option
     let id = RequestId::lookup(run, *session, line);
     let (mut placement, mut in_vain) = (client.auth_placement(), None::<Answer>);
     loop {
-        let permit = match context.acquire_question(Question::Link, line).await {
+        let mut permit = match context.acquire_question(Question::Link, line).await {
             Ok(permit) => permit,
             Err(NotAsked::Closed) => return None,
             Err(NotAsked::InVain) => {
@@ -155,7 +157,8 @@ pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option
             }
         };
         let caller = client.caller();
-        let (answer, found) = Box::pin(client.detail(&caller, task, &id, placement)).await;
+        let question = TaskQuestion { id: &id, placement, connection: permit.connection() };
+        let (answer, found) = Box::pin(client.detail(&caller, task, question)).await;
         let known = limiter.heard(permit, &answer);
         context.asked(&answer);
         log(&id, &answer, &"lookup");

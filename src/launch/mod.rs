@@ -13,6 +13,7 @@
 mod ask;
 mod batch;
 mod collect;
+mod connections;
 mod context;
 mod dispatch;
 mod feed;
@@ -126,7 +127,7 @@ impl Pipeline {
             None => (Resumable::Never, IntentNotes::NotNeeded),
         };
         let context = Arc::new(RunContext {
-            limiter: Limiter::new(&self.options.limits, notes),
+            limiter: Limiter::new(&self.options.limits, notes, self.client.connections()),
             options: self.options,
             client: self.client,
             resumable,

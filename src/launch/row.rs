@@ -171,7 +171,7 @@ impl Settling<'_> {
         let id = state.next_id(run, *session, *line);
         let caller = client.caller();
         // The request's future is large, so it exists only while the request is out.
-        let answer = Box::pin(client.start(&caller, task, &id)).await;
+        let answer = Box::pin(client.start(&caller, task, &id, permit.connection())).await;
         let latency = sent.elapsed();
         context.count(turn, &answer.verdict, latency);
         let known = limiter.heard(permit, &answer);

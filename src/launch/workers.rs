@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::batch::{Event, EventBatcher};
 use super::collect::{self, Collected, Collector};
+use super::connections;
 use super::context::RunContext;
 use super::source::InputEnd;
 use super::views::LiveCounts;
@@ -30,6 +31,7 @@ pub(super) struct Workers {
     turns: JoinHandle<()>,
     closing: JoinHandle<()>,
     noting: JoinHandle<()>,
+    connecting: JoinHandle<()>,
     timing: JoinHandle<()>,
     /// Ends `timing` when dropped.
     going_on: oneshot::Sender<Infallible>,
@@ -46,6 +48,8 @@ impl Workers {
         let (to_collector, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
         let (going_on, over) = oneshot::channel();
+        // Before anybody wants a connection.
+        let events = context.client.connection_events();
         let collector = {
             let counts = Arc::clone(counts);
             thread::spawn(move || {
@@ -62,6 +66,7 @@ impl Workers {
                 shutdown.clone(),
             )),
             noting: tokio::spawn(note_in_time(Arc::clone(&limiter), Arc::clone(batcher))),
+            connecting: tokio::spawn(connections::watch(Arc::clone(context), events)),
             timing: tokio::spawn(keep_time(Arc::clone(context), over)),
             going_on,
             limiter,
@@ -110,11 +115,12 @@ impl Workers {
 
     pub(super) async fn end(self) -> Collected {
         let Self { limiter, batcher, to_collector, collector, forwarding, turns, .. } = self;
-        let Self { closing, noting, timing, going_on, .. } = self;
+        let Self { closing, noting, connecting, timing, going_on, .. } = self;
         drop(going_on);
         // It looks at the clocks once more; nobody waits for it if it failed.
         drop(timing.await);
         noting.abort();
+        connecting.abort();
         closing.abort();
         limiter.close();
         drop(turns);

@@ -53,6 +53,8 @@ pub(super) enum Pick<T> {
     Go(RequestKind, Role, T),
     GiveUp(GivenUp, T),
     InVain(T),
+    /// One that was picked before, and made its connection since.
+    Turn(T),
     /// Nobody goes before this time, or before something changes.
     Wait(Option<Instant>),
 }

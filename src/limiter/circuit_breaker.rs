@@ -3,7 +3,6 @@
 //!
 //! Something nearly always answers in front of bk-sops, so what counts is whether an answer shows
 //! that bk-sops works. A rule with the time handed in: it neither waits nor sends.
-//! waits nor sends.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -122,7 +121,8 @@ pub(crate) enum May {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttemptResult {
-    pub line: u64,
+    /// `None` for a connection that could not be made.
+    pub line: Option<u64>,
     pub role: Role,
     pub sign: Sign,
     pub at: Instant,
@@ -206,6 +206,15 @@ impl CircuitBreaker {
         }
     }
 
+    /// Returns whether a connection that could not be made was a probe: one was due at `now`.
+    #[must_use]
+    pub(crate) fn role_of_connection(&self, now: Instant) -> Role {
+        match self.may_go(now) {
+            May::Go(role) => role,
+            May::Wait(_) | May::WaitForProbe => Role::Normal,
+        }
+    }
+
     pub(crate) fn sent(&mut self, role: Role) {
         if let (Some(gone), Role::Probe) = (&mut self.now, role) {
             gone.probe = Probe::Out;
@@ -250,14 +259,17 @@ impl CircuitBreaker {
 }
 
 impl Streak {
-    fn add(&mut self, sign: Sign, line: u64) {
+    fn add(&mut self, sign: Sign, line: Option<u64>) {
         self.silent = match sign {
             Sign::Silence => self.silent.saturating_add(1),
             Sign::Works | Sign::OwnError | Sign::Covered | Sign::Nothing => 0,
         };
         if sign.is_idle() {
             self.idle = self.idle.saturating_add(1);
-            if self.rows.len() < ROWS_THRESHOLD && !self.rows.contains(&line) {
+            if let Some(line) = line
+                && self.rows.len() < ROWS_THRESHOLD
+                && !self.rows.contains(&line)
+            {
                 self.rows.push(line);
             }
         }
@@ -279,7 +291,7 @@ impl OngoingOutage {
     /// Notes a probe that failed or said nothing, and returns how long the outage has lasted.
     fn probed(&mut self, ended: AttemptResult, backoff: &Backoff) -> Duration {
         self.probe = Probe::None;
-        self.probed.insert(ended.line);
+        self.probed.extend(ended.line);
         self.answers_itself &= ended.sign == Sign::OwnError;
         let longest = if ended.sign == Sign::OwnError { MAX_OWN_WAIT } else { Duration::MAX };
         self.next = ended.at + backoff.wait(self.step).min(longest);

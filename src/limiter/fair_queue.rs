@@ -37,6 +37,8 @@ pub(crate) struct FairQueue<T> {
     /// Number of rows that were never sent and may go now: noted, and of businesses that nothing
     /// blocks.
     ready: usize,
+    /// Number of rows that were sent before and may go again now.
+    again: usize,
 }
 
 /// Where a business stands in its ring once its row was named.
@@ -66,6 +68,7 @@ impl<T> FairQueue<T> {
             asleep: BTreeSet::new(),
             naming: Vec::new(),
             ready: 0,
+            again: 0,
         }
     }
 
@@ -198,6 +201,13 @@ impl<T> FairQueue<T> {
         self.ready
     }
 
+    /// Returns how many rows may go now, at most `per_business` of each business.
+    #[must_use]
+    pub(crate) fn going(&self, per_business: usize) -> usize {
+        let businesses = self.rings.again.len() + self.rings.first.len();
+        (self.ready + self.again).min(businesses.saturating_mul(per_business))
+    }
+
     /// Unblocks `business` if it is blocked [until woken](Blocked::UntilWoken).
     pub(crate) fn wake(&mut self, business: Business) {
         let blocked = self.queues.get(&business).and_then(|queue| queue.blocked);
@@ -252,7 +262,7 @@ impl<T> FairQueue<T> {
 
     /// Makes the index agree with the queue of `business`. Called after every change of a queue.
     fn index(&mut self, business: Business) {
-        let Self { queues, rings, asleep, ready, .. } = self;
+        let Self { queues, rings, asleep, ready, again: all_again, .. } = self;
         let Some(queue) = queues.get_mut(&business) else { return };
         let may_go = queue.blocked.is_none();
         let Indexed { again, first, unnamed, .. } = &mut queue.indexed;
@@ -279,6 +289,9 @@ impl<T> FairQueue<T> {
         place(unnamed_ring, unnamed, queue.first.len() > queue.noted + queue.named);
         let goes = if may_go { queue.noted } else { 0 };
         *ready = *ready + goes - std::mem::replace(&mut queue.indexed.ready, goes);
+        let goes_again = if may_go { queue.again.len() } else { 0 };
+        *all_again =
+            *all_again + goes_again - std::mem::replace(&mut queue.indexed.ready_again, goes_again);
         let is_empty = queue.is_empty();
         let until = match queue.blocked {
             Some(Blocked::Until(until)) if !is_empty => Some(until),

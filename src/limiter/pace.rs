@@ -26,7 +26,11 @@ pub(crate) struct Pace {
     time: Arc<AtomicU64>,
     origin: Instant,
     cells: NonZeroU32,
-    in_hand: bool,
+    interval: Duration,
+    /// When the turn was taken that is in hand.
+    in_hand: Option<Instant>,
+    /// When the next turn may be taken after one was used late.
+    not_before: Option<Instant>,
 }
 
 impl Pace {
@@ -43,23 +47,30 @@ impl Pace {
             time,
             origin: now,
             cells: grain.cells,
-            in_hand: false,
+            interval,
+            in_hand: None,
+            not_before: None,
         })
     }
 
     /// Reserves the next send slot if it is due at `now`; the slot stays reserved until
     /// [`used`](Self::used) is called. If it is not due, the error is when it will be.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Instant> {
-        if self.in_hand {
+        if self.in_hand.is_some_and(|taken| !is_late(taken, now)) {
             return Ok(());
+        }
+        if let Some(due) = self.not_before.filter(|due| *due > now) {
+            return Err(due);
         }
         let since = now.saturating_duration_since(self.origin);
         self.time.store(since.as_nanos().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
         match self.limiter.check_n(self.cells) {
             Ok(Ok(())) => {
-                self.in_hand = true;
+                self.in_hand = Some(now);
                 Ok(())
             }
+            // A turn that is used late is not lost; the next one counts from then.
+            Ok(Err(_)) if self.in_hand.is_some() => Ok(()),
             Ok(Err(not_until)) => {
                 Err(self.origin + Duration::from_nanos(not_until.earliest_possible().as_u64()))
             }
@@ -68,9 +79,23 @@ impl Pace {
         }
     }
 
-    pub(crate) fn used(&mut self) {
-        self.in_hand = false;
+    /// Uses the reserved slot at `now`. If it waited for long, for instance for a connection, the
+    /// next one is due a whole interval later: turns do not pile up.
+    pub(crate) fn used(&mut self, now: Instant) {
+        let was_late = self.in_hand.take().is_some_and(|taken| is_late(taken, now));
+        self.not_before = was_late.then(|| now + self.interval);
     }
+
+    /// Returns how many slots become due within `time`, the next one included.
+    #[must_use]
+    pub(crate) fn due_within(&self, time: Duration) -> usize {
+        let more = time.as_nanos() / self.interval.as_nanos().max(1);
+        usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1)
+    }
+}
+
+fn is_late(taken: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(taken) > MAX_CATCH_UP
 }
 
 /// Division of a request and a burst into the limiter's cells.
@@ -131,7 +156,7 @@ mod tests {
         while stamps.len() < count {
             match pace.take(now) {
                 Ok(()) => {
-                    pace.used();
+                    pace.used(now);
                     stamps.push(now - origin);
                 }
                 Err(due) => now = due.max(now) + late(stamps.len()),
@@ -192,7 +217,7 @@ mod tests {
         let mut pace = Pace::new("1/s".parse().unwrap(), None, now).unwrap();
         assert_eq!(pace.take(now), Ok(()));
         assert_eq!(pace.take(now), Ok(()));
-        pace.used();
+        pace.used(now);
         assert!(pace.take(now).is_err());
     }
 
@@ -202,7 +227,7 @@ mod tests {
         let mut pace = Pace::new("1/s".parse().unwrap(), NonZeroU32::new(5), now).unwrap();
         let mut at_once = 0;
         while pace.take(now).is_ok() {
-            pace.used();
+            pace.used(now);
             at_once += 1;
         }
         assert_eq!(at_once, 5);

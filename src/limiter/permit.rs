@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::denial::GivenUp;
 use super::request_kind::RequestKind;
 use super::shared::Shared;
+use crate::domain::connections::Reservation;
 use crate::rules::budget::UsedUp;
 use crate::rules::retry::Role;
 
@@ -20,12 +21,14 @@ pub enum Admitted {
 /// The right to send one request, at once. Dropping it frees its slot.
 #[derive(Debug)]
 pub struct Permit {
-    pub(super) shared: Arc<Shared>,
+    /// `None` once the slot is free again.
+    pub(super) shared: Option<Arc<Shared>>,
     pub(super) request_kind: RequestKind,
     pub(super) line: u64,
     pub(super) sent: Instant,
     pub(super) role: Role,
     pub(super) risk: Option<Risk>,
+    pub(super) connection: Reservation,
 }
 
 impl Permit {
@@ -39,12 +42,26 @@ impl Permit {
     pub fn risk(&mut self) -> Option<Risk> {
         self.risk.take()
     }
+
+    /// Leaves it to the caller to free the slot.
+    pub(super) fn forget(mut self) {
+        self.shared = None;
+    }
+
+    /// Takes the connection that was set aside for the request.
+    pub(crate) fn connection(&mut self) -> Reservation {
+        self.connection.take()
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.shared.state().release(self.request_kind, self.role, Instant::now());
-        self.shared.changed.notify_one();
+        // An unused connection goes back first, for whoever goes next.
+        drop(self.connection.take());
+        let (request_kind, role) = (self.request_kind, self.role);
+        if let Some(shared) = self.shared.take() {
+            shared.change(|state| state.release(request_kind, role, Instant::now()));
+        }
     }
 }
 
@@ -58,8 +75,7 @@ impl Risk {
     /// Settles the row as one that did not fail.
     pub fn good(mut self) {
         if let Some(shared) = self.0.take() {
-            shared.state().ledger.good();
-            shared.changed.notify_one();
+            shared.change(|state| state.ledger.good());
         }
     }
 
@@ -67,17 +83,14 @@ impl Risk {
     #[must_use]
     pub fn failed(mut self) -> Option<UsedUp> {
         let shared = self.0.take()?;
-        let used_up = shared.state().ledger.failed();
-        shared.changed.notify_one();
-        used_up
+        shared.change(|state| state.ledger.failed())
     }
 }
 
 impl Drop for Risk {
     fn drop(&mut self) {
         if let Some(shared) = self.0.take() {
-            shared.state().ledger.withdraw();
-            shared.changed.notify_one();
+            shared.change(|state| state.ledger.withdraw());
         }
     }
 }

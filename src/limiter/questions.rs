@@ -31,6 +31,12 @@ impl<T> Questions<T> {
         self.queue(question).push_back((line, row));
     }
 
+    /// Returns how many questions may go.
+    pub(super) fn len(&self) -> usize {
+        let links = self.links.len().min(MAX_LOOKUPS.saturating_sub(self.links_out));
+        self.states.len() + links
+    }
+
     /// Whether a question for a state may go.
     pub(super) fn state(&self) -> Option<()> {
         self.states.front().map(|_| ())

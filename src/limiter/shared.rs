@@ -1,34 +1,143 @@
-//! What the limiter shares with the permits that it hands out.
+//! What the limiter shares with the permits that it hands out, and the handing out.
+//!
+//! Whoever changes the state hands out what may go now, so that a row need not wait until a loop
+//! wakes. The loop in [`Limiter::run`](super::Limiter::run) only waits for the time at which
+//! something is due.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
-use super::denial::GivenUp;
+use super::choice::Pick;
+use super::denial::{Closed, GivenUp};
+use super::request_kind::RequestKind;
 use super::state::LimiterState;
+use crate::domain::connections::{Connections, Reservation};
 use crate::rules::retry::Role;
 
 #[derive(Debug)]
 pub(super) enum Granted {
-    Go(Role),
+    Go(Role, Reservation),
     GiveUp(GivenUp),
     InVain,
+    /// A turn for a request that was picked before.
+    Turn,
 }
 
-/// State of the limiter, and the signal that wakes its loop.
+/// A row, a question or a request that waits.
+pub(super) type Waiter = oneshot::Sender<Granted>;
+
+/// State of the limiter, and the signals that come from it.
 #[derive(Debug)]
 pub(super) struct Shared {
-    state: Mutex<LimiterState<oneshot::Sender<Granted>>>,
-    pub changed: Notify,
+    state: Mutex<Guarded>,
+    connections: Arc<dyn Connections>,
+    /// The loop must look again: something is due earlier than it knows.
+    pub earlier: Notify,
+    /// Rows are to be noted, so that requests need not wait.
+    pub intents_wanted: Notify,
+}
+
+#[derive(Debug)]
+struct Guarded {
+    limiter: LimiterState<Waiter>,
+    /// When the loop looks again.
+    wake: Option<Instant>,
 }
 
 impl Shared {
-    pub(super) fn new(state: LimiterState<oneshot::Sender<Granted>>) -> Self {
-        Self { state: Mutex::new(state), changed: Notify::new() }
+    pub(super) fn new(state: LimiterState<Waiter>, connections: Arc<dyn Connections>) -> Self {
+        Self {
+            state: Mutex::new(Guarded { limiter: state, wake: None }),
+            connections,
+            earlier: Notify::new(),
+            intents_wanted: Notify::new(),
+        }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, LimiterState<oneshot::Sender<Granted>>> {
+    pub(super) fn look<T>(&self, look: impl FnOnce(&LimiterState<Waiter>) -> T) -> T {
+        look(&self.lock().limiter)
+    }
+
+    /// Changes the state, and hands out every permit that is due after that.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut LimiterState<Waiter>) -> T) -> T {
+        let mut guarded = self.lock();
+        let changed = change(&mut guarded.limiter);
+        let wake = self.hand_out(&mut guarded.limiter, Instant::now()).unwrap_or_default();
+        let is_earlier = match (wake, guarded.wake) {
+            (Some(wake), Some(known)) => wake < known,
+            (Some(_), None) => true,
+            (None, _) => guarded.limiter.is_closed(),
+        };
+        if is_earlier {
+            guarded.wake = wake;
+            self.earlier.notify_one();
+        }
+        changed
+    }
+
+    /// Changes the state, and leaves the rest to the loop: for those who are no tasks of the
+    /// runtime, which makes connections.
+    pub(super) fn change_from_outside<T>(
+        &self,
+        change: impl FnOnce(&mut LimiterState<Waiter>) -> T,
+    ) -> T {
+        let changed = change(&mut self.lock().limiter);
+        self.earlier.notify_one();
+        changed
+    }
+
+    /// Hands out every permit that is due now, and returns when to look again.
+    pub(super) fn wake(&self) -> Result<Option<Instant>, Closed> {
+        let mut guarded = self.lock();
+        guarded.wake = self.hand_out(&mut guarded.limiter, Instant::now())?;
+        Ok(guarded.wake)
+    }
+
+    /// Calls back the connections that are being made.
+    pub(super) fn want_no_connections(&self) {
+        self.connections.want(0);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Guarded> {
         // Nothing that holds the lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hand_out(
+        &self,
+        state: &mut LimiterState<Waiter>,
+        now: Instant,
+    ) -> Result<Option<Instant>, Closed> {
+        loop {
+            match state.pick(now, &*self.connections)? {
+                Pick::Wait(wake) => {
+                    if state.wants_intents(now) {
+                        self.intents_wanted.notify_one();
+                    }
+                    return Ok(wake);
+                }
+                Pick::Go(request_kind, role, waiter) => {
+                    let connection = Reservation::made(Arc::clone(&self.connections));
+                    // A row that no longer waits gives its slot and its risk back at once, and its
+                    // connection, too.
+                    if waiter.send(Granted::Go(role, connection)).is_err() {
+                        state.release(request_kind, role, now);
+                        if let RequestKind::Start(..) = request_kind {
+                            state.ledger.withdraw();
+                        }
+                    }
+                }
+                // Ignores a closed channel: the question no longer waits.
+                Pick::InVain(waiter) => drop(waiter.send(Granted::InVain)),
+                Pick::Turn(waiter) => drop(waiter.send(Granted::Turn)),
+                Pick::GiveUp(why, waiter) => {
+                    if waiter.send(Granted::GiveUp(why)).is_err() {
+                        state.ledger.withdraw();
+                    }
+                }
+            }
+        }
     }
 }

@@ -67,7 +67,7 @@ impl Shares {
         let share = self.of(business, now);
         share.in_flight += 1;
         if let Some(pace) = &mut share.pace {
-            pace.used();
+            pace.used(now);
         }
     }
 
@@ -78,6 +78,11 @@ impl Shares {
         if share.in_flight == 0 && share.pace.is_none() && share.throttle.is_forgotten(now) {
             self.all.remove(&business);
         }
+    }
+
+    /// Returns the maximum number of requests in flight of one business.
+    pub(super) const fn slots(&self) -> usize {
+        self.slots
     }
 
     /// Excuses the time in which no business can be granted anything.

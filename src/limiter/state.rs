@@ -1,6 +1,7 @@
 //! What the limiter's loop looks at, as one value: who waits, who is held, what is
-//! in flight. It decides who goes next; time is handed in.
+//! in flight. It decides who goes next; time and connections are handed in.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tracing::warn;
 
 use super::choice::{AcquireRequest, Choice, Pick, RoundIsOver};
 use super::circuit_breaker::{CircuitBreaker, May, Round};
+use super::demand;
 use super::denial::{Closed, GivenUp};
 use super::fair_queue::probe::ProbeSearch;
 use super::fair_queue::{FairQueue, IntentNotes, Try};
@@ -22,9 +24,10 @@ use super::request_kind::{self, Question, RequestClass, RequestKind};
 use super::shares::Shares;
 use super::snapshot::{Counters, Held, LimiterSnapshot};
 use super::throttle::Throttle;
+use crate::domain::connections::Connections;
 use crate::domain::task::Business;
 use crate::rules::budget::Ledger;
-use crate::rules::retry::Role;
+use crate::rules::retry::{Role, Server};
 
 /// Everything that decides who goes next; a waiting row is a `T`.
 #[derive(Debug)]
@@ -44,6 +47,10 @@ pub(super) struct LimiterState<T> {
     probed: Option<Business>,
     pub counters: Counters,
     pace: Option<Pace>,
+    /// Requests that were picked, and take their turn anew.
+    turns: VecDeque<T>,
+    /// Pace of those that take their turn anew.
+    departures: Option<Pace>,
     in_flight: usize,
     slots: NonZeroUsize,
     gate: Gate,
@@ -54,6 +61,14 @@ enum Gate {
     Open,
     ClosedToNew,
     Closed,
+}
+
+/// What keeps everyone from going.
+enum Obstacle {
+    /// All slots are taken.
+    Slots,
+    /// Until this time, if it is known.
+    Held(Option<Instant>),
 }
 
 #[derive(Debug)]
@@ -80,6 +95,8 @@ impl<T> LimiterState<T> {
             probed: None,
             counters: Counters::default(),
             pace: Pace::new(limits.rate, limits.burst, now),
+            turns: VecDeque::new(),
+            departures: Pace::new(limits.rate, limits.burst, now),
             in_flight: 0,
             slots: limits.slots,
             gate: Gate::Open,
@@ -102,65 +119,136 @@ impl<T> LimiterState<T> {
         Ok(())
     }
 
-    /// Returns whose request leaves at `now`, if any may.
-    pub(super) fn pick(&mut self, now: Instant) -> Result<Pick<T>, Closed> {
+    /// Adds a request that was picked before its connection was made.
+    pub(super) fn join_turns(&mut self, request: T) -> Result<(), Closed> {
         if self.gate == Gate::Closed {
             return Err(Closed);
         }
+        self.turns.push_back(request);
+        Ok(())
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.gate == Gate::Closed
+    }
+
+    /// Returns whose request leaves at `now`, if any may, with one of `connections` set aside.
+    pub(super) fn pick(
+        &mut self,
+        now: Instant,
+        connections: &dyn Connections,
+    ) -> Result<Pick<T>, Closed> {
+        if self.gate == Gate::Closed {
+            return Err(Closed);
+        }
+        let due = match self.next_turn(now) {
+            Ok(Some(request)) => return Ok(Pick::Turn(request)),
+            Ok(None) => None,
+            Err(due) => Some(due),
+        };
+        Ok(match self.pick_waiting(now, connections) {
+            Pick::Wait(wake) => Pick::Wait(wake.into_iter().chain(due).min()),
+            pick => pick,
+        })
+    }
+
+    /// Returns the request whose turn anew is due, or else when it will be.
+    fn next_turn(&mut self, now: Instant) -> Result<Option<T>, Instant> {
+        if self.turns.is_empty() {
+            return Ok(None);
+        }
+        if let Some(until) = self.everyone.held(now) {
+            return Err(until);
+        }
+        if let Some(pace) = &mut self.departures {
+            pace.take(now)?;
+            pace.used(now);
+        }
+        Ok(self.turns.pop_front())
+    }
+
+    fn pick_waiting(&mut self, now: Instant, connections: &dyn Connections) -> Pick<T> {
         if let Some(row) = self.giving_up.next_question() {
-            return Ok(Pick::InVain(row));
+            return Pick::InVain(row);
         }
         if self.ledger.has_room()
             && let Some(failing) = self.giving_up.next_row()
         {
             self.ledger.risk();
-            return Ok(Pick::GiveUp(failing.why, failing.row.row));
+            return Pick::GiveUp(failing.why, failing.row.row);
         }
         let role = match self.may_go(now) {
             Ok(role) => role,
-            Err(wake) => return Ok(Pick::Wait(wake)),
+            Err(Obstacle::Slots) => return Pick::Wait(None),
+            Err(Obstacle::Held(wake)) => {
+                connections.want(0);
+                return Pick::Wait(wake);
+            }
         };
         let choice = match role {
             Role::Normal => self.next_request(now).map(Choice::InTurn),
             Role::Probe => match self.next_probe(now) {
                 Ok(choice) => choice,
                 // The outage is over, or a new round begins.
-                Err(RoundIsOver) => return self.pick(now),
+                Err(RoundIsOver) => return self.pick_waiting(now, connections),
             },
         };
         let Some(choice) = choice else {
-            return Ok(Pick::Wait(self.queue.next_wake()));
+            return Pick::Wait(match self.queue.next_wake() {
+                Some(wake) => Some(demand::prepare(wake, 1, now, connections)),
+                None => None,
+            });
         };
-        if let Some(pace) = &mut self.pace {
-            if let Err(due) = pace.take(now) {
-                return Ok(Pick::Wait(Some(due)));
-            }
-            pace.used();
+        if let Some(pace) = &mut self.pace
+            && let Err(due) = pace.take(now)
+        {
+            let count = self.wanted(role, due - now, connections.lead_time());
+            return Pick::Wait(Some(demand::prepare(due, count, now, connections)));
+        }
+        if !connections.set_aside() {
+            connections.want(self.wanted(role, Duration::ZERO, connections.lead_time()));
+            return Pick::Wait(Some(now + demand::LOOK_AGAIN_INTERVAL));
         }
         let Some(row) = self.take(choice, now) else {
-            return Ok(Pick::Wait(None));
+            connections.put_back();
+            return Pick::Wait(None);
         };
+        if let Some(pace) = &mut self.pace {
+            pace.used(now);
+        }
         self.first_answer.sent(self.in_flight, now);
         self.in_flight += 1;
         self.counters.requests += 1;
         self.outage.sent(role);
-        Ok(Pick::Go(choice.request_kind(), role, row))
+        Pick::Go(choice.request_kind(), role, row)
     }
 
-    /// Returns the role in which a request may leave at `now`, whosever it is, or else when to
-    /// look again.
-    fn may_go(&self, now: Instant) -> Result<Role, Option<Instant>> {
+    /// Returns how many connections are wanted for a turn that is due after `until`, if making
+    /// one takes `lead_time`.
+    fn wanted(&self, role: Role, until: Duration, lead_time: Duration) -> usize {
+        if role == Role::Probe || self.first_answer.server() < Server::Front {
+            return 1;
+        }
+        let waiting = self.queue.going(self.shares.slots()) + self.questions.len();
+        let free = self.slots.get() - self.in_flight;
+        let due = demand::turns(self.pace.as_ref(), until, lead_time);
+        due.min(waiting.max(1)).min(free)
+    }
+
+    /// Returns the role in which a request may leave at `now`, whosever it is.
+    fn may_go(&self, now: Instant) -> Result<Role, Obstacle> {
         if self.in_flight >= self.slots.get() {
-            return Err(None);
+            return Err(Obstacle::Slots);
         }
         if let Some(until) = self.everyone.held(now) {
-            return Err(Some(until));
+            return Err(Obstacle::Held(Some(until)));
         }
-        self.first_answer.may_go(self.in_flight, now).map_err(Some)?;
+        let first = self.first_answer.may_go(self.in_flight, now);
+        first.map_err(|until| Obstacle::Held(Some(until)))?;
         match self.outage.may_go(now) {
             May::Go(role) => Ok(role),
-            May::Wait(until) => Err(Some(until)),
-            May::WaitForProbe => Err(None),
+            May::Wait(until) => Err(Obstacle::Held(Some(until))),
+            May::WaitForProbe => Err(Obstacle::Held(None)),
         }
     }
 
@@ -362,6 +450,7 @@ impl<T> LimiterState<T> {
         self.queue.drain().for_each(drop);
         self.giving_up.clear();
         self.questions.clear();
+        self.turns.clear();
     }
 }
 

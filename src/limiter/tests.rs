@@ -8,13 +8,17 @@
     reason = "small counts, compared with measured seconds"
 )]
 
+use super::choice::Pick;
+use super::circuit_breaker::{AttemptResult, Sign};
+use super::standing::Standing;
 use super::*;
+use crate::domain::answer::{Answer, Delivery, Speaker, Verdict, Whom};
 use crate::domain::answer::{Failure, FailureClass, Hold, Reply, Taken};
 use crate::domain::rate::Rate;
 use crate::domain::task::Scope;
 use crate::rules::budget::Budget;
 use crate::rules::budget::UsedUp;
-use crate::rules::retry::Server;
+use crate::rules::retry::{Patience, Server};
 use std::num::NonZeroUsize;
 
 fn business(id: u64) -> Business {
@@ -47,9 +51,11 @@ fn open(limits: &Limits) -> Arc<Limiter> {
 }
 
 fn answered(limits: &Limits, notes: IntentNotes) -> Arc<Limiter> {
-    let limiter = Limiter::new(limits, notes);
+    let limiter = Limiter::new(limits, notes, Standing::always());
     let answered = Delivery::Answered(Speaker::BkSops);
-    limiter.shared.state().first_answer.heard(answered, Instant::now(), &limits.backoff);
+    limiter
+        .shared
+        .change(|state| state.first_answer.heard(answered, Instant::now(), &limits.backoff));
     tokio::spawn(Arc::clone(&limiter).run());
     limiter
 }
@@ -569,7 +575,7 @@ async fn rows_that_come_later_wait_for_a_probe_and_go_on_once_it_is_granted() {
 }
 
 fn idle(line: u64, sign: Sign, at: Instant) -> AttemptResult {
-    AttemptResult { line, role: Role::Normal, sign, at }
+    AttemptResult { line: Some(line), role: Role::Normal, sign, at }
 }
 
 #[test]
@@ -579,11 +585,12 @@ fn in_an_outage_nobody_is_woken_for_a_moment_that_is_over() {
     let limits = Limits { rate_per_biz, budget, ..limits("unlimited", 8) };
     let now = Instant::now();
     let mut state = LimiterState::new(&limits, IntentNotes::NotNeeded, now);
+    let connections = Standing::always();
     state.first_answer.heard(Delivery::Answered(Speaker::BkSops), now, &limits.backoff);
     for (id, line) in [(1, 1), (1, 2), (2, 3)] {
         let request_kind = RequestKind::Start(business(id), Try::First);
         state.join(AcquireRequest { request_kind, line, attempts: 0, row: line }).unwrap();
-        let goes = matches!(state.pick(now), Ok(Pick::Go(..)));
+        let goes = matches!(state.pick(now, &*connections), Ok(Pick::Go(..)));
         assert_eq!(goes, line != 2, "business 1 had its turn for this second");
     }
     for line in 4..8 {
@@ -591,7 +598,9 @@ fn in_an_outage_nobody_is_woken_for_a_moment_that_is_over() {
     }
     // By now business 1 may go on, and a probe is due; but two rows are at risk.
     let later = now + Duration::from_secs(2);
-    let Ok(Pick::Wait(wake)) = state.pick(later) else { panic!("no row may be at risk") };
+    let Ok(Pick::Wait(wake)) = state.pick(later, &*connections) else {
+        panic!("no row may be at risk")
+    };
     assert!(wake.is_none_or(|wake| wake > later), "it would look again and again");
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bk_launch::internals::api::credentials::{Credentials, User};
 use bk_launch::internals::api::esb::Esb;
 use bk_launch::internals::api::target::Target;
-use bk_launch::internals::api::{Client, HttpOptions, Identity};
+use bk_launch::internals::api::{Client, HttpOptions, Identity, TransportKind};
 use bk_launch::internals::domain::clocks::Clocks;
 use bk_launch::internals::domain::lines::Lines;
 use bk_launch::internals::domain::rate::Rate;
@@ -43,6 +43,7 @@ pub fn client(mock: &Mock) -> Client {
         connect_timeout: Duration::from_secs(5),
         cacert: None,
         identity: Identity::Proven,
+        transport: TransportKind::Direct,
     };
     Client::new(target, credentials("a secret"), &http_options, 16).unwrap()
 }

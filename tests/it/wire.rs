@@ -8,7 +8,9 @@ use std::time::Duration;
 use bk_launch::internals::api::credentials::{Credentials, User};
 use bk_launch::internals::api::esb::Esb;
 use bk_launch::internals::api::target::Target;
-use bk_launch::internals::api::{AuthPlacement, Client, HttpOptions, Identity};
+use bk_launch::internals::api::{
+    AuthPlacement, Client, HttpOptions, Identity, TaskQuestion, TransportKind,
+};
 use bk_launch::internals::domain::answer::{Answer, Hold, StatusAnswer, Verdict, Whom};
 use bk_launch::internals::domain::request_id::{RequestId, RunId};
 use bk_launch::internals::domain::secret::Secret;
@@ -45,13 +47,20 @@ pub fn answer_bytes(capture: &Value) -> Vec<u8> {
 /// What the client makes of an answer of these bytes to a start.
 pub fn judge(bytes: Vec<u8>) -> Answer {
     let (client, task, request) = question(answer_once(bytes));
-    block_on(client.start(&client.caller(), &task, &request))
+    block_on(async {
+        let connection = client.connect().await.expect("the server listens");
+        client.start(&client.caller(), &task, &request, connection).await
+    })
 }
 
 /// What the client makes of an answer of these bytes to the question for a task's state.
 pub fn judge_state(bytes: Vec<u8>) -> StatusAnswer {
     let (client, task, request) = question(answer_once(bytes));
-    block_on(client.status(&client.caller(), &task, &request, AuthPlacement::Header))
+    block_on(async {
+        let connection = client.connect().await.expect("the server listens");
+        let question = TaskQuestion { id: &request, placement: AuthPlacement::Header, connection };
+        client.status(&client.caller(), &task, question).await
+    })
 }
 
 /// A client of the server at `port`, a task, and an id for a request.
@@ -67,6 +76,7 @@ fn question(port: u16) -> (Client, Task, RequestId) {
         connect_timeout: Duration::from_secs(5),
         cacert: None,
         identity: Identity::Proven,
+        transport: TransportKind::Direct,
     };
     let client = Client::new(target, credentials, &http_options, 1).unwrap();
     let id = "7".parse().unwrap();

@@ -8,7 +8,7 @@ use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
-use crate::api::{HttpOptions, Identity, LegacyGet};
+use crate::api::{HttpOptions, Identity, LegacyGet, TransportKind};
 use crate::args::server::ServerArgs;
 use crate::session::credentials::{Environment, Files, Origin};
 use crate::session::settings::ServerSettings;
@@ -75,6 +75,7 @@ pub(crate) fn server(
         connect_timeout,
         cacert,
         identity: if insecure { Identity::AnyCertificate } else { Identity::Proven },
+        transport: TransportKind::for_target(&target),
     };
     let files = Files { app_secret: app_secret_file, token: token_file };
     let credentials = Origin::find(files, environment)?;

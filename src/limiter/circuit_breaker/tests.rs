@@ -20,7 +20,7 @@ impl Scene {
     }
 
     fn heard(&mut self, role: Role, line: u64, sign: Sign, millis: u64) -> Learned {
-        let ended = AttemptResult { line, role, sign, at: self.at(millis) };
+        let ended = AttemptResult { line: Some(line), role, sign, at: self.at(millis) };
         self.outage.heard(ended, &backoff(), || Arc::from(format!("{sign:?}")))
     }
 

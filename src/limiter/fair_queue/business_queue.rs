@@ -48,6 +48,7 @@ pub(super) struct Indexed {
     pub unnamed: Option<Ticket>,
     pub asleep: Option<Instant>,
     pub ready: usize,
+    pub ready_again: usize,
 }
 
 /// Position of a business in a ring: lower ones go first.

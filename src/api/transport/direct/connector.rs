@@ -1,0 +1,90 @@
+//! Makes one connection: the host's addresses, TCP, TLS.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use hyper::client::conn::http1;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tower::ServiceExt;
+use tower::util::{MapErr, MapResponse};
+
+use super::super::Server;
+use super::super::error::{TransportError, find};
+use super::connection::Connection;
+use super::socket::Socket;
+
+/// Interval of TCP's own probes of a connection that is silent, and time after which it may be
+/// given up: a peer that vanished is noticed before a long timeout is over.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_RETRIES: u32 = 3;
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
+
+type Resolver = MapErr<GaiResolver, fn(io::Error) -> NoAddress>;
+type Counted = MapResponse<HttpConnector<Resolver>, fn(TokioIo<TcpStream>) -> TokioIo<Socket>>;
+
+/// Error of looking up a host name.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct NoAddress(io::Error);
+
+pub(super) struct Connector {
+    https: HttpsConnector<Counted>,
+    server: Uri,
+    timeout: Duration,
+}
+
+impl Connector {
+    /// Returns a connector to `server`, or its origin if that is no URI.
+    pub(super) fn new(server: &Server) -> Result<Self, http::uri::InvalidUri> {
+        let resolver: Resolver = MapErr::new(GaiResolver::new(), NoAddress as fn(_) -> _);
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        // Divided among the host's addresses, so that each gets its chance.
+        tcp.set_connect_timeout(Some(server.connect_timeout));
+        tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive_interval(Some(KEEPALIVE));
+        tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+        tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED_TIMEOUT));
+        let counted: Counted =
+            tcp.map_response((|tcp: TokioIo<_>| TokioIo::new(Socket::new(tcp.into_inner()))) as _);
+        let https = HttpsConnector::from((counted, Arc::clone(&server.tls)));
+        Ok(Self { https, server: server.origin.parse()?, timeout: server.connect_timeout })
+    }
+
+    pub(super) async fn connect(&self) -> Result<Connection, TransportError> {
+        let made = timeout(self.timeout, self.make()).await;
+        made.unwrap_or(Err(TransportError::ConnectTimeout(self.timeout)))
+    }
+
+    async fn make(&self) -> Result<Connection, TransportError> {
+        let stream = self.https.clone().oneshot(self.server.clone()).await.map_err(|error| {
+            match find::<NoAddress>(&*error) {
+                Some(NoAddress(error)) => TransportError::HostName(error.to_string()),
+                None if is_timeout(&*error) => TransportError::ConnectTimeout(self.timeout),
+                None => TransportError::of_connecting(&*error),
+            }
+        })?;
+        let socket = match &stream {
+            MaybeHttpsStream::Http(tcp) => tcp.inner().clone(),
+            MaybeHttpsStream::Https(tls) => tls.inner().get_ref().0.inner().inner().clone(),
+        };
+        let (sender, driver) = http1::handshake(stream)
+            .await
+            .map_err(|error| TransportError::of_connecting(&error))?;
+        Ok(Connection::new(sender, driver, socket))
+    }
+}
+
+/// Whether none of the host's addresses answered in its share of the time.
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}

@@ -1,0 +1,323 @@
+//! Standing connections, and those that are being made.
+//!
+//! A connection is set aside before the request that uses it is picked, and taken when it is
+//! sent. The one used last is used first, so that the others can end.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::super::error::TransportError;
+use super::super::{ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, Traffic};
+use super::connection::Connection;
+use super::connector::Connector;
+use crate::domain::connections::{Connections, Reservation};
+
+/// Time after which an idle connection is looked at before it is set aside.
+const LOOK_AFTER: Duration = Duration::from_millis(100);
+
+pub(super) struct Pool {
+    connector: Connector,
+    max_idle: usize,
+    traffic: Arc<Traffic>,
+    state: Mutex<State>,
+    /// For the tasks and reservations that outlive a call.
+    this: Weak<Self>,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order in which they were last used.
+    idle: VecDeque<Idle>,
+    /// How many of the idle ones are set aside.
+    set_aside: usize,
+    making: Vec<Making>,
+    made_so_far: u64,
+    /// Requests that wait for a connection, the first first.
+    waiting: VecDeque<oneshot::Sender<Result<Reservation, TransportError>>>,
+    listener: Option<mpsc::UnboundedSender<ConnectionEvent>>,
+    /// How long the last connection took.
+    lead: Duration,
+    cleaning: Cleaning,
+}
+
+struct Idle {
+    connection: Box<Connection>,
+    since: Instant,
+}
+
+struct Making {
+    number: u64,
+    since: Instant,
+    task: AbortHandle,
+}
+
+/// Whether a task closes connections that are idle for too long.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Cleaning {
+    #[default]
+    Stopped,
+    Running,
+}
+
+impl State {
+    fn standing(&self) -> usize {
+        self.idle.len().saturating_sub(self.set_aside)
+    }
+
+    /// Sets the connection aside that was used last, if it still stands.
+    fn set_aside(&mut self, now: Instant) -> bool {
+        while self.standing() > 0 {
+            let next = self.idle.len() - 1 - self.set_aside;
+            let Idle { connection, since } = &mut self.idle[next];
+            let idle = now.saturating_duration_since(*since);
+            if idle < IDLE_TIMEOUT && (idle < LOOK_AFTER || connection.is_open()) {
+                self.set_aside += 1;
+                return true;
+            }
+            self.idle.remove(next);
+        }
+        false
+    }
+
+    /// Closes what is idle for too long; returns when the next one is.
+    fn clean(&mut self, now: Instant) -> Option<Instant> {
+        while self.standing() > 0
+            && self.idle.front().is_some_and(|oldest| oldest.since + IDLE_TIMEOUT <= now)
+        {
+            self.idle.pop_front();
+        }
+        self.idle.front().map(|oldest| (oldest.since + IDLE_TIMEOUT).max(now + LOOK_AFTER))
+    }
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector, max_idle: usize, traffic: Arc<Traffic>) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            connector,
+            max_idle,
+            traffic,
+            state: Mutex::default(),
+            this: Weak::clone(this),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn events(&self) -> mpsc::UnboundedReceiver<ConnectionEvent> {
+        let (listener, events) = mpsc::unbounded_channel();
+        self.state().listener = Some(listener);
+        events
+    }
+
+    /// Takes the connection that `reservation` set aside.
+    pub(super) fn take(&self, reservation: Reservation) -> Result<Box<Connection>, TransportError> {
+        reservation.used();
+        let mut state = self.state();
+        state.set_aside = state.set_aside.saturating_sub(1);
+        let taken = state.idle.pop_back().map(|idle| idle.connection);
+        taken.ok_or_else(|| TransportError::Unconnected("it was closed".into()))
+    }
+
+    /// Keeps a connection for the next request.
+    pub(super) fn keep(&self, connection: Box<Connection>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.idle.len() >= self.max_idle {
+            return;
+        }
+        state.idle.push_back(Idle { connection, since: now });
+        if state.cleaning == Cleaning::Stopped {
+            state.cleaning = Cleaning::Running;
+            tokio::spawn(clean(Weak::clone(&self.this)));
+        }
+        drop(state);
+        self.serve();
+    }
+
+    pub(super) fn set_aside(&self) -> bool {
+        self.state().set_aside(Instant::now())
+    }
+
+    pub(super) fn put_back(&self) {
+        let mut state = self.state();
+        state.set_aside = state.set_aside.saturating_sub(1);
+        drop(state);
+        self.serve();
+    }
+
+    pub(super) fn want(&self, count: usize) {
+        let mut state = self.state();
+        if count == 0 {
+            for making in &state.making {
+                making.task.abort();
+            }
+            return;
+        }
+        self.make(&mut state, count);
+    }
+
+    pub(super) fn lead_time(&self) -> Duration {
+        let state = self.state();
+        let oldest = state.making.first().map(|making| making.since.elapsed());
+        state.lead.max(oldest.unwrap_or_default())
+    }
+
+    /// Sets a connection aside, and makes one if none stands.
+    pub(super) async fn reserve(&self) -> Result<Reservation, TransportError> {
+        let received = {
+            let mut state = self.state();
+            // Who waits already goes first.
+            if state.waiting.is_empty() && state.set_aside(Instant::now()) {
+                return Ok(self.reservation());
+            }
+            let (sender, received) = oneshot::channel();
+            state.waiting.push_back(sender);
+            let count = state.waiting.len();
+            self.make(&mut state, count);
+            received
+        };
+        let gone = || Err(TransportError::Unconnected("nobody makes connections any more".into()));
+        received.await.unwrap_or_else(|_| gone())
+    }
+
+    fn reservation(&self) -> Reservation {
+        let this: Arc<Self> = self.this.upgrade().expect("a pool lives in an Arc");
+        Reservation::made(this)
+    }
+
+    /// Makes what is missing for `count` connections to stand or be made.
+    fn make(&self, state: &mut State, count: usize) {
+        let missing = count.saturating_sub(state.standing() + state.making.len());
+        let room = MAX_CONNECTING.saturating_sub(state.making.len());
+        for _ in 0..missing.min(room) {
+            state.made_so_far += 1;
+            let number = state.made_so_far;
+            let Some(pool) = self.this.upgrade() else { return };
+            let task = tokio::spawn(pool.make_one(number)).abort_handle();
+            state.making.push(Making { number, since: Instant::now(), task });
+        }
+    }
+
+    async fn make_one(self: Arc<Self>, number: u64) {
+        let began = Instant::now();
+        // Tells the pool that it is no longer being made, also if it is called back.
+        let making = Guard { pool: &self, number };
+        let made = self.connector.connect().await;
+        drop(making);
+        match made {
+            Ok(connection) => {
+                self.traffic.connects.fetch_add(1, Ordering::Relaxed);
+                self.state().lead = began.elapsed();
+                self.keep(Box::new(connection));
+                self.tell(ConnectionEvent::Made);
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Hands an error to the request that waits longest, or else tells it.
+    fn fail(&self, error: TransportError) {
+        let waiting = self.state().waiting.pop_front();
+        match waiting {
+            None => self.tell(ConnectionEvent::Failed(error)),
+            // Ignores who waits no more.
+            Some(waiting) => drop(waiting.send(Err(error))),
+        }
+        let mut state = self.state();
+        let count = state.waiting.len();
+        self.make(&mut state, count);
+    }
+
+    fn tell(&self, event: ConnectionEvent) {
+        if let Some(listener) = &self.state().listener {
+            // Ignores that nobody listens any more: the run is over.
+            let _ = listener.send(event);
+        }
+    }
+
+    /// Gives standing connections to requests that wait.
+    fn serve(&self) {
+        loop {
+            let waiting = {
+                let mut state = self.state();
+                if state.waiting.is_empty() || !state.set_aside(Instant::now()) {
+                    return;
+                }
+                state.waiting.pop_front()
+            };
+            // A request that waits no more drops its reservation, which puts it back.
+            if let Some(waiting) = waiting {
+                drop(waiting.send(Ok(self.reservation())));
+            }
+        }
+    }
+}
+
+struct Guard<'a> {
+    pool: &'a Pool,
+    number: u64,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.pool.state().making.retain(|making| making.number != self.number);
+    }
+}
+
+/// Closes connections that are idle for too long, as long as there are any.
+async fn clean(pool: Weak<Pool>) {
+    loop {
+        let next = {
+            let Some(pool) = pool.upgrade() else { return };
+            let mut state = pool.state();
+            match state.clean(Instant::now()) {
+                Some(next) => next,
+                None => {
+                    state.cleaning = Cleaning::Stopped;
+                    return;
+                }
+            }
+        };
+        sleep_until(next).await;
+    }
+}
+
+impl Connections for Pool {
+    fn set_aside(&self) -> bool {
+        self.set_aside()
+    }
+
+    fn put_back(&self) {
+        self.put_back();
+    }
+
+    fn want(&self, count: usize) {
+        self.want(count);
+    }
+
+    fn lead_time(&self) -> Duration {
+        self.lead_time()
+    }
+
+    fn ask_turns_of(&self, _: Arc<dyn crate::domain::connections::Turns>) {}
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Pool")
+            .field("idle", &state.idle.len())
+            .field("set_aside", &state.set_aside)
+            .field("making", &state.making.len())
+            .finish_non_exhaustive()
+    }
+}

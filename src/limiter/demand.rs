@@ -1,0 +1,42 @@
+//! How many connections are wanted, and when: a request needs one that stands when its turn comes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::pace::Pace;
+use crate::domain::connections::Connections;
+
+/// Maximum time that a connection is made ahead of the request that could take it. An idle one is
+/// closed soon after.
+const MAX_AHEAD: Duration = Duration::from_secs(1);
+
+/// Interval of looking again while a due request has no connection: the longer making one takes,
+/// the more are wanted.
+pub(super) const LOOK_AGAIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Returns how many turns become due while one connection is made, from one that is due after
+/// `until` on.
+pub(super) fn turns(pace: Option<&Pace>, until: Duration, lead_time: Duration) -> usize {
+    let meanwhile = lead_time.min(MAX_AHEAD).saturating_sub(until);
+    pace.map_or(usize::MAX, |pace| pace.due_within(meanwhile))
+}
+
+/// Has `count` connections made for a request that can go at `due`, if that is soon. Returns when
+/// to look again.
+pub(super) fn prepare(
+    due: Instant,
+    count: usize,
+    now: Instant,
+    connections: &dyn Connections,
+) -> Instant {
+    if due > now + MAX_AHEAD {
+        return due - MAX_AHEAD;
+    }
+    // Finds out whether the one that goes next still stands.
+    if connections.set_aside() {
+        connections.put_back();
+    }
+    connections.want(count);
+    due
+}

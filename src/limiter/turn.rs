@@ -1,0 +1,32 @@
+//! Turns for requests that were picked before their connection was made: where a proxy stands
+//! between, nobody can make it ahead.
+
+use std::pin::Pin;
+use std::sync::Weak;
+
+use tokio::sync::oneshot;
+
+use super::shared::{Granted, Shared};
+use crate::domain::connections::Turns;
+
+/// The turns of a limiter, as long as there is one.
+pub(super) struct TurnsOf(pub(super) Weak<Shared>);
+
+impl TurnsOf {
+    async fn next(&self) -> bool {
+        let (waiter, granted) = oneshot::channel();
+        {
+            let Some(shared) = self.0.upgrade() else { return false };
+            if shared.change(|state| state.join_turns(waiter)).is_err() {
+                return false;
+            }
+        }
+        matches!(granted.await, Ok(Granted::Turn))
+    }
+}
+
+impl Turns for TurnsOf {
+    fn turn(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(self.next())
+    }
+}
