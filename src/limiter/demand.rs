@@ -40,3 +40,6 @@ pub(super) fn prepare(
     connections.want(count);
     due
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,17 +184,17 @@ impl Limiter {
     /// is [committed](Self::intents_committed).
     #[must_use]
     pub fn name_intents(&self) -> Vec<u64> {
-        self.shared.change_from_outside(|state| state.name_intents(Instant::now()))
+        self.shared.change_and_wake(|state| state.name_intents(Instant::now()))
     }
 
     /// Lets the rows go that were named before this commit.
     pub fn intents_committed(&self) {
-        self.shared.change_from_outside(LimiterState::intents_committed);
+        self.shared.change_and_wake(LimiterState::intents_committed);
     }
 
     /// Sets the base of a budget that is a share.
     pub fn rebase(&self, base: Base) {
-        self.shared.change_from_outside(|state| state.ledger.rebase(base));
+        self.shared.change_and_wake(|state| state.ledger.rebase(base));
     }
 
     /// Returns the state of the limiter now.
@@ -211,13 +211,13 @@ impl Limiter {
 
     /// Lets no row go that was never sent; those who wait are told so at once.
     pub fn close_to_new(&self) {
-        self.shared.change_from_outside(LimiterState::close_to_new);
+        self.shared.change_and_wake(LimiterState::close_to_new);
     }
 
     /// Lets nothing more go; whoever waits is told so at once, and connections that are being
     /// made are called back.
     pub fn close(&self) {
-        self.shared.change_from_outside(LimiterState::close);
+        self.shared.change_and_wake(LimiterState::close);
         self.shared.want_no_connections();
     }
 }

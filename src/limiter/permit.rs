@@ -90,7 +90,8 @@ impl Risk {
 impl Drop for Risk {
     fn drop(&mut self) {
         if let Some(shared) = self.0.take() {
-            shared.change(|state| state.ledger.withdraw());
+            // A row that waits for its turn again does not let others go first.
+            shared.change_and_wake(|state| state.ledger.withdraw());
         }
     }
 }

@@ -77,9 +77,9 @@ impl Shared {
         changed
     }
 
-    /// Changes the state, and leaves the rest to the loop: for those who are no tasks of the
-    /// runtime, which makes connections.
-    pub(super) fn change_from_outside<T>(
+    /// Changes the state, and leaves the handing out to the loop: for those who are no tasks of the
+    /// runtime, which makes connections, and for a row that comes back before others go.
+    pub(super) fn change_and_wake<T>(
         &self,
         change: impl FnOnce(&mut LimiterState<Waiter>) -> T,
     ) -> T {

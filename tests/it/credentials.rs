@@ -5,9 +5,7 @@ use std::fs;
 use bk_launch::mock::{Behaviour, FaultKind};
 use serde_json::json;
 
-use crate::harness::{
-    Launch, QUICK, Server, answer_once, each, http, launch, list, scene, sometimes, well,
-};
+use crate::harness::{Launch, QUICK, Server, each, http, launch, list, scene, sometimes, well};
 
 fn knowing(secret: &str) -> Behaviour {
     Behaviour { secret: Some(secret.into()), ..well() }
@@ -131,8 +129,9 @@ fn secrets_are_nowhere_even_when_the_server_quotes_the_request() {
     for body in [json.clone(), quoted.to_owned(), format!("<title>{quoted}</title>")] {
         for status in [200, 400, 500] {
             let head = format!("{status} X\r\nX-Bkapi-Request-Id: s3cret-of-app");
-            let port = answer_once(http(&head, &body));
-            let run = launch("2,3\n").at(format!("http://127.0.0.1:{port}"));
+            let answer = http(&head, &body);
+            let server = Server::answering(move |_| answer.clone());
+            let run = launch("2,3\n").at(&server.url);
             let said = everything(run.with("-o r.jsonl -vv --json --retries 0"));
             assert!(said.contains("***"), "{status} {body}: {said}");
             for secret in ["s3cret-of-app", "t0ken-of-user"] {

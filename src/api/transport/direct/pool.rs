@@ -156,13 +156,13 @@ impl Pool {
 
     pub(super) fn want(&self, count: usize) {
         let mut state = self.state();
-        if count == 0 {
-            for making in &state.making {
-                making.task.abort();
-            }
+        if count > 0 {
+            self.make(&mut state, count);
             return;
         }
-        self.make(&mut state, count);
+        let called_back: Vec<_> = state.making.iter().map(|making| making.task.clone()).collect();
+        drop(state);
+        called_back.iter().for_each(AbortHandle::abort);
     }
 
     pub(super) fn lead_time(&self) -> Duration {
@@ -202,25 +202,10 @@ impl Pool {
             state.made_so_far += 1;
             let number = state.made_so_far;
             let Some(pool) = self.this.upgrade() else { return };
-            let task = tokio::spawn(pool.make_one(number)).abort_handle();
+            // Also a task that is called back before it began tells that it is over.
+            let making = Guard { pool, number };
+            let task = tokio::spawn(make_one(making)).abort_handle();
             state.making.push(Making { number, since: Instant::now(), task });
-        }
-    }
-
-    async fn make_one(self: Arc<Self>, number: u64) {
-        let began = Instant::now();
-        // Tells the pool that it is no longer being made, also if it is called back.
-        let making = Guard { pool: &self, number };
-        let made = self.connector.connect().await;
-        drop(making);
-        match made {
-            Ok(connection) => {
-                self.traffic.connects.fetch_add(1, Ordering::Relaxed);
-                self.state().lead = began.elapsed();
-                self.keep(Box::new(connection));
-                self.tell(ConnectionEvent::Made);
-            }
-            Err(error) => self.fail(error),
         }
     }
 
@@ -262,12 +247,29 @@ impl Pool {
     }
 }
 
-struct Guard<'a> {
-    pool: &'a Pool,
+async fn make_one(making: Guard) {
+    let began = Instant::now();
+    let pool = Arc::clone(&making.pool);
+    let made = pool.connector.connect().await;
+    drop(making);
+    match made {
+        Ok(connection) => {
+            pool.traffic.connects.fetch_add(1, Ordering::Relaxed);
+            pool.state().lead = began.elapsed();
+            pool.keep(Box::new(connection));
+            pool.tell(ConnectionEvent::Made);
+        }
+        Err(error) => pool.fail(error),
+    }
+}
+
+/// Counts a connection as being made until it is dropped.
+struct Guard {
+    pool: Arc<Pool>,
     number: u64,
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Guard {
     fn drop(&mut self) {
         self.pool.state().making.retain(|making| making.number != self.number);
     }
