@@ -11,7 +11,7 @@ use std::borrow::Cow;
 /// A text that looks as if it had been guarded gets one more `'`.
 #[must_use]
 pub(crate) fn guard(text: &str) -> Cow<'_, str> {
-    if is_dangerous(text.trim_start_matches('\'')) && !is_number(text) {
+    if is_dangerous(text) && !is_number(text) {
         Cow::Owned(format!("'{text}"))
     } else {
         Cow::Borrowed(text)
@@ -21,13 +21,15 @@ pub(crate) fn guard(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub(crate) fn unguard(text: &str) -> &str {
     match text.strip_prefix('\'') {
-        Some(rest) if is_dangerous(rest.trim_start_matches('\'')) => rest,
+        Some(rest) if is_dangerous(rest) => rest,
         _ => text,
     }
 }
 
+/// Whether `text` is a formula, or was guarded as one.
 fn is_dangerous(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+    let first = text.bytes().find(|byte| *byte != b'\'');
+    matches!(first, Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'))
 }
 
 /// Accepts a sign, a point and an exponent, each optional.

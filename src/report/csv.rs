@@ -1,22 +1,23 @@
 //! The report as CSV or TSV, safe to open in a spreadsheet.
 
-use std::io::{self, Write};
+use std::fmt::{Display, Write as _};
+use std::io::{self, BufWriter, Write};
 
-use csv::{Terminator, Writer, WriterBuilder};
 use jiff::tz::TimeZone;
 
 use super::form::{Report, Stamps};
-use crate::domain::record::{COLUMNS, Record};
+use crate::domain::answer::FailureClass;
+use crate::domain::record::{COLUMNS, KnownBy, Record};
 use crate::domain::row::Columns;
 use crate::domain::spreadsheet::guard;
 
 /// A report of separated values.
 pub(super) struct Csv<W: Write> {
-    writer: Writer<W>,
+    out: BufWriter<W>,
+    /// Reused for every record.
+    line: Line,
     stamps: Stamps,
     columns: usize,
-    /// Reused for every field that is not a text already.
-    field: String,
 }
 
 impl<W: Write> Csv<W> {
@@ -27,102 +28,149 @@ impl<W: Write> Csv<W> {
         columns: &Columns,
         zone: TimeZone,
     ) -> io::Result<Self> {
-        let mut writer = WriterBuilder::new()
-            .delimiter(delimiter)
-            .terminator(Terminator::Any(b'\n'))
-            .buffer_capacity(64 * 1024)
-            .from_writer(out);
-        let further = columns.iter().map(|name| guard(name));
-        let head = COLUMNS.into_iter().map(Into::into).chain(further);
-        writer.write_record(head.map(|name: std::borrow::Cow<'_, str>| name.into_owned()))?;
-        writer.flush()?;
-        Ok(Self { writer, stamps: Stamps::new(zone), columns: columns.len(), field: String::new() })
-    }
-
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        Ok(self.writer.write_field(&*guard(text))?)
-    }
-
-    /// A number, a word of ours, or nothing: never a formula.
-    fn plain(&mut self, value: Option<impl std::fmt::Display>) -> io::Result<()> {
-        use std::fmt::Write as _;
-        self.field.clear();
-        if let Some(value) = value {
-            write!(self.field, "{value}").map_err(io::Error::other)?;
+        let mut out = BufWriter::with_capacity(64 * 1024, out);
+        let mut line = Line { text: String::new(), delimiter };
+        for name in COLUMNS {
+            line.word(name);
         }
-        Ok(self.writer.write_field(&self.field)?)
+        for name in &**columns {
+            line.text(name);
+        }
+        line.write_to(&mut out)?;
+        out.flush()?;
+        Ok(Self { out, line, stamps: Stamps::new(zone), columns: columns.len() })
     }
 
-    fn ids(&mut self, record: &Record) -> io::Result<()> {
+    fn ids(&mut self, record: &Record) {
+        let line = &mut self.line;
         match &record.row.task {
             Ok(task) => {
-                self.plain(Some(task.business.id))?;
-                self.plain(Some(task.id))?;
-                self.plain(Some(task.business.scope))
+                line.number(Some(task.business.id));
+                line.number(Some(task.id));
+                line.word(task.business.scope.as_str());
             }
             Err(bad) => {
-                self.text(&bad.biz_id)?;
-                self.text(&bad.task_id)?;
-                self.text(&bad.scope)
+                line.text(&bad.biz_id);
+                line.text(&bad.task_id);
+                line.text(&bad.scope);
             }
         }
     }
 
-    fn last(&mut self, record: &Record) -> io::Result<()> {
-        let last = record.last.as_deref();
+    fn last(&mut self, record: &Record) {
+        let (line, last) = (&mut self.line, record.last.as_deref());
         let reply = last.map(|last| &last.reply);
-        self.plain(reply.and_then(|reply| reply.result))?;
-        self.text(reply.map_or("", |reply| &reply.code))?;
-        self.text(record.message())?;
-        for text in [
-            reply.map(|reply| &reply.task_url),
-            reply.map(|reply| &reply.request_id),
-            reply.map(|reply| &reply.trace_id),
-        ] {
-            self.text(text.map_or("", |text| text))?;
-        }
-        self.plain(last.map(|last| &last.id))?;
-        self.plain(reply.and_then(|reply| reply.http_status))
+        line.word(match reply.and_then(|reply| reply.result) {
+            Some(true) => "true",
+            Some(false) => "false",
+            None => "",
+        });
+        line.text(reply.map_or("", |reply| &reply.code));
+        line.text(record.message());
+        line.text(reply.map_or("", |reply| &reply.task_url));
+        line.text(reply.map_or("", |reply| &reply.request_id));
+        line.text(reply.map_or("", |reply| &reply.trace_id));
+        line.word(last.map_or("", |last| last.id.as_str()));
+        line.number(reply.and_then(|reply| reply.http_status));
     }
 
-    fn error(&mut self, record: &Record) -> io::Result<()> {
+    fn error(&mut self, record: &Record) {
         match &record.row.task {
-            Err(bad) => self.text(&bad.fault.to_string()),
-            Ok(_) => self.plain(record.class()),
+            Err(bad) => self.line.text(&bad.fault.to_string()),
+            Ok(_) => self.line.word(record.class().map_or("", FailureClass::as_str)),
         }
     }
 
-    fn carried(&mut self, record: &Record) -> io::Result<()> {
-        for column in 0..self.columns {
-            self.text(record.row.carried.get(column).map_or("", |field| field))?;
+    fn times(&mut self, record: &Record) {
+        let (line, last) = (&mut self.line, record.last.as_deref());
+        line.separate();
+        if let Some(last) = last {
+            self.stamps.write(last.sent, &mut line.text);
         }
-        Ok(())
+        line.number(last.map(|last| last.latency.as_millis()));
+        line.number(record.elapsed.map(|elapsed| elapsed.as_millis()));
+    }
+
+    fn carried(&mut self, record: &Record) {
+        for column in 0..self.columns {
+            self.line.text(record.row.carried.get(column).map_or("", |field| field));
+        }
     }
 }
 
 impl<W: Write + Send> Report for Csv<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
-        let last = record.last.as_deref();
-        self.plain(Some(record.row.line))?;
-        self.ids(record)?;
-        self.plain(Some(record.outcome))?;
-        self.plain(record.outcome.known_by().map(crate::domain::record::KnownBy::as_str))?;
-        self.last(record)?;
-        self.error(record)?;
-        self.plain(Some(record.attempts))?;
-        self.field.clear();
-        if let Some(last) = last {
-            self.stamps.write(last.sent, &mut self.field).map_err(io::Error::other)?;
-        }
-        self.writer.write_field(&self.field)?;
-        self.plain(last.map(|last| last.latency.as_millis()))?;
-        self.plain(record.elapsed.map(|elapsed| elapsed.as_millis()))?;
-        self.carried(record)?;
-        Ok(self.writer.write_record(None::<&[u8]>)?)
+        self.line.number(Some(record.row.line));
+        self.ids(record);
+        self.line.word(record.outcome.as_str());
+        self.line.word(record.outcome.known_by().map_or("", KnownBy::as_str));
+        self.last(record);
+        self.error(record);
+        self.line.number(Some(record.attempts));
+        self.times(record);
+        self.carried(record);
+        self.line.write_to(&mut self.out)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.out.flush()
+    }
+}
+
+/// One line, field by field.
+struct Line {
+    text: String,
+    delimiter: u8,
+}
+
+impl Line {
+    /// Begins a field.
+    fn separate(&mut self) {
+        if !self.text.is_empty() {
+            self.text.push(self.delimiter.into());
+        }
+    }
+
+    /// Adds a text from elsewhere: no formula, and quoted if it holds what ends a field.
+    fn text(&mut self, text: &str) {
+        self.separate();
+        let text = guard(text);
+        let ends_field = |byte| matches!(byte, b'"' | b'\r' | b'\n') || byte == self.delimiter;
+        // Without an early end many bytes are compared at a time.
+        if !text.bytes().fold(false, |found, byte| found | ends_field(byte)) {
+            self.text.push_str(&text);
+            return;
+        }
+        self.text.push('"');
+        for (at, part) in text.split('"').enumerate() {
+            if at > 0 {
+                self.text.push_str("\"\"");
+            }
+            self.text.push_str(part);
+        }
+        self.text.push('"');
+    }
+
+    /// Adds a word of ours, which needs neither quotes nor a guard.
+    fn word(&mut self, word: &str) {
+        self.separate();
+        self.text.push_str(word);
+    }
+
+    /// Adds a number, or an empty field.
+    fn number(&mut self, number: Option<impl Display>) {
+        self.separate();
+        if let Some(number) = number {
+            write!(self.text, "{number}").expect("a string takes any text");
+        }
+    }
+
+    /// Writes the line with its end, and begins the next one.
+    fn write_to(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.text.push('\n');
+        let written = out.write_all(self.text.as_bytes());
+        self.text.clear();
+        written
     }
 }
 
@@ -134,6 +182,8 @@ mod tests {
     use crate::domain::request_id::{RequestId, RunId};
     use crate::domain::row::{BadRow, Fault, Row};
     use crate::domain::task::{Business, Scope, Task};
+    use csv::ReaderBuilder;
+    use proptest::prelude::*;
     use std::time::Duration;
 
     fn columns(names: &[&str]) -> Columns {
@@ -215,5 +265,29 @@ client_request_id,http_status,error,attempts,started_at,latency_ms,elapsed_ms,no
 4,'=2,x,,invalid,,,,,,,,,,task_id must be digits,0,,,,,
 ";
         assert_eq!(written(&[started, unknown, invalid]), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_comes_back_guarded(
+            texts in prop::collection::vec("[a,\t\"'=\r\n 中]{0,6}", 0..5),
+            delimiter in prop::sample::select(&b",\t"[..]),
+        ) {
+            let mut line = Line { text: String::new(), delimiter };
+            let mut out = Vec::new();
+            for _ in 0..2 {
+                line.word("word");
+                for text in &texts {
+                    line.text(text);
+                }
+                line.write_to(&mut out).unwrap();
+            }
+            let reader = &mut ReaderBuilder::new();
+            let reader = reader.has_headers(false).delimiter(delimiter).from_reader(&*out);
+            let read: Vec<_> = reader.into_records().collect::<Result<_, _>>().unwrap();
+            let guarded = texts.iter().map(|text| guard(text).into_owned());
+            let expected: csv::StringRecord = std::iter::once("word".into()).chain(guarded).collect();
+            prop_assert_eq!(read, [expected.clone(), expected]);
+        }
     }
 }

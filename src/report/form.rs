@@ -1,6 +1,6 @@
 //! What the forms of a report share: how they take records, and how they write times.
 
-use std::{fmt, io};
+use std::io;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -29,18 +29,19 @@ impl Stamps {
         Self { zone, second: None }
     }
 
-    pub(super) fn write(&mut self, time: Timestamp, into: &mut String) -> fmt::Result {
-        use fmt::Write as _;
+    pub(super) fn write(&mut self, time: Timestamp, into: &mut String) {
+        use std::fmt::Write as _;
         let second = time.as_second();
         let millis = time.subsec_millisecond();
         if self.second.as_ref().is_none_or(|(known, ..)| *known != second) {
             let time = time.to_zoned_datetime(self.zone.clone());
-            let before = time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            let before = time.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
             self.second = Some((second, before, time.strftime("%:z").to_string()));
         }
-        match &self.second {
-            Some((_, before, after)) => write!(into, "{before}.{millis:03}{after}"),
-            None => Ok(()),
+        if let Some((_, before, after)) = &self.second {
+            into.push_str(before);
+            write!(into, "{millis:03}").expect("a string takes any text");
+            into.push_str(after);
         }
     }
 }
