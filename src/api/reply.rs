@@ -11,22 +11,18 @@ use crate::domain::answer::Reply;
 use crate::domain::secret::Mask;
 
 /// Returns the words of an answer, at full length, without what `mask` hides.
-pub(super) fn of_answer(http: &HttpAnswer<'_>, body: Option<&Body<'_>>, mask: &Mask) -> Reply {
+pub(super) fn of_answer(http: &HttpAnswer<'_>, body: Option<Body<'_>>, mask: &Mask) -> Reply {
     let header = |name| header(http.headers, name);
-    let without = Body::default();
-    let json = body.unwrap_or(&without);
-    let message = match body {
-        Some(json) => (*json.message).into(),
-        None => in_place_of_json(http, mask).into(),
-    };
+    let in_place = body.is_none().then(|| in_place_of_json(http, mask));
+    let Body { result, code, message, task_url, request_id, trace_id } = body.unwrap_or_default();
     let mut reply = Reply {
         http_status: Some(http.status),
-        result: json.result,
-        code: json.code.as_deref().unwrap_or_default().into(),
-        message,
-        task_url: (*json.task_url).into(),
-        request_id: both(&json.request_id, header("x-bkapi-request-id")),
-        trace_id: both(&json.trace_id, header("sops-trace-id")),
+        result,
+        code: code.unwrap_or_default().into(),
+        message: in_place.map_or_else(|| message.into(), Into::into),
+        task_url: task_url.into(),
+        request_id: both(request_id, header("x-bkapi-request-id")),
+        trace_id: both(trace_id, header("sops-trace-id")),
     };
     hide(&mut reply, mask);
     reply
@@ -45,10 +41,10 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 /// Joins two ids of the same kind if they differ: an ESB behind the gateway gives both.
-fn both(first: &str, second: &str) -> Box<str> {
-    if first.is_empty() || first == second {
+fn both(first: Cow<'_, str>, second: &str) -> Box<str> {
+    if first.is_empty() {
         second.into()
-    } else if second.is_empty() {
+    } else if second.is_empty() || first == second {
         first.into()
     } else {
         format!("{first} {second}").into()

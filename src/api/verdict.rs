@@ -42,14 +42,15 @@ fn http_verdict(http: &HttpAnswer<'_>, mask: &Mask) -> Answer {
         Extent::Whole => Body::read(http.body),
         Extent::CutOff(_) => None,
     };
-    let meaning = meaning(http, body.as_ref());
-    let reply = reply::of_answer(http, body.as_ref(), mask);
-    match meaning {
-        Meaning::Accepted => Answer::new(Verdict::Accepted, reply),
-        Meaning::AlreadyStarted => Answer::new(Verdict::AlreadyStarted, reply),
+    match meaning(http, body.as_ref()) {
+        Meaning::Accepted => Answer::new(Verdict::Accepted, reply::of_answer(http, body, mask)),
+        Meaning::AlreadyStarted => {
+            Answer::new(Verdict::AlreadyStarted, reply::of_answer(http, body, mask))
+        }
         Meaning::Failed(class) => {
-            let hold = hold(http, class, &reply.message);
             let delivery = Delivery::Answered(speaker(http, body.as_ref(), class));
+            let reply = reply::of_answer(http, body, mask);
+            let hold = hold(http, class, &reply.message);
             let taken = taken(class, delivery, Some(http.status));
             let server = server(http.headers, delivery);
             let failure = Failure { class, delivery, taken, hold, server };

@@ -254,7 +254,8 @@ impl Reply {
     /// Cuts every text at [`MAX_TEXT_CHARS`](Self::MAX_TEXT_CHARS) characters, so that a server
     /// cannot fill the memory through thousands of waiting rows.
     pub fn cut(&mut self) {
-        for text in self.texts() {
+        // Characters are counted only if there may be too many.
+        for text in self.texts().into_iter().filter(|text| text.len() > Self::MAX_TEXT_CHARS) {
             if let Some((end, _)) = text.char_indices().nth(Self::MAX_TEXT_CHARS) {
                 *text = format!("{}…", &text[..end]).into();
             }
