@@ -1,7 +1,7 @@
 //! Names of a run and of each of its requests, by which both can be found in the server's logs
 //! too.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 
@@ -58,19 +58,26 @@ impl RequestId {
     /// (from 1) of `run`.
     #[must_use]
     pub fn new(run: &RunId, session: u32, line: u64, attempt: u32) -> Self {
-        Self(format!("{run}-s{session}-l{line}-a{attempt}").into())
+        Self::of(run, session, line, &format_args!("a{attempt}"))
     }
 
     /// Makes the id of question `number` for the state of the row's task.
     #[must_use]
     pub fn question(run: &RunId, session: u32, line: u64, number: u32) -> Self {
-        Self(format!("{run}-s{session}-l{line}-q{number}").into())
+        Self::of(run, session, line, &format_args!("q{number}"))
     }
 
     /// Makes the id of the question for the link of the row's task.
     #[must_use]
     pub fn lookup(run: &RunId, session: u32, line: u64) -> Self {
-        Self(format!("{run}-s{session}-l{line}-d").into())
+        Self::of(run, session, line, &"d")
+    }
+
+    fn of(run: &RunId, session: u32, line: u64, kind: &dyn fmt::Display) -> Self {
+        // Nearly every id fits, so that it is allocated once.
+        let mut text = String::with_capacity(48);
+        write!(text, "{run}-s{session}-l{line}-{kind}").expect("a string takes any text");
+        Self(text.into())
     }
 
     /// Takes the id of an attempt of an earlier session from the journal.
