@@ -24,7 +24,7 @@ pub(super) enum Event {
     Accepted(u64, Box<Prior>),
     /// The input ended after this many rows.
     InputEnded(u64),
-    /// No more rows are read; this many were, and each must have its record by now.
+    /// No more rows are read; this many were, and each must have its record by the end.
     AllRead(u64),
     /// The stages up to this position of the input were agreed to. The permit returns once that
     /// is written.
@@ -34,10 +34,15 @@ pub(super) enum Event {
 /// Minimum time between two batches: a commit costs the same for one row and for hundreds.
 const MIN_BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Maximum number of events of a batch whose memory is kept.
+const MAX_REUSED_EVENTS: usize = 4096;
+
 /// Events that wait for the collector: at most a few for each permit.
 #[derive(Debug, Default)]
 pub(super) struct EventBatcher {
     waiting: Mutex<Vec<Event>>,
+    /// An emptied batch, whose memory the next one takes.
+    emptied: Mutex<Vec<Event>>,
     nudged: AtomicBool,
     filled: Notify,
 }
@@ -55,7 +60,18 @@ impl EventBatcher {
     }
 
     fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        let next =
+            std::mem::take(&mut *self.emptied.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *waiting, next)
+    }
+
+    /// Takes back the memory of a batch: allocated anew for each, it would come from the system
+    /// again and again, since another thread frees it.
+    pub(super) fn reuse(&self, emptied: Vec<Event>) {
+        if emptied.capacity() <= MAX_REUSED_EVENTS {
+            *self.emptied.lock().unwrap_or_else(PoisonError::into_inner) = emptied;
+        }
     }
 
     pub(super) async fn forward(self: Arc<Self>, collector: mpsc::Sender<Vec<Event>>) {

@@ -10,7 +10,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::debug;
 
 use super::batch::Event;
@@ -64,12 +64,13 @@ pub(super) fn collect(
     let mut flushed = Instant::now();
     while let Some(mut batch) = events.blocking_recv() {
         // One commit for everything that is waiting.
-        while let Ok(more) = events.try_recv() {
-            batch.extend(more);
+        while let Ok(mut more) = events.try_recv() {
+            batch.append(&mut more);
         }
         collector.keep(&batch);
         // The permits of the batch return only now: if the commit failed, draining has begun.
-        collector.show(batch);
+        collector.show(&mut batch);
+        collector.context.batcher.reuse(batch);
         if (events.is_empty() || flushed.elapsed() >= MAX_FLUSH_INTERVAL)
             && let Some(views) = collector.shown.now()
         {
@@ -169,23 +170,25 @@ impl Collector {
 
     /// Shows a batch in the views, or defers it until they are there. The permits return with
     /// what is shown.
-    fn show(&mut self, batch: Vec<Event>) {
-        self.deferred.extend(batch);
-        let Some(views) = self.shown.now() else { return };
-        let mut permits = Vec::with_capacity(self.deferred.len());
-        for event in self.deferred.drain(..) {
+    fn show(&mut self, batch: &mut Vec<Event>) {
+        let Some(views) = self.shown.now() else {
+            self.deferred.append(batch);
+            return;
+        };
+        let mut permits = None;
+        for event in self.deferred.drain(..).chain(batch.drain(..)) {
             match event {
                 Event::Settled(record, permit) => {
                     leave_open(&mut self.open, &record);
                     views.record(&record);
-                    permits.push(permit);
+                    join(&mut permits, permit);
                 }
                 Event::SettledWithoutLink(record) => views.record_without_link(record),
                 Event::Link(line, url, permit) => {
                     views.link(line, url);
-                    permits.push(permit);
+                    join(&mut permits, permit);
                 }
-                Event::StageAgreed(_, permit) => permits.push(permit),
+                Event::StageAgreed(_, permit) => join(&mut permits, permit),
                 Event::InputEnded(_) | Event::Accepted(..) => {}
                 Event::AllRead(rows) => self.rows = Some(rows),
             }
@@ -211,7 +214,7 @@ impl Collector {
 
     fn close(mut self) -> Collected {
         self.shown.wait();
-        self.show(Vec::new());
+        self.show(&mut Vec::new());
         let views = self.shown.wait();
         let (reports, states) = views.finish();
         let lines = views.records();
@@ -235,6 +238,14 @@ impl Collector {
         }
         let summary = self.shown.into_views().into_summary();
         Collected { summary, failure: self.failure, journal }
+    }
+}
+
+/// Adds a permit to those that return together, with one wake-up of the dispatcher.
+fn join(permits: &mut Option<OwnedSemaphorePermit>, permit: OwnedSemaphorePermit) {
+    match permits {
+        Some(permits) => permits.merge(permit),
+        None => *permits = Some(permit),
     }
 }
 
