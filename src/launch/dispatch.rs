@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::ask;
@@ -102,19 +101,18 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Opens all rows that come, waits until each of them came to its end, and says how
-    /// the input ended.
+    /// Opens all rows that come, waits until the records of all are written, and says how the
+    /// input ended.
     pub(super) async fn open_all(
         &self,
         items: mpsc::Receiver<FeedItem>,
         staged: Staged,
         shutdown: &Shutdown,
     ) -> InputEnd {
-        let mut tasks = JoinSet::new();
-        let (end, rows) = self.open_each(items, staged, shutdown, &mut tasks).await;
-        // The guard of a task that panicked has told it already.
-        while tasks.join_next().await.is_some() {}
+        let (end, rows) = self.open_each(items, staged, shutdown).await;
         self.context.batcher.put(Event::AllRead(rows));
+        // The permit of a task that panicked comes back too, and its record is missed at the end.
+        self.permits.all_back().await;
         end
     }
 
@@ -124,7 +122,6 @@ impl Dispatcher {
         mut items: mpsc::Receiver<FeedItem>,
         staged: Staged,
         shutdown: &Shutdown,
-        tasks: &mut JoinSet<()>,
     ) -> (InputEnd, u64) {
         let mut stage = CurrentStage::new(staged);
         let mut batch = Vec::with_capacity(feed::BATCH);
@@ -167,7 +164,7 @@ impl Dispatcher {
                         }
                         self.enter(&mut stage, planned.position, shutdown).await;
                         left -= 1;
-                        self.open(planned, shutdown, tasks).await;
+                        self.open(planned, shutdown).await;
                     }
                     FeedItem::Row(Planned::Unsent(row, outcome)) => {
                         self.put(never_sent(row, outcome), self.permits.one().await);
@@ -263,34 +260,27 @@ impl Dispatcher {
         self.permits.all_back().await;
     }
 
-    async fn open(
-        &self,
-        planned: resume::LaunchableRow,
-        shutdown: &Shutdown,
-        tasks: &mut JoinSet<()>,
-    ) {
+    async fn open(&self, planned: resume::LaunchableRow, shutdown: &Shutdown) {
         let resume::LaunchableRow { row, task, prior, position: _ } = planned;
         let permit = self.permits.one().await;
-        while tasks.try_join_next().is_some() {}
         if !shutdown.takes_new_rows() {
             self.put(self.cut_off(row, prior), permit);
             return;
         }
         let context = Arc::clone(&self.context);
-        let lookup = self.context.options.certainty.lookup;
-        let guard = Guard { line: row.line, shutdown: Some(shutdown.clone()) };
-        tasks.spawn(async move {
+        // In a box, since the runtime moves a task's future several times.
+        tokio::spawn(Box::pin(async move {
+            let _guard = Guard { line: row.line, shutdown: &context.shutdown };
             let record = row::settle(&context, row, task, prior, Instant::now()).await;
-            if lookup == Lookup::Links && ask::lacks_link(&record) {
+            if context.options.certainty.lookup == Lookup::Links && ask::lacks_link(&record) {
                 let line = record.row.line;
                 context.batcher.put(Event::SettledWithoutLink(record));
-                let url = ask::link(&context, line, &task).await;
+                let url = Box::pin(ask::link(&context, line, &task)).await;
                 context.batcher.put(Event::Link(line, url, permit));
             } else {
                 context.batcher.put(Event::Settled(record, permit));
             }
-            guard.disarm();
-        });
+        }));
     }
 
     /// A row that this session does not open.
@@ -303,24 +293,17 @@ impl Dispatcher {
     }
 }
 
-/// Stops the run if the task of a row ends before its record was handed on, which only
-/// a panic does.
-struct Guard {
+/// Stops the run if the task of a row panics: its record is lost.
+struct Guard<'a> {
     line: u64,
-    shutdown: Option<Shutdown>,
+    shutdown: &'a Shutdown,
 }
 
-impl Guard {
-    fn disarm(mut self) {
-        self.shutdown = None;
-    }
-}
-
-impl Drop for Guard {
+impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if let Some(shutdown) = &self.shutdown {
+        if std::thread::panicking() {
             let what = format!("the task of the row on line {}", self.line);
-            shutdown.drain(StopReason::Broken(what.into()));
+            self.shutdown.drain(StopReason::Broken(what.into()));
         }
     }
 }

@@ -151,9 +151,7 @@ impl Pipeline {
             Observer { audience, counts, context: Arc::clone(&context), permits, writing: None };
         let work = async {
             context.begin().await;
-            let input = dispatcher.open_all(items, staged, &shutdown).await;
-            dispatcher.permits.all_back().await;
-            input
+            dispatcher.open_all(items, staged, &shutdown).await
         };
         let input = observer.until(workers.serve(work)).await;
         observer.audience.progress.end();

@@ -49,6 +49,9 @@ pub(super) async fn settle(
 }
 
 /// An open row. [`Closed`] means that a stop cut it off.
+///
+/// What few rows do is boxed: thousands of rows wait in memory, and each would hold the room for
+/// it.
 struct Settling<'a> {
     context: &'a RunContext,
     line: u64,
@@ -66,7 +69,7 @@ enum TryResult {
 struct RowAnswer {
     caller: Arc<Caller>,
     verdict: Verdict,
-    /// The server's words, or what happened instead of an answer.
+    /// The server's words, or what happened instead of an answer; empty unless it failed.
     message: Box<str>,
     known: Feedback,
 }
@@ -82,7 +85,7 @@ impl Settling<'_> {
         // A row that an earlier session knew accepted is not sent again without a look at its
         // state.
         if self.state.doubt() == Doubt::Accepted
-            && let Some(outcome) = begun(Doubt::Accepted, self.ask().await?)
+            && let Some(outcome) = begun(Doubt::Accepted, Box::pin(self.ask()).await?)
         {
             return Ok(outcome);
         }
@@ -97,7 +100,7 @@ impl Settling<'_> {
             };
             self.state.accepted();
             self.context.note_accepted(self.line, self.state.prior());
-            if let Some(outcome) = self.confirm(known_by, timeout).await? {
+            if let Some(outcome) = Box::pin(self.confirm(known_by, timeout)).await? {
                 return Ok(outcome);
             }
             // The row waits for its turn again, and cannot fail meanwhile.
@@ -122,13 +125,14 @@ impl Settling<'_> {
             let RowAnswer { caller, verdict, message, known } = match self.send_once(turn).await? {
                 TryResult::Answered(came) => came,
                 TryResult::GiveUp(why) => {
-                    return self.give_up_unsent(&why).await.map(SendResult::Settled);
+                    let outcome = Box::pin(self.give_up_unsent(&why)).await;
+                    return outcome.map(SendResult::Settled);
                 }
             };
             turn = Try::Retry;
             let failure = match verdict {
                 Verdict::Accepted => return Ok(SendResult::Taken(KnownBy::Reply)),
-                Verdict::AlreadyStarted => return self.already_started().await,
+                Verdict::AlreadyStarted => return Box::pin(self.already_started()).await,
                 Verdict::Failed(failure) => failure,
             };
             self.context.stop_after_outage(&known)?;
@@ -140,7 +144,10 @@ impl Settling<'_> {
                 Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
                     debug!(line, "sent again, with credentials that were not refused yet");
                 }
-                Next::GiveUp => return self.give_up(failure.class).await.map(SendResult::Settled),
+                Next::GiveUp => {
+                    let outcome = Box::pin(self.give_up(failure.class)).await;
+                    return outcome.map(SendResult::Settled);
+                }
                 Next::Stop(stop) => {
                     shutdown.drain(StopReason::Answer { stop, message });
                     return Err(Closed);
@@ -148,7 +155,7 @@ impl Settling<'_> {
                 Next::AfterPause => {}
                 Next::After { step } => {
                     self.risk = None;
-                    self.context.wait(self.context.backoff(step)).await?;
+                    Box::pin(self.context.wait(self.context.backoff(step))).await?;
                 }
             }
             self.risk = None;
@@ -178,10 +185,9 @@ impl Settling<'_> {
         context.saw(&answer);
         log_attempt(*line, state.attempts, &id, latency, &answer);
         let Answer { verdict, reply, .. } = answer;
-        let message = reply.message.clone();
-        let class = match &verdict {
-            Verdict::Failed(failure) => Some(failure.class),
-            Verdict::Accepted | Verdict::AlreadyStarted => None,
+        let (class, message) = match &verdict {
+            Verdict::Failed(failure) => (Some(failure.class), reply.message.clone()),
+            Verdict::Accepted | Verdict::AlreadyStarted => (None, Box::default()),
         };
         if is_sent(&verdict) {
             let attempted = Attempted { id, sent: clock.read(sent), latency, reply, class };
