@@ -169,7 +169,9 @@ impl RunContext {
     /// the end.
     fn look_again(&self, permit: Permit, is_new: bool) -> Result<Permit, Closed> {
         let Self { shutdown, times, clocks, .. } = self;
-        times.close(permit.sent(), clocks.read().wall, shutdown);
+        if times.has_end() {
+            times.close(permit.sent(), clocks.read().wall, shutdown);
+        }
         if shutdown.is_draining() || (is_new && !shutdown.takes_new_rows()) {
             return Err(Closed);
         }

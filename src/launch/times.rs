@@ -69,6 +69,12 @@ impl SendWindow {
         }
     }
 
+    /// Whether anything of it is ever over.
+    #[must_use]
+    pub const fn has_end(&self) -> bool {
+        self.last_row.is_some() || self.stop.is_some()
+    }
+
     /// Closes what is over.
     pub fn close(self, now: Instant, wall: Timestamp, shutdown: &Shutdown) {
         let is_over = |end: Option<Deadline>| end.is_some_and(|end| end.is_over(now, wall));

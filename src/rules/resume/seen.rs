@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
+
 use crate::domain::task::Task;
 
 /// Tasks, each taking 16 bytes and the overhead of a hash table.
 ///
 /// Many small tables grow one by one, so that the old and new halves of all are never in memory at
 /// once.
-pub(super) struct SeenTasks(Vec<HashSet<u128>>);
+pub(super) struct SeenTasks(Vec<HashSet<u128, RandomState>>);
 
 impl SeenTasks {
     const TABLES: usize = 64;
@@ -17,7 +19,13 @@ impl SeenTasks {
         let expected = usize::try_from(expected.unwrap_or_default()).unwrap_or_default();
         // Tasks are spread over the tables almost evenly, but not quite.
         let each = expected / Self::TABLES;
-        Self((0..Self::TABLES).map(|_| HashSet::with_capacity(each + each / 32)).collect())
+        Self(
+            (0..Self::TABLES)
+                .map(|_| {
+                    HashSet::with_capacity_and_hasher(each + each / 32, RandomState::default())
+                })
+                .collect(),
+        )
     }
 
     pub(super) fn is_new(&mut self, task: &Task) -> bool {
@@ -46,7 +54,8 @@ mod tests {
                 }
                 // hashbrown: a power of two of slots, 8 for each 7 keys that it can hold, of 16
                 // bytes and one control byte each.
-                let slots = |set: &HashSet<u128>| (set.capacity() * 8 / 7).next_power_of_two();
+                let slots =
+                    |set: &HashSet<u128, RandomState>| (set.capacity() * 8 / 7).next_power_of_two();
                 let bytes: usize = seen.0.iter().map(|set| slots(set) * 17).sum();
                 let each = bytes as u64 / count;
                 assert!(each <= 40 || count < 10_000, "{each} bytes for each of {count} keys");
