@@ -4,6 +4,7 @@
 //! `X-Bkapi-Authorization`, so both carry them (FACTS.md section 2).
 
 use http::Uri;
+use itoa::Buffer;
 use url::Url;
 
 use super::base_url::{TargetError, base_url, path};
@@ -60,9 +61,21 @@ impl Esb {
     #[must_use]
     pub fn start_body(task: &Task, members: &str) -> String {
         let Task { business, id } = task;
-        format!(
-            r#"{{{members},"bk_biz_id":"{}","task_id":"{id}","scope":"{}"}}"#,
-            business.id, business.scope
-        )
+        let [mut at_business, mut at_task] = [Buffer::new(); 2];
+        let (business_id, task_id) =
+            (at_business.format(business.id.get()), at_task.format(id.get()));
+        let scope = business.scope.as_str();
+        [
+            "{",
+            members,
+            r#","bk_biz_id":""#,
+            business_id,
+            r#"","task_id":""#,
+            task_id,
+            r#"","scope":""#,
+            scope,
+            r#""}"#,
+        ]
+        .concat()
     }
 }

@@ -1,8 +1,9 @@
 //! Names of a run and of each of its requests, by which both can be found in the server's logs
 //! too.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
+use itoa::Buffer;
 use jiff::Timestamp;
 
 /// Name of a run; names sort by the time of the start.
@@ -58,26 +59,27 @@ impl RequestId {
     /// (from 1) of `run`.
     #[must_use]
     pub fn new(run: &RunId, session: u32, line: u64, attempt: u32) -> Self {
-        Self::of(run, session, line, &format_args!("a{attempt}"))
+        Self::of(run, session, line, "-a", Some(attempt))
     }
 
     /// Makes the id of question `number` for the state of the row's task.
     #[must_use]
     pub fn question(run: &RunId, session: u32, line: u64, number: u32) -> Self {
-        Self::of(run, session, line, &format_args!("q{number}"))
+        Self::of(run, session, line, "-q", Some(number))
     }
 
     /// Makes the id of the question for the link of the row's task.
     #[must_use]
     pub fn lookup(run: &RunId, session: u32, line: u64) -> Self {
-        Self::of(run, session, line, &"d")
+        Self::of(run, session, line, "-d", None)
     }
 
-    fn of(run: &RunId, session: u32, line: u64, kind: &dyn fmt::Display) -> Self {
-        // Nearly every id fits, so that it is allocated once.
-        let mut text = String::with_capacity(48);
-        write!(text, "{run}-s{session}-l{line}-{kind}").expect("a string takes any text");
-        Self(text.into())
+    fn of(run: &RunId, session: u32, line: u64, kind: &str, number: Option<u32>) -> Self {
+        // Every attempt has one, and the formatter costs several times as much.
+        let [mut at_session, mut at_line, mut at_number] = [Buffer::new(); 3];
+        let (session, line) = (at_session.format(session), at_line.format(line));
+        let number = number.map_or("", |number| at_number.format(number));
+        Self([run.as_str(), "-s", session, "-l", line, kind, number].concat().into())
     }
 
     /// Takes the id of an attempt of an earlier session from the journal.
