@@ -8,9 +8,10 @@ use clap::{Args, ValueEnum};
 
 use super::display::DisplayArgs;
 use super::server::ServerArgs;
-use super::values::{at_least_one, duration};
+use super::values::{at_least_one, duration, duration_or_off};
 use crate::bench::schedule::{MAX_DURATION, Schedule};
 use crate::bench::slo::Slo;
+use crate::bench::wake_ups::MAX_SLACK;
 use crate::domain::rate::Rate;
 
 const EXAMPLES: &str = "\
@@ -78,6 +79,10 @@ pub(crate) struct LoadArgs {
     /// Seed of poisson arrivals; the same seed gives the same arrivals.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Requests due within this time of each other leave together, none before it is due; off: each
+    /// by itself. A longer one costs less CPU time and makes sends late by as much.
+    #[arg(long, value_name = "TIME", default_value = "100us", value_parser = slack, conflicts_with = "closed")]
+    pub slack: Duration,
     /// Send in a closed loop: each of --concurrency senders waits for an answer before it goes on.
     #[arg(long, conflicts_with_all = ["rate", "find_max"])]
     pub closed: bool,
@@ -144,6 +149,12 @@ pub(crate) struct ResultArgs {
 fn time(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     if time <= MAX_DURATION { Ok(time) } else { Err("no load lasts longer than 1000h".into()) }
+}
+
+fn slack(text: &str) -> Result<Duration, String> {
+    let slack = duration_or_off(text)?;
+    // Beyond, a request would count as late although this machine was in time.
+    if slack <= MAX_SLACK { Ok(slack) } else { Err(format!("must be at most {MAX_SLACK:?}")) }
 }
 
 fn percent(text: &str) -> Result<f64, &'static str> {

@@ -2,7 +2,6 @@
 //!
 //! [`RateSearch`] decides what a step shows and which one is next.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,9 @@ use super::context::BenchContext;
 use super::measure::measure;
 use super::measured::Measured;
 use super::measured::as_f64;
-use super::measurement::{Load, LoadEnd, Measurement, OnMiss};
+use super::measurement::{Load, LoadEnd, Measurement, OnMiss, Sending};
 use super::observers::LoadObserver;
-use crate::bench::schedule::{ArrivalPattern, Schedule};
+use crate::bench::schedule::Schedule;
 use crate::bench::search::{
     LimitedBy, MachineFault, PlannedStep, RateSearch, SearchDecision, StepJudgement, StepLength,
     StepObservation, judge,
@@ -23,8 +22,7 @@ use crate::bench::slo::Slo;
 pub(crate) struct StepSettings {
     /// Normal duration of a step, its warm-up included.
     pub duration: Duration,
-    pub spread: ArrivalPattern,
-    pub max_in_flight: NonZeroUsize,
+    pub sending: Sending,
     pub slos: Vec<Slo>,
 }
 
@@ -106,7 +104,7 @@ pub(crate) async fn find_max(
 }
 
 fn measurement(planned: PlannedStep, steps: &StepSettings) -> Measurement {
-    let StepSettings { duration, spread, max_in_flight, slos } = steps.clone();
+    let StepSettings { duration, sending, slos } = steps.clone();
     let duration = duration.max(Duration::from_secs_f64(MIN_STEP_REQUESTS / planned.rate));
     let duration = match planned.length {
         StepLength::Normal => duration,
@@ -114,7 +112,7 @@ fn measurement(planned: PlannedStep, steps: &StepSettings) -> Measurement {
     };
     let schedule = Schedule::steady(planned.rate, duration);
     Measurement {
-        load: Load::Open { schedule, spread, max_in_flight },
+        load: Load::Open { schedule, sending },
         warmup: duration / WARMUP_DIVISOR,
         slos,
         on_miss: OnMiss::GoOn,

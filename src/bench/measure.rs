@@ -27,8 +27,8 @@ pub(crate) async fn measure(
     let watching = observers::observe(&meter, observer, measurement, &context.shutdown);
     let (before, since) = (ThreadCpuTime::now(), Instant::now());
     let (ended, sent_until) = match &measurement.load {
-        Load::Open { schedule, spread, max_in_flight } => {
-            send::open(context, &meter, schedule.clone(), *spread, *max_in_flight).await?
+        Load::Open { schedule, sending } => {
+            send::open(context, &meter, schedule.clone(), *sending).await?
         }
         Load::Closed { concurrency, stop } => {
             send::closed(context, &meter, *concurrency, *stop, measurement.warmup).await

@@ -12,13 +12,21 @@ pub(crate) enum Load {
     Open {
         /// Due times, the warm-up included.
         schedule: Schedule,
-        spread: ArrivalPattern,
-        /// Maximum number of requests in flight. A request that is due beyond it is dropped and
-        /// counted.
-        max_in_flight: NonZeroUsize,
+        sending: Sending,
     },
     /// A closed loop: each of `concurrency` senders waits for an answer before its next request.
     Closed { concurrency: NonZeroUsize, stop: LoopEnd },
+}
+
+/// How an open loop sends what its schedule asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sending {
+    pub spread: ArrivalPattern,
+    /// Requests that are due within this time of each other leave in one wake-up.
+    pub slack: Duration,
+    /// Maximum number of requests in flight. A request that is due beyond it is dropped and
+    /// counted.
+    pub max_in_flight: NonZeroUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

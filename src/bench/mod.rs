@@ -32,3 +32,4 @@ pub(crate) mod snapshot;
 pub(crate) mod started;
 mod timer;
 pub(crate) mod trend;
+pub(crate) mod wake_ups;

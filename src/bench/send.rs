@@ -11,30 +11,31 @@ use tracing::info;
 
 use super::context::BenchContext;
 use super::feed::NextRow;
-use super::measurement::{LoadEnd, LoopEnd};
+use super::measurement::{LoadEnd, LoopEnd, Sending};
 use super::meter::RequestTimes;
 use super::meter::SharedMeter;
 use super::timer::Timer;
-use crate::bench::schedule::{ArrivalPattern, Arrivals, Schedule};
+use super::wake_ups::{WakeUp, WakeUps};
+use crate::bench::schedule::{Arrivals, Schedule};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::connections::Reservation;
 use crate::domain::request_id::RequestId;
 use crate::rules::retry::Stop;
 use crate::shutdown::StopReason;
 
-/// Number of sends in a row after which answers get their turn.
-const SENDS_BETWEEN_YIELDS: u32 = 16;
+/// Number of sends without a wait after which answers get their turn.
+const SENDS_BETWEEN_YIELDS: usize = 16;
 
-/// Sends each request when it is due, and waits for all answers. Returns why and when sending
-/// ended.
+/// Sends each request when it is due, or at most the slack later, and waits for all answers.
+/// Returns why and when sending ended.
 pub(super) async fn open(
     context: &Arc<BenchContext>,
     meter: &SharedMeter,
     schedule: Schedule,
-    spread: ArrivalPattern,
-    max_in_flight: NonZeroUsize,
+    sending: Sending,
 ) -> io::Result<(LoadEnd, Instant)> {
-    let timer = Timer::new()?;
+    let Sending { spread, slack, max_in_flight } = sending;
+    let mut timer = Timer::new()?;
     let all = u32::try_from(max_in_flight.get()).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(all as usize));
     let began = meter.began();
@@ -42,42 +43,43 @@ pub(super) async fn open(
     tokio::pin!(draining);
     let mut in_one_go = 0;
     let mut ended = LoadEnd::LoadOver;
-    for due in Arrivals::new(schedule, spread) {
-        let due = began + due;
-        if due > Instant::now() {
+    let mut wake_ups = WakeUps::new(Arrivals::new(schedule, spread), slack);
+    'load: while let Some(WakeUp { at, due }) = wake_ups.next() {
+        if began + at > Instant::now() {
             in_one_go = 0;
             tokio::select! {
                 biased;
                 () = &mut draining => {}
-                waited = timer.until(due) => waited?,
+                waited = timer.until(began + at) => waited?,
             }
-        } else {
-            in_one_go += 1;
-            if in_one_go % SENDS_BETWEEN_YIELDS == 0 {
-                tokio::task::yield_now().await;
-            }
+        } else if in_one_go >= SENDS_BETWEEN_YIELDS {
+            in_one_go = 0;
+            tokio::task::yield_now().await;
         }
-        if context.shutdown.is_draining() {
-            ended = LoadEnd::Stopped;
-            break;
-        }
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            meter.lock().add_drop(due);
-            continue;
-        };
-        let next = tokio::select! {
-            biased;
-            () = &mut draining => {
+        in_one_go += due.len();
+        for due in due.iter().map(|due| began + *due) {
+            if context.shutdown.is_draining() {
                 ended = LoadEnd::Stopped;
-                break;
+                break 'load;
             }
-            next = next(context) => next,
-        };
-        let Some(next) = next else {
-            ended = LoadEnd::RowsUsedUp;
-            break;
-        };
-        tokio::spawn(one(Arc::clone(context), meter.clone(), next, due, place));
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                meter.lock().add_drop(due);
+                continue;
+            };
+            let next = tokio::select! {
+                biased;
+                () = &mut draining => {
+                    ended = LoadEnd::Stopped;
+                    break 'load;
+                }
+                next = next(context) => next,
+            };
+            let Some(next) = next else {
+                ended = LoadEnd::RowsUsedUp;
+                break 'load;
+            };
+            tokio::spawn(one(Arc::clone(context), meter.clone(), next, due, place));
+        }
     }
     let until = Instant::now();
     // All permits are free only when every answer is there.

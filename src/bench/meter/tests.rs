@@ -1,5 +1,5 @@
 use super::*;
-use crate::bench::measurement::OnMiss;
+use crate::bench::measurement::{OnMiss, Sending};
 use crate::bench::schedule::ArrivalPattern;
 use crate::domain::answer::AnswerClass;
 use crate::domain::answer::Reply;
@@ -7,11 +7,15 @@ use std::num::NonZeroUsize;
 
 fn meter(began: Instant) -> Meter {
     let schedule = Schedule::steady(10.0, Duration::from_secs(3));
-    let max_in_flight = NonZeroUsize::MIN;
+    let sending = Sending {
+        spread: ArrivalPattern::Even,
+        slack: Duration::ZERO,
+        max_in_flight: NonZeroUsize::MIN,
+    };
     Meter::new(
         began,
         &Measurement {
-            load: Load::Open { schedule, spread: ArrivalPattern::Even, max_in_flight },
+            load: Load::Open { schedule, sending },
             warmup: Duration::from_secs(1),
             slos: Vec::new(),
             on_miss: OnMiss::GoOn,

@@ -1,5 +1,6 @@
 //! What to measure, by the flags.
 
+use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -8,10 +9,11 @@ use thiserror::Error;
 use super::super::command_error::CommandError;
 use crate::args::bench::{ArrivalsArg, LoadArgs};
 use crate::bench::find_max::StepSettings;
-use crate::bench::measurement::{Load, LoopEnd, Measurement, OnMiss};
+use crate::bench::measurement::{Load, LoopEnd, Measurement, OnMiss, Sending};
 use crate::bench::schedule::{ArrivalPattern, Arrivals, Schedule};
 use crate::bench::search::RateSearch;
 use crate::bench::slo::Slo;
+use crate::bench::wake_ups::DEFAULT_SLACK;
 
 /// Duration of a measurement without `--duration`.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
@@ -42,6 +44,7 @@ impl Workload {
             load,
             arrivals,
             seed,
+            slack,
             closed,
             concurrency,
             max_in_flight,
@@ -51,11 +54,12 @@ impl Workload {
             ArrivalsArg::Even => ArrivalPattern::Even,
             ArrivalsArg::Poisson => ArrivalPattern::Poisson { seed },
         };
+        let sending = Sending { spread, slack, max_in_flight };
         let per_second = rate.per_second().ok_or(NoPace)?;
         if find_max {
             let slos = if slos.is_empty() { vec!["errors<1%".parse()?] } else { slos };
             let duration = duration.unwrap_or(DEFAULT_STEP_DURATION);
-            let steps = StepSettings { duration, spread, max_in_flight, slos };
+            let steps = StepSettings { duration, sending, slos };
             return Ok(Self::FindMax(RateSearch::from(per_second, MAX_SEARCH_RATE), steps));
         }
         let warmup = warmup.unwrap_or_default();
@@ -68,7 +72,7 @@ impl Workload {
                 (None, Some(requests)) => Schedule::requests(per_second, requests),
                 (None, None) => Schedule::steady(per_second, duration.unwrap_or(DEFAULT_DURATION)),
             };
-            Load::Open { schedule: schedule.after(warmup), spread, max_in_flight }
+            Load::Open { schedule: schedule.after(warmup), sending }
         };
         Ok(Self::Once(Measurement { load, warmup, slos, on_miss }))
     }
@@ -76,26 +80,25 @@ impl Workload {
     /// Returns the number of requests, if it is known before.
     pub(crate) fn requests(&self) -> Option<u64> {
         match self {
-            Self::Once(Measurement {
-                load: Load::Open { schedule, spread: ArrivalPattern::Even, .. },
-                ..
-            }) => Some(schedule.total()),
+            Self::Once(Measurement { load: Load::Open { schedule, sending }, .. }) => {
+                (sending.spread == ArrivalPattern::Even).then(|| schedule.total())
+            }
             Self::Once(Measurement { load: Load::Closed { stop, .. }, warmup, .. }) => match stop {
                 LoopEnd::Sent(requests) if warmup.is_zero() => Some(*requests),
                 LoopEnd::Sent(_) | LoopEnd::Over(_) => None,
             },
-            Self::Once(_) | Self::FindMax(..) => None,
+            Self::FindMax(..) => None,
         }
     }
 
     /// Returns the maximum number of starts out of `rows` rows.
     pub(crate) fn starts(&self, rows: u64) -> u64 {
         match self {
-            Self::Once(Measurement { load: Load::Open { schedule, spread, .. }, .. })
-                if *spread != ArrivalPattern::Even =>
+            Self::Once(Measurement { load: Load::Open { schedule, sending }, .. })
+                if sending.spread != ArrivalPattern::Even =>
             {
                 let most = usize::try_from(rows).unwrap_or(usize::MAX);
-                Arrivals::new(schedule.clone(), *spread).take(most).count() as u64
+                Arrivals::new(schedule.clone(), sending.spread).take(most).count() as u64
             }
             _ => rows.min(self.requests().unwrap_or(u64::MAX)),
         }
@@ -104,13 +107,15 @@ impl Workload {
     /// Describes the load, for results.
     pub(crate) fn description(&self) -> String {
         match self {
-            Self::Once(Measurement { load: Load::Open { schedule, spread, .. }, .. }) => {
-                match spread {
-                    ArrivalPattern::Even => schedule.to_string(),
-                    ArrivalPattern::Poisson { seed } => {
-                        format!("{schedule}, poisson arrivals of seed {seed}")
-                    }
+            Self::Once(Measurement { load: Load::Open { schedule, sending }, .. }) => {
+                let mut load = schedule.to_string();
+                if let ArrivalPattern::Poisson { seed } = sending.spread {
+                    let _ = write!(load, ", poisson arrivals of seed {seed}");
                 }
+                if sending.slack != DEFAULT_SLACK {
+                    let _ = write!(load, ", a slack of {:?}", sending.slack);
+                }
+                load
             }
             Self::Once(Measurement { load: Load::Closed { concurrency, stop }, .. }) => {
                 match stop {
@@ -132,8 +137,8 @@ impl Workload {
     pub(crate) fn slots(&self) -> NonZeroUsize {
         match self {
             Self::Once(Measurement { load: Load::Closed { concurrency, .. }, .. }) => *concurrency,
-            Self::Once(Measurement { load: Load::Open { max_in_flight, .. }, .. })
-            | Self::FindMax(_, StepSettings { max_in_flight, .. }) => *max_in_flight,
+            Self::Once(Measurement { load: Load::Open { sending, .. }, .. })
+            | Self::FindMax(_, StepSettings { sending, .. }) => sending.max_in_flight,
         }
     }
 

@@ -133,6 +133,8 @@ fn without_rows_a_mock_inside_is_measured() {
     nobody.exits(1).says(["transient", "no connection: Connection refused"]);
     for (flags, says) in [
         ("--rate unlimited", "--closed --concurrency N"),
+        ("--slack 6ms", "must be at most 5ms"),
+        ("--slack 1ms --closed", "cannot be used with"),
         ("--load 50/s", "50/s:30s,50..500/s:2m,500/s:30s"),
         ("--slo p99=1s", "'p99<500ms'"),
         ("--load 5/s:1s --rate 5/s", "cannot be used with"),

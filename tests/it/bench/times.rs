@@ -46,6 +46,37 @@ fn percentiles_of_a_stall_are_what_arithmetic_says() {
     assert!(is_quiet(&found));
 }
 
+/// Measures 300 requests, some of which a slack may join.
+fn lateness_with(slack: &str, rate: &str) -> Value {
+    let bench = field(300).against(slow(1)).bench();
+    let found =
+        measured(bench.with(format!("--rate {rate} --requests 300 --slack {slack}")).ends());
+    assert_eq!(found["sent"], 300);
+    found
+}
+
+#[test]
+fn requests_within_a_slack_leave_together_and_their_times_count_from_when_each_was_due() {
+    let found = lateness_with("5ms", "1000/s");
+    let mean = |times: &str| found[times]["mean"].as_f64().unwrap();
+    // Six a wake-up, which comes when the last is due: 5, 4, 3, 2, 1 and 0 ms before it.
+    assert!(mean("lateness") >= 2_490.0, "none leaves before the last is due: {found}");
+    let waited = mean("response") - mean("service");
+    assert!((waited / mean("lateness") - 1.0).abs() < 0.05, "the wait is part of it: {found}");
+    assert!(found["load"].as_str().unwrap().ends_with(", a slack of 5ms"), "{}", found["load"]);
+}
+
+#[test]
+fn a_request_that_is_due_by_itself_does_not_wait_for_the_slack() {
+    for (slack, rate) in [("5ms", "150/s"), ("off", "1000/s")] {
+        let found = lateness_with(slack, rate);
+        let median = found["lateness"]["p50"].as_f64().unwrap();
+        assert!(!is_quiet(&found) || median < 2_500.0, "{slack} at {rate}: {median} us");
+    }
+    let load = lateness_with("100us", "1000/s")["load"].clone();
+    assert!(!load.as_str().unwrap().contains("slack"), "the usual one goes without saying: {load}");
+}
+
 /// Stops the generator itself for a while. Whatever was due then is late, evenly from
 /// none to all of it, so that the longest tenth of all are the first that were due.
 fn stopped(rate: &str, lasts: u32, stop: Duration, share: Share) {
