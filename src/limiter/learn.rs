@@ -26,7 +26,7 @@ struct Asked {
 
 impl Limiter {
     /// Takes the permit back, and learns from the answer to its request.
-    pub fn heard(&self, mut permit: Permit, answer: &Answer) -> Feedback {
+    pub(crate) fn heard(&self, mut permit: Permit, answer: &Answer) -> Feedback {
         let now = Instant::now();
         let Permit { request_kind, line, sent, role, .. } = permit;
         // An unused connection goes back before anybody else goes.
@@ -42,7 +42,7 @@ impl Limiter {
     }
 
     /// Learns from a connection that could not be made, as `answer` tells it: an attempt of no row.
-    pub fn connection_failed(&self, answer: &Answer) -> Feedback {
+    pub(crate) fn connection_failed(&self, answer: &Answer) -> Feedback {
         let at = Instant::now();
         self.shared.change(|state| {
             // During an outage a connection is the probe if a probe was due.

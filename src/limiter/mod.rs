@@ -70,8 +70,8 @@ impl Limiter {
         connections: Arc<dyn Connections>,
     ) -> Arc<Self> {
         let state = LimiterState::new(limits, notes, Instant::now());
-        let shared = Arc::new(Shared::new(state, Arc::clone(&connections)));
-        connections.ask_turns_of(Arc::new(turn::TurnsOf(Arc::downgrade(&shared))));
+        let shared = Arc::new(Shared::new(state, connections));
+        shared.offer_turns(Arc::new(turn::TurnsOf(Arc::downgrade(&shared))));
         Arc::new(Self {
             shared,
             backoff: limits.backoff,

@@ -13,7 +13,7 @@ use super::choice::Pick;
 use super::denial::{Closed, GivenUp};
 use super::request_kind::RequestKind;
 use super::state::LimiterState;
-use crate::domain::connections::{Connections, Reservation};
+use crate::domain::connections::{Connections, Reservation, Turns};
 use crate::rules::retry::Role;
 
 #[derive(Debug)]
@@ -93,6 +93,11 @@ impl Shared {
         let mut guarded = self.lock();
         guarded.wake = self.hand_out(&mut guarded.limiter, Instant::now())?;
         Ok(guarded.wake)
+    }
+
+    /// Offers turns to requests that were picked before their connection was made.
+    pub(super) fn offer_turns(&self, turns: Arc<dyn Turns>) {
+        self.connections.ask_turns_of(turns);
     }
 
     /// Calls back the connections that are being made.

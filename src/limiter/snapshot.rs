@@ -38,7 +38,7 @@ pub enum Held {
 
 /// What the limiter knows after an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Feedback {
+pub(crate) struct Feedback {
     /// Whether the attempt began an outage, or ended during one.
     pub in_outage: bool,
     pub server: Server,
@@ -52,7 +52,7 @@ pub struct Feedback {
 
 /// An outage that goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lasting {
+pub(crate) struct Lasting {
     pub lasted: Duration,
     /// What answers in place of bk-sops.
     pub says: Arc<str>,

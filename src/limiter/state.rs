@@ -194,10 +194,8 @@ impl<T> LimiterState<T> {
             },
         };
         let Some(choice) = choice else {
-            return Pick::Wait(match self.queue.next_wake() {
-                Some(wake) => Some(demand::prepare(wake, 1, now, connections)),
-                None => None,
-            });
+            let wake = self.queue.next_wake();
+            return Pick::Wait(wake.map(|wake| demand::prepare(wake, 1, now, connections)));
         };
         if let Some(pace) = &mut self.pace
             && let Err(due) = pace.take(now)

@@ -144,7 +144,11 @@ impl Connection {
             }
         };
         // Lets the connection find out that the exchange is over.
-        poll_fn(|cx| Poll::Ready(self.drive(cx))).await;
+        poll_fn(|cx| {
+            self.drive(cx);
+            Poll::Ready(())
+        })
+        .await;
         if rest.is_empty() {
             return (first, end);
         }

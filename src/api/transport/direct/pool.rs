@@ -281,13 +281,11 @@ async fn clean(pool: Weak<Pool>) {
         let next = {
             let Some(pool) = pool.upgrade() else { return };
             let mut state = pool.state();
-            match state.clean(Instant::now()) {
-                Some(next) => next,
-                None => {
-                    state.cleaning = Cleaning::Stopped;
-                    return;
-                }
-            }
+            let Some(next) = state.clean(Instant::now()) else {
+                state.cleaning = Cleaning::Stopped;
+                return;
+            };
+            next
         };
         sleep_until(next).await;
     }
