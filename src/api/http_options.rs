@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tls::Identity;
-use super::transport::TransportKind;
+use super::transport_kind::TransportKind;
 
 /// Timeouts and trust of connections to the server.
 #[derive(Clone, Debug)]

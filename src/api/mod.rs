@@ -25,6 +25,7 @@ mod query;
 mod reply;
 mod tls;
 mod transport;
+mod transport_kind;
 
 pub(crate) use caller::{Caller, Renewal, Reread};
 pub use client::Client;
@@ -34,5 +35,5 @@ pub use query::AuthPlacement;
 pub(crate) use query::LegacyGet;
 pub use query::TaskQuestion;
 pub use tls::Identity;
-pub use transport::TransportKind;
 pub(crate) use transport::{ConnectionEvent, Traffic};
+pub use transport_kind::TransportKind;

@@ -19,7 +19,7 @@ use crate::rules::retry::{Patience, Role};
 
 /// The request that an answer belongs to.
 #[derive(Clone, Copy)]
-struct Asked {
+struct SentRequest {
     request_kind: RequestKind,
     sent: Instant,
 }
@@ -33,8 +33,8 @@ impl Limiter {
         drop(permit.connection());
         permit.forget();
         self.shared.change(|state| {
-            let asked = Asked { request_kind, sent };
-            let ended = Ended { line: Some(line), role, at: now };
+            let asked = SentRequest { request_kind, sent };
+            let ended = EndedAttempt { line: Some(line), role, at: now };
             let feedback = self.learn(state, Some(asked), ended, answer);
             state.release(request_kind, role, now);
             feedback
@@ -46,7 +46,7 @@ impl Limiter {
         let at = Instant::now();
         self.shared.change(|state| {
             // During an outage a connection is the probe if a probe was due.
-            let ended = Ended { line: None, role: state.outage.role_of_connection(at), at };
+            let ended = EndedAttempt { line: None, role: state.outage.role_of_connection(at), at };
             self.learn(state, None, ended, answer)
         })
     }
@@ -54,11 +54,11 @@ impl Limiter {
     fn learn(
         &self,
         state: &mut LimiterState<Waiter>,
-        asked: Option<Asked>,
-        ended: Ended,
+        asked: Option<SentRequest>,
+        ended: EndedAttempt,
         answer: &Answer,
     ) -> Feedback {
-        let Ended { line, role, at } = ended;
+        let EndedAttempt { line, role, at } = ended;
         let mut patience = Patience::Left;
         state.first_answer.heard(delivery(&answer.verdict), at, &self.backoff);
         let server = state.first_answer.server();
@@ -94,12 +94,12 @@ impl Limiter {
     fn refused<T>(
         &self,
         state: &mut LimiterState<T>,
-        asked: Asked,
+        asked: SentRequest,
         hold: Hold,
         answer: &Answer,
     ) -> Patience {
         let now = Instant::now();
-        let Asked { request_kind, sent } = asked;
+        let SentRequest { request_kind, sent } = asked;
         let business = match (hold.whom, request_kind) {
             (Whom::Business, RequestKind::Start(business, _)) => Some(business),
             (Whom::Everyone, _) | (Whom::Business, RequestKind::Poll | RequestKind::Lookup) => None,
@@ -130,7 +130,7 @@ impl Limiter {
 
 /// An attempt that has ended.
 #[derive(Clone, Copy)]
-struct Ended {
+struct EndedAttempt {
     /// `None` for a connection, which belongs to no row.
     line: Option<u64>,
     role: Role,

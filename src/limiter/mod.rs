@@ -223,6 +223,6 @@ impl Limiter {
 }
 
 #[cfg(test)]
-mod standing;
+mod counted_connections;
 #[cfg(test)]
 mod tests;

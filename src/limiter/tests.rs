@@ -10,7 +10,7 @@
 
 use super::choice::Pick;
 use super::circuit_breaker::{AttemptResult, Sign};
-use super::standing::Standing;
+use super::counted_connections::CountedConnections;
 use super::*;
 use crate::domain::answer::{Answer, Delivery, Speaker, Verdict, Whom};
 use crate::domain::answer::{Failure, FailureClass, Hold, Reply, Taken};
@@ -51,7 +51,7 @@ fn open(limits: &Limits) -> Arc<Limiter> {
 }
 
 fn answered(limits: &Limits, notes: IntentNotes) -> Arc<Limiter> {
-    let limiter = Limiter::new(limits, notes, Standing::always());
+    let limiter = Limiter::new(limits, notes, CountedConnections::always());
     let answered = Delivery::Answered(Speaker::BkSops);
     limiter
         .shared
@@ -585,7 +585,7 @@ fn in_an_outage_nobody_is_woken_for_a_moment_that_is_over() {
     let limits = Limits { rate_per_biz, budget, ..limits("unlimited", 8) };
     let now = Instant::now();
     let mut state = LimiterState::new(&limits, IntentNotes::NotNeeded, now);
-    let connections = Standing::always();
+    let connections = CountedConnections::always();
     state.first_answer.heard(Delivery::Answered(Speaker::BkSops), now, &limits.backoff);
     for (id, line) in [(1, 1), (1, 2), (2, 3)] {
         let request_kind = RequestKind::Start(business(id), Try::First);

@@ -19,9 +19,9 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::util::AndThenLayer;
 
 use super::error::{TransportError, find, root};
-use super::{
-    ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, RawRequest, Received, Reserving, Sending,
-    Server, Traffic, Transport, too_long,
+use super::seam::{
+    AnswerFuture, ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, RawRequest, Received,
+    ReservationFuture, ServerAddress, Traffic, Transport, too_long,
 };
 use crate::api::error::ClientError;
 use crate::api::raw_response::Extent;
@@ -35,7 +35,7 @@ pub(super) struct Proxied {
 
 /// Makes clients.
 struct Maker {
-    server: Server,
+    server: ServerAddress,
     traffic: Arc<Traffic>,
     connecting: Arc<Semaphore>,
     turns: Arc<OnceLock<Arc<dyn Turns>>>,
@@ -54,7 +54,10 @@ struct NoTurn;
 
 impl Proxied {
     /// Returns a transport without connections.
-    pub(super) fn new(server: Server, traffic: &Arc<Traffic>) -> Result<Arc<Self>, ClientError> {
+    pub(super) fn new(
+        server: ServerAddress,
+        traffic: &Arc<Traffic>,
+    ) -> Result<Arc<Self>, ClientError> {
         let make = Maker {
             server,
             traffic: Arc::clone(traffic),
@@ -87,7 +90,7 @@ impl Proxied {
 
 impl Maker {
     fn slot(&self) -> reqwest::Result<Slot> {
-        let Server { tls, connect_timeout, timeout, .. } = &self.server;
+        let ServerAddress { tls, connect_timeout, timeout, .. } = &self.server;
         let (traffic, turns) = (Arc::clone(&self.traffic), Arc::clone(&self.turns));
         let connected = AndThenLayer::new(move |connection| {
             traffic.connects.fetch_add(1, Ordering::Relaxed);
@@ -146,7 +149,7 @@ impl Maker {
     }
 
     fn failed(&self, error: &reqwest::Error) -> TransportError {
-        let Server { connect_timeout, timeout, .. } = self.server;
+        let ServerAddress { connect_timeout, timeout, .. } = self.server;
         if error.is_dns() {
             TransportError::HostName(root(error))
         } else if error.is_connect() && error.is_timeout() {
@@ -174,12 +177,12 @@ async fn turn(turns: &OnceLock<Arc<dyn Turns>>) -> bool {
 }
 
 impl Transport for Proxied {
-    fn send(&self, request: RawRequest, connection: Reservation) -> Sending<'_> {
+    fn send(&self, request: RawRequest, connection: Reservation) -> AnswerFuture<'_> {
         connection.used();
         Box::pin(self.exchange(request))
     }
 
-    fn reserve(&self) -> Reserving<'_> {
+    fn reserve(&self) -> ReservationFuture<'_> {
         let this: Option<Arc<dyn Connections>> = self.this.upgrade().map(|this| this as _);
         let gone = || TransportError::Unconnected("nobody makes connections any more".into());
         Box::pin(std::future::ready(this.map(Reservation::made).ok_or_else(gone)))

@@ -7,7 +7,7 @@ use crate::domain::answer::{
 use crate::domain::connections::Turns;
 use crate::domain::rate::Rate;
 use crate::domain::task::{Business, Scope};
-use crate::limiter::standing::Standing;
+use crate::limiter::counted_connections::CountedConnections;
 use crate::limiter::turn::TurnsOf;
 use crate::limiter::{Admitted, IntentNotes, Limiter, Limits, Try};
 use std::num::NonZeroUsize;
@@ -32,13 +32,13 @@ fn limits(rate: &str, slots: usize) -> Limits {
 /// A limiter whose server answered before, and the times at which rows go.
 struct Launch {
     limiter: Arc<Limiter>,
-    connections: Arc<Standing>,
+    connections: Arc<CountedConnections>,
     gone: Arc<Mutex<Vec<Duration>>>,
     began: Instant,
 }
 
 impl Launch {
-    fn new(limits: &Limits, connections: Arc<Standing>) -> Self {
+    fn new(limits: &Limits, connections: Arc<CountedConnections>) -> Self {
         let limiter = Limiter::new(limits, IntentNotes::NotNeeded, Arc::clone(&connections) as _);
         let answered = Delivery::Answered(Speaker::BkSops);
         limiter
@@ -84,7 +84,8 @@ fn unconnected() -> Answer {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_waits_for_a_connection_and_goes_when_it_stands() {
-    let launch = Launch::new(&limits("unlimited", 8), Standing::new(0, Duration::from_millis(1)));
+    let launch =
+        Launch::new(&limits("unlimited", 8), CountedConnections::new(0, Duration::from_millis(1)));
     launch.rows(1..4, Duration::ZERO);
     sleep(MINUTE).await;
     assert_eq!(launch.gone(), []);
@@ -99,7 +100,8 @@ async fn a_row_waits_for_a_connection_and_goes_when_it_stands() {
 #[tokio::test(start_paused = true)]
 async fn after_a_stall_no_second_holds_more_than_the_rate() {
     for (rate, most) in [("20/s", 21), ("300/s", 303), ("1/s", 2)] {
-        let launch = Launch::new(&limits(rate, 512), Standing::new(0, Duration::from_secs(3)));
+        let launch =
+            Launch::new(&limits(rate, 512), CountedConnections::new(0, Duration::from_secs(3)));
         launch.rows(1..1000, Duration::from_millis(1));
         sleep(Duration::from_secs(3)).await;
         launch.connections.add(512);
@@ -117,7 +119,7 @@ async fn after_a_stall_no_second_holds_more_than_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_takes_longer_than_a_turn_lasts_is_used_all_the_same() {
-    let launch = Launch::new(&limits("1/m", 4), Standing::new(1, Duration::from_secs(2)));
+    let launch = Launch::new(&limits("1/m", 4), CountedConnections::new(1, Duration::from_secs(2)));
     launch.rows(1..4, Duration::ZERO);
     sleep(Duration::from_secs(70)).await;
     launch.connections.add(2);
@@ -140,7 +142,7 @@ async fn as_many_are_wanted_as_turns_become_due_while_one_is_made() {
         ("10/s", 16, 4, Duration::from_secs(9), 4),
         ("1/m", 16, 100, Duration::from_secs(9), 1),
     ] {
-        let launch = Launch::new(&limits(rate, slots), Standing::new(0, lead));
+        let launch = Launch::new(&limits(rate, slots), CountedConnections::new(0, lead));
         launch.rows(0..rows, Duration::ZERO);
         sleep(millis(1)).await;
         let wanted = launch.connections.wanted().into_iter().max();
@@ -150,7 +152,7 @@ async fn as_many_are_wanted_as_turns_become_due_while_one_is_made() {
 
 #[tokio::test(start_paused = true)]
 async fn one_is_wanted_a_second_before_a_turn_is_due() {
-    let launch = Launch::new(&limits("2/m", 4), Standing::new(1, Duration::ZERO));
+    let launch = Launch::new(&limits("2/m", 4), CountedConnections::new(1, Duration::ZERO));
     launch.rows(1..3, Duration::ZERO);
     sleep(Duration::from_secs(28)).await;
     assert_eq!(launch.gone(), [Duration::ZERO]);
@@ -161,7 +163,7 @@ async fn one_is_wanted_a_second_before_a_turn_is_due() {
 
 #[tokio::test(start_paused = true)]
 async fn none_is_wanted_while_everyone_is_held() {
-    let launch = Launch::new(&limits("unlimited", 4), Standing::new(1, Duration::ZERO));
+    let launch = Launch::new(&limits("unlimited", 4), CountedConnections::new(1, Duration::ZERO));
     launch.rows(1..2, MINUTE);
     sleep(Duration::from_secs(1)).await;
     let business = Business { scope: Scope::CmdbBiz, id: "3".parse().unwrap() };
@@ -184,7 +186,7 @@ async fn none_is_wanted_while_everyone_is_held() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_that_cannot_be_made_begin_an_outage_and_are_its_probes() {
-    let launch = Launch::new(&limits("unlimited", 8), Standing::new(0, Duration::ZERO));
+    let launch = Launch::new(&limits("unlimited", 8), CountedConnections::new(0, Duration::ZERO));
     launch.rows(1..9, Duration::ZERO);
     sleep(Duration::from_millis(1)).await;
     let fails = || launch.limiter.connection_failed(&unconnected());
@@ -210,7 +212,7 @@ async fn connections_that_cannot_be_made_begin_an_outage_and_are_its_probes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_is_taken_anew_after_connecting() {
-    let launch = Launch::new(&limits("1/s", 8), Standing::always());
+    let launch = Launch::new(&limits("1/s", 8), CountedConnections::always());
     let turns = Arc::new(TurnsOf(Arc::downgrade(&launch.limiter.shared)));
     let began = Instant::now();
     let waiting: Vec<_> = (0..3)

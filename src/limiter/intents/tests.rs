@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::task::{Business, Scope};
-use crate::limiter::standing::Standing;
+use crate::limiter::counted_connections::CountedConnections;
 use crate::limiter::{IntentNotes, Limiter, Limits, Try};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ fn limiter(rate: &str, rows: u64) -> Arc<Limiter> {
         throttle_patience: Duration::from_mins(15),
         budget: None,
     };
-    let limiter = Limiter::new(&limits, IntentNotes::Needed, Standing::always());
+    let limiter = Limiter::new(&limits, IntentNotes::Needed, CountedConnections::always());
     tokio::spawn(Arc::clone(&limiter).run());
     (1..=rows).for_each(|line| wait_for_a_turn(&limiter, line));
     limiter

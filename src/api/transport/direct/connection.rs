@@ -18,13 +18,13 @@ use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
 use tokio::time::{Sleep, sleep};
 
-use super::super::error::TransportError;
-use super::super::{Received, too_long};
 use super::socket::{Socket, Unread};
 use crate::api::raw_response::Extent;
+use crate::api::transport::error::TransportError;
+use crate::api::transport::seam::{Received, too_long};
 
-type Stream = MaybeHttpsStream<TokioIo<Socket>>;
-type Driver = http1::Connection<Stream, Full<Bytes>>;
+type MaybeTls = MaybeHttpsStream<TokioIo<Socket>>;
+type Driver = http1::Connection<MaybeTls, Full<Bytes>>;
 
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,

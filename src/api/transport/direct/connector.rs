@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use tower::util::{MapErr, MapResponse};
 
-use super::super::Server;
-use super::super::error::{TransportError, find};
 use super::connection::Connection;
 use super::socket::Socket;
+use crate::api::transport::error::{TransportError, find};
+use crate::api::transport::seam::ServerAddress;
 
 /// Interval of TCP's own probes of a connection that is silent, and time after which it may be
 /// given up: a peer that vanished is noticed before a long timeout is over.
@@ -27,13 +27,13 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 3;
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 
-type Resolver = MapErr<GaiResolver, fn(io::Error) -> NoAddress>;
+type Resolver = MapErr<GaiResolver, fn(io::Error) -> LookupError>;
 type Counted = MapResponse<HttpConnector<Resolver>, fn(TokioIo<TcpStream>) -> TokioIo<Socket>>;
 
 /// Error of looking up a host name.
 #[derive(Debug, Error)]
 #[error("{0}")]
-struct NoAddress(io::Error);
+struct LookupError(io::Error);
 
 pub(super) struct Connector {
     https: HttpsConnector<Counted>,
@@ -43,8 +43,8 @@ pub(super) struct Connector {
 
 impl Connector {
     /// Returns a connector to `server`, or its origin if that is no URI.
-    pub(super) fn new(server: &Server) -> Result<Self, http::uri::InvalidUri> {
-        let resolver: Resolver = MapErr::new(GaiResolver::new(), NoAddress as fn(_) -> _);
+    pub(super) fn new(server: &ServerAddress) -> Result<Self, http::uri::InvalidUri> {
+        let resolver: Resolver = MapErr::new(GaiResolver::new(), LookupError as fn(_) -> _);
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -67,8 +67,8 @@ impl Connector {
 
     async fn make(&self) -> Result<Connection, TransportError> {
         let stream = self.https.clone().oneshot(self.server.clone()).await.map_err(|error| {
-            match find::<NoAddress>(&*error) {
-                Some(NoAddress(error)) => TransportError::HostName(error.to_string()),
+            match find::<LookupError>(&*error) {
+                Some(LookupError(error)) => TransportError::HostName(error.to_string()),
                 None if is_timeout(&*error) => TransportError::ConnectTimeout(self.timeout),
                 None => TransportError::of_connecting(&*error),
             }

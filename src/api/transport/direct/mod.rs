@@ -14,8 +14,9 @@ use http_body_util::Full;
 use tokio::sync::mpsc;
 
 use super::error::TransportError;
-use super::{
-    ConnectionEvent, RawRequest, Received, Reserving, Sending, Server, Traffic, Transport,
+use super::seam::{
+    AnswerFuture, ConnectionEvent, RawRequest, Received, ReservationFuture, ServerAddress, Traffic,
+    Transport,
 };
 use crate::api::error::ClientError;
 use crate::domain::connections::{Connections, Reservation, Turns};
@@ -31,7 +32,7 @@ pub(super) struct Direct {
 
 impl Direct {
     /// Returns a transport without connections.
-    pub(super) fn new(server: &Server, traffic: &Arc<Traffic>) -> Result<Self, ClientError> {
+    pub(super) fn new(server: &ServerAddress, traffic: &Arc<Traffic>) -> Result<Self, ClientError> {
         let no_host = || ClientError::Http(format!("{} names no host", server.origin));
         let uri: Uri = server.origin.parse().map_err(|_| no_host())?;
         let host = uri.authority().ok_or_else(no_host)?.as_str();
@@ -61,11 +62,11 @@ impl Direct {
 }
 
 impl Transport for Direct {
-    fn send(&self, request: RawRequest, connection: Reservation) -> Sending<'_> {
+    fn send(&self, request: RawRequest, connection: Reservation) -> AnswerFuture<'_> {
         Box::pin(self.exchange(request, connection))
     }
 
-    fn reserve(&self) -> Reserving<'_> {
+    fn reserve(&self) -> ReservationFuture<'_> {
         Box::pin(self.pool.reserve())
     }
 

@@ -13,10 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::super::error::TransportError;
-use super::super::{ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, Traffic};
 use super::connection::Connection;
 use super::connector::Connector;
+use crate::api::transport::error::TransportError;
+use crate::api::transport::seam::{ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, Traffic};
 use crate::domain::connections::{Connections, Reservation};
 
 /// Time after which an idle connection is looked at before it is set aside.
@@ -203,7 +203,7 @@ impl Pool {
             let number = state.made_so_far;
             let Some(pool) = self.this.upgrade() else { return };
             // Also a task that is called back before it began tells that it is over.
-            let making = Guard { pool, number };
+            let making = BeingMade { pool, number };
             let task = tokio::spawn(make_one(making)).abort_handle();
             state.making.push(Making { number, since: Instant::now(), task });
         }
@@ -247,7 +247,7 @@ impl Pool {
     }
 }
 
-async fn make_one(making: Guard) {
+async fn make_one(making: BeingMade) {
     let began = Instant::now();
     let pool = Arc::clone(&making.pool);
     let made = pool.connector.connect().await;
@@ -264,12 +264,12 @@ async fn make_one(making: Guard) {
 }
 
 /// Counts a connection as being made until it is dropped.
-struct Guard {
+struct BeingMade {
     pool: Arc<Pool>,
     number: u64,
 }
 
-impl Drop for Guard {
+impl Drop for BeingMade {
     fn drop(&mut self) {
         self.pool.state().making.retain(|making| making.number != self.number);
     }

@@ -22,7 +22,7 @@ pub(super) enum Unread {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedStream {
     /// Only one task uses a connection at a time, so nobody waits for the lock.
     stream: Mutex<TcpStream>,
     /// Bytes that the kernel took, counted below TLS.
@@ -31,11 +31,11 @@ struct Shared {
 
 /// A socket, shared between the connection that uses it and the pool that watches it.
 #[derive(Clone, Debug)]
-pub(super) struct Socket(Arc<Shared>);
+pub(super) struct Socket(Arc<SharedStream>);
 
 impl Socket {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self(Arc::new(Shared { stream: Mutex::new(stream), written: AtomicU64::new(0) }))
+        Self(Arc::new(SharedStream { stream: Mutex::new(stream), written: AtomicU64::new(0) }))
     }
 
     pub(super) fn written(&self) -> u64 {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::domain::connections::{Connections, Turns};
 
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct CountedConnections {
     free: AtomicUsize,
     lead_time: Duration,
     /// What was wanted, without repetitions.
     wanted: Mutex<Vec<usize>>,
 }
 
-impl Standing {
+impl CountedConnections {
     /// Returns connections of which one always stands.
     pub(super) fn always() -> Arc<Self> {
         Self::new(usize::MAX / 2, Duration::ZERO)
@@ -34,7 +34,7 @@ impl Standing {
     }
 }
 
-impl Connections for Standing {
+impl Connections for CountedConnections {
     fn set_aside(&self) -> bool {
         let take = |free: usize| free.checked_sub(1);
         self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()

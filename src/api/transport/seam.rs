@@ -1,0 +1,101 @@
+//! The seam between a client and what carries its requests: bytes and headers in, a raw response or
+//! a typed error out.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use rustls::ClientConfig;
+use tokio::sync::mpsc;
+
+use super::error::TransportError;
+use crate::api::raw_response::Extent;
+use crate::domain::connections::{Connections, Reservation};
+
+/// Time after which an idle connection is closed. gunicorn closes it after 2 s (FACTS.md section
+/// 7); closing it earlier means that few requests meet a connection that is being closed.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Maximum number of connections being made at a time. If many requests leave at once, the first
+/// answers free connections for the rest before each has made its own.
+pub(super) const MAX_CONNECTING: usize = 64;
+
+pub(in crate::api) const USER_AGENT: &str = concat!("bk-launch/", env!("CARGO_PKG_VERSION"));
+
+/// A request to the server, without the headers that all requests share.
+#[derive(Debug)]
+pub(in crate::api) struct RawRequest {
+    pub method: Method,
+    /// Path and query.
+    pub path: Uri,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Maximum size of the answer; a longer one is cut off.
+    pub max_answer: usize,
+}
+
+/// An HTTP answer, whole or in part.
+#[derive(Debug)]
+pub(in crate::api) struct Received {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub extent: Extent,
+}
+
+/// News of connections that no request has asked for by itself.
+#[derive(Debug)]
+pub(crate) enum ConnectionEvent {
+    /// One more stands ready.
+    Made,
+    Failed(TransportError),
+}
+
+/// Counts of what passed between this machine and the server.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Number of connections made.
+    pub connects: AtomicU64,
+    /// Bytes in the bodies of requests.
+    pub sent: AtomicU64,
+    /// Bytes in the bodies of answers.
+    pub received: AtomicU64,
+}
+
+pub(super) type AnswerFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Received, TransportError>> + Send + 'a>>;
+pub(super) type ReservationFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Reservation, TransportError>> + Send + 'a>>;
+
+/// The way between a client and its server.
+pub(in crate::api) trait Transport: Connections {
+    /// Sends one request by a connection that was set aside for it.
+    fn send(&self, request: RawRequest, connection: Reservation) -> AnswerFuture<'_>;
+
+    /// Sets a connection aside, and makes one if none stands; connections go to requests in the
+    /// order in which they asked.
+    fn reserve(&self) -> ReservationFuture<'_>;
+
+    /// Returns news of the connections that [`want`](Connections::want) makes; ask once.
+    fn events(&self) -> mpsc::UnboundedReceiver<ConnectionEvent>;
+}
+
+/// Returns `bytes` in the unit in which an answer's bound is told.
+pub(super) fn too_long(max_bytes: usize) -> Extent {
+    Extent::CutOff(format!("more than {} MiB of answer", max_bytes / (1024 * 1024)))
+}
+
+/// Where a transport connects to, and how long that may take.
+pub(super) struct ServerAddress {
+    /// Scheme, host and port.
+    pub origin: String,
+    pub tls: Arc<ClientConfig>,
+    pub connect_timeout: Duration,
+    /// Time from sending a request to the end of its answer.
+    pub timeout: Duration,
+    /// Maximum number of idle connections.
+    pub max_idle: usize,
+}

@@ -1,0 +1,27 @@
+//! Which way requests take to the server.
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+
+use super::target::Target;
+
+/// Which way requests take to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportKind {
+    /// Without a proxy.
+    Direct,
+    /// By a proxy that `HTTPS_PROXY` or a like variable names.
+    Proxied,
+}
+
+impl TransportKind {
+    /// Returns the way to `target` by the proxies that the environment names.
+    #[must_use]
+    pub(crate) fn for_target(target: &Target) -> Self {
+        let uri = target.origin().parse::<Uri>().ok().filter(|_| !target.is_loopback());
+        match uri.and_then(|uri| Matcher::from_system().intercept(&uri)) {
+            Some(_) => Self::Proxied,
+            None => Self::Direct,
+        }
+    }
+}
