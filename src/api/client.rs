@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method};
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::caller::{Caller, Renewal, Reread};
 use super::credentials::Credentials;
+use super::date::LastDate;
 use super::error::ClientError;
 use super::http_options::HttpOptions;
 use super::query::{AuthPlacement, LegacyGet, TaskQuery, TaskQuestion};
@@ -41,6 +41,7 @@ pub struct Client {
     legacy_get: LegacyGet,
     /// Whether questions carry the credentials in their query.
     in_query: AtomicBool,
+    last_date: LastDate,
     traffic: Arc<Traffic>,
 }
 
@@ -67,6 +68,7 @@ impl Client {
             reread,
             legacy_get: LegacyGet::Forbidden,
             in_query: AtomicBool::new(false),
+            last_date: LastDate::default(),
             traffic,
         })
     }
@@ -295,7 +297,7 @@ impl Client {
         self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
         let http = HttpAnswer { status, headers: &headers, body: &body, extent };
         let mut answer = verdict(&RawResponse::Http(http), &caller.mask);
-        answer.date = date(&headers);
+        answer.date = self.last_date.read(&headers);
         answer.reply.cut();
         (answer, body)
     }
@@ -317,10 +319,4 @@ fn headers(caller: &Caller, id: &RequestId) -> HeaderMap {
         headers.insert(REQUEST_ID, id);
     }
     headers
-}
-
-/// Returns the time of the server's clock when it answered.
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let time = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    Timestamp::try_from(time).ok()
 }

@@ -17,6 +17,7 @@ pub(crate) mod verdict;
 mod caller;
 mod class;
 mod client;
+mod date;
 mod error;
 mod handshake;
 mod hold;
