@@ -1,19 +1,24 @@
 //! Credentials prepared once for many requests.
 
-use http::header::HeaderValue;
+use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use super::credentials::Credentials;
 use super::error::ClientError;
 use crate::domain::secret::Mask;
 
+const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
+
+const PROGRAM: &str = concat!("bk-launch/", env!("CARGO_PKG_VERSION"));
+
 /// Reads credentials again if they come from files.
 pub(crate) type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
 
-/// The credentials as JSON members, as a header, and as what is removed from answers.
+/// The credentials as JSON members, as headers, and as what is removed from answers.
 pub struct Caller {
     pub(super) credentials: Credentials,
     pub(super) members: String,
-    pub(super) authorization: HeaderValue,
+    /// Headers of all requests.
+    pub(super) headers: HeaderMap,
     pub(super) mask: Mask,
 }
 
@@ -23,8 +28,12 @@ impl Caller {
         let mut authorization = HeaderValue::from_bytes(format!("{{{members}}}").as_bytes())
             .map_err(|_| ClientError::Credentials)?;
         authorization.set_sensitive(true);
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(PROGRAM));
+        headers.insert(AUTHORIZATION, authorization);
         let mask = credentials.mask();
-        Ok(Self { credentials, members, authorization, mask })
+        Ok(Self { credentials, members, headers, mask })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 use tokio::sync::mpsc;
 
@@ -29,7 +29,6 @@ use crate::domain::task::Task;
 /// Maximum size of an answer; a longer one is cut off, and its meaning is unknown.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Sends requests to one server in one caller's name.
@@ -311,10 +310,7 @@ fn unanswered(caller: &Caller, error: &TransportError) -> Answer {
 }
 
 fn headers(caller: &Caller, id: &RequestId) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(transport::USER_AGENT));
-    headers.insert(AUTHORIZATION, caller.authorization.clone());
+    let mut headers = caller.headers.clone();
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }

@@ -8,7 +8,7 @@ use super::denial::GivenUp;
 use super::request_kind::RequestKind;
 use super::shared::Shared;
 use crate::domain::connections::Reservation;
-use crate::rules::budget::UsedUp;
+use crate::rules::budget::{Ledger, UsedUp};
 use crate::rules::retry::Role;
 
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Risk {
     /// Settles the row as one that did not fail.
     pub fn good(mut self) {
         if let Some(shared) = self.0.take() {
-            shared.change(|state| state.ledger.good());
+            shared.settle(Ledger::good);
         }
     }
 
@@ -83,7 +83,7 @@ impl Risk {
     #[must_use]
     pub fn failed(mut self) -> Option<UsedUp> {
         let shared = self.0.take()?;
-        shared.change(|state| state.ledger.failed())
+        shared.settle(Ledger::failed)
     }
 }
 

@@ -14,6 +14,7 @@ use super::denial::{Closed, GivenUp};
 use super::request_kind::RequestKind;
 use super::state::LimiterState;
 use crate::domain::connections::{Connections, Reservation, Turns};
+use crate::rules::budget::Ledger;
 use crate::rules::retry::Role;
 
 #[derive(Debug)]
@@ -64,6 +65,21 @@ impl Shared {
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut LimiterState<Waiter>) -> T) -> T {
         let mut guarded = self.lock();
         let changed = change(&mut guarded.limiter);
+        self.advance(&mut guarded);
+        changed
+    }
+
+    /// Settles the risk of a row; without a budget nobody waits for that.
+    pub(super) fn settle<T>(&self, settle: impl FnOnce(&mut Ledger) -> T) -> T {
+        let mut guarded = self.lock();
+        let settled = settle(&mut guarded.limiter.ledger);
+        if guarded.limiter.ledger.tolerated().is_some() {
+            self.advance(&mut guarded);
+        }
+        settled
+    }
+
+    fn advance(&self, guarded: &mut Guarded) {
         let wake = self.hand_out(&mut guarded.limiter, Instant::now()).unwrap_or_default();
         let is_earlier = match (wake, guarded.wake) {
             (Some(wake), Some(known)) => wake < known,
@@ -74,7 +90,6 @@ impl Shared {
             guarded.wake = wake;
             self.earlier.notify_one();
         }
-        changed
     }
 
     /// Changes the state, and leaves the handing out to the loop: for those who are no tasks of the

@@ -22,7 +22,7 @@ use seam::ServerAddress;
 
 pub(crate) use error::TransportError;
 pub(crate) use seam::{ConnectionEvent, Traffic};
-pub(super) use seam::{RawRequest, Received, Transport, USER_AGENT};
+pub(super) use seam::{RawRequest, Received, Transport};
 
 /// Returns a transport to `target` that keeps up to `connections` open between requests.
 pub(super) fn make(

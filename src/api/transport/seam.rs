@@ -23,8 +23,6 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 /// answers free connections for the rest before each has made its own.
 pub(super) const MAX_CONNECTING: usize = 64;
 
-pub(in crate::api) const USER_AGENT: &str = concat!("bk-launch/", env!("CARGO_PKG_VERSION"));
-
 /// A request to the server, without the headers that all requests share.
 #[derive(Debug)]
 pub(in crate::api) struct RawRequest {

@@ -16,7 +16,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::socket::{Socket, Unread};
 use crate::api::raw_response::Extent;
@@ -31,15 +31,13 @@ pub(super) struct Connection {
     /// Does the work on the socket; `None` once it has ended.
     driver: Option<Driver>,
     socket: Socket,
+    /// Moved on for each exchange, which costs less than a timer for each.
+    deadline: Pin<Box<Sleep>>,
 }
 
 impl Connection {
-    pub(super) const fn new(
-        sender: SendRequest<Full<Bytes>>,
-        driver: Driver,
-        socket: Socket,
-    ) -> Self {
-        Self { sender, driver: Some(driver), socket }
+    pub(super) fn new(sender: SendRequest<Full<Bytes>>, driver: Driver, socket: Socket) -> Self {
+        Self { sender, driver: Some(driver), socket, deadline: Box::pin(sleep(Duration::ZERO)) }
     }
 
     /// Whether an idle connection still stands, as far as this machine has heard.
@@ -68,8 +66,8 @@ impl Connection {
         timeout: Duration,
     ) -> Result<Received, TransportError> {
         let before = self.socket.written();
-        let mut deadline = pin!(sleep(timeout));
-        let head = self.head(request, deadline.as_mut()).await;
+        self.deadline.as_mut().reset(Instant::now() + timeout);
+        let head = self.head(request).await;
         let response = match head {
             None => return Err(TransportError::Timeout(timeout)),
             Some(Ok(response)) => response,
@@ -84,7 +82,7 @@ impl Connection {
             }
         };
         let (head, mut incoming) = response.into_parts();
-        let (body, extent) = self.body(&mut incoming, max_answer, deadline.as_mut()).await;
+        let (body, extent) = self.body(&mut incoming, max_answer).await;
         let extent = match extent {
             End::Whole => Extent::Whole,
             End::TooLong => too_long(max_answer),
@@ -102,7 +100,6 @@ impl Connection {
     async fn head(
         &mut self,
         request: Request<Full<Bytes>>,
-        mut deadline: Pin<&mut Sleep>,
     ) -> Option<Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>>> {
         let mut answer = pin!(self.sender.try_send_request(request));
         let head = poll_fn(|cx| {
@@ -110,7 +107,7 @@ impl Connection {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
             }
-            deadline.as_mut().poll(cx).map(|()| None)
+            self.deadline.as_mut().poll(cx).map(|()| None)
         })
         .await;
         if head.is_none() {
@@ -119,16 +116,11 @@ impl Connection {
         head
     }
 
-    async fn body(
-        &mut self,
-        incoming: &mut Incoming,
-        max_bytes: usize,
-        mut deadline: Pin<&mut Sleep>,
-    ) -> (Bytes, End) {
+    async fn body(&mut self, incoming: &mut Incoming, max_bytes: usize) -> (Bytes, End) {
         let mut first = Bytes::new();
         let mut rest = BytesMut::new();
         let end = loop {
-            let next = poll_fn(|cx| self.poll_body(incoming, deadline.as_mut(), cx)).await;
+            let next = poll_fn(|cx| self.poll_body(incoming, cx)).await;
             match next {
                 Some(Ok(frame)) => match frame.into_data() {
                     // Nearly every answer is one chunk, which is not copied.
@@ -159,7 +151,6 @@ impl Connection {
     fn poll_body(
         &mut self,
         mut incoming: &mut Incoming,
-        deadline: Pin<&mut Sleep>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, End>>> {
         let mut poll = |cx: &mut Context<'_>| {
@@ -175,7 +166,7 @@ impl Connection {
         if let Poll::Ready(part) = poll(cx) {
             return Poll::Ready(part);
         }
-        deadline.poll(cx).map(|()| Some(Err(End::Timeout)))
+        self.deadline.as_mut().poll(cx).map(|()| Some(Err(End::Timeout)))
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
