@@ -36,12 +36,19 @@ impl RowFeed {
         Self { last_line: 0, lap: 1, batches, batch: Vec::new().into_iter(), error: None }
     }
 
+    /// Returns the next row if one is there.
+    pub(super) fn take(&mut self) -> Option<NextRow> {
+        let (line, task) = self.batch.next()?;
+        self.lap += u32::from(line <= self.last_line);
+        self.last_line = line;
+        Some(NextRow { line, task, lap: self.lap })
+    }
+
+    /// Waits for the next row; returns `None` if no more will come.
     pub(super) async fn next(&mut self) -> Option<NextRow> {
         loop {
-            if let Some((line, task)) = self.batch.next() {
-                self.lap += u32::from(line <= self.last_line);
-                self.last_line = line;
-                return Some(NextRow { line, task, lap: self.lap });
+            if let Some(next) = self.take() {
+                return Some(next);
             }
             self.ready().await;
             if self.batch.as_slice().is_empty() {

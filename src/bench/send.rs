@@ -56,27 +56,22 @@ pub(super) async fn open(
             in_one_go = 0;
             tokio::task::yield_now().await;
         }
+        if context.shutdown.is_draining() {
+            ended = LoadEnd::Stopped;
+            break;
+        }
         in_one_go += due.len();
         for due in due.iter().map(|due| began + *due) {
-            if context.shutdown.is_draining() {
-                ended = LoadEnd::Stopped;
-                break 'load;
-            }
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 meter.lock().add_drop(due);
                 continue;
             };
-            let next = tokio::select! {
-                biased;
-                () = &mut draining => {
-                    ended = LoadEnd::Stopped;
+            let next = match next(context).await {
+                Ok(next) => next,
+                Err(end) => {
+                    ended = end;
                     break 'load;
                 }
-                next = next(context) => next,
-            };
-            let Some(next) = next else {
-                ended = LoadEnd::RowsUsedUp;
-                break 'load;
             };
             tokio::spawn(one(Arc::clone(context), meter.clone(), next, due, place));
         }
@@ -87,8 +82,21 @@ pub(super) async fn open(
     Ok((ended, until))
 }
 
-async fn next(context: &BenchContext) -> Option<NextRow> {
-    context.rows.lock().await.next().await
+/// Returns the next row, or why no further one is sent.
+async fn next(context: &BenchContext) -> Result<NextRow, LoadEnd> {
+    if context.shutdown.is_draining() {
+        return Err(LoadEnd::Stopped);
+    }
+    // Nearly always a row is there, and nothing need wait for a stop.
+    if let Some(next) = context.rows.try_lock().ok().and_then(|mut rows| rows.take()) {
+        return Ok(next);
+    }
+    let read = async { context.rows.lock().await.next().await };
+    tokio::select! {
+        biased;
+        () = context.shutdown.draining() => Err(LoadEnd::Stopped),
+        next = read => next.ok_or(LoadEnd::RowsUsedUp),
+    }
 }
 
 async fn one(
@@ -136,6 +144,14 @@ async fn send(
 
 /// Waits for a connection; returns `None` if nothing more is to be sent.
 async fn connect(context: &BenchContext) -> Option<Result<Reservation, Answer>> {
+    if context.shutdown.is_draining() {
+        return None;
+    }
+    // Nearly always one stands, and nothing need wait for a stop. None does as long as a request
+    // waits for one, so this overtakes nobody.
+    if let Some(standing) = Reservation::of(&context.connections) {
+        return Some(Ok(standing));
+    }
     tokio::select! {
         biased;
         () = context.shutdown.draining() => None,
@@ -187,12 +203,10 @@ pub(super) async fn closed(
                     if is_over || (is_measured && !take(&left)) {
                         return LoadEnd::LoadOver;
                     }
-                    let next = tokio::select! {
-                        biased;
-                        () = context.shutdown.draining() => return LoadEnd::Stopped,
-                        next = next(&context) => next,
+                    let next = match next(&context).await {
+                        Ok(next) => next,
+                        Err(end) => return end,
                     };
-                    let Some(next) = next else { return LoadEnd::RowsUsedUp };
                     let sent = Instant::now();
                     meter.lock().add_send(sent, sent);
                     send(&context, &meter, &next, sent, sent).await;
