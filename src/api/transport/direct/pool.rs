@@ -86,6 +86,13 @@ impl State {
         false
     }
 
+    /// Forgets the requests that wait no more, as far as they are next.
+    fn forget_gone(&mut self) {
+        while self.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+            self.waiting.pop_front();
+        }
+    }
+
     /// Closes what is idle for too long; returns when the next one is.
     fn clean(&mut self, now: Instant) -> Option<Instant> {
         while self.standing() > 0
@@ -131,7 +138,7 @@ impl Pool {
     pub(super) fn keep(&self, connection: Box<Connection>) {
         let now = Instant::now();
         let mut state = self.state();
-        if state.idle.len() >= self.max_idle {
+        if state.idle.len() >= self.max_idle && state.waiting.is_empty() {
             return;
         }
         state.idle.push_back(Idle { connection, since: now });
@@ -211,7 +218,11 @@ impl Pool {
 
     /// Hands an error to the request that waits longest, or else tells it.
     fn fail(&self, error: TransportError) {
-        let waiting = self.state().waiting.pop_front();
+        let waiting = {
+            let mut state = self.state();
+            state.forget_gone();
+            state.waiting.pop_front()
+        };
         match waiting {
             None => self.tell(ConnectionEvent::Failed(error)),
             // Ignores who waits no more.
@@ -229,12 +240,18 @@ impl Pool {
         }
     }
 
-    /// Gives standing connections to requests that wait.
+    /// Gives standing connections to requests that wait, and makes what is missing for the rest.
     fn serve(&self) {
         loop {
             let waiting = {
                 let mut state = self.state();
-                if state.waiting.is_empty() || !state.set_aside(Instant::now()) {
+                state.forget_gone();
+                if state.waiting.is_empty() {
+                    return;
+                }
+                if !state.set_aside(Instant::now()) {
+                    let count = state.waiting.len();
+                    self.make(&mut state, count);
                     return;
                 }
                 state.waiting.pop_front()
