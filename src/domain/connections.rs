@@ -32,6 +32,9 @@ pub trait Connections: fmt::Debug + Send + Sync {
 pub trait Turns: Send + Sync {
     /// Waits for a turn; `false` if no request may leave any more.
     fn turn(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+
+    /// Waits until no request may leave any more.
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// A connection that is set aside for one request. It goes back if the reservation is dropped

@@ -218,6 +218,7 @@ impl Limiter {
     /// made are called back.
     pub fn close(&self) {
         self.shared.change_and_wake(LimiterState::close);
+        self.shared.closed.notify_waiters();
         self.shared.want_no_connections();
     }
 }

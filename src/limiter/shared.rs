@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub earlier: Notify,
     /// Rows are to be noted, so that requests need not wait.
     pub intents_wanted: Notify,
+    /// Nothing may go any more.
+    pub closed: Notify,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Shared {
             connections,
             earlier: Notify::new(),
             intents_wanted: Notify::new(),
+            closed: Notify::new(),
         }
     }
 

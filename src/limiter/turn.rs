@@ -1,12 +1,13 @@
 //! Turns for requests that were picked before their connection was made: where a proxy stands
 //! between, nobody can make it ahead.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Weak;
 
 use tokio::sync::oneshot;
 
 use super::shared::{Granted, Shared};
+use super::state::LimiterState;
 use crate::domain::connections::Turns;
 
 /// The turns of a limiter, as long as there is one.
@@ -23,10 +24,23 @@ impl TurnsOf {
         }
         matches!(granted.await, Ok(Granted::Turn))
     }
+
+    async fn end(&self) {
+        let Some(shared) = self.0.upgrade() else { return };
+        let mut closed = pin!(shared.closed.notified());
+        closed.as_mut().enable();
+        if !shared.look(LimiterState::is_closed) {
+            closed.await;
+        }
+    }
 }
 
 impl Turns for TurnsOf {
     fn turn(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(self.next())
+    }
+
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.end())
     }
 }

@@ -6,7 +6,8 @@
 //! the connection of another while it waits for its own.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tower::limit::GlobalConcurrencyLimitLayer;
-use tower::util::AndThenLayer;
+use tower::timeout::TimeoutLayer;
+use tower::util::{AndThenLayer, MapRequestLayer};
 
 use super::error::{TransportError, find, root};
 use super::seam::{
@@ -44,6 +46,7 @@ struct Maker {
 /// A client with at most one connection.
 struct Slot {
     client: Client,
+    gate: Arc<Gate>,
     /// When its connection became idle, if it has one.
     idle_since: Option<Instant>,
 }
@@ -51,6 +54,44 @@ struct Slot {
 #[derive(Debug, Error)]
 #[error("the run stops")]
 struct NoTurn;
+
+/// What a request passes right before it is written, its connection made.
+struct Gate {
+    turns: Arc<OnceLock<Arc<dyn Turns>>>,
+    is_passed: AtomicBool,
+}
+
+impl Gate {
+    /// Takes a turn for a request that is about to be written, if anybody hands out turns.
+    async fn pass(&self) -> Result<(), NoTurn> {
+        if let Some(turns) = self.turns.get()
+            && !turns.turn().await
+        {
+            return Err(NoTurn);
+        }
+        self.is_passed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes the request pass again: its connection is made only now.
+    fn reset(&self) {
+        self.is_passed.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the request may be on its way.
+    fn is_passed(&self) -> bool {
+        self.is_passed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the request can no longer pass; for ever if it has passed.
+    async fn closed(&self) {
+        let Some(turns) = self.turns.get() else { return pending().await };
+        turns.closed().await;
+        if self.is_passed() {
+            pending::<()>().await;
+        }
+    }
+}
 
 impl Proxied {
     /// Returns a transport without connections.
@@ -76,11 +117,22 @@ impl Proxied {
             Some(slot) => slot,
             None => self.make.slot().map_err(|error| TransportError::Unconnected(root(&error)))?,
         };
-        let stands = slot.idle_since.is_some_and(|since| since.elapsed() < IDLE_TIMEOUT);
-        if stands && !turn(&self.make.turns).await {
-            return Err(TransportError::Unconnected(NoTurn.to_string()));
+        slot.gate.reset();
+        let stands = slot.idle_since.take().is_some_and(|since| since.elapsed() < IDLE_TIMEOUT);
+        if stands {
+            slot.gate
+                .pass()
+                .await
+                .map_err(|error| TransportError::Unconnected(error.to_string()))?;
         }
-        let received = self.make.send(&slot.client, request).await;
+        let received = tokio::select! {
+            biased;
+            received = self.make.send(&slot, request) => received,
+            // Nothing is known of a connection that is called back; it ends with its client.
+            () = slot.gate.closed() => {
+                return Err(TransportError::Unconnected(NoTurn.to_string()));
+            }
+        };
         let is_whole = matches!(&received, Ok(received) if received.extent == Extent::Whole);
         slot.idle_since = is_whole.then(Instant::now);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
@@ -91,11 +143,18 @@ impl Proxied {
 impl Maker {
     fn slot(&self) -> reqwest::Result<Slot> {
         let ServerAddress { tls, connect_timeout, timeout, .. } = &self.server;
-        let (traffic, turns) = (Arc::clone(&self.traffic), Arc::clone(&self.turns));
+        let (turns, is_passed) = (Arc::clone(&self.turns), AtomicBool::new(false));
+        let gate = Arc::new(Gate { turns, is_passed });
+        let (traffic, before, after) =
+            (Arc::clone(&self.traffic), Arc::clone(&gate), Arc::clone(&gate));
+        let connecting = MapRequestLayer::new(move |to| {
+            before.reset();
+            to
+        });
         let connected = AndThenLayer::new(move |connection| {
             traffic.connects.fetch_add(1, Ordering::Relaxed);
-            let turns = Arc::clone(&turns);
-            async move { if turn(&turns).await { Ok(connection) } else { Err(NoTurn.into()) } }
+            let gate = Arc::clone(&after);
+            async move { gate.pass().await.map(|()| connection).map_err(Into::into) }
         });
         let client = Client::builder()
             .tls_backend_preconfigured((**tls).clone())
@@ -104,18 +163,20 @@ impl Maker {
             .http1_only()
             .tcp_nodelay(true)
             .timeout(*timeout)
-            .connect_timeout(*connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(1)
+            // The one that is added first is the innermost: a turn may come later.
+            .connector_layer(TimeoutLayer::new(*connect_timeout))
             .connector_layer(connected)
+            .connector_layer(connecting)
             .connector_layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
                 &self.connecting,
             )))
             .build()?;
-        Ok(Slot { client, idle_since: None })
+        Ok(Slot { client, gate, idle_since: None })
     }
 
-    async fn send(&self, client: &Client, request: RawRequest) -> Result<Received, TransportError> {
+    async fn send(&self, slot: &Slot, request: RawRequest) -> Result<Received, TransportError> {
         let RawRequest { method, path, headers, body, max_answer } = request;
         let url = Url::parse(&format!("{}{path}", self.server.origin))
             .map_err(|error| TransportError::Unconnected(error.to_string()))?;
@@ -124,9 +185,10 @@ impl Maker {
         if !body.is_empty() {
             *request.body_mut() = Some(body.into());
         }
-        match client.execute(request).await {
+        match slot.client.execute(request).await {
             Ok(response) => Ok(self.read(response, max_answer).await),
-            Err(error) => Err(self.failed(&error)),
+            Err(error) if slot.gate.is_passed() => Err(self.failed(&error)),
+            Err(error) => Err(self.unconnected(&error)),
         }
     }
 
@@ -148,31 +210,31 @@ impl Maker {
         Received { status, headers, body: Bytes::from(body), extent }
     }
 
+    /// Returns why a request that passed its gate has no answer.
     fn failed(&self, error: &reqwest::Error) -> TransportError {
-        let ServerAddress { connect_timeout, timeout, .. } = self.server;
-        if error.is_dns() {
-            TransportError::HostName(root(error))
-        } else if error.is_connect() && error.is_timeout() {
-            TransportError::ConnectTimeout(connect_timeout)
-        } else if error.is_connect() || error.is_builder() {
-            TransportError::of_connecting(error)
-        } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled) {
+        if error.is_connect()
+            || error.is_builder()
+            || find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
+        {
             // hyper cancels what it never began to write, for instance because the server had
             // closed the idle connection.
-            TransportError::Unconnected(root(error))
+            self.unconnected(error)
         } else if error.is_timeout() {
-            TransportError::Timeout(timeout)
+            TransportError::Timeout(self.server.timeout)
         } else {
             TransportError::of_exchange(error)
         }
     }
-}
 
-/// Takes a turn for a request that is about to be written, if anybody hands out turns.
-async fn turn(turns: &OnceLock<Arc<dyn Turns>>) -> bool {
-    match turns.get() {
-        Some(turns) => turns.turn().await,
-        None => true,
+    /// Returns why a request never left.
+    fn unconnected(&self, error: &reqwest::Error) -> TransportError {
+        if error.is_dns() {
+            TransportError::HostName(root(error))
+        } else if error.is_timeout() {
+            TransportError::ConnectTimeout(self.server.connect_timeout)
+        } else {
+            TransportError::of_connecting(error)
+        }
     }
 }
 

@@ -232,4 +232,20 @@ async fn a_turn_is_taken_anew_after_connecting() {
     launch.limiter.close();
     assert!(!timeout(MINUTE, waiting).await.unwrap().unwrap(), "a stop lets none leave");
     assert!(!turns.turn().await);
+    timeout(MINUTE, turns.closed()).await.expect("it is closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn none_is_picked_while_others_wait_for_their_turn_anew() {
+    let launch = Launch::new(&limits("1/s", 8), CountedConnections::always());
+    let turns = Arc::new(TurnsOf(Arc::downgrade(&launch.limiter.shared)));
+    for _ in 0..4 {
+        let turns = Arc::clone(&turns);
+        tokio::spawn(async move { turns.turn().await });
+    }
+    sleep(Duration::from_millis(1)).await;
+    launch.rows(1..3, Duration::ZERO);
+    sleep(MINUTE).await;
+    let seconds: Vec<_> = launch.gone().iter().map(Duration::as_secs).collect();
+    assert_eq!(seconds, [2, 3], "behind three that wait");
 }

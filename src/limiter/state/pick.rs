@@ -70,6 +70,11 @@ impl<T> LimiterState<T> {
             self.ledger.risk();
             return Pick::GiveUp(failing.why, failing.row.row);
         }
+        // Behind those that wait for their turn anew, others would only queue up, and their
+        // connections would grow old meanwhile.
+        if !self.turns.is_empty() {
+            return Pick::Wait(None);
+        }
         let role = match self.may_go(now) {
             Ok(role) => role,
             Err(Obstacle::Slots) => return Pick::Wait(None),
