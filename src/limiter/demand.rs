@@ -11,6 +11,9 @@ use crate::domain::connections::Connections;
 /// closed soon after.
 const MAX_AHEAD: Duration = Duration::from_secs(1);
 
+/// Time by which a connection is ready before its request is due.
+const MARGIN: Duration = Duration::from_millis(5);
+
 /// Interval of looking again while a due request has no connection: the longer making one takes,
 /// the more are wanted.
 pub(super) const LOOK_AGAIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -22,16 +25,24 @@ pub(super) fn turns(pace: Option<&Pace>, until: Duration, lead_time: Duration) -
     pace.map_or(usize::MAX, |pace| pace.due_within(meanwhile))
 }
 
-/// Has `count` connections made for a request that can go at `due`, if that is soon. Returns when
-/// to look again.
+/// Returns from when on connections are made for a request that can go at `due`, if one takes
+/// `lead_time`. While others are in flight, theirs may come back before, so that none is needed.
+pub(super) fn earliest(due: Instant, in_flight: usize, lead_time: Duration) -> Instant {
+    let ahead = if in_flight == 0 { MAX_AHEAD } else { lead_time + MARGIN };
+    due - ahead.min(MAX_AHEAD)
+}
+
+/// Has `count` connections made for a request that can go at `due`, unless that is `earliest` only
+/// later. Returns when to look again.
 pub(super) fn prepare(
     due: Instant,
+    earliest: Instant,
     count: usize,
     now: Instant,
     connections: &dyn Connections,
 ) -> Instant {
-    if due > now + MAX_AHEAD {
-        return due - MAX_AHEAD;
+    if earliest > now {
+        return earliest;
     }
     // Finds out whether the one that goes next still stands.
     if connections.set_aside() {

@@ -162,6 +162,18 @@ async fn one_is_wanted_a_second_before_a_turn_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_another_may_come_back_none_is_wanted_before_it_must_be_made() {
+    let millis = Duration::from_millis;
+    let launch = Launch::new(&limits("2/s", 4), CountedConnections::new(1, millis(100)));
+    launch.rows(1..3, MINUTE);
+    sleep(millis(350)).await;
+    assert_eq!(launch.gone(), [Duration::ZERO]);
+    assert!(launch.connections.wanted().is_empty(), "too early");
+    sleep(millis(50)).await;
+    assert_eq!(launch.connections.wanted(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn none_is_wanted_while_everyone_is_held() {
     let launch = Launch::new(&limits("unlimited", 4), CountedConnections::new(1, Duration::ZERO));
     launch.rows(1..2, MINUTE);

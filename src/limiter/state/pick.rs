@@ -93,13 +93,13 @@ impl<T> LimiterState<T> {
         };
         let Some(choice) = choice else {
             let wake = self.queue.next_wake();
-            return Pick::Wait(wake.map(|wake| demand::prepare(wake, 1, now, connections)));
+            return Pick::Wait(wake.map(|wake| self.prepare(wake, 1, now, connections)));
         };
         if let Some(pace) = &mut self.pace
             && let Err(due) = pace.take(now)
         {
             let count = self.wanted(role, due - now, connections.lead_time());
-            return Pick::Wait(Some(demand::prepare(due, count, now, connections)));
+            return Pick::Wait(Some(self.prepare(due, count, now, connections)));
         }
         if !connections.set_aside() {
             connections.want(self.wanted(role, Duration::ZERO, connections.lead_time()));
@@ -117,6 +117,18 @@ impl<T> LimiterState<T> {
         self.counters.requests += 1;
         self.outage.sent(role);
         Pick::Go(choice.request_kind(), role, row)
+    }
+
+    /// Has connections made for a request that can go at `due`, and returns when to look again.
+    fn prepare(
+        &self,
+        due: Instant,
+        count: usize,
+        now: Instant,
+        connections: &dyn Connections,
+    ) -> Instant {
+        let earliest = demand::earliest(due, self.in_flight, connections.lead_time());
+        demand::prepare(due, earliest, count, now, connections)
     }
 
     /// Returns how many connections are wanted for a turn that is due after `until`, if making
