@@ -105,16 +105,29 @@ pub fn server_of(
     serve(chain, &PrivatePkcs8KeyDer::from(key.serialize_der()).into(), version)
 }
 
+/// What a server needs that shows this certificate, and has its key.
+pub fn tls(identity: &Identity) -> ServerConfig {
+    let key = PrivatePkcs8KeyDer::from(identity.key.serialize_der()).into();
+    config(vec![identity.certificate.der().clone()], &key, &version::TLS13)
+}
+
+fn config(
+    chain: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'static>,
+    version: &'static SupportedProtocolVersion,
+) -> ServerConfig {
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(key).unwrap();
+    ServerConfig::builder_with_protocol_versions(&[version])
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Shows(Arc::new(CertifiedKey::new(chain, key)))))
+}
+
 fn serve(
     chain: Vec<CertificateDer<'static>>,
     key: &PrivateKeyDer<'static>,
     version: &'static SupportedProtocolVersion,
 ) -> u16 {
-    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(key).unwrap();
-    let config = ServerConfig::builder_with_protocol_versions(&[version])
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Shows(Arc::new(CertifiedKey::new(chain, key)))));
-    let config = Arc::new(config);
+    let config = Arc::new(config(chain, key, version));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {

@@ -58,6 +58,7 @@ mod summary;
 mod tables;
 mod throttle;
 mod tls;
+mod transport;
 mod truth;
 mod watch;
 mod window;

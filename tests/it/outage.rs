@@ -1,12 +1,11 @@
 //! A server that goes away costs time, not rows.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use bk_launch::mock::Mock;
-use socket2::{Domain, Socket, Type};
 
-use crate::harness::{answer_once, launch, list, mock, until, well};
+use crate::harness::{answer_once, full_backlog, launch, list, mock, until, well};
 
 /// Stops the mock in the middle of a run for a while: all rows are started all the same.
 fn outage(lasts: Duration, flags: &str) {
@@ -78,24 +77,10 @@ fn a_server_that_was_never_there_stops_the_run_soon() {
     }
 }
 
-/// A listener that nobody accepts from, with so many connections waiting that no further
-/// one is made; it holds as long as what is returned.
-fn full_backlog() -> (String, Vec<Box<dyn std::any::Any>>) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    socket.listen(0).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    let mut held: Vec<Box<dyn std::any::Any>> = vec![Box::new(socket)];
-    while let Ok(waiting) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
-        held.push(Box::new(waiting));
-        assert!(held.len() < 100, "the backlog is never full");
-    }
-    (format!("http://{address}"), held)
-}
-
 #[test]
 fn a_connection_that_is_not_made_in_time_is_given_up() {
-    let (no_room, _held) = full_backlog();
+    let (port, _held) = full_backlog();
+    let no_room = format!("http://127.0.0.1:{port}");
     // The kernel makes this connection, and nobody answers the handshake.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let no_handshake = format!("https://{}", silent.local_addr().unwrap());

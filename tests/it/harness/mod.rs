@@ -13,11 +13,13 @@
 //! what the server saw.
 
 mod folder;
+mod front;
 mod launch;
 mod outcome;
 mod report;
 mod running;
 mod scene;
+mod script;
 mod server;
 mod signals;
 mod terminal;
@@ -27,11 +29,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use folder::Folder;
+pub use front::{Front, Stall, Way, full_backlog};
 pub use launch::Launch;
 pub use outcome::Outcome;
 pub use report::Report;
 pub use running::Running;
 pub use scene::{Scene, launch, scene};
+pub use script::{Conversation, Script, Scripted};
 pub use server::{
     Server, answer_once, each, fault, http, mock, read_request, slow, sometimes, well,
 };

@@ -44,6 +44,8 @@ pub fn sometimes(kinds: &str, chance: f64) -> Vec<FaultChance> {
 pub struct Request {
     /// Its first line: method, path and version.
     pub first: String,
+    /// One line each, with the name in lower case.
+    pub headers: Vec<String>,
     pub body: String,
 }
 
@@ -56,23 +58,23 @@ impl Request {
 
 /// Reads one request, if there is one more.
 pub fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
-    let (mut first, mut length) = (String::new(), 0);
+    let (mut first, mut headers, mut length) = (String::new(), Vec::new(), 0);
     if reader.read_line(&mut first)? == 0 {
         return Ok(None);
     }
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let name = name.to_ascii_lowercase();
+        if name == "content-length" {
+            length = value.parse().unwrap();
         }
-        if line.trim_end().is_empty() {
-            break;
-        }
+        headers.push(format!("{name}: {value}"));
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(Some(Request { first, body: String::from_utf8_lossy(&body).into_owned() }))
+    Ok(Some(Request { first, headers, body: String::from_utf8_lossy(&body).into_owned() }))
 }
 
 /// A server that answers every request as a test says, and keeps what it heard.
