@@ -4,6 +4,7 @@
 //! woken for it. While the connection is idle nobody polls it.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -33,11 +34,19 @@ pub(super) struct Connection {
     socket: Socket,
     /// Moved on for each exchange, which costs less than a timer for each.
     deadline: Pin<Box<Sleep>>,
+    /// Counts the connection among those there are.
+    _alive: Arc<()>,
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Full<Bytes>>, driver: Driver, socket: Socket) -> Self {
-        Self { sender, driver: Some(driver), socket, deadline: Box::pin(sleep(Duration::ZERO)) }
+    pub(super) fn new(
+        sender: SendRequest<Full<Bytes>>,
+        driver: Driver,
+        socket: Socket,
+        alive: Arc<()>,
+    ) -> Self {
+        let deadline = Box::pin(sleep(Duration::ZERO));
+        Self { sender, driver: Some(driver), socket, deadline, _alive: alive }
     }
 
     /// Whether an idle connection still stands, as far as this machine has heard.

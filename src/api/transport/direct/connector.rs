@@ -60,12 +60,13 @@ impl Connector {
         Ok(Self { https, server: server.origin.parse()?, timeout: server.connect_timeout })
     }
 
-    pub(super) async fn connect(&self) -> Result<Connection, TransportError> {
-        let made = timeout(self.timeout, self.make()).await;
+    /// Makes a connection, which holds `alive` as long as it lives.
+    pub(super) async fn connect(&self, alive: &Arc<()>) -> Result<Connection, TransportError> {
+        let made = timeout(self.timeout, self.make(alive)).await;
         made.unwrap_or(Err(TransportError::ConnectTimeout(self.timeout)))
     }
 
-    async fn make(&self) -> Result<Connection, TransportError> {
+    async fn make(&self, alive: &Arc<()>) -> Result<Connection, TransportError> {
         let stream = self.https.clone().oneshot(self.server.clone()).await.map_err(|error| {
             match find::<LookupError>(&*error) {
                 Some(LookupError(error)) => TransportError::HostName(error.to_string()),
@@ -80,7 +81,7 @@ impl Connector {
         let (sender, driver) = http1::handshake(stream)
             .await
             .map_err(|error| TransportError::of_connecting(&error))?;
-        Ok(Connection::new(sender, driver, socket))
+        Ok(Connection::new(sender, driver, socket, Arc::clone(alive)))
     }
 }
 

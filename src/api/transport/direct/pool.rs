@@ -19,14 +19,24 @@ use crate::api::transport::error::TransportError;
 use crate::api::transport::seam::{ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, Traffic};
 use crate::domain::connections::{Connections, Reservation};
 
-/// Time after which an idle connection is looked at before it is set aside.
-const LOOK_AFTER: Duration = Duration::from_millis(100);
+/// Time after which an idle connection is looked at before it is set aside: nobody polls it, so its
+/// end would not be noticed.
+const LOOK_AFTER: Duration = Duration::from_millis(1);
+
+/// Minimum time between two rounds of closing what is idle for too long.
+const MIN_CLEANING_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Number of connections made at a time for requests that wait, while there are few. After a hiccup
+/// many wait, and those in flight come back sooner than as many could be made.
+const FIRST_CONNECTING: usize = 4;
 
 pub(super) struct Pool {
     connector: Connector,
     max_idle: usize,
     traffic: Arc<Traffic>,
     state: Mutex<State>,
+    /// Held by each connection there is.
+    alive: Arc<()>,
     /// For the tasks and reservations that outlive a call.
     this: Weak<Self>,
 }
@@ -100,7 +110,9 @@ impl State {
         {
             self.idle.pop_front();
         }
-        self.idle.front().map(|oldest| (oldest.since + IDLE_TIMEOUT).max(now + LOOK_AFTER))
+        self.idle
+            .front()
+            .map(|oldest| (oldest.since + IDLE_TIMEOUT).max(now + MIN_CLEANING_INTERVAL))
     }
 }
 
@@ -111,6 +123,7 @@ impl Pool {
             max_idle,
             traffic,
             state: Mutex::default(),
+            alive: Arc::default(),
             this: Weak::clone(this),
         })
     }
@@ -164,7 +177,7 @@ impl Pool {
     pub(super) fn want(&self, count: usize) {
         let mut state = self.state();
         if count > 0 {
-            self.make(&mut state, count);
+            self.make(&mut state, count, MAX_CONNECTING);
             return;
         }
         let called_back: Vec<_> = state.making.iter().map(|making| making.task.clone()).collect();
@@ -188,8 +201,7 @@ impl Pool {
             }
             let (sender, received) = oneshot::channel();
             state.waiting.push_back(sender);
-            let count = state.waiting.len();
-            self.make(&mut state, count);
+            self.make_for_waiting(&mut state);
             received
         };
         let gone = || Err(TransportError::Unconnected("nobody makes connections any more".into()));
@@ -201,10 +213,17 @@ impl Pool {
         Reservation::made(this)
     }
 
-    /// Makes what is missing for `count` connections to stand or be made.
-    fn make(&self, state: &mut State, count: usize) {
+    /// Makes what is missing for the requests that wait: at a time no more than there are already.
+    fn make_for_waiting(&self, state: &mut State) {
+        let alive = Arc::strong_count(&self.alive) - 1;
+        let at_once = alive.clamp(FIRST_CONNECTING, MAX_CONNECTING);
+        self.make(state, state.waiting.len(), at_once);
+    }
+
+    /// Makes what is missing for `count` connections to stand or be made, `at_once` at a time.
+    fn make(&self, state: &mut State, count: usize, at_once: usize) {
         let missing = count.saturating_sub(state.standing() + state.making.len());
-        let room = MAX_CONNECTING.saturating_sub(state.making.len());
+        let room = at_once.saturating_sub(state.making.len());
         for _ in 0..missing.min(room) {
             state.made_so_far += 1;
             let number = state.made_so_far;
@@ -228,9 +247,7 @@ impl Pool {
             // Ignores who waits no more.
             Some(waiting) => drop(waiting.send(Err(error))),
         }
-        let mut state = self.state();
-        let count = state.waiting.len();
-        self.make(&mut state, count);
+        self.make_for_waiting(&mut self.state());
     }
 
     fn tell(&self, event: ConnectionEvent) {
@@ -250,8 +267,7 @@ impl Pool {
                     return;
                 }
                 if !state.set_aside(Instant::now()) {
-                    let count = state.waiting.len();
-                    self.make(&mut state, count);
+                    self.make_for_waiting(&mut state);
                     return;
                 }
                 state.waiting.pop_front()
@@ -267,7 +283,7 @@ impl Pool {
 async fn make_one(making: BeingMade) {
     let began = Instant::now();
     let pool = Arc::clone(&making.pool);
-    let made = pool.connector.connect().await;
+    let made = pool.connector.connect(&pool.alive).await;
     drop(making);
     match made {
         Ok(connection) => {
