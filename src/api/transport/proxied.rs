@@ -46,7 +46,7 @@ struct Maker {
 /// A client with at most one connection.
 struct Slot {
     client: Client,
-    gate: Arc<Gate>,
+    gate: Arc<TurnGate>,
     /// When its connection became idle, if it has one.
     idle_since: Option<Instant>,
 }
@@ -56,12 +56,12 @@ struct Slot {
 struct NoTurn;
 
 /// What a request passes right before it is written, its connection made.
-struct Gate {
+struct TurnGate {
     turns: Arc<OnceLock<Arc<dyn Turns>>>,
     is_passed: AtomicBool,
 }
 
-impl Gate {
+impl TurnGate {
     /// Takes a turn for a request that is about to be written, if anybody hands out turns.
     async fn pass(&self) -> Result<(), NoTurn> {
         if let Some(turns) = self.turns.get()
@@ -144,7 +144,7 @@ impl Maker {
     fn slot(&self) -> reqwest::Result<Slot> {
         let ServerAddress { tls, connect_timeout, timeout, .. } = &self.server;
         let (turns, is_passed) = (Arc::clone(&self.turns), AtomicBool::new(false));
-        let gate = Arc::new(Gate { turns, is_passed });
+        let gate = Arc::new(TurnGate { turns, is_passed });
         let (traffic, before, after) =
             (Arc::clone(&self.traffic), Arc::clone(&gate), Arc::clone(&gate));
         let connecting = MapRequestLayer::new(move |to| {

@@ -122,6 +122,11 @@ impl Front {
         state.accepted - state.before
     }
 
+    /// Number of connections that clients hold at present.
+    pub fn held(&self) -> usize {
+        connections(self.address.port(), ESTABLISHED)
+    }
+
     /// When each request began to come.
     pub fn arrivals(&self) -> Vec<Instant> {
         self.shared.lock().arrivals.clone()
@@ -132,7 +137,7 @@ impl Front {
     pub fn until_somebody_waits(&self) {
         until("somebody waits for a connection", || {
             let state = self.shared.lock();
-            state.accepted > state.before || is_connecting(self.address.port())
+            state.accepted > state.before || connections(self.address.port(), SYN_SENT) > 0
         });
     }
 }
@@ -247,15 +252,19 @@ fn fill(address: SocketAddr) -> Vec<TcpStream> {
     held
 }
 
-/// Whether somebody waits for a connection to this port, as the kernel tells.
-fn is_connecting(port: u16) -> bool {
-    const SYN_SENT: &str = "02";
+/// State of a connection that was asked for and not accepted, as the kernel writes it.
+const SYN_SENT: &str = "02";
+const ESTABLISHED: &str = "01";
+
+/// How many connections to this port are in this state at the client.
+fn connections(port: u16, state: &str) -> usize {
     let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let to = format!(":{port:04X}");
-    connections.lines().any(|line| {
+    let is_one = |line: &&str| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        fields[2].ends_with(&to) && fields[3] == SYN_SENT
-    })
+        fields[2].ends_with(&to) && fields[3] == state
+    };
+    connections.lines().filter(is_one).count()
 }
 
 /// A listener that nobody accepts from, with so many connections waiting that no further
