@@ -31,7 +31,7 @@ pub(super) async fn watch(
 fn failed(context: &RunContext, answer: Answer) {
     let RunContext { limiter, options, shutdown, .. } = context;
     let known = limiter.connection_failed(&answer);
-    info!(said = ?answer.reply.message, "no connection");
+    info!(said = ?answer.reply.message, "connecting failed");
     let Answer { verdict: Verdict::Failed(failure), reply, .. } = answer else { return };
     if context.stop_after_outage(&known).is_err() {
         return;
