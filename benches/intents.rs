@@ -111,7 +111,7 @@ fn limiter(c: &mut Criterion) {
 fn settle(journal: &mut Journal, clocks: &SystemClocks, records: &[Record], notes: IntentNotes) {
     for batch in records.chunks(usize::try_from(BATCH).unwrap()) {
         let commit = journal.commit(|commit| {
-            batch.iter().try_for_each(|record| commit.settle(record))?;
+            commit.settle(batch)?;
             if notes == IntentNotes::NotNeeded {
                 return Ok(());
             }

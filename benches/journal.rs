@@ -22,7 +22,7 @@ fn settle(c: &mut Criterion) {
                 (next - BATCH..next).map(record).collect::<Vec<_>>()
             },
             |records| {
-                journal.commit(|commit| records.iter().try_for_each(|r| commit.settle(r))).unwrap();
+                journal.commit(|commit| commit.settle(&records)).unwrap();
             },
             BatchSize::PerIteration,
         );

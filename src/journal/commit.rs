@@ -32,11 +32,19 @@ impl<'a> Commit<'a> {
         self.transaction.commit()
     }
 
-    pub fn settle(&self, record: &Record) -> rusqlite::Result<()> {
+    /// Adds records in the order in which they were settled.
+    pub fn settle<'r>(
+        &self,
+        records: impl IntoIterator<Item = &'r Record>,
+    ) -> rusqlite::Result<()> {
+        // Taken once: the cache looks a statement up by its text and clears it when it comes back.
         let mut add = self.transaction.prepare_cached(ADD_RECORD)?;
-        rows::bind(&mut add, self.session, record)?;
-        self.has_lines.set(true);
-        add.raw_execute().map(drop)
+        for record in records {
+            rows::bind(&mut add, self.session, record)?;
+            self.has_lines.set(true);
+            add.raw_execute()?;
+        }
+        Ok(())
     }
 
     /// Notes rows that may be sent from this commit on.

@@ -186,7 +186,7 @@ fn record(line: u64, outcome: Outcome) -> Record {
 const STARTED: Outcome = Outcome::Started(KnownBy::Retry);
 
 fn settle(journal: &mut Journal, records: &[Record]) -> Result<(), JournalError> {
-    journal.commit(|commit| records.iter().try_for_each(|record| commit.settle(record)))
+    journal.commit(|commit| commit.settle(records))
 }
 
 fn replayed(journal: &Journal, order: Order) -> Vec<Record> {

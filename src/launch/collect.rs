@@ -260,6 +260,15 @@ fn leave_open(open: &mut Doubts, record: &Record) {
     }
 }
 
+/// Returns the record that the journal keeps of an event. It has none of a row that was cut off.
+fn settled(event: &Event) -> Option<&Record> {
+    match event {
+        Event::Settled(record, _) if record.ending == Ending::Settled => Some(record),
+        Event::SettledWithoutLink(record) => Some(record),
+        _ => None,
+    }
+}
+
 /// Commits a batch, the rows that may go, and that the session drains.
 fn write(
     run_journal: &mut RunJournal,
@@ -268,17 +277,17 @@ fn write(
 ) -> Result<(), JournalError> {
     let RunJournal { journal, copied } = run_journal;
     let CommitNotes { intents, draining } = notes;
-    let is_kept = |event: &&Event| match event {
-        Event::Settled(record, _) => record.ending == Ending::Settled,
-        Event::SettledWithoutLink(_)
-        | Event::Accepted(..)
-        | Event::Link(_, Some(_), _)
-        | Event::InputEnded(_)
-        | Event::StageAgreed(..) => true,
-        Event::Link(_, None, _) | Event::AllRead(_) => false,
+    let is_kept = |event| {
+        settled(event).is_some()
+            || matches!(
+                event,
+                Event::Accepted(..)
+                    | Event::Link(_, Some(_), _)
+                    | Event::InputEnded(_)
+                    | Event::StageAgreed(..)
+            )
     };
-    let mut events = batch.iter().filter(is_kept).peekable();
-    if events.peek().is_none() && intents.lines.is_empty() && draining.is_none() {
+    if !batch.iter().any(is_kept) && intents.lines.is_empty() && draining.is_none() {
         return Ok(());
     }
     journal.commit(|commit| {
@@ -286,14 +295,11 @@ fn write(
         if let Some((bytes, sha256)) = copied.as_ref().and_then(|copied| copied.news()) {
             commit.note_copy(&Copied { bytes, sha256 })?;
         }
-        for event in events {
+        // First of all, since a link changes the record of its row.
+        commit.settle(batch.iter().filter_map(settled))?;
+        for event in batch {
             match event {
-                Event::Settled(record, _) | Event::SettledWithoutLink(record) => {
-                    commit.settle(record)?;
-                }
-                Event::Link(line, url, _) => {
-                    commit.add_link(*line, url.as_deref().unwrap_or_default())?;
-                }
+                Event::Link(line, Some(url), _) => commit.add_link(*line, url)?,
                 Event::InputEnded(rows) => {
                     if let Some(copied) = copied {
                         let (bytes, sha256) = copied.contents();
@@ -302,7 +308,10 @@ fn write(
                 }
                 Event::Accepted(line, prior) => commit.accepted(*line, prior)?,
                 Event::StageAgreed(position, _) => commit.agree(*position)?,
-                Event::AllRead(_) => {}
+                Event::Settled(..)
+                | Event::SettledWithoutLink(_)
+                | Event::Link(_, None, _)
+                | Event::AllRead(_) => {}
             }
         }
         if let Some(why) = draining {
