@@ -1,10 +1,12 @@
 //! Batches of row events on their way to the collector.
 //!
 //! A batch leaves once everything that is ready now has put its events, but not right after
-//! another: so no record waits while nothing happens, and under load many rows share a commit.
+//! another: so no record waits while nothing happens, and under load many rows share a commit. It
+//! does leave right after another if half of the rows that may be open wait for it.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -31,26 +33,51 @@ pub(super) enum Event {
     StageAgreed(u64, OwnedSemaphorePermit),
 }
 
-/// Minimum time between two batches: a commit costs the same for one row and for hundreds.
-const MIN_BATCH_INTERVAL: Duration = Duration::from_millis(20);
+/// Minimum time between two batches: a commit costs about the same for one row and for hundreds.
+const MIN_BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Maximum number of events of a batch whose memory is kept.
 const MAX_REUSED_EVENTS: usize = 4096;
 
 /// Events that wait for the collector: at most a few for each permit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct EventBatcher {
     waiting: Mutex<Vec<Event>>,
     /// An emptied batch, whose memory the next one takes.
     emptied: Mutex<Vec<Event>>,
+    /// Number of events that do not wait for the interval.
+    crowd: usize,
     nudged: AtomicBool,
     filled: Notify,
+    crowded: Notify,
 }
 
 impl EventBatcher {
+    /// Makes a batcher for a run in which at most `lookahead` rows are open at once.
+    pub(super) fn new(lookahead: NonZeroUsize) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            emptied: Mutex::default(),
+            crowd: lookahead.get().div_ceil(2),
+            nudged: AtomicBool::new(false),
+            filled: Notify::new(),
+            crowded: Notify::new(),
+        }
+    }
+
     pub(super) fn put(&self, event: Event) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        let mut waiting = self.waiting();
+        waiting.push(event);
+        let is_crowded = waiting.len() == self.crowd;
+        drop(waiting);
         self.filled.notify_one();
+        if is_crowded {
+            self.crowded.notify_one();
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the collector look round although nothing happened: it has work of its own.
@@ -62,8 +89,7 @@ impl EventBatcher {
     fn take(&self) -> Vec<Event> {
         let next =
             std::mem::take(&mut *self.emptied.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *waiting, next)
+        std::mem::replace(&mut *self.waiting(), next)
     }
 
     /// Takes back the memory of a batch: allocated anew for each, it would come from the system
@@ -74,13 +100,23 @@ impl EventBatcher {
         }
     }
 
+    /// Waits until the run could soon be out of permits.
+    async fn crowded(&self) {
+        while self.waiting().len() < self.crowd {
+            self.crowded.notified().await;
+        }
+    }
+
     pub(super) async fn forward(self: Arc<Self>, collector: mpsc::Sender<Vec<Event>>) {
         let mut next = Instant::now();
         loop {
             self.filled.notified().await;
             // Everything else that is ready runs first, and may put events too.
             tokio::task::yield_now().await;
-            sleep_until(next).await;
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.crowded() => {}
+            }
             // While the collector is busy, more events join this batch.
             let Ok(place) = collector.reserve().await else { return };
             let nudged = self.nudged.swap(false, Ordering::Relaxed);
@@ -97,5 +133,32 @@ impl EventBatcher {
         if !batch.is_empty() {
             drop(collector.send(batch).await);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_waits_unless_half_of_the_rows_that_may_be_open_wait_for_it() {
+        let batcher = Arc::new(EventBatcher::new(NonZeroUsize::new(4).unwrap()));
+        let (sender, mut leaving) = mpsc::channel(1);
+        let forwarding = tokio::spawn(Arc::clone(&batcher).forward(sender));
+        let begun = Instant::now();
+        for (events, leaves_after) in [
+            (1, Duration::ZERO),
+            (1, MIN_BATCH_INTERVAL),
+            (2, MIN_BATCH_INTERVAL),
+            (1, MIN_BATCH_INTERVAL * 2),
+        ] {
+            for _ in 0..events {
+                batcher.put(Event::AllRead(1));
+            }
+            assert_eq!(leaving.recv().await.unwrap().len(), events);
+            // The timer is exact to a millisecond.
+            assert_eq!(begun.elapsed().as_millis(), leaves_after.as_millis());
+        }
+        forwarding.abort();
     }
 }

@@ -41,6 +41,7 @@ use crate::monitor::metrics::Figures;
 use crate::report::OpenReport;
 use crate::rules::stats::{Requests, Summary};
 use crate::shutdown::{Shutdown, StopReason};
+use batch::EventBatcher;
 use collect::Collector;
 use context::{RunContext, SharedState};
 use dispatch::Dispatcher;
@@ -128,11 +129,11 @@ impl Pipeline {
         };
         let context = Arc::new(RunContext {
             limiter: Limiter::new(&self.options.limits, notes, self.client.connections()),
+            batcher: Arc::new(EventBatcher::new(self.options.lookahead)),
             options: self.options,
             client: self.client,
             resumable,
             times: self.times,
-            batcher: Arc::default(),
             shutdown: shutdown.clone(),
             run: self.run,
             session: self.session,
