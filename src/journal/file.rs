@@ -21,6 +21,10 @@ const APPLICATION: i64 = 0x626b_6a6c;
 
 const VERSION: i64 = 3;
 
+/// Pages in the log of changes at which they are moved into the file, 16 MB: a page that changes
+/// with many commits is moved once.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
 /// Open journal of a run.
 pub struct Journal {
     pub(super) path: PathBuf,
@@ -42,8 +46,9 @@ impl Journal {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(failed)?;
         let create = || -> rusqlite::Result<()> {
-            // A commit writes whole pages, and hundreds of records fill several.
-            connection.pragma_update(None, "page_size", 8 * 1024)?;
+            // A commit writes whole pages: one of the index for each stretch of lines that it
+            // settles, so they are small.
+            connection.pragma_update(None, "page_size", 4 * 1024)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "application_id", APPLICATION)?;
             connection.pragma_update(None, "user_version", VERSION)?;
@@ -88,6 +93,7 @@ impl Journal {
         let set = || -> rusqlite::Result<()> {
             connection.busy_timeout(Duration::from_secs(10))?;
             connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
             connection.set_prepared_statement_cache_capacity(16);
             Ok(())
         };
