@@ -3,8 +3,8 @@
 //! Each column's name occurs here once, and its position in a statement follows from that. Looking
 //! a name up for each value would cost a good part of a commit.
 
+use rusqlite::Row;
 use rusqlite::types::{FromSql, ValueRef};
-use rusqlite::{Row, Statement, ToSql};
 
 /// Column with the same position in every statement that contains it.
 pub(super) trait Column: Copy {
@@ -12,10 +12,6 @@ pub(super) trait Column: Copy {
     fn at(self) -> usize;
 
     fn name(self) -> &'static str;
-
-    fn bind(self, statement: &mut Statement<'_>, value: impl ToSql) -> rusqlite::Result<()> {
-        statement.raw_bind_parameter(self.at() + 1, value)
-    }
 
     fn get<T: FromSql>(self, row: &Row<'_>) -> rusqlite::Result<T> {
         row.get(self.at())

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, named_params};
 
 use super::about::Copied;
+use super::binder::Binder;
 use super::columns::{ADD_OPEN_ROW, ADD_RECORD};
 use super::rows::{self, KnownAt, signed};
 use crate::domain::record::{Prior, Record};
@@ -39,10 +40,11 @@ impl<'a> Commit<'a> {
     ) -> rusqlite::Result<()> {
         // Taken once: the cache looks a statement up by its text and clears it when it comes back.
         let mut add = self.transaction.prepare_cached(ADD_RECORD)?;
+        let mut add = Binder::new(&mut add);
         for record in records {
             rows::bind(&mut add, self.session, record)?;
             self.has_lines.set(true);
-            add.raw_execute()?;
+            add.execute()?;
         }
         Ok(())
     }
@@ -71,8 +73,9 @@ impl<'a> Commit<'a> {
     /// Notes that the server accepted the row on `line`, which is yet to be confirmed.
     pub fn accepted(&self, line: u64, prior: &Prior) -> rusqlite::Result<()> {
         let mut add = self.transaction.prepare_cached(ADD_OPEN_ROW)?;
+        let mut add = Binder::new(&mut add);
         rows::bind_open(&mut add, self.session, KnownAt::Accepted, (line, prior))?;
-        add.raw_execute().map(drop)
+        add.execute()
     }
 
     /// Notes the present length and sum of a stream's copy.
@@ -133,9 +136,10 @@ impl<'a> Commit<'a> {
 
     pub(super) fn leave_open(&self, known_at: KnownAt, open: &Doubts) -> rusqlite::Result<()> {
         let mut add = self.transaction.prepare(ADD_OPEN_ROW)?;
+        let mut add = Binder::new(&mut add);
         for (line, prior) in open {
             rows::bind_open(&mut add, self.session, known_at, (*line, prior))?;
-            add.raw_execute()?;
+            add.execute()?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! is left to do is decided in `rules::resume`. The schema is `schema.sql`.
 
 mod about;
+mod binder;
 mod columns;
 mod commit;
 mod error;

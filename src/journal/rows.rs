@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::Row as Stored;
 use rusqlite::types::ValueRef;
-use rusqlite::{Row as Stored, Statement};
 use strum::IntoStaticStr;
 
+use super::binder::Binder;
 use super::columns::{Column, OF_LAST_REQUEST, OfBoth, OfOpenRow, OfRecord};
 use super::error::Foreign;
 use crate::domain::answer::{FailureClass, Reply};
@@ -41,63 +42,67 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn bind(add: &mut Statement<'_>, session: u32, record: &Record) -> rusqlite::Result<()> {
+pub(super) fn bind(
+    add: &mut Binder<'_, '_>,
+    session: u32,
+    record: &Record,
+) -> rusqlite::Result<()> {
     let Record { row, outcome, ending: _, attempts, first_sent, last, reason, elapsed } = record;
-    OfBoth::Session.bind(add, session)?;
-    OfBoth::Line.bind(add, signed(row.line))?;
+    add.number(OfBoth::Session, i64::from(session))?;
+    add.number(OfBoth::Line, signed(row.line))?;
     match &row.task {
         Ok(task) => {
-            OfRecord::BizId.bind(add, signed(task.business.id.get()))?;
-            OfRecord::TaskId.bind(add, signed(task.id.get()))?;
-            OfRecord::Scope.bind(add, task.business.scope.as_str())?;
+            add.number(OfRecord::BizId, signed(task.business.id.get()))?;
+            add.number(OfRecord::TaskId, signed(task.id.get()))?;
+            add.text(OfRecord::Scope, task.business.scope.as_str())?;
         }
         Err(bad) => {
-            OfRecord::BizId.bind(add, &*bad.biz_id)?;
-            OfRecord::TaskId.bind(add, &*bad.task_id)?;
-            OfRecord::Scope.bind(add, &*bad.scope)?;
+            add.text(OfRecord::BizId, &*bad.biz_id)?;
+            add.text(OfRecord::TaskId, &*bad.task_id)?;
+            add.text(OfRecord::Scope, &*bad.scope)?;
         }
     }
-    OfRecord::Outcome.bind(add, outcome.as_str())?;
-    OfRecord::KnownBy.bind(add, outcome.known_by().map(KnownBy::as_str))?;
+    add.text(OfRecord::Outcome, outcome.as_str())?;
+    add.text(OfRecord::KnownBy, outcome.known_by().map(KnownBy::as_str))?;
     bind_last(add, last.as_deref())?;
     // A record has one text and one class: those that the reports show.
     if let Some(Reason { class, message }) = reason.as_deref() {
-        OfBoth::Message.bind(add, message)?;
-        OfBoth::Error.bind(add, class.as_str())?;
+        add.text(OfBoth::Message, &**message)?;
+        add.text(OfBoth::Error, class.as_str())?;
     }
     if let Err(bad) = &row.task {
-        OfBoth::Error.bind(add, bad.fault.to_string())?;
+        add.text(OfBoth::Error, &*bad.fault.to_string())?;
     }
     bind_first_sent(add, *first_sent)?;
-    OfBoth::Attempts.bind(add, attempts)?;
-    OfRecord::ElapsedMs.bind(add, elapsed.map(millis))?;
+    add.number(OfBoth::Attempts, i64::from(*attempts))?;
+    add.number(OfRecord::ElapsedMs, elapsed.map(millis))?;
     let carried =
         if row.carried.is_empty() { None } else { serde_json::to_string(&row.carried).ok() };
-    OfRecord::Carried.bind(add, carried)
+    add.text(OfRecord::Carried, carried.as_deref())
 }
 
 pub(super) fn bind_open(
-    add: &mut Statement<'_>,
+    add: &mut Binder<'_, '_>,
     session: u32,
     known_at: KnownAt,
     (line, prior): (u64, &Prior),
 ) -> rusqlite::Result<()> {
     let Prior { doubt, attempts, first_sent, last } = prior;
-    OfBoth::Session.bind(add, session)?;
-    OfOpenRow::KnownAt.bind(add, known_at.as_str())?;
-    OfBoth::Line.bind(add, signed(line))?;
-    OfOpenRow::Doubt.bind(add, doubt.as_str())?;
-    OfBoth::Attempts.bind(add, attempts)?;
+    add.number(OfBoth::Session, i64::from(session))?;
+    add.text(OfOpenRow::KnownAt, known_at.as_str())?;
+    add.number(OfBoth::Line, signed(line))?;
+    add.text(OfOpenRow::Doubt, doubt.as_str())?;
+    add.number(OfBoth::Attempts, i64::from(*attempts))?;
     bind_first_sent(add, *first_sent)?;
     bind_last(add, last.as_deref())
 }
 
-fn bind_first_sent(add: &mut Statement<'_>, first: Option<FirstSent>) -> rusqlite::Result<()> {
+fn bind_first_sent(add: &mut Binder<'_, '_>, first: Option<FirstSent>) -> rusqlite::Result<()> {
     let FirstSent { server, local } = first.unwrap_or_default();
-    OfBoth::ServerTime.bind(add, server.map(Timestamp::as_millisecond))?;
-    OfBoth::SentWall.bind(add, local.map(|at| at.wall.as_millisecond()))?;
-    OfBoth::SentSinceBoot.bind(add, local.map(|at| signed_millis(at.since_boot)))?;
-    OfBoth::SentBoot.bind(add, local.map(|at| boot_text(at.boot)))
+    add.number(OfBoth::ServerTime, server.map(Timestamp::as_millisecond))?;
+    add.number(OfBoth::SentWall, local.map(|at| at.wall.as_millisecond()))?;
+    add.number(OfBoth::SentSinceBoot, local.map(|at| signed_millis(at.since_boot)))?;
+    add.text(OfBoth::SentBoot, local.map(|at| boot_text(at.boot)).as_deref())
 }
 
 pub(super) fn signed_millis(time: SignedDuration) -> i64 {
@@ -133,22 +138,21 @@ fn first_sent(stored: &Stored<'_>) -> rusqlite::Result<Option<FirstSent>> {
     Ok(Some(first).filter(|first| *first != FirstSent::default()))
 }
 
-fn bind_last(add: &mut Statement<'_>, last: Option<&Attempted>) -> rusqlite::Result<()> {
-    const NONE: Option<&str> = None;
+fn bind_last(add: &mut Binder<'_, '_>, last: Option<&Attempted>) -> rusqlite::Result<()> {
     let Some(Attempted { id, sent, latency, reply, class }) = last else {
-        return OF_LAST_REQUEST.into_iter().try_for_each(|column| column.bind(add, NONE));
+        return OF_LAST_REQUEST.into_iter().try_for_each(|column| add.text(column, None));
     };
-    OfBoth::Result.bind(add, reply.result)?;
-    OfBoth::Code.bind(add, &*reply.code)?;
-    OfBoth::Message.bind(add, &*reply.message)?;
-    OfBoth::TaskUrl.bind(add, &*reply.task_url)?;
-    OfBoth::RequestId.bind(add, &*reply.request_id)?;
-    OfBoth::TraceId.bind(add, &*reply.trace_id)?;
-    OfBoth::ClientRequestId.bind(add, id.as_str())?;
-    OfBoth::HttpStatus.bind(add, reply.http_status)?;
-    OfBoth::Error.bind(add, class.map(FailureClass::as_str))?;
-    OfBoth::LatencyMs.bind(add, millis(*latency))?;
-    OfBoth::StartedAt.bind(add, sent.as_millisecond())
+    add.number(OfBoth::Result, reply.result.map(i64::from))?;
+    add.text(OfBoth::Code, &*reply.code)?;
+    add.text(OfBoth::Message, &*reply.message)?;
+    add.text(OfBoth::TaskUrl, &*reply.task_url)?;
+    add.text(OfBoth::RequestId, &*reply.request_id)?;
+    add.text(OfBoth::TraceId, &*reply.trace_id)?;
+    add.text(OfBoth::ClientRequestId, id.as_str())?;
+    add.number(OfBoth::HttpStatus, reply.http_status.map(i64::from))?;
+    add.text(OfBoth::Error, class.map(FailureClass::as_str))?;
+    add.number(OfBoth::LatencyMs, millis(*latency))?;
+    add.number(OfBoth::StartedAt, sent.as_millisecond())
 }
 
 pub(super) fn record(stored: &Stored<'_>) -> rusqlite::Result<Record> {

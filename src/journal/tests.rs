@@ -9,10 +9,10 @@ use crate::domain::answer::{FailureClass, Reply};
 use crate::domain::clocks::Boot;
 use crate::domain::clocks::Reading;
 use crate::domain::record::{
-    AlreadyStarted, Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Record,
+    AlreadyStarted, Attempted, Doubt, Ending, FirstSent, KnownBy, Outcome, Prior, Reason, Record,
 };
 use crate::domain::request_id::{RequestId, RunId};
-use crate::domain::row::{Columns, Row};
+use crate::domain::row::{BadRow, Columns, Fault, Row};
 use crate::domain::task::{Business, Scope, Task};
 use crate::rules::intents::Intents;
 use crate::rules::resume::{Doubts, LastEnding};
@@ -214,6 +214,46 @@ fn records_come_back_as_they_were_in_either_order() {
     assert_eq!(replayed(&journal, Order::Input), [first, second, third]);
     let settled: Vec<_> = journal.settled().unwrap().ranges().collect();
     assert_eq!(settled, [(1, 3)]);
+}
+
+/// Makes records whose values differ from those of the one before, also in being there at all.
+fn changing_records() -> Vec<Record> {
+    let full = |line| record(line, STARTED);
+    let bare = |line| {
+        let row = Row { carried: Box::default(), ..full(line).row };
+        let reason = Some(Box::new(Reason { class: FailureClass::Auth, message: "no".into() }));
+        let outcome = Outcome::Failed;
+        Record { row, outcome, attempts: 0, first_sent: None, last: None, reason, ..full(line) }
+    };
+    let invalid = |line| {
+        let fault = Fault { column: None, reason: "is no number".into() };
+        let bad =
+            BadRow { biz_id: "5".into(), task_id: "x".into(), scope: "project".into(), fault };
+        let row = Row { task: Err(Box::new(bad)), ..full(line).row };
+        Record { row, outcome: Outcome::Invalid, elapsed: None, reason: None, ..bare(line) }
+    };
+    let wordy = |line, text: &str| {
+        let mut record = full(line);
+        let last = record.last.as_mut().unwrap();
+        last.reply.message = text.into();
+        last.reply.code = text.into();
+        last.class = None;
+        record
+    };
+    let long = "a text that is longer than a word";
+    let mut records = vec![full(1), bare(2), invalid(3), full(4), full(5), invalid(6), bare(7)];
+    let texts = ["", "0", "0\0", "", long, "0", long, long, "fourteen bytes", "fifteen bytes.."];
+    records.extend((8..).zip(texts).map(|(line, text)| wordy(line, text)));
+    records
+}
+
+#[test]
+fn a_record_has_nothing_of_the_one_before() {
+    let (_folder, mut journal) = journal();
+    begin(&mut journal, reading(1, 1, 7), &Doubts::new());
+    let records = changing_records();
+    settle(&mut journal, &records).unwrap();
+    assert_eq!(replayed(&journal, Order::Settled), records);
 }
 
 #[test]
