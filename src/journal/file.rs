@@ -21,9 +21,8 @@ const APPLICATION: i64 = 0x626b_6a6c;
 
 const VERSION: i64 = 3;
 
-/// Pages in the log of changes at which they are moved into the file, 16 MB: a page that changes
-/// with many commits is moved once.
-const CHECKPOINT_PAGES: i64 = 4_000;
+/// Number of changed pages, 8 MB of them, at which SQLite moves them from its log into the file.
+const CHECKPOINT_PAGES: i64 = 2_000;
 
 /// Open journal of a run.
 pub struct Journal {
