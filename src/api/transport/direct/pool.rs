@@ -21,7 +21,7 @@ use crate::domain::connections::{Connections, Reservation};
 
 /// Time after which an idle connection is looked at before it is set aside: nobody polls it, so its
 /// end would not be noticed.
-const LOOK_AFTER: Duration = Duration::from_millis(1);
+const LOOK_AFTER: Duration = Duration::from_millis(10);
 
 /// Minimum time between two rounds of closing what is idle for too long.
 const MIN_CLEANING_INTERVAL: Duration = Duration::from_millis(100);
