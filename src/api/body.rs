@@ -30,8 +30,8 @@ impl<'a> Body<'a> {
     /// Reads a body; returns `None` if it is no JSON object.
     #[must_use]
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
-        // A text that is checked as a whole is read faster than one whose strings are, one by one;
-        // what is no UTF-8 may stand where nobody looks.
+        // Checking the whole body for UTF-8 is faster than checking each string. A body that fails
+        // is read all the same: the bad bytes may be where nobody looks.
         match str::from_utf8(bytes) {
             Ok(text) => serde_json::from_str(text).ok(),
             Err(_) => serde_json::from_slice(bytes).ok(),

@@ -125,7 +125,7 @@ impl Client {
         Arc::clone(&self.transport) as _
     }
 
-    /// Returns news of the connections that a limiter wants; ask once.
+    /// Returns news of the connections that a limiter wants. Only the last caller gets it.
     pub(crate) fn connection_events(&self) -> mpsc::UnboundedReceiver<ConnectionEvent> {
         self.transport.events()
     }
@@ -134,13 +134,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns the answer in place of which no connection could be made.
+    /// Returns an answer that says why no connection could be made.
     pub async fn connect(&self) -> Result<Reservation, Answer> {
         let reserved = self.transport.reserve().await;
         reserved.map_err(|error| self.unconnected(&error))
     }
 
-    /// Judges a failed connection as the answer to a request that never left.
+    /// Judges a connection that could not be made, like the answer to a request that never left.
     #[must_use]
     pub(crate) fn unconnected(&self, error: &TransportError) -> Answer {
         unanswered(&self.caller(), error)

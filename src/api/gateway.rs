@@ -55,7 +55,7 @@ impl Gateway {
     #[must_use]
     pub(super) fn start_path(&self, task: &Task) -> Uri {
         let path = format!("{}/start_task/{}/{}/", self.base.path(), task.id, task.business.id);
-        // The path of a URL, and digits behind it.
+        // Never fails: the path of a `Url`, and digits behind it.
         Uri::from_maybe_shared(Bytes::from(path)).unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! Which way requests take to the server.
+//! Chooses between the direct way to the server and a proxy.
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;

@@ -79,8 +79,9 @@ pub(crate) struct LoadArgs {
     /// Seed of poisson arrivals; the same seed gives the same arrivals.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Requests due within this time of each other leave together, none before it is due; off: each
-    /// by itself. A longer one costs less CPU time and makes sends late by as much.
+    /// Send requests that are due within this time of each other together, when the last of them is
+    /// due; off: each by itself. More slack saves CPU time, and makes sends late by up to that
+    /// much.
     #[arg(long, value_name = "TIME", default_value = "100us", value_parser = slack, conflicts_with = "closed")]
     pub slack: Duration,
     /// Send in a closed loop: each of --concurrency senders waits for an answer before it goes on.

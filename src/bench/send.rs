@@ -87,7 +87,7 @@ async fn next(context: &BenchContext) -> Result<NextRow, LoadEnd> {
     if context.shutdown.is_draining() {
         return Err(LoadEnd::Stopped);
     }
-    // Nearly always a row is there, and nothing need wait for a stop.
+    // Nearly always a row is there; listening for a stop would be wasted work.
     if let Some(next) = context.rows.try_lock().ok().and_then(|mut rows| rows.take()) {
         return Ok(next);
     }
@@ -147,8 +147,8 @@ async fn connect(context: &BenchContext) -> Option<Result<Reservation, Answer>> 
     if context.shutdown.is_draining() {
         return None;
     }
-    // Nearly always one stands, and nothing need wait for a stop. None does as long as a request
-    // waits for one, so this overtakes nobody.
+    // Nearly always one stands; listening for a stop would be wasted work. None stands while a
+    // request waits for one, so this overtakes nobody.
     if let Some(standing) = Reservation::of(&context.connections) {
         return Some(Ok(standing));
     }

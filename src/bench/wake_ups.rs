@@ -7,10 +7,10 @@
 use std::iter::Peekable;
 use std::time::Duration;
 
-/// Slack without `--slack`: far below what a network adds.
+/// Default of `--slack`: far below what a network adds.
 pub(crate) const DEFAULT_SLACK: Duration = Duration::from_micros(100);
 
-/// Maximum slack: half of the delay from which a send is late.
+/// Maximum of `--slack`: half of the delay from which a send counts as late.
 pub(crate) const MAX_SLACK: Duration = Duration::from_millis(5);
 
 /// Divides due times, which never decrease, into wake-ups.

@@ -1,7 +1,7 @@
 //! Connections to the server, as far as the limiter must know them: how many stand ready.
 //!
-//! Whoever makes connections implements [`Connections`]; the limiter grants a request only
-//! together with a [`Reservation`], so that the request is written at once.
+//! What makes connections implements [`Connections`]. The limiter grants a request only together
+//! with a [`Reservation`], so that the request is written at once.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,21 +10,22 @@ use std::time::Duration;
 
 /// Connections that are made ahead of the requests that use them.
 pub trait Connections: fmt::Debug + Send + Sync {
-    /// Sets a standing connection aside for the request that is picked now. Returns whether there
-    /// was one.
+    /// Sets a standing connection aside for the request that is picked now; returns `false` if
+    /// there is none.
     fn set_aside(&self) -> bool;
 
     /// Gives back a connection that was set aside and not used.
     fn put_back(&self);
 
-    /// Sets how many requests could leave before another connection could be made. Makes as many
-    /// connections as are missing; none wanted calls back those that are being made.
+    /// Makes the connections that are missing for `count` requests, as many as could leave before
+    /// another one could be made. With 0, calls back those that are being made.
     fn want(&self, count: usize);
 
     /// Returns how long making a connection takes at present.
     fn lead_time(&self) -> Duration;
 
-    /// Hands in whom a request asks for a turn if its connection was made after it was picked.
+    /// Sets the `turns` that a request asks before it is written if its connection was made only
+    /// after it was picked.
     fn ask_turns_of(&self, turns: Arc<dyn Turns>);
 }
 

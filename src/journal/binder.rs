@@ -4,8 +4,8 @@ use rusqlite::Statement;
 
 use super::columns::Column;
 
-/// Statement whose parameters keep their values from row to row. Most values of a record are those
-/// of the one before, and binding them anew would be a fifth of a commit's work.
+/// Statement whose parameters keep their values from row to row. Most values of a record equal
+/// those of the one before, and binding them again would be a fifth of a commit's work.
 pub(super) struct Binder<'s, 'c> {
     statement: &'s mut Statement<'c>,
     /// Value of each parameter.

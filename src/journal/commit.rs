@@ -38,7 +38,8 @@ impl<'a> Commit<'a> {
         &self,
         records: impl IntoIterator<Item = &'r Record>,
     ) -> rusqlite::Result<()> {
-        // Taken once: the cache looks a statement up by its text and clears it when it comes back.
+        // Taken once for all records: the cache looks a statement up by its text, and clears its
+        // values when it comes back.
         let mut add = self.transaction.prepare_cached(ADD_RECORD)?;
         let mut add = Binder::new(&mut add);
         for record in records {

@@ -45,8 +45,8 @@ impl Journal {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(failed)?;
         let create = || -> rusqlite::Result<()> {
-            // A commit writes whole pages: one of the index for each stretch of lines that it
-            // settles, so they are small.
+            // Small, since a commit writes whole pages: one of the index for each stretch of lines
+            // that it settles.
             connection.pragma_update(None, "page_size", 4 * 1024)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "application_id", APPLICATION)?;

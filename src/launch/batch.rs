@@ -1,8 +1,8 @@
 //! Batches of row events on their way to the collector.
 //!
 //! A batch leaves once everything that is ready now has put its events, but not right after
-//! another: so no record waits while nothing happens, and under load many rows share a commit. It
-//! does leave right after another if half of the rows that may be open wait for it.
+//! another: so no record waits while little happens, and under load many rows share a commit. If
+//! half of the rows that may be open wait for it, it leaves at once.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +45,7 @@ pub(super) struct EventBatcher {
     waiting: Mutex<Vec<Event>>,
     /// An emptied batch, whose memory the next one takes.
     emptied: Mutex<Vec<Event>>,
-    /// Number of events that do not wait for the interval.
+    /// Number of waiting events at which a batch leaves before the interval is over.
     crowd: usize,
     nudged: AtomicBool,
     filled: Notify,
@@ -53,7 +53,7 @@ pub(super) struct EventBatcher {
 }
 
 impl EventBatcher {
-    /// Makes a batcher for a run in which at most `lookahead` rows are open at once.
+    /// Returns a batcher for a run with at most `lookahead` open rows.
     pub(super) fn new(lookahead: NonZeroUsize) -> Self {
         Self {
             waiting: Mutex::default(),
@@ -92,7 +92,7 @@ impl EventBatcher {
         std::mem::replace(&mut *self.waiting(), next)
     }
 
-    /// Takes back the memory of a batch: allocated anew for each, it would come from the system
+    /// Takes back the memory of a batch. If each allocated its own, it would come from the system
     /// again and again, since another thread frees it.
     pub(super) fn reuse(&self, emptied: Vec<Event>) {
         if emptied.capacity() <= MAX_REUSED_EVENTS {
@@ -100,7 +100,7 @@ impl EventBatcher {
         }
     }
 
-    /// Waits until the run could soon be out of permits.
+    /// Waits until so many events wait that the run could soon be out of permits.
     async fn crowded(&self) {
         while self.waiting().len() < self.crowd {
             self.crowded.notified().await;

@@ -260,7 +260,7 @@ fn leave_open(open: &mut Doubts, record: &Record) {
     }
 }
 
-/// Returns the record that the journal keeps of an event. It has none of a row that was cut off.
+/// Returns the record of an event that the journal keeps; it keeps none of a row that was cut off.
 fn settled(event: &Event) -> Option<&Record> {
     match event {
         Event::Settled(record, _) if record.ending == Ending::Settled => Some(record),
@@ -295,7 +295,7 @@ fn write(
         if let Some((bytes, sha256)) = copied.as_ref().and_then(|copied| copied.news()) {
             commit.note_copy(&Copied { bytes, sha256 })?;
         }
-        // First of all, since a link changes the record of its row.
+        // Before the links, since a link changes the record of its row.
         commit.settle(batch.iter().filter_map(settled))?;
         for event in batch {
             match event {

@@ -1,5 +1,5 @@
-//! What becomes of the connections that are made ahead: the limiter learns of each, and a session
-//! stops if there is no server to connect to.
+//! Hands news of connections made ahead to the limiter, and stops the session if there is no
+//! server to connect to.
 
 use std::sync::Arc;
 

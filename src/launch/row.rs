@@ -50,8 +50,8 @@ pub(super) async fn settle(
 
 /// An open row. [`Closed`] means that a stop cut it off.
 ///
-/// What few rows do is boxed: thousands of rows wait in memory, and each would hold the room for
-/// it.
+/// Futures that few rows need are boxed: thousands of rows wait in memory, and each would hold the
+/// space for them.
 struct Settling<'a> {
     context: &'a RunContext,
     line: u64,

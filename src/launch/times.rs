@@ -69,7 +69,7 @@ impl SendWindow {
         }
     }
 
-    /// Whether anything of it is ever over.
+    /// Whether the window ends, for new rows or for all requests.
     #[must_use]
     pub const fn has_end(&self) -> bool {
         self.last_row.is_some() || self.stop.is_some()

@@ -48,7 +48,7 @@ impl Workers {
         let (to_collector, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
         let (going_on, over) = oneshot::channel();
-        // Before anybody wants a connection.
+        // Asked for before anybody wants a connection, so that no news is lost.
         let events = context.client.connection_events();
         let collector = {
             let counts = Arc::clone(counts);
@@ -80,7 +80,7 @@ impl Workers {
 
     /// Runs `work` while they serve it.
     ///
-    /// If the loop that hands out turns fails, waiting rows are turned away, and the work ends.
+    /// If the limiter's loop fails, waiting rows are turned away, and the work ends.
     /// If records cannot be handed on any more, no permit comes back, and there is nothing left
     /// to wait for.
     pub(super) async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {

@@ -53,7 +53,7 @@ pub(super) enum Pick<T> {
     Go(RequestKind, Role, T),
     GiveUp(GivenUp, T),
     InVain(T),
-    /// One that was picked before, and made its connection since.
+    /// A turn for a request that was picked before, and has its connection now.
     Turn(T),
     /// Nobody goes before this time, or before something changes.
     Wait(Option<Instant>),

@@ -206,7 +206,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Returns whether a connection that could not be made was a probe: one was due at `now`.
+    /// Returns the role of a connection that could not be made at `now`: it was the probe if one
+    /// was due.
     #[must_use]
     pub(crate) fn role_of_connection(&self, now: Instant) -> Role {
         match self.may_go(now) {

@@ -15,7 +15,7 @@ pub(super) struct CountedConnections {
 }
 
 impl CountedConnections {
-    /// Returns connections of which one always stands.
+    /// Returns connections that never run out.
     pub(super) fn always() -> Arc<Self> {
         Self::new(usize::MAX / 2, Duration::ZERO)
     }

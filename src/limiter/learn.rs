@@ -41,7 +41,8 @@ impl Limiter {
         })
     }
 
-    /// Learns from a connection that could not be made, as `answer` tells it: an attempt of no row.
+    /// Learns from a connection that could not be made, which is an attempt of no row; `answer`
+    /// says why.
     pub(crate) fn connection_failed(&self, answer: &Answer) -> Feedback {
         let at = Instant::now();
         self.shared.change(|state| {
@@ -137,7 +138,7 @@ struct EndedAttempt {
     at: Instant,
 }
 
-/// Logs that an outage begins or ends, for whoever reads the log of a night.
+/// Logs that an outage begins or ends.
 fn tell_outage(change: OutageChange, says: &str) {
     match change {
         OutageChange::None => {}

@@ -145,7 +145,8 @@ impl Limiter {
         Permit { shared: Some(shared), request_kind, line, sent, role, risk: None, connection }
     }
 
-    /// Hands out permits when they become due, until the limiter is closed.
+    /// Hands out the permits that become due with time, or that a change has left to it, until the
+    /// limiter is closed.
     pub async fn run(self: Arc<Self>) {
         while let Ok(wake) = self.shared.wake() {
             match wake {
@@ -159,7 +160,7 @@ impl Limiter {
         }
     }
 
-    /// Looks again, since another connection stands ready.
+    /// Hands out what is due, since another connection stands ready.
     pub fn connection_made(&self) {
         self.shared.change(|_| ());
     }

@@ -27,9 +27,9 @@ pub(crate) struct Pace {
     origin: Instant,
     cells: NonZeroU32,
     interval: Duration,
-    /// When the turn was taken that is in hand.
+    /// When the reserved slot was taken, if one is reserved.
     in_hand: Option<Instant>,
-    /// When the next turn may be taken after one was used late.
+    /// Earliest time of the next slot after one that was used late.
     not_before: Option<Instant>,
 }
 
@@ -69,7 +69,7 @@ impl Pace {
                 self.in_hand = Some(now);
                 Ok(())
             }
-            // A turn that is used late is not lost; the next one counts from then.
+            // A slot that is used late is not lost; the next one counts from its use.
             Ok(Err(_)) if self.in_hand.is_some() => Ok(()),
             Ok(Err(not_until)) => {
                 Err(self.origin + Duration::from_nanos(not_until.earliest_possible().as_u64()))
@@ -79,8 +79,8 @@ impl Pace {
         }
     }
 
-    /// Uses the reserved slot at `now`. If it waited for long, for instance for a connection, the
-    /// next one is due a whole interval later: turns do not pile up.
+    /// Uses the reserved slot at `now`. If it was reserved for long, for instance for lack of a
+    /// connection, the next one is due a whole interval later: slots do not pile up.
     pub(crate) fn used(&mut self, now: Instant) {
         let was_late = self.in_hand.take().is_some_and(|taken| is_late(taken, now));
         self.not_before = was_late.then(|| now + self.interval);

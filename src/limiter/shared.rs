@@ -1,8 +1,8 @@
-//! What the limiter shares with the permits that it hands out, and the handing out.
+//! What the limiter shares with its permits, and the handing out of permits.
 //!
-//! Whoever changes the state hands out what may go now, so that a row need not wait until a loop
-//! wakes. The loop in [`Limiter::run`](super::Limiter::run) only waits for the time at which
-//! something is due.
+//! Most who change the state also hand out the permits that are due, so that no row waits until a
+//! loop wakes. The loop in [`Limiter::run`](super::Limiter::run) hands out those that become due
+//! with time, and for callers that only wake it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,11 +34,11 @@ pub(super) type Waiter = oneshot::Sender<Granted>;
 pub(super) struct Shared {
     state: Mutex<Guarded>,
     connections: Arc<dyn Connections>,
-    /// The loop must look again: something is due earlier than it knows.
+    /// Wakes the loop: something is due earlier than it knows.
     pub earlier: Notify,
-    /// Rows are to be noted, so that requests need not wait.
+    /// Asks for a commit of intents, so that rows need not wait for one.
     pub intents_wanted: Notify,
-    /// Nothing may go any more.
+    /// Tells that nothing may go any more.
     pub closed: Notify,
 }
 
@@ -64,7 +64,7 @@ impl Shared {
         look(&self.lock().limiter)
     }
 
-    /// Changes the state, and hands out every permit that is due after that.
+    /// Changes the state, and hands out every permit that is due then.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut LimiterState<Waiter>) -> T) -> T {
         let mut guarded = self.lock();
         let changed = change(&mut guarded.limiter);
@@ -72,7 +72,8 @@ impl Shared {
         changed
     }
 
-    /// Settles the risk of a row; without a budget nobody waits for that.
+    /// Settles the risk of a row, and hands out permits if there is a budget: without one nobody
+    /// waits for that.
     pub(super) fn settle<T>(&self, settle: impl FnOnce(&mut Ledger) -> T) -> T {
         let mut guarded = self.lock();
         let settled = settle(&mut guarded.limiter.ledger);
@@ -95,8 +96,8 @@ impl Shared {
         }
     }
 
-    /// Changes the state, and leaves the handing out to the loop: for those who are no tasks of the
-    /// runtime, which makes connections, and for a row that comes back before others go.
+    /// Changes the state, and leaves the handing out to the loop: for callers outside the runtime,
+    /// where no connection can be made, and for a row that is to wait again before others go.
     pub(super) fn change_and_wake<T>(
         &self,
         change: impl FnOnce(&mut LimiterState<Waiter>) -> T,
@@ -143,8 +144,8 @@ impl Shared {
                 }
                 Pick::Go(request_kind, role, waiter) => {
                     let connection = Reservation::made(Arc::clone(&self.connections));
-                    // A row that no longer waits gives its slot and its risk back at once, and its
-                    // connection, too.
+                    // A row that no longer waits gives its slot, its risk and its connection back
+                    // at once.
                     if waiter.send(Granted::Go(role, connection)).is_err() {
                         state.release(request_kind, role, now);
                         if let RequestKind::Start(..) = request_kind {

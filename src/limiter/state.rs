@@ -1,5 +1,6 @@
-//! What the limiter's loop looks at, as one value: who waits, who is held, what is
-//! in flight. It decides who goes next; time and connections are handed in.
+//! The state of the limiter as one value: who waits, who is held, what is in flight.
+//!
+//! It decides who goes next; time and connections are handed in.
 
 mod pick;
 
@@ -45,7 +46,7 @@ pub(super) struct LimiterState<T> {
     probed: Option<Business>,
     pub counters: Counters,
     pace: Option<Pace>,
-    /// Requests that were picked, and take their turn anew.
+    /// Requests that were picked before their connection was made, and take their turn anew.
     turns: VecDeque<T>,
     /// Pace of those that take their turn anew.
     departures: Option<Pace>,

@@ -1,5 +1,5 @@
-//! Turns for requests that were picked before their connection was made: where a proxy stands
-//! between, nobody can make it ahead.
+//! Turns for requests that were picked before their connection was made: behind a proxy none can
+//! be made ahead.
 
 use std::pin::{Pin, pin};
 use std::sync::Weak;

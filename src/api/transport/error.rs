@@ -18,7 +18,7 @@ pub(crate) enum TransportError {
     HostName(String),
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
-    /// No connection, or not a byte of the request was taken by the one there was.
+    /// There was no connection, or it took not a byte of the request.
     #[error("no connection: {0}")]
     Unconnected(String),
     #[error("no connection: not made within {0:?} (--connect-timeout)")]

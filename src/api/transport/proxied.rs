@@ -55,7 +55,7 @@ struct Slot {
 #[error("the run stops")]
 struct NoTurn;
 
-/// What a request passes right before it is written, its connection made.
+/// What a request passes once it has a connection, right before it is written.
 struct TurnGate {
     turns: Arc<OnceLock<Arc<dyn Turns>>>,
     is_passed: AtomicBool,
@@ -73,7 +73,7 @@ impl TurnGate {
         Ok(())
     }
 
-    /// Makes the request pass again: its connection is made only now.
+    /// Makes the next request pass, or the same one again if its connection is made only now.
     fn reset(&self) {
         self.is_passed.store(false, Ordering::Relaxed);
     }

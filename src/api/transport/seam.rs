@@ -23,7 +23,7 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 /// answers free connections for the rest before each has made its own.
 pub(super) const MAX_CONNECTING: usize = 64;
 
-/// A request to the server, without the headers that all requests share.
+/// A request to the server, with all headers but `Host` and the length of its body.
 #[derive(Debug)]
 pub(in crate::api) struct RawRequest {
     pub method: Method,
@@ -44,7 +44,7 @@ pub(in crate::api) struct Received {
     pub extent: Extent,
 }
 
-/// News of connections that no request has asked for by itself.
+/// News of connections made ahead.
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
     /// One more stands ready.
@@ -73,15 +73,16 @@ pub(in crate::api) trait Transport: Connections {
     /// Sends one request by a connection that was set aside for it.
     fn send(&self, request: RawRequest, connection: Reservation) -> AnswerFuture<'_>;
 
-    /// Sets a connection aside, and makes one if none stands; connections go to requests in the
-    /// order in which they asked.
+    /// Sets a connection aside, and makes one if none stands. Requests get theirs in the order in
+    /// which they asked.
     fn reserve(&self) -> ReservationFuture<'_>;
 
-    /// Returns news of the connections that [`want`](Connections::want) makes; ask once.
+    /// Returns news of the connections that [`want`](Connections::want) makes. Only the last caller
+    /// gets it.
     fn events(&self) -> mpsc::UnboundedReceiver<ConnectionEvent>;
 }
 
-/// Returns `bytes` in the unit in which an answer's bound is told.
+/// Returns the extent of an answer that is longer than `max_bytes`.
 pub(super) fn too_long(max_bytes: usize) -> Extent {
     Extent::CutOff(format!("more than {} MiB of answer", max_bytes / (1024 * 1024)))
 }

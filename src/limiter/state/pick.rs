@@ -45,7 +45,8 @@ impl<T> LimiterState<T> {
         })
     }
 
-    /// Returns the request whose turn anew is due, or else when it will be.
+    /// Returns the next request that takes its turn anew, if that is due; if not, the error is when
+    /// it will be.
     fn next_turn(&mut self, now: Instant) -> Result<Option<T>, Instant> {
         if self.turns.is_empty() {
             return Ok(None);
@@ -70,8 +71,8 @@ impl<T> LimiterState<T> {
             self.ledger.risk();
             return Pick::GiveUp(failing.why, failing.row.row);
         }
-        // Behind those that wait for their turn anew, others would only queue up, and their
-        // connections would grow old meanwhile.
+        // Others would only queue up behind those that take their turn anew, and their connections
+        // would grow old meanwhile.
         if !self.turns.is_empty() {
             return Pick::Wait(None);
         }

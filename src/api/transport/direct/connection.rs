@@ -32,9 +32,9 @@ pub(super) struct Connection {
     /// Does the work on the socket; `None` once it has ended.
     driver: Option<Driver>,
     socket: Socket,
-    /// Moved on for each exchange, which costs less than a timer for each.
+    /// Reset for each exchange, which costs less than a timer for each.
     deadline: Pin<Box<Sleep>>,
-    /// Counts the connection among those there are.
+    /// Counts this connection as long as it lives.
     _alive: Arc<()>,
 }
 
@@ -144,7 +144,7 @@ impl Connection {
                 break End::TooLong;
             }
         };
-        // Lets the connection find out that the exchange is over.
+        // Lets hyper notice that the exchange is over, so that the connection can be used again.
         poll_fn(|cx| {
             self.drive(cx);
             Poll::Ready(())

@@ -21,8 +21,8 @@ use super::socket::Socket;
 use crate::api::transport::error::{TransportError, find};
 use crate::api::transport::seam::ServerAddress;
 
-/// Interval of TCP's own probes of a connection that is silent, and time after which it may be
-/// given up: a peer that vanished is noticed before a long timeout is over.
+/// Interval of TCP's own probes of a silent connection. With the two limits below, a peer that
+/// vanished is noticed before a long timeout is over.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 3;
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
@@ -85,7 +85,7 @@ impl Connector {
     }
 }
 
-/// Whether none of the host's addresses answered in its share of the time.
+/// Whether the host's addresses did not answer in their shares of the time.
 fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }

@@ -92,6 +92,6 @@ impl Connections for Direct {
         self.pool.lead_time()
     }
 
-    /// Needs none: a request is picked only when its connection stands.
+    /// Ignores the turns: a request is picked only when its connection stands.
     fn ask_turns_of(&self, _: Arc<dyn Turns>) {}
 }

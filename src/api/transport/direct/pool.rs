@@ -19,15 +19,16 @@ use crate::api::transport::error::TransportError;
 use crate::api::transport::seam::{ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, Traffic};
 use crate::domain::connections::{Connections, Reservation};
 
-/// Time after which an idle connection is looked at before it is set aside: nobody polls it, so its
-/// end would not be noticed.
+/// Idle time from which a connection is checked before it is set aside: nobody polls it, so its
+/// end would not be noticed. A check for each request would cost too much.
 const LOOK_AFTER: Duration = Duration::from_millis(10);
 
 /// Minimum time between two rounds of closing what is idle for too long.
 const MIN_CLEANING_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Number of connections made at a time for requests that wait, while there are few. After a hiccup
-/// many wait, and those in flight come back sooner than as many could be made.
+/// Number of connections made at a time for waiting requests while there are no more than that.
+/// After a hiccup many requests wait, and connections in flight come back sooner than as many new
+/// ones could be made.
 const FIRST_CONNECTING: usize = 4;
 
 pub(super) struct Pool {
@@ -45,14 +46,14 @@ pub(super) struct Pool {
 struct State {
     /// In the order in which they were last used.
     idle: VecDeque<Idle>,
-    /// How many of the idle ones are set aside.
+    /// Number of idle connections that are set aside; the newest ones.
     set_aside: usize,
     making: Vec<Making>,
     made_so_far: u64,
-    /// Requests that wait for a connection, the first first.
+    /// Requests that wait for a connection, in the order in which they asked.
     waiting: VecDeque<oneshot::Sender<Result<Reservation, TransportError>>>,
     listener: Option<mpsc::UnboundedSender<ConnectionEvent>>,
-    /// How long the last connection took.
+    /// How long it took to make the last connection.
     lead: Duration,
     cleaning: Cleaning,
 }
@@ -96,7 +97,7 @@ impl State {
         false
     }
 
-    /// Forgets the requests that wait no more, as far as they are next.
+    /// Forgets requests at the head of the queue that wait no more.
     fn forget_gone(&mut self) {
         while self.waiting.front().is_some_and(oneshot::Sender::is_closed) {
             self.waiting.pop_front();
@@ -213,7 +214,7 @@ impl Pool {
         Reservation::made(this)
     }
 
-    /// Makes what is missing for the requests that wait: at a time no more than there are already.
+    /// Makes what is missing for the waiting requests, at a time no more than there are already.
     fn make_for_waiting(&self, state: &mut State) {
         let alive = Arc::strong_count(&self.alive) - 1;
         let at_once = alive.clamp(FIRST_CONNECTING, MAX_CONNECTING);
@@ -228,14 +229,14 @@ impl Pool {
             state.made_so_far += 1;
             let number = state.made_so_far;
             let Some(pool) = self.this.upgrade() else { return };
-            // Also a task that is called back before it began tells that it is over.
+            // Made here, so that even a task that is called back before it began counts no more.
             let making = BeingMade { pool, number };
             let task = tokio::spawn(make_one(making)).abort_handle();
             state.making.push(Making { number, since: Instant::now(), task });
         }
     }
 
-    /// Hands an error to the request that waits longest, or else tells it.
+    /// Hands an error to the request that waits longest, or to the listener if none waits.
     fn fail(&self, error: TransportError) {
         let waiting = {
             let mut state = self.state();
