@@ -61,9 +61,10 @@ impl Reservation {
         Self(self.0.take())
     }
 
-    /// Uses the reservation: the connection does not go back.
-    pub(crate) fn used(mut self) {
-        self.0 = None;
+    /// Uses the reservation: the connection does not go back. Returns whether one was set aside.
+    #[must_use]
+    pub(crate) fn used(mut self) -> bool {
+        self.0.take().is_some()
     }
 }
 

@@ -48,7 +48,9 @@ pub(super) struct EventBatcher {
     /// Number of waiting events at which a batch leaves before the interval is over.
     crowd: usize,
     nudged: AtomicBool,
+    hurried: AtomicBool,
     filled: Notify,
+    /// Ends the wait for the interval.
     crowded: Notify,
 }
 
@@ -60,6 +62,7 @@ impl EventBatcher {
             emptied: Mutex::default(),
             crowd: lookahead.get().div_ceil(2),
             nudged: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             filled: Notify::new(),
             crowded: Notify::new(),
         }
@@ -86,6 +89,13 @@ impl EventBatcher {
         self.filled.notify_one();
     }
 
+    /// Makes the collector look round at once: requests wait for its work.
+    pub(super) fn hurry(&self) {
+        self.hurried.store(true, Ordering::Relaxed);
+        self.crowded.notify_one();
+        self.nudge();
+    }
+
     fn take(&self) -> Vec<Event> {
         let next =
             std::mem::take(&mut *self.emptied.lock().unwrap_or_else(PoisonError::into_inner));
@@ -100,9 +110,10 @@ impl EventBatcher {
         }
     }
 
-    /// Waits until so many events wait that the run could soon be out of permits.
+    /// Waits until so many events wait that the run could soon be out of permits, or requests
+    /// wait.
     async fn crowded(&self) {
-        while self.waiting().len() < self.crowd {
+        while !self.hurried.load(Ordering::Relaxed) && self.waiting().len() < self.crowd {
             self.crowded.notified().await;
         }
     }
@@ -119,6 +130,7 @@ impl EventBatcher {
             }
             // While the collector is busy, more events join this batch.
             let Ok(place) = collector.reserve().await else { return };
+            self.hurried.store(false, Ordering::Relaxed);
             let nudged = self.nudged.swap(false, Ordering::Relaxed);
             let batch = self.take();
             if nudged || !batch.is_empty() {
@@ -159,6 +171,10 @@ mod tests {
             // The timer is exact to a millisecond.
             assert_eq!(begun.elapsed().as_millis(), leaves_after.as_millis());
         }
+        batcher.put(Event::AllRead(1));
+        batcher.hurry();
+        assert_eq!(leaving.recv().await.unwrap().len(), 1, "requests wait");
+        assert_eq!(begun.elapsed().as_millis(), (MIN_BATCH_INTERVAL * 2).as_millis());
         forwarding.abort();
     }
 }

@@ -16,7 +16,7 @@ use super::connections;
 use super::context::RunContext;
 use super::source::InputEnd;
 use super::views::LiveCounts;
-use crate::limiter::Limiter;
+use crate::limiter::{IntentsWanted, Limiter};
 use crate::shutdown::{Shutdown, StopReason};
 
 pub(super) struct Workers {
@@ -84,7 +84,7 @@ impl Workers {
     /// If records cannot be handed on any more, no permit comes back, and there is nothing left
     /// to wait for.
     pub(super) async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {
-        let Self { limiter, shutdown, collecting, forwarding, turns, .. } = self;
+        let Self { limiter, shutdown, collecting, forwarding, turns, connecting, .. } = self;
         let broken = |what: &str| {
             shutdown.drain(StopReason::Broken(what.into()));
             limiter.close();
@@ -95,9 +95,17 @@ impl Workers {
             }
             std::future::pending().await
         };
+        let connecting = async {
+            // It ends by itself where no connections are made ahead.
+            if connecting.await.is_err() {
+                broken("the task that hears of connections");
+            }
+            std::future::pending().await
+        };
         tokio::select! {
             input = work => input,
             input = turns => input,
+            input = connecting => input,
             _ = collecting => {
                 broken("the thread that writes records");
                 InputEnd::NotReached
@@ -138,8 +146,10 @@ impl Workers {
 /// Has the next rows noted if they could otherwise not go in time.
 async fn note_in_time(limiter: Arc<Limiter>, batcher: Arc<EventBatcher>) {
     loop {
-        limiter.intents_wanted().await;
-        batcher.nudge();
+        match limiter.intents_wanted().await {
+            IntentsWanted::Soon => batcher.nudge(),
+            IntentsWanted::Now => batcher.hurry(),
+        }
     }
 }
 

@@ -10,6 +10,15 @@ const MIN_AHEAD: u64 = 4;
 /// Number of rows noted ahead if the pace has no limit.
 const UNLIMITED_AHEAD: u64 = 1024;
 
+/// When rows are to be noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IntentsWanted {
+    /// With the next commit: fewer are noted ahead than half of what may be.
+    Soon,
+    /// At once: no noted row is left that could go.
+    Now,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ahead {
     /// Number of requests that the pace lets go in a second; `None` if it has no limit.

@@ -48,6 +48,7 @@ use state::LimiterState;
 
 pub(crate) use denial::{Closed, GivenUp, NotAsked};
 pub use fair_queue::{IntentNotes, Try};
+pub(crate) use intents::IntentsWanted;
 pub use limits::Limits;
 pub(crate) use permit::{Admitted, Permit, Risk};
 pub(crate) use request_kind::Question;
@@ -172,11 +173,11 @@ impl Limiter {
     }
 
     /// Waits until rows must be noted, since they could otherwise not go in time.
-    pub async fn intents_wanted(&self) {
+    pub(crate) async fn intents_wanted(&self) -> IntentsWanted {
         loop {
             self.shared.intents_wanted.notified().await;
-            if self.shared.look(|state| state.wants_intents(Instant::now())) {
-                return;
+            if let Some(wanted) = self.shared.look(|state| state.wants_intents(Instant::now())) {
+                return wanted;
             }
         }
     }

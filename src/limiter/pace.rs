@@ -56,7 +56,7 @@ impl Pace {
     /// Reserves the next send slot if it is due at `now`; the slot stays reserved until
     /// [`used`](Self::used) is called. If it is not due, the error is when it will be.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Instant> {
-        if self.in_hand.is_some_and(|taken| !is_late(taken, now)) {
+        if self.in_hand.is_some_and(|taken| !self.is_late(taken, now)) {
             return Ok(());
         }
         if let Some(due) = self.not_before.filter(|due| *due > now) {
@@ -82,8 +82,15 @@ impl Pace {
     /// Uses the reserved slot at `now`. If it was reserved for long, for instance for lack of a
     /// connection, the next one is due a whole interval later: slots do not pile up.
     pub(crate) fn used(&mut self, now: Instant) {
-        let was_late = self.in_hand.take().is_some_and(|taken| is_late(taken, now));
+        let was_late = self.in_hand.is_some_and(|taken| self.is_late(taken, now));
+        self.in_hand = None;
         self.not_before = was_late.then(|| now + self.interval);
+    }
+
+    /// Whether so much of another slot has become due since `taken` that the two could leave
+    /// together.
+    fn is_late(&self, taken: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(taken) > MAX_CATCH_UP.min(self.interval / 10)
     }
 
     /// Returns how many slots become due within `time`, the next one included.
@@ -92,10 +99,6 @@ impl Pace {
         let more = time.as_nanos() / self.interval.as_nanos().max(1);
         usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1)
     }
-}
-
-fn is_late(taken: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(taken) > MAX_CATCH_UP
 }
 
 /// Division of a request and a burst into the limiter's cells.
@@ -234,6 +237,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn slots_that_are_held_bring_no_burst(rate in 1_u32..3000, seed: u64) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let origin = Instant::now();
+            let mut pace = Pace::new(format!("{rate}/s").parse().unwrap(), None, origin).unwrap();
+            let (mut now, mut stamps) = (origin, Vec::new());
+            while stamps.len() < 3 * rate as usize + 10 {
+                match pace.take(now) {
+                    Err(due) => now = due,
+                    // There is no connection for a while.
+                    Ok(()) if random.u8(..) < 60 => {
+                        now += Duration::from_micros(random.u64(..20_000));
+                    }
+                    Ok(()) => {
+                        pace.used(now);
+                        stamps.push(now - origin);
+                    }
+                }
+            }
+            prop_assert!(busiest_second(&stamps) <= (rate + (rate / 100).max(1)) as usize);
+        }
+
         #[test]
         fn no_second_holds_more_than_rate_and_one_percent(
             rate in 1_u32..3000,

@@ -137,7 +137,7 @@ impl Shared {
         loop {
             match state.pick(now, &*self.connections)? {
                 Pick::Wait(wake) => {
-                    if state.wants_intents(now) {
+                    if state.wants_intents(now).is_some() {
                         self.intents_wanted.notify_one();
                     }
                     return Ok(wake);

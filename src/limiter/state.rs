@@ -16,7 +16,7 @@ use super::denial::{Closed, GivenUp};
 use super::fair_queue::{FairQueue, IntentNotes, Try};
 use super::first_answer::FirstAnswer;
 use super::giving_up::{Failing, GivingUp};
-use super::intents::Ahead;
+use super::intents::{Ahead, IntentsWanted};
 use super::limits::Limits;
 use super::pace::Pace;
 use super::questions::Questions;
@@ -196,20 +196,22 @@ impl<T> LimiterState<T> {
 
     /// Whether a commit is wanted for intents alone: fewer rows are noted ahead than half of what
     /// may be, and others wait to be noted.
-    pub(super) fn wants_intents(&self, now: Instant) -> bool {
+    pub(super) fn wants_intents(&self, now: Instant) -> Option<IntentsWanted> {
         if self.gate != Gate::Open
             || self.everyone.held(now).is_some()
             || self.queue.is_naming()
             || !self.queue.has_unnamed()
         {
-            return false;
+            return None;
         }
         let ready = self.queue.ready() as u64;
-        match self.outage.may_go(now) {
+        let are_few = match self.outage.may_go(now) {
             May::Go(Role::Normal) => ready * 2 < self.ahead.wanted(self.ledger.room()),
             May::Go(Role::Probe) => ready == 0,
             May::Wait(_) | May::WaitForProbe => false,
-        }
+        };
+        let urgency = if ready == 0 { IntentsWanted::Now } else { IntentsWanted::Soon };
+        are_few.then_some(urgency)
     }
 
     fn next_business(&mut self, now: Instant) -> Option<(Business, Try)> {

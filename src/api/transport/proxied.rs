@@ -133,6 +133,8 @@ impl Proxied {
                 return Err(TransportError::Unconnected(NoTurn.to_string()));
             }
         };
+        // Lets hyper put the connection back before another request looks for it.
+        tokio::task::yield_now().await;
         let is_whole = matches!(&received, Ok(received) if received.extent == Extent::Whole);
         slot.idle_since = is_whole.then(Instant::now);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
@@ -240,7 +242,8 @@ impl Maker {
 
 impl Transport for Proxied {
     fn send(&self, request: RawRequest, connection: Reservation) -> AnswerFuture<'_> {
-        connection.used();
+        // Whether one stands is found out when the request is sent.
+        let _ = connection.used();
         Box::pin(self.exchange(request))
     }
 

@@ -57,7 +57,7 @@ impl Launch {
             tokio::spawn(async move {
                 let admitted = limiter.acquire_start(business, Try::First, line, 0).await;
                 let Ok(Admitted::Go(mut permit)) = admitted else { return };
-                permit.connection().used();
+                assert!(permit.connection().used());
                 gone.lock().unwrap().push(began.elapsed());
                 sleep(latency).await;
                 let accepted = Answer::new(Verdict::Accepted, Reply::default());
@@ -182,7 +182,7 @@ async fn none_is_wanted_while_everyone_is_held() {
     launch.connections.add(1);
     let admitted = launch.limiter.acquire_start(business, Try::First, 2, 0).await;
     let Ok(Admitted::Go(mut permit)) = admitted else { panic!("it may go") };
-    permit.connection().used();
+    assert!(permit.connection().used());
     let mut throttled = unconnected();
     let Verdict::Failed(failure) = &mut throttled.verdict else { unreachable!("it failed") };
     failure.delivery = Delivery::Answered(Speaker::Front);

@@ -66,7 +66,8 @@ struct Idle {
 struct Making {
     number: u64,
     since: Instant,
-    task: AbortHandle,
+    /// `None` until it has begun.
+    task: Option<AbortHandle>,
 }
 
 /// Whether a task closes connections that are idle for too long.
@@ -141,7 +142,9 @@ impl Pool {
 
     /// Takes the connection that `reservation` set aside.
     pub(super) fn take(&self, reservation: Reservation) -> Result<Box<Connection>, TransportError> {
-        reservation.used();
+        if !reservation.used() {
+            return Err(TransportError::Unconnected("none was set aside".into()));
+        }
         let mut state = self.state();
         state.set_aside = state.set_aside.saturating_sub(1);
         let taken = state.idle.pop_back().map(|idle| idle.connection);
@@ -176,12 +179,13 @@ impl Pool {
     }
 
     pub(super) fn want(&self, count: usize) {
-        let mut state = self.state();
+        let state = self.state();
         if count > 0 {
-            self.make(&mut state, count, MAX_CONNECTING);
+            self.make(state, count, MAX_CONNECTING);
             return;
         }
-        let called_back: Vec<_> = state.making.iter().map(|making| making.task.clone()).collect();
+        let called_back: Vec<_> =
+            state.making.iter().filter_map(|making| making.task.clone()).collect();
         drop(state);
         called_back.iter().for_each(AbortHandle::abort);
     }
@@ -202,7 +206,7 @@ impl Pool {
             }
             let (sender, received) = oneshot::channel();
             state.waiting.push_back(sender);
-            self.make_for_waiting(&mut state);
+            self.make_for_waiting(state);
             received
         };
         let gone = || Err(TransportError::Unconnected("nobody makes connections any more".into()));
@@ -215,24 +219,38 @@ impl Pool {
     }
 
     /// Makes what is missing for the waiting requests, at a time no more than there are already.
-    fn make_for_waiting(&self, state: &mut State) {
+    fn make_for_waiting(&self, state: MutexGuard<'_, State>) {
         let alive = Arc::strong_count(&self.alive) - 1;
         let at_once = alive.clamp(FIRST_CONNECTING, MAX_CONNECTING);
-        self.make(state, state.waiting.len(), at_once);
+        let count = state.waiting.len();
+        self.make(state, count, at_once);
     }
 
-    /// Makes what is missing for `count` connections to stand or be made, `at_once` at a time.
-    fn make(&self, state: &mut State, count: usize, at_once: usize) {
+    /// Makes what is missing for `count` connections to stand or be made, at most `at_once` at a
+    /// time.
+    fn make(&self, mut state: MutexGuard<'_, State>, count: usize, at_once: usize) {
         let missing = count.saturating_sub(state.standing() + state.making.len());
         let room = at_once.saturating_sub(state.making.len());
-        for _ in 0..missing.min(room) {
-            state.made_so_far += 1;
-            let number = state.made_so_far;
-            let Some(pool) = self.this.upgrade() else { return };
-            // Made here, so that even a task that is called back before it began counts no more.
-            let making = BeingMade { pool, number };
-            let task = tokio::spawn(make_one(making)).abort_handle();
-            state.making.push(Making { number, since: Instant::now(), task });
+        let first = state.made_so_far + 1;
+        state.made_so_far += missing.min(room) as u64;
+        let numbers = first..=state.made_so_far;
+        let since = Instant::now();
+        let making = numbers.clone().map(|number| Making { number, since, task: None });
+        state.making.extend(making);
+        // A runtime that ends drops a task at once, which takes the lock.
+        drop(state);
+        for number in numbers {
+            self.begin(number);
+        }
+    }
+
+    fn begin(&self, number: u64) {
+        let Some(pool) = self.this.upgrade() else { return };
+        // Also a task that is called back before it began tells that it is over.
+        let task = tokio::spawn(make_one(BeingMade { pool, number })).abort_handle();
+        let mut state = self.state();
+        if let Some(making) = state.making.iter_mut().find(|making| making.number == number) {
+            making.task = Some(task);
         }
     }
 
@@ -248,7 +266,7 @@ impl Pool {
             // Ignores who waits no more.
             Some(waiting) => drop(waiting.send(Err(error))),
         }
-        self.make_for_waiting(&mut self.state());
+        self.make_for_waiting(self.state());
     }
 
     fn tell(&self, event: ConnectionEvent) {
@@ -268,7 +286,7 @@ impl Pool {
                     return;
                 }
                 if !state.set_aside(Instant::now()) {
-                    self.make_for_waiting(&mut state);
+                    self.make_for_waiting(state);
                     return;
                 }
                 state.waiting.pop_front()
