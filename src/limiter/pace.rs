@@ -246,8 +246,8 @@ mod tests {
             while stamps.len() < 3 * rate as usize + 10 {
                 match pace.take(now) {
                     Err(due) => now = due,
-                    // There is no connection for a while.
-                    Ok(()) if random.u8(..) < 60 => {
+                    // There is no connection for a while, but not often: each wait costs requests.
+                    Ok(()) if random.u32(..2 * rate) == 0 => {
                         now += Duration::from_micros(random.u64(..20_000));
                     }
                     Ok(()) => {
