@@ -271,12 +271,8 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn each_step_is_told_once_while_the_run_goes_on() {
-        let written = Log::default();
-        let log = written.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).finish();
-        let _told = tracing::subscriber::set_default(subscriber);
+    /// Keeps a window while its clock is put ahead, back, and hardly at all.
+    async fn put_clocks() {
         let (clocks, shutdown) = (Stepping::new(), Shutdown::default());
         let stepping = async {
             for seconds in [300, -60, 1] {
@@ -289,6 +285,22 @@ mod tests {
             () = SendWindow::default().keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
             () = stepping => {}
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_step_is_told_once_while_the_run_goes_on() {
+        let written = Log::default();
+        let log = written.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).finish();
+        // While there is but one subscriber, tracing asks that of the thread that first gives a
+        // warning, which may be another test's, and caches that nobody listens.
+        let _second =
+            tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
+        let _told = tracing::subscriber::set_default(subscriber);
+        put_clocks().await;
+        tracing::callsite::rebuild_interest_cache();
+        written.0.lock().unwrap().clear();
+        put_clocks().await;
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let told: Vec<_> = text.lines().collect();
         assert_eq!(told.len(), 2, "{text}");
