@@ -1,4 +1,4 @@
-//! How a client reaches its server.
+//! Timeouts, trust and way of the connections to a server.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -28,12 +28,12 @@ impl TaskQuery {
     }
 }
 
-/// How a question about a task is asked.
+/// Name, credentials' place and connection of a question about a task.
 #[derive(Debug)]
 pub struct TaskQuestion<'a> {
     /// Name of the request.
     pub id: &'a RequestId,
-    /// Where the credentials stand.
+    /// Place of the credentials.
     pub placement: AuthPlacement,
     /// The connection that was set aside for it.
     pub connection: Reservation,

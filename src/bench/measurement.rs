@@ -18,7 +18,7 @@ pub(crate) enum Load {
     Closed { concurrency: NonZeroUsize, stop: LoopEnd },
 }
 
-/// How an open loop sends what its schedule asks for.
+/// Gaps, slack and bound of the sends of an open loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sending {
     pub spread: ArrivalPattern,

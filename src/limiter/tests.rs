@@ -32,7 +32,7 @@ async fn start(limiter: &Arc<Limiter>, id: u64, turn: Try, line: u64) -> Result<
     }
 }
 
-fn limits(rate: &str, slots: usize) -> Limits {
+pub(super) fn limits(rate: &str, slots: usize) -> Limits {
     Limits {
         rate: rate.parse().unwrap(),
         burst: None,

@@ -55,7 +55,7 @@ struct Slot {
 #[error("the run stops")]
 struct NoTurn;
 
-/// What a request passes once it has a connection, right before it is written.
+/// Last check of a request that has its connection, right before it is written.
 struct TurnGate {
     turns: Arc<OnceLock<Arc<dyn Turns>>>,
     is_passed: AtomicBool,

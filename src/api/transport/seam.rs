@@ -87,7 +87,7 @@ pub(super) fn too_long(max_bytes: usize) -> Extent {
     Extent::CutOff(format!("more than {} MiB of answer", max_bytes / (1024 * 1024)))
 }
 
-/// Where a transport connects to, and how long that may take.
+/// Address of a server, and time limits of reaching it.
 pub(super) struct ServerAddress {
     /// Scheme, host and port.
     pub origin: String,

@@ -5,29 +5,15 @@ use crate::domain::answer::{
     Answer, Delivery, Failure, FailureClass, Hold, NotSent, Reply, Speaker, Taken, Verdict, Whom,
 };
 use crate::domain::connections::Turns;
-use crate::domain::rate::Rate;
 use crate::domain::task::{Business, Scope};
 use crate::limiter::counted_connections::CountedConnections;
+use crate::limiter::tests::limits;
 use crate::limiter::turn::TurnsOf;
 use crate::limiter::{Admitted, IntentNotes, Limiter, Limits, Try};
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use tokio::time::{sleep, timeout};
 
 const MINUTE: Duration = Duration::from_mins(1);
-
-fn limits(rate: &str, slots: usize) -> Limits {
-    Limits {
-        rate: rate.parse().unwrap(),
-        burst: None,
-        rate_per_biz: Rate::Unlimited,
-        slots: NonZeroUsize::new(slots).unwrap(),
-        slots_per_biz: None,
-        backoff: "500ms..30s".parse().unwrap(),
-        throttle_patience: Duration::from_mins(15),
-        budget: None,
-    }
-}
 
 /// A limiter whose server answered before, and the times at which rows go.
 struct Launch {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::TrySendError;
@@ -101,8 +101,8 @@ impl Connection {
         if !matches!(extent, Extent::Whole) {
             self.driver = None;
         }
-        let headers: HeaderMap = head.headers;
-        Ok(Received { status: head.status.as_u16(), headers, body, extent })
+        let (status, headers) = (head.status.as_u16(), head.headers);
+        Ok(Received { status, headers, body, extent })
     }
 
     /// Returns the head of the answer; `None` if it does not come in time.

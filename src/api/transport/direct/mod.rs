@@ -92,6 +92,7 @@ impl Connections for Direct {
         self.pool.lead_time()
     }
 
-    /// Ignores the turns: a request is picked only when its connection stands.
-    fn ask_turns_of(&self, _: Arc<dyn Turns>) {}
+    fn ask_turns_of(&self, turns: Arc<dyn Turns>) {
+        self.pool.ask_turns_of(turns);
+    }
 }

@@ -17,7 +17,7 @@ use super::connection::Connection;
 use super::connector::Connector;
 use crate::api::transport::error::TransportError;
 use crate::api::transport::seam::{ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, Traffic};
-use crate::domain::connections::{Connections, Reservation};
+use crate::domain::connections::{Connections, Reservation, Turns};
 
 /// Idle time from which a connection is checked before it is set aside: nobody polls it, so its
 /// end would not be noticed. A check for each request would cost too much.
@@ -53,7 +53,7 @@ struct State {
     /// Requests that wait for a connection, in the order in which they asked.
     waiting: VecDeque<oneshot::Sender<Result<Reservation, TransportError>>>,
     listener: Option<mpsc::UnboundedSender<ConnectionEvent>>,
-    /// How long it took to make the last connection.
+    /// Time that the last connection took.
     lead: Duration,
     cleaning: Cleaning,
 }
@@ -165,35 +165,6 @@ impl Pool {
         }
         drop(state);
         self.serve();
-    }
-
-    pub(super) fn set_aside(&self) -> bool {
-        self.state().set_aside(Instant::now())
-    }
-
-    pub(super) fn put_back(&self) {
-        let mut state = self.state();
-        state.set_aside = state.set_aside.saturating_sub(1);
-        drop(state);
-        self.serve();
-    }
-
-    pub(super) fn want(&self, count: usize) {
-        let state = self.state();
-        if count > 0 {
-            self.make(state, count, MAX_CONNECTING);
-            return;
-        }
-        let called_back: Vec<_> =
-            state.making.iter().filter_map(|making| making.task.clone()).collect();
-        drop(state);
-        called_back.iter().for_each(AbortHandle::abort);
-    }
-
-    pub(super) fn lead_time(&self) -> Duration {
-        let state = self.state();
-        let oldest = state.making.first().map(|making| making.since.elapsed());
-        state.lead.max(oldest.unwrap_or_default())
     }
 
     /// Sets a connection aside, and makes one if none stands.
@@ -345,22 +316,36 @@ async fn clean(pool: Weak<Pool>) {
 
 impl Connections for Pool {
     fn set_aside(&self) -> bool {
-        self.set_aside()
+        self.state().set_aside(Instant::now())
     }
 
     fn put_back(&self) {
-        self.put_back();
+        let mut state = self.state();
+        state.set_aside = state.set_aside.saturating_sub(1);
+        drop(state);
+        self.serve();
     }
 
     fn want(&self, count: usize) {
-        self.want(count);
+        let state = self.state();
+        if count > 0 {
+            self.make(state, count, MAX_CONNECTING);
+            return;
+        }
+        let called_back: Vec<_> =
+            state.making.iter().filter_map(|making| making.task.clone()).collect();
+        drop(state);
+        called_back.iter().for_each(AbortHandle::abort);
     }
 
     fn lead_time(&self) -> Duration {
-        self.lead_time()
+        let state = self.state();
+        let oldest = state.making.first().map(|making| making.since.elapsed());
+        state.lead.max(oldest.unwrap_or_default())
     }
 
-    fn ask_turns_of(&self, _: Arc<dyn crate::domain::connections::Turns>) {}
+    /// Ignores the turns: a request is picked only when its connection stands.
+    fn ask_turns_of(&self, _: Arc<dyn Turns>) {}
 }
 
 impl fmt::Debug for Pool {
