@@ -1,12 +1,15 @@
 //! Connections that are used again, and those that are closed meanwhile.
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use bk_launch::internals::api::HttpOptions;
+use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::harness::{Conversation, Script, Scripted};
 
@@ -17,7 +20,7 @@ const IDLE: Duration = Duration::from_millis(150);
 /// Longer than a connection is kept idle.
 const TOO_LONG_IDLE: Duration = Duration::from_millis(1800);
 
-/// Answers, and lets the connection be idle for a moment, less than after which it is looked at.
+/// Answers, and lets the connection be idle for a moment.
 fn answers_and_waits(c: &mut Conversation, answer: &str) -> io::Result<()> {
     answers(c, answer)?;
     thread::sleep(IDLE / 5);
@@ -133,10 +136,32 @@ fn many_requests_at_once_all_get_their_connections() {
                 let client = Arc::clone(&client);
                 out.spawn(async move { start(&client, attempt).await });
             }
-            let all = tokio::time::timeout(LONG, out.join_all()).await;
+            let all = timeout(LONG, out.join_all()).await;
             all.expect("no request waits for ever")
         });
         assert!(answers.iter().all(|answer| judged(answer) == "accepted"), "{by:?}");
         assert_eq!((server.heard().len(), server.accepted().len()), (200, 200), "{by:?}");
     }
+}
+
+#[test]
+fn a_connection_that_is_being_made_is_called_back() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let client = client(&url, &patient());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let silent = {
+            silent.set_nonblocking(true).unwrap();
+            tokio::net::TcpListener::from_std(silent).unwrap()
+        };
+        client.connections().want(1);
+        let (mut waiting, _) = silent.accept().await.unwrap();
+        // It sends the first part of its handshake, and hears nothing.
+        waiting.read_u8().await.unwrap();
+        client.connections().want(0);
+        let mut rest = Vec::new();
+        let closed = timeout(LONG / 2, waiting.read_to_end(&mut rest)).await;
+        closed.expect("long before it would be given up").unwrap();
+    });
 }
