@@ -22,6 +22,7 @@ use bk_launch::internals::rules::intents::{Intents, pack};
 use bk_launch::internals::rules::server_time::Sighting;
 use bk_launch::internals::system_clocks::SystemClocks;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
 use sample::{business, journal, record};
 
 /// Rows between two commits. At 10,000/s a run has about 500 now; fewer make the notes dearer.
@@ -110,7 +111,7 @@ fn limiter(c: &mut Criterion) {
 /// Settles `ROWS` rows in commits of a batch each, which also note the rows that go next.
 fn settle(journal: &mut Journal, clocks: &SystemClocks, records: &[Record], notes: IntentNotes) {
     for batch in records.chunks(usize::try_from(BATCH).unwrap()) {
-        let commit = journal.commit(|commit| {
+        let commit = journal.commit(Timestamp::UNIX_EPOCH, |commit| {
             commit.settle(batch)?;
             if notes == IntentNotes::NotNeeded {
                 return Ok(());

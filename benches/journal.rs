@@ -5,6 +5,7 @@
 mod sample;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
 use sample::{journal, record};
 
 const BATCH: u64 = 400;
@@ -22,7 +23,7 @@ fn settle(c: &mut Criterion) {
                 (next - BATCH..next).map(record).collect::<Vec<_>>()
             },
             |records| {
-                journal.commit(|commit| commit.settle(&records)).unwrap();
+                journal.commit(Timestamp::UNIX_EPOCH, |commit| commit.settle(&records)).unwrap();
             },
             BatchSize::PerIteration,
         );

@@ -29,6 +29,7 @@ use bk_launch::internals::rules::resume::{self, Doubts};
 use bk_launch::internals::rules::retry::Policy;
 use bk_launch::internals::shutdown::Shutdown;
 use bk_launch::internals::system_clocks::SystemClocks;
+use bk_launch::internals::system_executor::SystemExecutor;
 use bk_launch::mock::{Behaviour, Memory, Mock};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -105,6 +106,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         session: 1,
         clock: Clock { wall: Timestamp::now(), at: Instant::now() },
         clocks: Arc::new(SystemClocks::new(1)),
+        executor: Arc::new(SystemExecutor),
         seed: 1,
     }
 }

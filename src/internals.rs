@@ -6,7 +6,9 @@
 
 pub mod api {
     pub use crate::api::{
-        AuthPlacement, Client, HttpOptions, Identity, TaskQuestion, TransportKind,
+        AnswerFuture, AuthPlacement, Client, ConnectionEvent, HttpOptions, Identity, MakeTransport,
+        Network, RawRequest, Received, ReservationFuture, TaskQuestion, Traffic, Transport,
+        TransportError, TransportKind,
     };
     pub mod credentials {
         pub use crate::api::credentials::{Credentials, User};
@@ -24,6 +26,9 @@ pub mod api {
         pub use crate::api::verdict::verdict;
     }
 }
+pub mod cli {
+    pub use crate::cli::{AtOnce, Driver, Notices, Outside, Session, Variables, execute};
+}
 pub mod domain {
     pub mod answer {
         pub use crate::domain::answer::{Answer, Hold, Reply, StatusAnswer, Verdict, Whom};
@@ -33,6 +38,9 @@ pub mod domain {
     }
     pub mod connections {
         pub use crate::domain::connections::{Connections, Reservation, Turns};
+    }
+    pub mod executor {
+        pub use crate::domain::executor::{Delay, Executor, Job, JobEnd, SlowStep};
     }
     pub mod lines {
         pub use crate::domain::lines::Lines;
@@ -101,6 +109,11 @@ pub mod rules {
         pub use crate::rules::server_time::Sighting;
     }
 }
+pub mod session {
+    pub mod machine {
+        pub use crate::session::machine::{JournalOpened, Machine, Stdin, Stdout, Streams};
+    }
+}
 pub mod shutdown {
     pub use crate::shutdown::{Shutdown, Signal, StopReason};
 }
@@ -109,4 +122,7 @@ pub mod store {
 }
 pub mod system_clocks {
     pub use crate::system_clocks::SystemClocks;
+}
+pub mod system_executor {
+    pub use crate::system_executor::SystemExecutor;
 }

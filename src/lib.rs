@@ -25,7 +25,7 @@
 //! ```text
 //! layer 0 domain    domain
 //! layer 1 rules     rules
-//! layer 2 adapters  input api limiter journal report store monitor shutdown system_clocks mock
+//! layer 2 adapters  input api limiter journal report store monitor shutdown system_clocks system_executor mock
 //! layer 3 engines   launch bench
 //! layer 4 sessions  session
 //! layer 5 words     args text
@@ -55,6 +55,7 @@ mod session;
 mod shutdown;
 mod store;
 mod system_clocks;
+mod system_executor;
 mod text;
 
 pub use cli::main;

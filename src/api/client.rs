@@ -29,6 +29,9 @@ use crate::domain::task::Task;
 /// Maximum size of an answer; a longer one is cut off, and its meaning is unknown.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// Maximum size of a JSON body that is parsed between requests: megabytes would block them.
+const MAX_PARSED_HERE: usize = 64 * 1024;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Sends requests to one server in one caller's name.
@@ -58,6 +61,16 @@ impl Client {
     ) -> Result<Self, ClientError> {
         let traffic = Arc::new(Traffic::default());
         let transport = transport::make(&target, options, connections, &traffic)?;
+        Self::by(transport, traffic, target, credentials)
+    }
+
+    /// Returns a client whose requests go by `transport`, which counts its `traffic`.
+    pub(crate) fn by(
+        transport: Arc<dyn Transport>,
+        traffic: Arc<Traffic>,
+        target: Target,
+        credentials: Credentials,
+    ) -> Result<Self, ClientError> {
         let caller = Mutex::new(Arc::new(Caller::new(credentials)?));
         let reread: Reread = Box::new(|| None);
         Ok(Self {
@@ -195,9 +208,12 @@ impl Client {
         question: TaskQuestion<'_>,
     ) -> (Answer, Option<Box<str>>) {
         let (answer, body) = self.ask(caller, TaskQuery::Detail, task, question).await;
-        // Parsing megabytes of JSON here would block all other requests.
-        let url = tokio::task::spawn_blocking(move || status::task_url(&body)).await;
-        (answer, url.ok().flatten().map(|url| caller.mask.hide(&url).into()))
+        let url = if body.len() <= MAX_PARSED_HERE {
+            status::task_url(&body)
+        } else {
+            tokio::task::spawn_blocking(move || status::task_url(&body)).await.ok().flatten()
+        };
+        (answer, url.map(|url| caller.mask.hide(&url).into()))
     }
 
     /// Returns where questions carry the credentials now.

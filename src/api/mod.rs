@@ -22,6 +22,7 @@ mod error;
 mod handshake;
 mod hold;
 mod http_options;
+mod network;
 mod query;
 mod reply;
 mod tls;
@@ -32,9 +33,13 @@ pub(crate) use caller::{Caller, Renewal, Reread};
 pub use client::Client;
 pub(crate) use error::ClientError;
 pub use http_options::HttpOptions;
+pub use network::{MakeTransport, Network};
 pub use query::AuthPlacement;
 pub(crate) use query::LegacyGet;
 pub use query::TaskQuestion;
 pub use tls::Identity;
-pub(crate) use transport::{ConnectionEvent, Traffic};
+pub use transport::{
+    AnswerFuture, ConnectionEvent, RawRequest, Received, ReservationFuture, Traffic, Transport,
+    TransportError,
+};
 pub use transport_kind::TransportKind;

@@ -8,9 +8,10 @@ use thiserror::Error;
 
 use super::command_error::CommandError;
 use super::notice::notice;
+use super::outside::Notices;
 use super::warnings;
 use crate::api::target::Target;
-use crate::api::{Client, LegacyGet, TaskQuestion};
+use crate::api::{Client, LegacyGet, Network, TaskQuestion};
 use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
 use crate::domain::escape::escape_control;
 use crate::domain::request_id::{RequestId, RunId};
@@ -32,13 +33,13 @@ pub(crate) fn run(
     if rows.is_empty() {
         return Err(CheckError::Empty.into());
     }
-    warnings::warn(server);
+    warnings::warn(server, &Notices::Console);
     let checked = CheckedServer {
         target: server.target.to_string(),
         may_need_query: matches!(server.target, Target::Esb(_))
             && server.legacy_get == LegacyGet::Forbidden,
     };
-    let client = server.client(server.credentials.read()?, 1)?;
+    let client = server.client(&Network::System, server.credentials.read()?, 1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = runtime.block_on(ask_all(&client, list, &rows));
     runtime.shutdown_background();

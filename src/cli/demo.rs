@@ -7,8 +7,9 @@ use std::path::Path;
 use super::command_error::CommandError;
 use super::drive::Face;
 use super::monitoring::Monitors;
+use super::outside::Outside;
 use super::run;
-use super::settings::{self, ForWhat};
+use super::settings::{self, ForWhat, Moment};
 use crate::args::run::RunArgs;
 use crate::args::{self, Command};
 use crate::domain::rate::Rate;
@@ -33,9 +34,11 @@ pub(crate) fn run() -> Result<Exit, CommandError> {
     writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
     let args = typed(&mock.url(), &tasks, &folder.join("report.csv"))?;
     let face = Face::of(&args.session);
-    let settings = settings::of_run(args, ForWhat::Launch, &variable)?;
+    let mut outside = Outside::of_process(Vec::new())?;
+    let moment = Moment::of(&mut outside.machine);
+    let settings = settings::of_run(args, ForWhat::Launch, &variable, moment)?;
     let (ended, context) =
-        run::launch(&settings, &SavedFlags::default(), &face, Monitors::default())?;
+        run::launch(&settings, &SavedFlags::default(), &face, Monitors::default(), outside)?;
     console::settle();
     writeln!(stdout, "{}", summary::text(&ended, &context))?;
     writeln!(stdout, "{}", next_steps(&tasks))?;

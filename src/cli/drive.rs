@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::command_error::CommandError;
 use super::end::{abort, begin_to_abort};
 use super::monitoring::{Monitors, SessionResult};
-use super::notice::notice;
+use super::outside::{Driver, Notices};
 use super::screen;
 use super::settings::{self, SummaryForm};
 use super::stages::{self, Asking};
@@ -24,11 +24,12 @@ use crate::monitor::progress::ProgressMode;
 use crate::monitor::systemd;
 use crate::session::exit::Exit;
 use crate::session::machine::Machine;
+use crate::session::machine::Stdout;
 use crate::session::note::note;
 use crate::session::pipeline::{Frontend, Work, assemble};
 use crate::session::settings::Settings;
 use crate::session::timing::Timing;
-use crate::shutdown::{Signal, StopReason, catch_file_size_limit};
+use crate::shutdown::{Signal, StopReason};
 use crate::text::summary::{self, SummaryContext};
 use crate::text::time::moment;
 
@@ -60,16 +61,7 @@ pub(crate) struct Session<'a> {
     pub work: Work,
     pub monitors: Monitors,
     pub face: &'a Face,
-}
-
-/// One thread: for this kind of work, two cost more than they bring.
-pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // A file may hit a limit before the first request.
-    let guard = runtime.enter();
-    catch_file_size_limit()?;
-    drop(guard);
-    Ok(runtime)
+    pub notices: Notices,
 }
 
 impl Session<'_> {
@@ -77,41 +69,43 @@ impl Session<'_> {
     /// ends it at once.
     pub(crate) fn run(
         self,
-        runtime: tokio::runtime::Runtime,
+        driver: Box<dyn Driver>,
         machine: &mut Machine,
         context: &SummaryContext,
     ) -> Result<Ended, CommandError> {
-        let Self { settings, client, work, monitors, face } = self;
-        systemd::ready(&begin_status(&settings.timing, machine.now()));
+        let Self { settings, client, work, monitors, face, notices } = self;
+        systemd::ready(&begin_status(&settings.timing, machine.now(), &notices));
         let frontend = Frontend {
             progress: face.progress,
-            screen: Box::new(screen::Stderr),
+            screen: Box::new(screen::Stderr(notices.clone())),
             metrics: monitors.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
-            stage_settled: stages::settled(settings.staging.pause),
+            stage_settled: stages::settled(settings.staging.pause, notices.clone()),
             approval: stages::approval(face.asking),
         };
-        let guard = runtime.enter();
+        let guard = driver.enter();
         let pipeline = assemble(settings, client, work, machine, frontend)?;
         drop(guard);
-        let ended = runtime.block_on(watched(pipeline, context.how_to_go_on(), monitors))?;
-        // The feed may sit in a read of a terminal for ever.
-        runtime.shutdown_background();
-        Ok(ended)
+        let (shutdown, go_on) = (pipeline.shutdown.clone(), context.how_to_go_on());
+        let at_once = {
+            let notices = notices.clone();
+            move |signal| stop_at_once(signal, go_on.as_deref(), &monitors, &notices)
+        };
+        let session = Box::pin(watched(pipeline, notices));
+        Ok(driver.drive(session, &shutdown, Box::new(at_once))?)
     }
 }
 
 /// Says until when the session waits, if it does.
-fn begin_status(timing: &Timing, now: Timestamp) -> String {
+fn begin_status(timing: &Timing, now: Timestamp, notices: &Notices) -> String {
     let Some(start) = timing.window.start else { return "launching".into() };
     let waiting = format!("waiting until {}", moment(start, &timing.zone, now));
-    notice(&waiting);
+    notices.say(&waiting);
     waiting
 }
 
 /// Says so if the window of a run has no room for any row.
-pub(crate) fn missed(timing: &Timing) -> Option<SessionResult> {
-    let now = Timestamp::now();
+pub(crate) fn missed(timing: &Timing, now: Timestamp, notices: &Notices) -> Option<SessionResult> {
     timing.is_over(now).then(|| {
         let stop = timing.window.stop.map(|stop| moment(stop, &timing.zone, now));
         let cutoff = match timing.cutoff {
@@ -120,37 +114,30 @@ pub(crate) fn missed(timing: &Timing) -> Option<SessionResult> {
         };
         let stop = stop.unwrap_or_default();
         let text = format!("the window ends at {stop}{cutoff}: nothing was sent");
-        notice(&text);
+        notices.say(&text);
         systemd::ready(&text);
         SessionResult::nothing_sent(Exit::WindowClosed, text)
     })
 }
 
-/// Runs `pipeline`, with an eye on signals.
-async fn watched(
-    pipeline: Pipeline,
-    go_on: Option<String>,
-    monitors: Monitors,
-) -> io::Result<Ended> {
+/// Runs `pipeline`, and says so when it begins to stop.
+async fn watched(pipeline: Pipeline, notices: Notices) -> Ended {
     let shutdown = pipeline.shutdown.clone();
-    shutdown.listen(move |signal| {
-        stop_at_once(signal, go_on.as_deref(), &monitors);
-    })?;
     tokio::spawn(async move {
         shutdown.draining().await;
         systemd::stopping("waiting for the requests in flight");
         if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
-            notice(&format_args!(
+            notices.say(&format_args!(
                 "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
                 signal.name()
             ));
         }
     });
-    Ok(pipeline.run().await)
+    pipeline.run().await
 }
 
 /// Ends the program on a second signal.
-fn stop_at_once(signal: Signal, go_on: Option<&str>, monitors: &Monitors) -> ! {
+fn stop_at_once(signal: Signal, go_on: Option<&str>, monitors: &Monitors, notices: &Notices) -> ! {
     begin_to_abort();
     if let Some(exit) = monitors.ended() {
         abort(exit);
@@ -164,7 +151,7 @@ fn stop_at_once(signal: Signal, go_on: Option<&str>, monitors: &Monitors) -> ! {
         text.push('\n');
         text.push_str(go_on);
     }
-    notice(&text);
+    notices.say(&text);
     let exit = Exit::Signal(signal);
     let json = json!({ "exit": exit.code(), "stopped": signal.name() });
     monitors.tell(&SessionResult { exit, text, json, figures: None }, Urgency::Now);
@@ -176,28 +163,38 @@ pub(crate) fn finish(
     mut ended: Ended,
     context: &SummaryContext,
     form: SummaryForm,
+    said: &Said<'_>,
 ) -> SessionResult {
     let exit = Exit::of(&ended);
     let mut exit = note(&mut ended, exit);
     let (text, json) = (summary::text(&ended, context), summary::json(&ended, context));
-    notice(&text);
+    said.notices.say(&text);
     systemd::stopping(&text);
-    if form == SummaryForm::Json && print(&json) == Printed::Lost {
+    if form == SummaryForm::Json && said.print(&json) == Printed::Lost {
         exit = note(&mut ended, Exit::Output);
     }
     SessionResult { exit, text, json, figures: Some(ended.figures) }
 }
 
-/// Writes a summary to standard output, and says so if that cannot be done. If somebody
-/// closed it, they have seen enough.
-pub(crate) fn print(summary: &Value) -> Printed {
-    console::settle();
-    match writeln!(io::stdout(), "{summary}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            notice(&format_args!("error: cannot write the summary to standard output: {error}"));
-            Printed::Lost
+/// Where the end of a session is told.
+pub(crate) struct Said<'a> {
+    pub notices: &'a Notices,
+    pub stdout: &'a Stdout,
+}
+
+impl Said<'_> {
+    /// Writes a summary to standard output, and says so if that cannot be done. If somebody
+    /// closed it, they have seen enough.
+    pub(crate) fn print(&self, summary: &Value) -> Printed {
+        console::settle();
+        match writeln!((self.stdout)(), "{summary}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let error = format!("cannot write the summary to standard output: {error}");
+                self.notices.say(&format_args!("error: {error}"));
+                Printed::Lost
+            }
+            Ok(()) | Err(_) => Printed::Written,
         }
-        Ok(()) | Err(_) => Printed::Written,
     }
 }
 

@@ -15,6 +15,7 @@ mod logs;
 mod mock;
 mod monitoring;
 mod notice;
+mod outside;
 mod prune;
 mod report;
 mod resume;
@@ -30,11 +31,14 @@ mod terminal;
 mod trust;
 mod warnings;
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
 use command_error::{CommandError, exit_of};
 use notice::notice;
+
+pub use outside::{AtOnce, Driver, Notices, Outside, Session, Variables};
 
 use crate::args::{self, Command};
 use crate::monitor::console;
@@ -44,11 +48,11 @@ use crate::session::exit::Exit;
 #[must_use]
 pub fn main() -> ExitCode {
     console::catch_panics();
-    let words = std::env::args_os();
-    let (command, matches) = args::parse(words).unwrap_or_else(|error| error.exit());
+    let words: Vec<_> = std::env::args_os().collect();
+    let (command, matches) = args::parse(words.clone()).unwrap_or_else(|error| error.exit());
     let done = match command {
-        Command::Run(args) => run::run(*args, &matches),
-        Command::Resume(args) => resume::run(&args, &matches),
+        Command::Run(args) => in_process(words, |outside| run::run(*args, &matches, outside)),
+        Command::Resume(args) => in_process(words, |outside| resume::run(&args, &matches, outside)),
         Command::Runs(args) => runs::run(args),
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(*args),
@@ -58,6 +62,32 @@ pub fn main() -> ExitCode {
         Command::Man => docs::man(),
     };
     end::end(done.unwrap_or_else(|error| failed(&error))).into()
+}
+
+/// Runs a command that is handed what this process reaches.
+fn in_process(
+    words: Vec<OsString>,
+    command: impl FnOnce(Outside) -> Result<Exit, CommandError>,
+) -> Result<Exit, CommandError> {
+    command(Outside::of_process(words)?)
+}
+
+/// Reads the words of `outside`, and does what they say: `run` or `resume`, in what it is handed.
+/// Returns the exit code; why a command did not begin is said like everything else.
+#[must_use]
+pub fn execute(outside: Outside) -> u8 {
+    let notices = outside.notices.clone();
+    let done = match args::parse(outside.words.clone()) {
+        Ok((Command::Run(args), matches)) => run::run(*args, &matches, outside),
+        Ok((Command::Resume(args), matches)) => resume::run(&args, &matches, outside),
+        Ok(_) => Err("only run and resume can be handed what they reach".into()),
+        Err(error) => Err(error.to_string().into()),
+    };
+    let exit = done.unwrap_or_else(|error| {
+        notices.say(&format_args!("error: {error}"));
+        exit_of(&error)
+    });
+    exit.code()
 }
 
 /// Says why a command did not begin. If somebody closed our standard output, they have seen

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::command_error::{CommandError, exit_of};
 use super::notice::notice;
+use super::outside;
 use super::warnings::warn_of_readers;
 use crate::args::session::MonitorArgs;
 use crate::monitor::metrics::{Figures, SessionState, Textfile, Writing};
@@ -198,7 +199,7 @@ impl AddressSource {
                 Address::new(&value).map_err(|error| format!("{name} holds {error}"))
             }
             Self::File(path) => {
-                warn_of_readers(&path);
+                warn_of_readers(&path, &outside::Notices::Console);
                 let shown = path.display();
                 let text = std::fs::read_to_string(&path)
                     .map_err(|error| format!("nobody is told: cannot read {shown}: {error}"))?;

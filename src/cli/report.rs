@@ -4,8 +4,8 @@
 use std::io::Write;
 
 use super::command_error::CommandError;
-use super::drive;
 use super::notice::notice;
+use super::outside;
 use super::runs::choose;
 use super::settings;
 use super::stdout::stdout;
@@ -14,6 +14,7 @@ use crate::journal::{InputState, Order};
 use crate::report::{Finished, Placement};
 use crate::rules::stats::Summary;
 use crate::session::exit::Exit;
+use crate::session::machine::Streams;
 use crate::session::replay::replay;
 use crate::session::reports::{self, Beside};
 use crate::session::run::Run;
@@ -25,11 +26,13 @@ pub(crate) fn run(args: ReportArgs) -> Result<Exit, CommandError> {
     let ReportArgs { run, outputs, force, json, state } = args;
     settings::check_outputs(&outputs, json.into())?;
     let runs = settings::runs(state, &|name| std::env::var(name).ok())?;
-    let runtime = drive::runtime()?;
+    let runtime = outside::runtime()?;
     let run = Run::open(&choose(&runs, run.as_deref())?)?;
     let existing = settings::existing(force);
     let placement = Placement::Beside(&run.folder.id);
-    let destinations = reports::destinations(None, &outputs, |_| Ok(existing), placement)?;
+    let stdout_of_report = Streams::of_system().output;
+    let destinations =
+        reports::destinations(None, &outputs, |_| Ok(existing), placement, &stdout_of_report)?;
     let zone = zone(&run.about.zone);
     let mut open = reports::begin(destinations, &run.about.columns, &zone, Beside::Journal)?;
     let mut summary = Summary::new(run.flags.already_started());

@@ -1,15 +1,17 @@
 //! `bk-launch resume`: finish a run that was interrupted or stopped.
 
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::io::Write;
 
 use clap::ArgMatches;
 
 use super::command_error::CommandError;
-use super::drive::{Face, Printed, Session};
+use super::drive::{Face, Printed, Said, Session};
 use super::monitoring::{Monitoring, Monitors, SessionResult};
-use super::notice::{defer, notice};
+use super::notice::defer;
+use super::outside::{Notices, Outside};
 use super::setting_list::setting_list;
-use super::settings::SummaryForm;
+use super::settings::{Moment, SummaryForm};
 use super::{check, config, drive, logs, runs, saved_flags, settings, warnings};
 use crate::args::resume::ResumeArgs;
 use crate::args::session::Preview;
@@ -21,7 +23,6 @@ use crate::session::credentials::Environment;
 use crate::session::exit::Exit;
 use crate::session::find::find;
 use crate::session::lock::{lock, lock_name};
-use crate::session::machine::Machine;
 use crate::session::resume::{self, Asked, Before, OtherTarget, TargetIs, named_reports};
 use crate::session::run::Run;
 use crate::session::settings::Settings;
@@ -32,27 +33,33 @@ use crate::text::plan::PlanText;
 use crate::text::summary::SummaryContext;
 
 /// Runs the command; `typed` is what stands on the command line.
-pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, CommandError> {
-    let variables = |name: &str| std::env::var(name).ok();
+pub(crate) fn run(
+    args: &ResumeArgs,
+    typed: &ArgMatches,
+    mut outside: Outside,
+) -> Result<Exit, CommandError> {
+    let variables = std::mem::replace(&mut outside.variables, Box::new(|_| None));
     if args.session.display.quiet {
         defer();
     }
-    logs::begin(args.session.display.log_format, args.session.display.verbose);
-    let machine = Machine::of_system();
+    if matches!(outside.notices, Notices::Console) {
+        logs::begin(args.session.display.log_format, args.session.display.verbose);
+    }
+    let now = outside.machine.now();
     let all = settings::runs(args.session.state.clone(), &variables)?;
-    let found = find(&all, args.run.as_deref())?;
+    let found = find(&all, args.run.as_deref(), now)?;
     let _lock = lock(&found.folder)?;
     let run = Run::open(&found.folder)?;
     let name = run.about.name.as_ref().and_then(|name| name.parse().ok());
-    let _name_lock = name.map(|name| lock_name(&all, &name, machine.now())).transpose()?;
-    let (args, matches) = with_saved(&run.flags, typed)?;
+    let _name_lock = name.map(|name| lock_name(&all, &name, now)).transpose()?;
+    let (args, matches) = with_saved(&run.flags, typed, &outside.words)?;
     // Flags were kept; of a profile only credentials are taken.
     let profile = config::load(&args.session.config, &variables)?;
     if let Some(profile) = &profile {
-        notice(&format_args!("config: {profile}"));
+        outside.notices.say(&format_args!("config: {profile}"));
     }
     if let Some(choice) = runs::told(&found) {
-        notice(&choice);
+        outside.notices.say(&choice);
     }
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| variables(name).or_else(|| of_profile(name));
@@ -60,7 +67,7 @@ pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Command
     let location = RunLocation { folder: found.folder, state_dir: face.state_dir.clone() };
     let preview = args.session.preview.kind();
     let monitoring = Monitoring::new(args.session.monitors.clone(), &environment)?;
-    let resume = Resume { args, matches, run, machine };
+    let mut resume = Resume { args, matches, run, outside };
     match preview {
         Preview::None => {
             let name = resume.run.about.name.clone();
@@ -71,7 +78,8 @@ pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Command
         Preview::DryRun => resume.dry_run(&environment),
         Preview::Check => {
             let before = Before::read(&resume.run, resume.reopens())?;
-            let settings = settings::of_session(resume.args.session, &environment)?;
+            let moment = Moment::of(&mut resume.outside.machine);
+            let settings = settings::of_session(resume.args.session, &environment, moment)?;
             check::run(&settings.server, &resume.run.about.input_name, &before.left.sample)
         }
     }
@@ -81,9 +89,9 @@ pub(crate) fn run(args: &ResumeArgs, typed: &ArgMatches) -> Result<Exit, Command
 fn with_saved(
     saved: &SavedFlags,
     typed: &ArgMatches,
+    words: &[OsString],
 ) -> Result<(ResumeArgs, ArgMatches), CommandError> {
-    let words: Vec<_> = std::env::args_os().collect();
-    let words = saved_flags::with_saved(saved, typed, &words);
+    let words = saved_flags::with_saved(saved, typed, words);
     match args::parse(words).map_err(|error| error.to_string())? {
         (Command::Resume(args), matches) => Ok((*args, matches)),
         _ => Err("the flags of the run cannot be read".into()),
@@ -95,7 +103,7 @@ struct Resume {
     args: ResumeArgs,
     matches: ArgMatches,
     run: Run,
-    machine: Machine,
+    outside: Outside,
 }
 
 impl Resume {
@@ -125,54 +133,58 @@ impl Resume {
             return self.finish(face);
         }
         let other_target = self.other_target();
-        let Self { args, matches, run, mut machine } = self;
-        let settings = settings::of_session(args.session, environment)?;
-        if let Some(missed) = drive::missed(&settings.timing) {
+        let Self { args, matches, run, outside } = self;
+        let Outside { mut machine, network, notices, driver, .. } = outside;
+        let moment = Moment::of(&mut machine);
+        let settings = settings::of_session(args.session, environment, moment)?;
+        if let Some(missed) = drive::missed(&settings.timing, machine.now(), &notices) {
             return Ok(missed);
         }
-        let runtime = drive::runtime()?;
-        warnings::warn(&settings.server);
+        warnings::warn(&settings.server, &notices);
         let target_is = resume::check_target(&run, &settings, other_target)?;
         let credentials = settings.server.credentials.read()?;
         let plan = before.plan(&run, &settings, &credentials, &machine);
         plan.check_fit()?;
         let (line, planned) = (PlanText(&plan).to_string(), plan.expected());
-        let client = settings.server.client(credentials, settings.options.limits.slots.get())?;
+        let slots = settings.options.limits.slots.get();
+        let client = settings.server.client(&network, credentials, slots)?;
         let flags = (target_is == TargetIs::Another)
             .then(|| saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None)));
         let asked = Asked { reopens, flags: flags.as_ref(), planned };
         let work = resume::begin(run, before, &settings, asked, &machine)?;
-        notice(&format_args!("run {}, session {}: {line}", work.run, work.session));
+        notices.say(&format_args!("run {}, session {}: {line}", work.run, work.session));
         let context = SummaryContext {
             target: settings.server.target.to_string(),
             reports: named_reports(&location.folder, &settings.outputs),
             location: Some(location),
         };
-        let session = Session { settings: &settings, client, work, monitors, face };
-        let ended = session.run(runtime, &mut machine, &context)?;
-        Ok(drive::finish(ended, &context, face.summary))
+        let said_by = notices.clone();
+        let session = Session { settings: &settings, client, work, monitors, face, notices };
+        let ended = session.run(driver, &mut machine, &context)?;
+        let said = Said { notices: &said_by, stdout: &machine.streams.output };
+        Ok(drive::finish(ended, &context, face.summary, &said))
     }
 
     /// Writes the reports of a run that has nothing left to do.
     fn finish(mut self, face: &Face) -> Result<SessionResult, CommandError> {
-        // A file may hit a limit, which would kill the program without one.
-        let _runtime = drive::runtime()?;
         let already = self.already();
         let output = &self.args.session.output;
         let existing = settings::existing(output.force);
         let run = &mut self.run;
-        let done = resume::finish(run, &output.outputs, existing, already, &self.machine)?;
+        let done = resume::finish(run, &output.outputs, existing, already, &self.outside.machine)?;
         let is_part = run.about.input == InputState::Incomplete;
         let text = format!(
             "run {} is finished; nothing was sent\n{}",
             run.folder.id,
             kept_run::text(&done.summary, is_part, &done.reports)
         );
-        notice(&text);
+        let Outside { notices, machine, .. } = &self.outside;
+        let said = Said { notices, stdout: &machine.streams.output };
+        notices.say(&text);
         systemd::ready(&text);
         let mut exit = done.exit;
         let json = kept_run::json(run, &done.summary, &done.reports, Some(exit.code()));
-        if face.summary == SummaryForm::Json && drive::print(&json) == Printed::Lost {
+        if face.summary == SummaryForm::Json && said.print(&json) == Printed::Lost {
             exit = Exit::Output;
         }
         Ok(SessionResult { exit, text, json, figures: None })
@@ -182,18 +194,20 @@ impl Resume {
     fn dry_run(self, environment: Environment<'_>) -> Result<Exit, CommandError> {
         let before = Before::read(&self.run, self.reopens())?;
         let other_target = self.other_target();
-        let Self { args, matches, run, machine } = self;
-        let settings: Settings = settings::of_session(args.session, environment)?;
-        warnings::warn(&settings.server);
+        let Self { args, matches, run, outside } = self;
+        let Outside { mut machine, network, notices, .. } = outside;
+        let moment = Moment::of(&mut machine);
+        let settings: Settings = settings::of_session(args.session, environment, moment)?;
+        warnings::warn(&settings.server, &notices);
         resume::check_target(&run, &settings, other_target)?;
         let credentials = settings.server.credentials.read()?;
-        let client = settings.server.client(credentials.clone(), 1)?;
+        let client = settings.server.client(&network, credentials.clone(), 1)?;
         let request = before.left.sample.first().map(|task| client.show_start(&task));
         let plan = before.plan(&run, &settings, &credentials, &machine);
         let listed = setting_list(&matches, &settings::set_variables(), None);
         let page = PlanText(&plan).page(&listed, request.as_deref());
         console::settle();
-        write!(io::stdout(), "{page}")?;
+        write!((machine.streams.output)(), "{page}")?;
         Ok(Exit::Good)
     }
 }

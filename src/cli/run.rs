@@ -1,18 +1,20 @@
 //! `bk-launch run`: launch a list of tasks, or look at what that would be.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::Write;
+use std::sync::Arc;
 
 use clap::ArgMatches;
 
 use super::check::CheckError;
 use super::command_error::CommandError;
 use super::config::Profile;
-use super::drive::{Face, Session};
+use super::drive::{Face, Said, Session};
 use super::monitoring::{Monitoring, Monitors};
-use super::notice::{defer, notice};
+use super::notice::defer;
+use super::outside::{Notices, Outside};
 use super::setting_list::setting_list;
-use super::settings::ForWhat;
+use super::settings::{ForWhat, Moment};
 use super::{check, config, drive, logs, saved_flags, settings, warnings};
 use crate::args::run::RunArgs;
 use crate::args::session::Preview;
@@ -24,7 +26,6 @@ use crate::session::exit::Exit;
 use crate::session::find::left_behind;
 use crate::session::input::Source;
 use crate::session::lock::lock_name;
-use crate::session::machine::Machine;
 use crate::session::plan::Plan;
 use crate::session::run_state::RunSummary;
 use crate::session::settings::RunSettings;
@@ -35,39 +36,49 @@ use crate::text::plan::PlanText;
 use crate::text::summary::SummaryContext;
 
 /// Runs the command; `matches` tell where each setting comes from.
-pub(crate) fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, CommandError> {
-    let variables = |name: &str| std::env::var(name).ok();
+pub(crate) fn run(
+    typed: RunArgs,
+    matches: &ArgMatches,
+    mut outside: Outside,
+) -> Result<Exit, CommandError> {
+    let variables = std::mem::replace(&mut outside.variables, Box::new(|_| None));
     let mut profile = config::load(&typed.session.config, &variables)?;
     let (args, matches) = match &mut profile {
         None => (typed, matches.clone()),
-        Some(profile) => with_profile(profile, matches, &variables)?,
+        Some(profile) => with_profile(profile, matches, &outside.words, &variables)?,
     };
     if args.session.display.quiet {
         defer();
     }
     if let Some(profile) = &profile {
-        notice(&format_args!("config: {profile}"));
+        outside.notices.say(&format_args!("config: {profile}"));
     }
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| variables(name).or_else(|| of_profile(name));
-    logs::begin(args.session.display.log_format, args.session.display.verbose);
+    if matches!(outside.notices, Notices::Console) {
+        logs::begin(args.session.display.log_format, args.session.display.verbose);
+    }
     let face = Face::of(&args.session);
     let preview = args.session.preview.kind();
     let monitoring = Monitoring::new(args.session.monitors.clone(), &environment)?;
-    let settings = settings::of_run(args, ForWhat::of(preview), &environment)?;
+    let moment = Moment::of(&mut outside.machine);
+    let settings = settings::of_run(args, ForWhat::of(preview), &environment, moment)?;
     match preview {
         Preview::None => {}
-        Preview::DryRun => return dry_run(&settings, &matches, profile.as_ref()),
+        Preview::DryRun => return dry_run(&settings, &matches, profile.as_ref(), &outside),
         Preview::Check => return check_input(&settings),
     }
     let flags = saved_flags::keep(&matches, settings::target_of_environment(&environment));
     let name = settings.name.as_ref().map(|(name, _)| name.to_string());
     monitoring.around(name.as_deref(), |monitors| {
-        if let Some(missed) = drive::missed(&settings.session.timing) {
+        let (now, notices) = (outside.machine.now(), outside.notices.clone());
+        let stdout = Arc::clone(&outside.machine.streams.output);
+        if let Some(missed) = drive::missed(&settings.session.timing, now, &notices) {
             return Ok(missed);
         }
-        let (ended, context) = launch(&settings, &flags, &face, monitors)?;
-        Ok(drive::finish(ended, &context, face.summary))
+        let (ended, context) = launch(&settings, &flags, &face, monitors, outside)?;
+        let said = Said { notices: &notices, stdout: &stdout };
+        Ok(drive::finish(ended, &context, face.summary, &said))
     })
 }
 
@@ -75,10 +86,10 @@ pub(crate) fn run(typed: RunArgs, matches: &ArgMatches) -> Result<Exit, CommandE
 fn with_profile(
     profile: &mut Profile,
     typed: &ArgMatches,
+    words: &[OsString],
     variables: Environment<'_>,
 ) -> Result<(RunArgs, ArgMatches), CommandError> {
-    let words: Vec<_> = std::env::args_os().collect();
-    let words = profile.with_words(typed, &words, variables);
+    let words = profile.with_words(typed, words, variables);
     let place = profile.to_string();
     match args::parse(words).map_err(|error| format!("{place}: {error}"))? {
         (Command::Run(args), matches) => Ok((*args, matches)),
@@ -92,35 +103,36 @@ pub(crate) fn launch(
     flags: &SavedFlags,
     face: &Face,
     monitors: Monitors,
+    outside: Outside,
 ) -> Result<(Ended, SummaryContext), CommandError> {
-    let runtime = drive::runtime()?;
-    let mut machine = Machine::of_system();
+    let Outside { mut machine, network, notices, driver, .. } = outside;
     let named = settings.name.as_ref();
     let _name_lock = named.map(|(name, runs)| lock_name(runs, name, machine.now())).transpose()?;
-    let left_behind = named.and_then(|(name, runs)| left_behind(runs, name));
-    warnings::warn(&settings.session.server);
+    let left_behind = named.and_then(|(name, runs)| left_behind(runs, name, machine.now()));
+    warnings::warn(&settings.session.server, &notices);
     let checked = start::check(settings, &mut machine)?;
     let plan = checked.plan(settings, &machine);
     plan.check_fit()?;
     let (line, planned, hint) = (PlanText(&plan).to_string(), plan.expected(), hint(&plan));
     let slots = settings.session.options.limits.slots.get();
-    let client = settings.session.server.client(checked.credentials.clone(), slots)?;
+    let client = settings.session.server.client(&network, checked.credentials.clone(), slots)?;
     let run = checked.create(settings, flags, planned, &machine)?;
     if let Some(last) = left_behind {
-        tell_of_last(&last, face.state_dir.clone());
+        tell_of_last(&last, face.state_dir.clone(), &notices);
     }
-    notice(&line);
+    notices.say(&line);
     if let Some(hint) = hint {
-        notice(&hint);
+        notices.say(&hint);
     }
     let location = run.folder.map(|folder| located(folder, face.state_dir.clone()));
     if let Some(location) = &location {
-        notice(&location.where_it_is());
+        notices.say(&location.where_it_is());
     }
     let target = settings.session.server.target.to_string();
     let context = SummaryContext { target, reports: run.reports, location };
-    let session = Session { settings: &settings.session, client, work: run.work, monitors, face };
-    let ended = session.run(runtime, &mut machine, &context)?;
+    let session =
+        Session { settings: &settings.session, client, work: run.work, monitors, face, notices };
+    let ended = session.run(driver, &mut machine, &context)?;
     drop(run.lock);
     Ok((ended, context))
 }
@@ -139,12 +151,12 @@ fn hint(plan: &Plan<'_>) -> Option<&'static str> {
 }
 
 /// Says that the last run of the same name is not finished: its rows may stand in this list, too.
-fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>) {
+fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>, notices: &Notices) {
     let folder = RunDir { id: last.id.clone(), path: last.folder.clone() };
     let resume = located(folder, state_dir).resume();
     let (id, left) = (&last.id, last.left());
     let rows = if left == 1 { "row" } else { "rows" };
-    notice(&format_args!(
+    notices.say(&format_args!(
         "the last run of this name, {id}, left {left} {rows} pending; {resume} finishes it"
     ));
 }
@@ -161,19 +173,20 @@ fn dry_run(
     settings: &RunSettings,
     matches: &ArgMatches,
     profile: Option<&Profile>,
+    outside: &Outside,
 ) -> Result<Exit, CommandError> {
-    let server = &settings.session.server;
-    warnings::warn(server);
-    let from = Source::read_through(&settings.input, settings.on_invalid)?;
+    let (server, streams) = (&settings.session.server, &outside.machine.streams);
+    warnings::warn(server, &outside.notices);
+    let from = Source::read_through(&settings.input, settings.on_invalid, &streams.input)?;
     start::check_rows(settings.expect_rows, &from)?;
     let credentials = server.credentials.read()?;
-    let client = server.client(credentials.clone(), 1)?;
+    let client = server.client(&outside.network, credentials.clone(), 1)?;
     let first = from.file().and_then(|checked| checked.sample.first());
     let request = first.map(|task| client.show_start(&task));
-    let plan = start::plan_of(settings, &credentials, &from, &Machine::of_system());
+    let plan = start::plan_of(settings, &credentials, &from, &outside.machine);
     let listed = setting_list(matches, &settings::set_variables(), profile);
     let page = PlanText(&plan).page(&listed, request.as_deref());
     console::settle();
-    write!(io::stdout(), "{page}")?;
+    write!((streams.output)(), "{page}")?;
     Ok(Exit::Good)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ enum Form {
 
 /// Finds the run that is meant, and says which if it was not named.
 pub(crate) fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, CommandError> {
-    let found = find(runs, named)?;
+    let found = find(runs, named, Timestamp::now())?;
     if let Some(text) = told(&found) {
         notice(&text);
     }
@@ -58,7 +59,8 @@ pub(crate) fn told(found: &Found) -> Option<String> {
 }
 
 fn list(runs: &RunStore, form: Form) -> Result<Exit, CommandError> {
-    let all: Vec<_> = runs.all()?.iter().map(RunSummary::of).collect();
+    let now = Timestamp::now();
+    let all: Vec<_> = runs.all()?.iter().map(|run| RunSummary::of(run, now)).collect();
     let mut stdout = stdout();
     if let Form::Json = form {
         writeln!(stdout, "{}", Value::from(all.iter().map(json).collect::<Vec<_>>()))?;
@@ -84,7 +86,7 @@ fn list(runs: &RunStore, form: Form) -> Result<Exit, CommandError> {
 }
 
 fn show(folder: &RunDir, form: Form) -> Result<Exit, CommandError> {
-    let run = RunSummary::of(folder);
+    let run = RunSummary::of(folder, Timestamp::now());
     if run.state == RunState::Damaged {
         // The journal says what is wrong with it.
         Journal::open(&folder.journal())?.about()?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::notice::notice;
+use super::outside::Notices;
 use super::terminal::{self, Consent};
 use crate::domain::duration::roughly;
 use crate::launch::{Answering, Proceed, StageApproval, StageChange};
@@ -17,11 +17,14 @@ pub(crate) enum Asking {
 }
 
 /// Says that a stage is settled, and how long the next one waits.
-pub(crate) fn settled(pause: Option<Duration>) -> Arc<dyn Fn(&StageChange) + Send + Sync> {
+pub(crate) fn settled(
+    pause: Option<Duration>,
+    notices: Notices,
+) -> Arc<dyn Fn(&StageChange) + Send + Sync> {
     Arc::new(move |change| {
         let StageChange { done, all, .. } = change;
         let wait = pause.map(|pause| format!(", in {}", roughly(pause))).unwrap_or_default();
-        notice(&format_args!("stage {done} of {all} is settled; {}{wait}", next(change)));
+        notices.say(&format_args!("stage {done} of {all} is settled; {}{wait}", next(change)));
     })
 }
 

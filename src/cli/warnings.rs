@@ -3,23 +3,23 @@
 
 use std::path::Path;
 
-use super::notice::notice;
+use super::outside::Notices;
 use crate::api::Identity;
 use crate::session::credentials::others_may_read;
 use crate::session::settings::ServerSettings;
 
 /// Warns of credentials that others may read: here, on the way, or at the other end.
-pub(crate) fn warn(server: &ServerSettings) {
+pub(crate) fn warn(server: &ServerSettings, notices: &Notices) {
     for path in server.credentials.exposed() {
-        warn_of_exposed(path);
+        warn_of_exposed(path, notices);
     }
     if server.http_options.identity == Identity::AnyCertificate {
-        notice(
+        notices.say(
             &"warning: --insecure believes any certificate: whoever answers gets the credentials",
         );
     }
     if server.target.is_in_clear() {
-        notice(&format_args!(
+        notices.say(&format_args!(
             "warning: http:// sends the credentials in clear to {}: whoever is on the way can read \
              them; use https:// if the server has it",
             server.target
@@ -28,14 +28,14 @@ pub(crate) fn warn(server: &ServerSettings) {
 }
 
 /// Warns of a file that holds a secret if others may read it.
-pub(crate) fn warn_of_readers(path: &Path) {
+pub(crate) fn warn_of_readers(path: &Path, notices: &Notices) {
     if others_may_read(path) {
-        warn_of_exposed(path);
+        warn_of_exposed(path, notices);
     }
 }
 
-fn warn_of_exposed(path: &Path) {
-    notice(&format_args!(
+fn warn_of_exposed(path: &Path, notices: &Notices) {
+    notices.say(&format_args!(
         "warning: others may read {path}; chmod 600 {path}",
         path = path.display()
     ));

@@ -7,6 +7,7 @@ pub(crate) mod clocks;
 pub(crate) mod connections;
 pub(crate) mod duration;
 pub(crate) mod escape;
+pub(crate) mod executor;
 pub(crate) mod file_state;
 pub(crate) mod format;
 pub(crate) mod host;

@@ -17,18 +17,20 @@ use crate::rules::resume::Doubts;
 pub struct Commit<'a> {
     transaction: Transaction<'a>,
     session: u32,
+    /// Time of the commit by the wall clock.
+    now: Timestamp,
     /// Whether lines of reports follow this commit.
     has_lines: Cell<bool>,
 }
 
 impl<'a> Commit<'a> {
-    pub(super) const fn new(transaction: Transaction<'a>, session: u32) -> Self {
-        Self { transaction, session, has_lines: Cell::new(false) }
+    pub(super) const fn new(transaction: Transaction<'a>, session: u32, now: Timestamp) -> Self {
+        Self { transaction, session, now, has_lines: Cell::new(false) }
     }
 
     pub(super) fn finish(self) -> rusqlite::Result<()> {
         if self.has_lines.get() {
-            note_time(&self.transaction, self.session)?;
+            note_time(&self.transaction, self.session, self.now)?;
         }
         self.transaction.commit()
     }
@@ -125,12 +127,12 @@ impl<'a> Commit<'a> {
         note.map(drop)
     }
 
-    /// Ends the session in order at `now`, with these rows left open.
-    pub fn end(&self, open: &Doubts, now: Timestamp) -> rusqlite::Result<()> {
+    /// Ends the session in order, with these rows left open.
+    pub fn end(&self, open: &Doubts) -> rusqlite::Result<()> {
         self.leave_open(KnownAt::End, open)?;
         let note = self.transaction.execute(
             "UPDATE session SET ended = :now WHERE session = :session",
-            named_params! { ":session": self.session, ":now": now.as_millisecond() },
+            named_params! { ":session": self.session, ":now": self.now.as_millisecond() },
         );
         note.map(drop)
     }
@@ -148,13 +150,12 @@ impl<'a> Commit<'a> {
 
 /// Notes the time of `commit` for the reports that `session` writes in place, since their lines
 /// follow it.
-fn note_time(commit: &Transaction<'_>, session: u32) -> rusqlite::Result<()> {
+fn note_time(commit: &Transaction<'_>, session: u32, now: Timestamp) -> rusqlite::Result<()> {
     let mut note = commit.prepare_cached(
         "UPDATE report SET commit_before = last_commit, last_commit = :now \
          WHERE session = :session AND bytes IS NULL AND last_commit IS NOT NULL",
     )?;
-    let now = Timestamp::now().as_millisecond();
-    note.execute(named_params! { ":now": now, ":session": session }).map(drop)
+    note.execute(named_params! { ":now": now.as_millisecond(), ":session": session }).map(drop)
 }
 
 /// Does nothing if the input has ended: the copy is final then.

@@ -142,24 +142,25 @@ impl Journal {
             );
             commit.execute(&mark, named_params! { ":session": session })?;
         }
-        let commit = Commit::new(commit, session);
+        let commit = Commit::new(commit, session, at.wall);
         commit.leave_open(KnownAt::Begin, doubts)?;
         commit.finish()?;
         Ok(session)
     }
 
-    /// Runs `write` in one commit.
+    /// Runs `write` in one commit, at `now` by the wall clock.
     ///
     /// # Errors
     ///
     /// Returns an error if a write fails; then nothing is written.
     pub fn commit(
         &mut self,
+        now: Timestamp,
         write: impl FnOnce(&Commit<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), JournalError> {
         let session = self.session;
         let all = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let commit = Commit::new(connection.transaction()?, session);
+            let commit = Commit::new(connection.transaction()?, session, now);
             write(&commit)?;
             commit.finish()
         };
@@ -176,14 +177,14 @@ impl Journal {
         commit::note_copy(&self.connection, copied).map_err(|source| self.failed(source))
     }
 
-    /// Ends the session in order: `open` rows were sent and are not settled. From then on the
+    /// Ends the session in order at `now`: `open` rows were sent and are not settled. From then on the
     /// session's intents no longer count.
     ///
     /// # Errors
     ///
     /// Returns an error if the end cannot be written.
-    pub fn end(&mut self, open: &Doubts) -> Result<(), JournalError> {
-        self.commit(|commit| commit.end(open, Timestamp::now()))
+    pub fn end(&mut self, open: &Doubts, now: Timestamp) -> Result<(), JournalError> {
+        self.commit(now, |commit| commit.end(open))
     }
 
     /// Notes how the session ended.
@@ -203,6 +204,12 @@ impl Journal {
     #[must_use]
     pub const fn has_earlier_sessions(&self) -> bool {
         self.session > 1
+    }
+
+    /// Returns the connection that writes it.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Opens a second connection, to read while the first writes.

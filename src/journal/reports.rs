@@ -12,7 +12,7 @@ use crate::domain::file_state::FileState;
 use crate::domain::report_note::{BegunReport, ReportNote};
 
 impl Journal {
-    /// Notes which reports `session` is about to write.
+    /// Notes at `now` which reports `session` is about to write.
     ///
     /// # Errors
     ///
@@ -21,6 +21,7 @@ impl Journal {
         &mut self,
         session: u32,
         begun: &[BegunReport],
+        now: Timestamp,
     ) -> Result<(), JournalError> {
         let write = |connection: &mut Connection| -> rusqlite::Result<()> {
             let commit = connection.transaction()?;
@@ -34,7 +35,7 @@ impl Journal {
                         ":device": in_place.map(|file| file.device.cast_signed()),
                         ":inode": in_place.map(|file| file.inode.cast_signed()),
                         ":head": in_place.map(|file| file.modified.div_euclid(1_000_000)),
-                        ":now": in_place.map(|_| Timestamp::now().as_millisecond()),
+                        ":now": in_place.map(|_| now.as_millisecond()),
                     },
                 )?;
             }

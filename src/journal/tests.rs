@@ -110,7 +110,7 @@ fn prior(doubt: Doubt, attempts: u32, local: Option<Reading>) -> Prior {
 fn what_a_session_noted_before_a_crash_comes_back_and_no_other_sessions() {
     let (folder, mut journal) = journal();
     begin(&mut journal, reading(1, 1, 7), &Doubts::new());
-    journal.commit(|commit| commit.intend(&batch(&[1, 2, 300], 10, 7, None))).unwrap();
+    journal.commit(now(), |commit| commit.intend(&batch(&[1, 2, 300], 10, 7, None))).unwrap();
     let set: Doubts = [
         (2, prior(Doubt::MayHaveStarted, 3, Some(reading(5, 6, 7)))),
         (300, Prior { doubt: Doubt::Accepted, attempts: 1, ..Prior::default() }),
@@ -119,7 +119,7 @@ fn what_a_session_noted_before_a_crash_comes_back_and_no_other_sessions() {
     assert_eq!(begin(&mut journal, reading(20_000, 200, 8), &set), 2);
     let batches = [batch(&[4, 5], 30, 8, None), batch(&[3, 70_000], 40, 8, Some(999))];
     for batch in &batches {
-        journal.commit(|commit| commit.intend(batch)).unwrap();
+        journal.commit(now(), |commit| commit.intend(batch)).unwrap();
     }
     drop(journal);
     let last = Journal::open(&folder.path().join("journal.db")).unwrap().last_session().unwrap();
@@ -133,13 +133,13 @@ fn what_a_session_left_open_comes_back_and_its_intents_say_nothing_more() {
     let (folder, mut journal) = journal();
     let set: Doubts = [(9, prior(Doubt::MayHaveStarted, 2, None))].into();
     begin(&mut journal, reading(1, 1, 7), &set);
-    journal.commit(|commit| commit.intend(&batch(&[1, 2, 3], 10, 7, Some(5)))).unwrap();
+    journal.commit(now(), |commit| commit.intend(&batch(&[1, 2, 3], 10, 7, Some(5)))).unwrap();
     let open: Doubts = [
         (1, prior(Doubt::Accepted, 4, Some(reading(50, 60, 7)))),
         (2, Prior { attempts: 1, ..Prior::default() }),
     ]
     .into();
-    journal.end(&open).unwrap();
+    journal.end(&open, now()).unwrap();
     drop(journal);
     let last = Journal::open(&folder.path().join("journal.db")).unwrap().last_session().unwrap();
     assert_eq!(last.doubts, set, "what was in doubt when it began");
@@ -151,7 +151,7 @@ fn what_a_session_left_open_comes_back_and_its_intents_say_nothing_more() {
 fn of_a_commit_that_fails_nothing_is_there() {
     let (_folder, mut journal) = journal();
     begin(&mut journal, reading(1, 1, 7), &Doubts::new());
-    let failed = journal.commit(|commit| {
+    let failed = journal.commit(now(), |commit| {
         commit.intend(&batch(&[1], 10, 7, None))?;
         Err(rusqlite::Error::InvalidQuery)
     });
@@ -186,7 +186,7 @@ fn record(line: u64, outcome: Outcome) -> Record {
 const STARTED: Outcome = Outcome::Started(KnownBy::Retry);
 
 fn settle(journal: &mut Journal, records: &[Record]) -> Result<(), JournalError> {
-    journal.commit(|commit| commit.settle(records))
+    journal.commit(now(), |commit| commit.settle(records))
 }
 
 fn replayed(journal: &Journal, order: Order) -> Vec<Record> {
@@ -340,4 +340,8 @@ fn a_journal_that_somebody_took_away_is_an_error() {
     std::fs::write(&path, "another file").unwrap();
     let replaced = settle(&mut journal, &[record(2, STARTED)]);
     assert!(matches!(replaced, Err(JournalError::Gone { .. })), "{replaced:?}");
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_790_000_000).unwrap()
 }

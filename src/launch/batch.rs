@@ -125,6 +125,7 @@ impl EventBatcher {
             // Everything else that is ready runs first, and may put events too.
             tokio::task::yield_now().await;
             tokio::select! {
+                biased;
                 () = sleep_until(next) => {}
                 () = self.crowded() => {}
             }

@@ -1,5 +1,5 @@
-//! Writes everything that happened, in its order, on a thread of its own: first to
-//! the journal, then to the views of it.
+//! Writes everything that happened, in its order, beside the requests: first to the journal, then
+//! to the views of it.
 //!
 //! Each commit also notes which rows go next, and lets them go: a row is sent only once the
 //! journal knows that it may be. The collector owns all output of records. If a journal or report
@@ -8,15 +8,18 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::batch::Event;
 use super::context::RunContext;
 use super::output_failure::OutputFailure;
 use super::views::{Backing, LiveCounts, ReplayedViews, Views};
+use crate::domain::executor::{Delay, SlowStep};
 use crate::domain::record::{Doubt, Ending, Prior, Record};
 use crate::journal::{Copied, Journal, JournalError};
 use crate::report::OpenReport;
@@ -56,18 +59,21 @@ impl Collected {
     }
 }
 
-pub(super) fn collect(
+pub(super) async fn collect(
     mut events: mpsc::Receiver<Vec<Event>>,
     mut collector: Collector,
-    counts: &LiveCounts,
+    counts: Arc<LiveCounts>,
 ) -> Collected {
     let mut flushed = Instant::now();
-    while let Some(mut batch) = events.blocking_recv() {
+    while let Some(mut batch) = events.recv().await {
         // One commit for everything that is waiting.
         while let Ok(mut more) = events.try_recv() {
             batch.append(&mut more);
         }
-        collector.keep(&batch);
+        collector.keep(&batch).await;
+        if let Some(delay) = collector.delay(SlowStep::Report) {
+            delay.await;
+        }
         // The permits of the batch return only now: if the commit failed, draining has begun.
         collector.show(&mut batch);
         collector.context.batcher.reuse(batch);
@@ -77,9 +83,9 @@ pub(super) fn collect(
             views.flush();
             flushed = Instant::now();
         }
-        collector.tell(counts);
+        collector.tell(&counts);
     }
-    collector.close()
+    collector.close().await
 }
 
 pub(super) struct Collector {
@@ -125,7 +131,8 @@ impl Collector {
         let (shown, failed) = match reader {
             None => (ReplayedViews::at_once(views), None),
             Some(Ok(reader)) => {
-                (ReplayedViews::replaying(views, reader, Arc::clone(&context.batcher)), None)
+                let batcher = Arc::clone(&context.batcher);
+                (ReplayedViews::replaying(views, reader, batcher, &*context.executor), None)
             }
             Some(Err(error)) => {
                 (ReplayedViews::at_once(views), Some(OutputFailure::Journal(error)))
@@ -143,18 +150,27 @@ impl Collector {
 
     /// Commits a batch together with the rows that go next, before anything of it is shown, and
     /// lets these rows go.
-    fn keep(&mut self, batch: &[Event]) {
+    async fn keep(&mut self, batch: &[Event]) {
+        if self.run_journal.is_none() {
+            return;
+        }
         let limiter = &self.context.limiter;
-        let Some(run_journal) = &mut self.run_journal else { return };
         // The clocks are read before any of these rows can leave.
         let (at, sighting) = (self.context.clocks.read(), self.context.state.server_clock.last());
         let intents = Intents { lines: limiter.name_intents(), at, sighting };
         let shutdown = &self.context.shutdown;
         let is_news = self.draining == Draining::NotNoted && shutdown.is_draining();
         let draining = shutdown.stop_reason().filter(|_| is_news).map(|cause| cause.word());
-        match write(run_journal, batch, &CommitNotes { intents, draining }) {
+        let notes = CommitNotes { intents, draining };
+        if has_news(batch, &notes)
+            && let Some(delay) = self.delay(SlowStep::Commit)
+        {
+            delay.await;
+        }
+        let Some(run_journal) = &mut self.run_journal else { return };
+        match write(run_journal, batch, &notes, self.context.clocks.read().wall) {
             Ok(()) => {
-                limiter.intents_committed();
+                self.context.limiter.intents_committed();
                 if is_news {
                     self.draining = Draining::Noted;
                 }
@@ -163,7 +179,7 @@ impl Collector {
                 // Rows sent from here on are in doubt on resume.
                 self.run_journal = None;
                 self.failed(OutputFailure::Journal(error));
-                self.shown.wait().journal_is_lost();
+                self.shown.wait().await.journal_is_lost();
             }
         }
     }
@@ -199,6 +215,10 @@ impl Collector {
         drop(permits);
     }
 
+    fn delay(&self, step: SlowStep) -> Option<Delay> {
+        self.context.executor.delay(step)
+    }
+
     fn tell(&mut self, counts: &LiveCounts) {
         if let Some(views) = self.shown.now() {
             views.tell(counts);
@@ -212,10 +232,13 @@ impl Collector {
         self.context.shutdown.drain(StopReason::Output);
     }
 
-    fn close(mut self) -> Collected {
-        self.shown.wait();
+    async fn close(mut self) -> Collected {
+        self.shown.wait().await;
         self.show(&mut Vec::new());
-        let views = self.shown.wait();
+        if let Some(delay) = self.delay(SlowStep::Commit) {
+            delay.await;
+        }
+        let views = self.shown.wait().await;
         let (reports, states) = views.finish();
         let lines = views.records();
         if let Some(failure) = views.take_failure() {
@@ -227,7 +250,9 @@ impl Collector {
             journal = None;
             self.failed(OutputFailure::Lost { rows: self.rows, lines });
         } else if let Some(kept) = &mut journal
-            && let Err(error) = kept.end(&self.open).and_then(|()| kept.complete_reports(&states))
+            && let Err(error) = kept
+                .end(&self.open, self.context.clocks.read().wall)
+                .and_then(|()| kept.complete_reports(&states))
         {
             self.failed(OutputFailure::Journal(error));
             journal = None;
@@ -236,7 +261,7 @@ impl Collector {
         if let Err(failure) = reports.put_in_place() {
             self.failed(OutputFailure::Report(failure));
         }
-        let summary = self.shown.into_views().into_summary();
+        let summary = self.shown.into_views().await.into_summary();
         Collected { summary, failure: self.failure, journal }
     }
 }
@@ -269,13 +294,8 @@ fn settled(event: &Event) -> Option<&Record> {
     }
 }
 
-/// Commits a batch, the rows that may go, and that the session drains.
-fn write(
-    run_journal: &mut RunJournal,
-    batch: &[Event],
-    notes: &CommitNotes,
-) -> Result<(), JournalError> {
-    let RunJournal { journal, copied } = run_journal;
+/// Whether there is anything to commit.
+fn has_news(batch: &[Event], notes: &CommitNotes) -> bool {
     let CommitNotes { intents, draining } = notes;
     let is_kept = |event| {
         settled(event).is_some()
@@ -287,10 +307,22 @@ fn write(
                     | Event::StageAgreed(..)
             )
     };
-    if !batch.iter().any(is_kept) && intents.lines.is_empty() && draining.is_none() {
+    batch.iter().any(is_kept) || !intents.lines.is_empty() || draining.is_some()
+}
+
+/// Commits a batch, the rows that may go, and that the session drains.
+fn write(
+    run_journal: &mut RunJournal,
+    batch: &[Event],
+    notes: &CommitNotes,
+    now: Timestamp,
+) -> Result<(), JournalError> {
+    if !has_news(batch, notes) {
         return Ok(());
     }
-    journal.commit(|commit| {
+    let RunJournal { journal, copied } = run_journal;
+    let CommitNotes { intents, draining } = notes;
+    journal.commit(now, |commit| {
         // The copy covers every row that may go from now on: they were read before.
         if let Some((bytes, sha256)) = copied.as_ref().and_then(|copied| copied.news()) {
             commit.note_copy(&Copied { bytes, sha256 })?;

@@ -13,6 +13,7 @@ use super::times::SendWindow;
 use crate::api::Client;
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::clocks::Clocks;
+use crate::domain::executor::Executor;
 use crate::domain::record::Prior;
 use crate::domain::request_id::RunId;
 use crate::domain::task::Task;
@@ -38,6 +39,7 @@ pub(crate) struct RunContext {
     /// The wall clock, for the stamps of records.
     pub clock: Clock,
     pub clocks: Arc<dyn Clocks>,
+    pub executor: Arc<dyn Executor>,
     pub state: SharedState,
 }
 

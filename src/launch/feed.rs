@@ -1,14 +1,15 @@
-//! Reads rows on a thread of its own, as the plan has them.
+//! Reads rows beside the requests, as the plan has them.
 //!
-//! The thread is never joined, since it may be reading from a terminal when the run ends. So its
-//! last word is [`FeedItem::End`] or [`FeedItem::Failed`]: a channel that closes without either
-//! means that the thread died.
+//! Nobody waits for the end of this job, since it may be reading from a terminal when the run ends.
+//! So its last word is [`FeedItem::End`] or [`FeedItem::Failed`]: a channel that closes without
+//! either means that the job died.
 
-use std::thread;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::source::PlannedRows;
+use crate::domain::executor::{Executor, SlowStep};
 use crate::input::InputError;
 use crate::rules::resume::Planned;
 
@@ -21,22 +22,26 @@ pub(super) enum FeedItem {
     Failed(InputError),
 }
 
-pub(super) fn start(rows: PlannedRows) -> mpsc::Receiver<FeedItem> {
+pub(super) fn start(rows: PlannedRows, executor: &Arc<dyn Executor>) -> mpsc::Receiver<FeedItem> {
     let (sender, receiver) = mpsc::channel(BATCH);
-    thread::spawn(move || feed(rows, &sender));
+    drop(executor.run(Box::pin(feed(rows, sender, Arc::clone(executor)))));
     receiver
 }
 
-fn feed(rows: PlannedRows, sender: &mpsc::Sender<FeedItem>) {
-    for row in rows {
-        let (item, goes_on) = match row {
-            Ok(row) => (FeedItem::Row(row), true),
-            Err(error) => (FeedItem::Failed(error), false),
+async fn feed(mut rows: PlannedRows, sender: mpsc::Sender<FeedItem>, executor: Arc<dyn Executor>) {
+    loop {
+        if let Some(delay) = executor.delay(SlowStep::Read) {
+            delay.await;
+        }
+        let (item, goes_on) = match rows.next() {
+            None => break,
+            Some(Ok(row)) => (FeedItem::Row(row), true),
+            Some(Err(error)) => (FeedItem::Failed(error), false),
         };
-        if sender.blocking_send(item).is_err() || !goes_on {
+        if sender.send(item).await.is_err() || !goes_on {
             return;
         }
     }
     // Ignores a closed channel: the run was stopped.
-    drop(sender.blocking_send(FeedItem::End));
+    drop(sender.send(FeedItem::End).await);
 }

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use crate::api::Client;
 use crate::domain::clocks::Clocks;
+use crate::domain::executor::Executor;
 use crate::domain::request_id::RunId;
 use crate::journal::Journal;
 use crate::limiter::{Counters, IntentNotes, Limiter};
@@ -93,6 +94,8 @@ pub struct Pipeline {
     pub clock: Clock,
     /// Clocks of this machine.
     pub clocks: Arc<dyn Clocks>,
+    /// Where the jobs beside the requests run.
+    pub executor: Arc<dyn Executor>,
     /// Seed of the backoff's jitter.
     pub seed: u64,
 }
@@ -139,9 +142,10 @@ impl Pipeline {
             session: self.session,
             clock: self.clock,
             clocks: self.clocks,
+            executor: self.executor,
             state: SharedState::new(self.seed),
         });
-        let items = feed::start(rows);
+        let items = feed::start(rows, &context.executor);
         let counts = Arc::new(LiveCounts::default());
         let collector = Collector::new(run_journal, reports, Arc::clone(&context));
         let mut workers = Workers::start(&context, collector, &counts);

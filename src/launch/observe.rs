@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use enum_map::EnumMap;
-use jiff::Timestamp;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::debug;
 
@@ -50,7 +50,8 @@ pub(super) struct Observer {
     pub counts: Arc<LiveCounts>,
     pub context: Arc<RunContext>,
     pub permits: RowPermits,
-    pub writing: Option<JoinHandle<()>>,
+    /// Resolves once the file of metrics is written.
+    pub writing: Option<oneshot::Receiver<()>>,
 }
 
 /// Maximum time to wait for the last file of metrics.
@@ -74,6 +75,7 @@ impl Observer {
         tokio::pin!(work);
         loop {
             tokio::select! {
+                biased;
                 done = &mut work => return done,
                 now = drawing.next() => {
                     let (snapshot, estimate) = self.look(now);
@@ -93,16 +95,24 @@ impl Observer {
         let (snapshot, estimate) = self.look(now);
         let Some(file) = &self.audience.metrics else { return };
         // A hanging disk must not keep requests waiting.
-        if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+        if self
+            .writing
+            .as_mut()
+            .is_some_and(|writing| writing.try_recv() == Err(TryRecvError::Empty))
+        {
             return;
         }
         let (file, figures) = (file.clone(), self.figures(&snapshot, estimate));
-        self.writing = Some(tokio::task::spawn_blocking(move || {
-            if let Err(error) = file.write(Some(&figures), SessionState::Running, Timestamp::now())
-            {
+        let at = self.context.clocks.read().wall;
+        let (done, writing) = oneshot::channel();
+        drop(self.context.executor.run(Box::pin(async move {
+            if let Err(error) = file.write(Some(&figures), SessionState::Running, at) {
                 debug!(%error, "the metrics could not be written");
             }
-        }));
+            // Ignores a closed channel: the session has ended.
+            let _ = done.send(());
+        })));
+        self.writing = Some(writing);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]

@@ -1,19 +1,19 @@
 //! Views of the journal: reports and the summary. If there is a journal, they show nothing that
 //! it does not hold already.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, TryRecvError};
-use std::thread;
-use std::time::Instant;
 
 use enum_map::EnumMap;
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::batch::EventBatcher;
 use super::output_failure::OutputFailure;
+use crate::domain::executor::Executor;
 use crate::domain::file_state::FileState;
 use crate::domain::record::{OutcomeKind, Record};
 use crate::journal::{Journal, JournalError};
@@ -49,13 +49,13 @@ pub(super) struct Views {
     /// Number of records of this session.
     now: u64,
     /// Records whose lines wait for their links.
-    without_link: HashMap<u64, Record>,
+    without_link: BTreeMap<u64, Record>,
     failure: Option<OutputFailure>,
 }
 
 impl Views {
     pub(super) fn new(backing: Backing, reports: Vec<OpenReport>, summary: Summary) -> Self {
-        let (left, without_link) = (Vec::new(), HashMap::new());
+        let (left, without_link) = (Vec::new(), BTreeMap::new());
         Self { backing, reports, left, summary, now: 0, without_link, failure: None }
     }
 
@@ -175,7 +175,7 @@ impl Views {
 pub(super) struct ReplayedViews {
     /// Empty while the replay goes on.
     views: Views,
-    replaying: Option<mpsc::Receiver<Views>>,
+    replaying: Option<oneshot::Receiver<Views>>,
 }
 
 impl ReplayedViews {
@@ -188,34 +188,36 @@ impl ReplayedViews {
         mut views: Views,
         journal: Journal,
         batcher: Arc<EventBatcher>,
+        executor: &dyn Executor,
     ) -> Self {
-        let (done, replaying) = mpsc::channel();
-        thread::spawn(move || {
+        let (done, replaying) = oneshot::channel();
+        drop(executor.run(Box::pin(async move {
             views.replay(&journal);
             // Ignores a closed channel: nobody wants the views any more.
             drop(done.send(views));
             batcher.nudge();
-        });
+        })));
         let nothing = Views::new(Backing::Nothing, Vec::new(), Summary::default());
         Self { views: nothing, replaying: Some(replaying) }
     }
 
     /// Returns the views if they take records by now.
     pub(super) fn now(&mut self) -> Option<&mut Views> {
-        match self.replaying.as_ref().map(mpsc::Receiver::try_recv) {
+        match self.replaying.as_mut().map(oneshot::Receiver::try_recv) {
             Some(Err(TryRecvError::Empty)) => return None,
             Some(Ok(views)) => self.take(views),
-            Some(Err(TryRecvError::Disconnected)) => died(),
+            Some(Err(TryRecvError::Closed)) => died(),
             None => {}
         }
         Some(&mut self.views)
     }
 
-    pub(super) fn wait(&mut self) -> &mut Views {
-        match self.replaying.as_ref().map(mpsc::Receiver::recv) {
-            Some(Ok(views)) => self.take(views),
-            Some(Err(_)) => died(),
-            None => {}
+    pub(super) async fn wait(&mut self) -> &mut Views {
+        if let Some(replaying) = &mut self.replaying {
+            match replaying.await {
+                Ok(views) => self.take(views),
+                Err(_) => died(),
+            }
         }
         &mut self.views
     }
@@ -225,13 +227,13 @@ impl ReplayedViews {
         self.replaying = None;
     }
 
-    pub(super) fn into_views(mut self) -> Views {
-        self.wait();
+    pub(super) async fn into_views(mut self) -> Views {
+        self.wait().await;
         self.views
     }
 }
 
-/// The reports are gone with the thread that had them, and so is the collector.
+/// The reports are gone with the job that had them, and so is the collector.
 fn died() -> ! {
     panic!("the replay of earlier sessions failed")
 }

@@ -1,11 +1,10 @@
-//! The tasks and the thread that serve all rows: started together, watched while the work goes
+//! The tasks and jobs that serve all rows: started together, watched while the work goes
 //! on, and joined at its end.
 //!
 //! This module knows that they may fail, and what then becomes of the work; not what they do.
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -16,6 +15,7 @@ use super::connections;
 use super::context::RunContext;
 use super::source::InputEnd;
 use super::views::LiveCounts;
+use crate::domain::executor::JobEnd;
 use crate::limiter::{IntentsWanted, Limiter};
 use crate::shutdown::{Shutdown, StopReason};
 
@@ -24,7 +24,9 @@ pub(super) struct Workers {
     shutdown: Shutdown,
     batcher: Arc<EventBatcher>,
     to_collector: mpsc::Sender<Vec<Event>>,
-    collector: thread::JoinHandle<Collected>,
+    /// What the collector knows at its end, unless it panics.
+    collected: oneshot::Receiver<Collected>,
+    collector: JobEnd,
     /// Resolves once the collector is gone.
     collecting: oneshot::Receiver<Infallible>,
     forwarding: JoinHandle<()>,
@@ -43,19 +45,22 @@ impl Workers {
         collector: Collector,
         counts: &Arc<LiveCounts>,
     ) -> Self {
-        let RunContext { limiter, batcher, shutdown, .. } = &**context;
+        let RunContext { limiter, batcher, shutdown, executor, .. } = &**context;
         let (limiter, shutdown) = (Arc::clone(limiter), shutdown.clone());
         let (to_collector, received) = mpsc::channel(1);
         let (alive, collecting) = oneshot::channel();
+        let (done, collected) = oneshot::channel();
         let (going_on, over) = oneshot::channel();
         // Asked for before anybody wants a connection, so that no news is lost.
         let events = context.client.connection_events();
         let collector = {
             let counts = Arc::clone(counts);
-            thread::spawn(move || {
+            executor.run(Box::pin(async move {
                 let _alive = alive;
-                collect::collect(received, collector, &counts)
-            })
+                let collected = collect::collect(received, collector, counts).await;
+                // Ignores a closed channel: the session was given up.
+                drop(done.send(collected));
+            }))
         };
         Self {
             forwarding: tokio::spawn(Arc::clone(batcher).forward(to_collector.clone())),
@@ -73,6 +78,7 @@ impl Workers {
             shutdown,
             batcher: Arc::clone(batcher),
             to_collector,
+            collected,
             collector,
             collecting,
         }
@@ -91,7 +97,7 @@ impl Workers {
         };
         let turns = async {
             if turns.await.is_err() {
-                broken("the loop that hands out turns");
+                broken("the loop that hands out permits");
             }
             std::future::pending().await
         };
@@ -103,17 +109,18 @@ impl Workers {
             std::future::pending().await
         };
         tokio::select! {
+            biased;
             input = work => input,
             input = turns => input,
             input = connecting => input,
             _ = collecting => {
-                broken("the thread that writes records");
+                broken("the part that writes records");
                 InputEnd::NotReached
             }
             handed_on = forwarding => {
                 // It ends by itself if nobody takes records any more.
                 broken(match handed_on {
-                    Ok(()) => "the thread that writes records",
+                    Ok(()) => "the part that writes records",
                     Err(_) => "the task that hands records on",
                 });
                 InputEnd::NotReached
@@ -122,8 +129,8 @@ impl Workers {
     }
 
     pub(super) async fn end(self) -> Collected {
-        let Self { limiter, batcher, to_collector, collector, forwarding, turns, .. } = self;
-        let Self { closing, noting, connecting, timing, going_on, .. } = self;
+        let Self { limiter, batcher, to_collector, forwarding, turns, .. } = self;
+        let Self { closing, noting, connecting, timing, going_on, collected, collector, .. } = self;
         drop(going_on);
         // It looks at the clocks once more; nobody waits for it if it failed.
         drop(timing.await);
@@ -135,10 +142,12 @@ impl Workers {
         forwarding.abort();
         // The last sender goes with it, which ends the collector.
         batcher.flush(to_collector).await;
-        match tokio::task::spawn_blocking(move || collector.join()).await {
-            Ok(Ok(collected)) => collected,
-            Ok(Err(panic)) => Collected::failed(&*panic),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        match (collected.await, collector) {
+            (Ok(collected), _) => collected,
+            (Err(_), collector) => {
+                let panic = collector.await.err();
+                Collected::failed(panic.as_deref().unwrap_or(&()))
+            }
         }
     }
 }

@@ -26,13 +26,14 @@ pub struct Destination {
     format: Format,
     /// `None` for standard output.
     file: Option<OutputFile>,
+    out: Box<dyn Write + Send>,
 }
 
 impl Destination {
-    /// Standard output, as CSV.
+    /// Standard output, as CSV; `out` writes there.
     #[must_use]
-    pub fn stdout() -> Self {
-        Self { name: ReportName::Stdout, format: Format::Csv, file: None }
+    pub fn stdout(out: Box<dyn Write + Send>) -> Self {
+        Self { name: ReportName::Stdout, format: Format::Csv, file: None, out }
     }
 
     /// Opens `path` for writing, before anything is sent.
@@ -43,7 +44,8 @@ impl Destination {
     ) -> Result<Self, ReportError> {
         let format = format_of(path)?;
         let file = OutputFile::open(path, existing, placement)?;
-        Ok(Self { name: ReportName::File(path.to_owned()), format, file: Some(file) })
+        let out = file.writer();
+        Ok(Self { name: ReportName::File(path.to_owned()), format, file: Some(file), out })
     }
 
     /// Removes what was made for it.
@@ -55,11 +57,8 @@ impl Destination {
 
     /// Begins the report, with the input's further columns.
     pub fn begin(self, columns: &Columns, zone: &TimeZone) -> Result<OpenReport, ReportError> {
-        let Self { name, format, file } = self;
+        let Self { name, format, file, out } = self;
         let zone = zone.clone();
-        let out = file
-            .as_ref()
-            .map_or_else(|| Box::new(io::stdout()) as Box<dyn Write + Send>, OutputFile::writer);
         let separated = |delimiter, out, zone| -> io::Result<Box<dyn Report>> {
             Ok(Box::new(Csv::begin(out, delimiter, columns, zone)?))
         };

@@ -28,7 +28,11 @@ pub(crate) enum FoundBy {
 
 /// Finds the run that is meant: the one that was named, else the latest that is not finished,
 /// else the latest.
-pub(crate) fn find(runs: &RunStore, named: Option<&str>) -> Result<Found, SessionError> {
+pub(crate) fn find(
+    runs: &RunStore,
+    named: Option<&str>,
+    now: Timestamp,
+) -> Result<Found, SessionError> {
     let mut all = runs.all()?;
     if let Some(named) = named {
         match runs.find(named) {
@@ -40,18 +44,18 @@ pub(crate) fn find(runs: &RunStore, named: Option<&str>) -> Result<Found, Sessio
             return Ok(Found { folder: runs.find(named)?, by: FoundBy::Named });
         }
     }
-    let unfinished = all.iter().rev().find(|folder| !RunState::of(folder).is_over());
+    let unfinished = all.iter().rev().find(|folder| !RunState::of(folder, now).is_over());
     let chosen = unfinished.or(all.last()).ok_or(NoRun { path: runs.path().to_owned() })?;
     let by = if unfinished.is_some() { FoundBy::LatestUnfinished } else { FoundBy::Latest };
     Ok(Found { folder: chosen.clone(), by })
 }
 
 /// Returns the last run of a name if it left rows to be done.
-pub(crate) fn left_behind(runs: &RunStore, name: &RunName) -> Option<RunSummary> {
+pub(crate) fn left_behind(runs: &RunStore, name: &RunName, now: Timestamp) -> Option<RunSummary> {
     let name = name.to_string();
     let all = runs.all().ok()?;
     let last = all.iter().rev().find(|folder| name_of(folder).as_ref() == Some(&name))?;
-    Some(RunSummary::of(last)).filter(|last| last.left() > 0 && !last.state.is_over())
+    Some(RunSummary::of(last, now)).filter(|last| last.left() > 0 && !last.state.is_over())
 }
 
 /// Returns the name that the run in `folder` was given.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
+use super::machine::Stdin;
 use crate::domain::escape::escape_control;
 use crate::input::{self, Checked, Format, InputError, OpenedInput};
 use crate::journal::{About, InputSource};
@@ -67,10 +68,14 @@ impl Source {
     }
 
     /// Looks through a file, and a stream too.
-    pub(crate) fn read_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, SessionError> {
+    pub(crate) fn read_through(
+        input: &Input,
+        on_invalid: OnInvalid,
+        stdin: &Stdin,
+    ) -> Result<Self, SessionError> {
         match Self::look_through(input, on_invalid)? {
             Self::Stream => {
-                let (reader, name, format) = stream(input)?;
+                let (reader, name, format) = stream(input, stdin)?;
                 let checked = input::check_stream(reader, &name, format)?;
                 Ok(Self::File(Box::new(checked)))
             }
@@ -127,8 +132,9 @@ pub(crate) fn read(
     input: &Input,
     on_invalid: OnInvalid,
     pending: Option<&PendingRun>,
+    stdin: &Stdin,
 ) -> Result<InputRead, SessionError> {
-    let Some(pending) = pending else { return read_unkept(input, on_invalid) };
+    let Some(pending) = pending else { return read_unkept(input, on_invalid, stdin) };
     let to = pending.folder().input(&input.format().to_string());
     if let Input::File(path, format) = input
         && path.metadata().is_ok_and(|meta| meta.is_file())
@@ -141,7 +147,7 @@ pub(crate) fn read(
         let from = judged(checked, path, on_invalid)?;
         return Ok(InputRead { opened, from, copy: Some(copy), tee: None });
     }
-    let (reader, name, format) = stream(input)?;
+    let (reader, name, format) = stream(input, stdin)?;
     let tee = Tee::new(reader, &to)?;
     let state = tee.state();
     let opened = input::open_stream(Box::new(tee), &name, format)?;
@@ -149,7 +155,11 @@ pub(crate) fn read(
 }
 
 /// Reads an input of which nothing is kept.
-fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, SessionError> {
+fn read_unkept(
+    input: &Input,
+    on_invalid: OnInvalid,
+    stdin: &Stdin,
+) -> Result<InputRead, SessionError> {
     is_there(input)?;
     let (from, opened) = match input {
         Input::File(path, format) if path.metadata().is_ok_and(|meta| meta.is_file()) => {
@@ -161,7 +171,7 @@ fn read_unkept(input: &Input, on_invalid: OnInvalid) -> Result<InputRead, Sessio
             (judged(checked, path, on_invalid)?, opened)
         }
         Input::File(..) | Input::Stdin(_) => {
-            let (reader, name, format) = stream(input)?;
+            let (reader, name, format) = stream(input, stdin)?;
             (Source::Stream, input::open_stream(reader, &name, format)?)
         }
     };
@@ -199,14 +209,14 @@ fn judged(checked: Checked, path: &Path, on_invalid: OnInvalid) -> Result<Source
 
 type Stream = (Box<dyn Read + Send>, String, Format);
 
-fn stream(input: &Input) -> Result<Stream, UnreadableInput> {
+fn stream(input: &Input, stdin: &Stdin) -> Result<Stream, UnreadableInput> {
     match input {
         Input::File(path, format) => {
             let file = File::open(path)
                 .map_err(|source| UnreadableInput { path: path.clone(), source })?;
             Ok((Box::new(file), path.display().to_string(), *format))
         }
-        Input::Stdin(format) => Ok((Box::new(io::stdin()), "standard input".into(), *format)),
+        Input::Stdin(format) => Ok((stdin(), "standard input".into(), *format)),
     }
 }
 

@@ -1,25 +1,71 @@
-//! This machine as a session sees it: its clocks, and random numbers. Both are handed in, so
-//! that a session can be simulated.
+//! This machine as a session sees it: its clocks, random numbers, side jobs and standard streams.
+//! All are handed in, so that a session can be simulated.
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::domain::clocks::Clocks;
+use crate::domain::executor::Executor;
 use crate::domain::request_id::RunId;
+use crate::journal::Journal;
 use crate::system_clocks::SystemClocks;
+use crate::system_executor::SystemExecutor;
 
-/// Clocks and random numbers.
-pub(crate) struct Machine {
+/// The machine that a session runs on.
+pub struct Machine {
+    /// Its clocks.
     pub clocks: Arc<dyn Clocks>,
+    /// Random numbers.
     pub random: fastrand::Rng,
+    /// Where side jobs run.
+    pub executor: Arc<dyn Executor>,
+    /// Standard input and output.
+    pub streams: Streams,
+    /// Is shown the journal of each session before that writes to it.
+    pub journal_opened: JournalOpened,
+}
+
+/// Looks at a journal that a session is about to write.
+pub type JournalOpened = Arc<dyn Fn(&Journal) + Send + Sync>;
+
+/// Opens standard input.
+pub type Stdin = Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>;
+
+/// Opens standard output.
+pub type Stdout = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
+
+/// Standard input and output of the process.
+#[derive(Clone)]
+pub struct Streams {
+    /// Standard input.
+    pub input: Stdin,
+    /// Standard output.
+    pub output: Stdout,
+}
+
+impl Streams {
+    /// Returns the streams of this process.
+    pub(crate) fn of_system() -> Self {
+        Self {
+            input: Arc::new(|| Box::new(io::stdin())),
+            output: Arc::new(|| Box::new(io::stdout())),
+        }
+    }
 }
 
 impl Machine {
     /// The machine that the program runs on.
     pub(crate) fn of_system() -> Self {
         let mut random = fastrand::Rng::new();
-        Self { clocks: Arc::new(SystemClocks::new(random.u128(..))), random }
+        Self {
+            clocks: Arc::new(SystemClocks::new(random.u128(..))),
+            random,
+            executor: Arc::new(SystemExecutor),
+            streams: Streams::of_system(),
+            journal_opened: Arc::new(|_| {}),
+        }
     }
 
     /// Returns what the wall clock shows.

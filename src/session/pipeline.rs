@@ -103,6 +103,7 @@ pub(crate) fn assemble(
         session: work.session,
         clock,
         clocks: Arc::clone(&machine.clocks),
+        executor: Arc::clone(&machine.executor),
         seed: machine.random.u64(..),
     })
 }

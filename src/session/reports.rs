@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
 use super::input::Input;
+use super::machine::Stdout;
 use crate::domain::row::Columns;
 use crate::report::{Destination, IfExists, OpenReport, Placement, ReportError};
 
@@ -17,11 +18,12 @@ pub(crate) fn destinations(
     outputs: &[PathBuf],
     existing: impl Fn(&Path) -> Result<IfExists, SessionError>,
     placement: Placement<'_>,
+    stdout: &Stdout,
 ) -> Result<Vec<Destination>, SessionError> {
     let mut opened = Vec::with_capacity(outputs.len());
     let open = |output: &PathBuf| -> Result<Destination, SessionError> {
         if output.as_os_str() == "-" {
-            return Ok(Destination::stdout());
+            return Ok(Destination::stdout(stdout()));
         }
         if let Some(input) = input {
             refuse_own_input(input, output)?;

@@ -108,6 +108,7 @@ fn open_reports(
     run: &Run,
     outputs: &[PathBuf],
     existing: IfExists,
+    machine: &Machine,
 ) -> Result<Vec<OpenReport>, SessionError> {
     let existing = |output: &Path| match existing {
         IfExists::Overwrite => Ok(IfExists::Overwrite),
@@ -115,7 +116,8 @@ fn open_reports(
     };
     let outputs = named_reports(&run.folder, outputs);
     let placement = Placement::Beside(&run.folder.id);
-    let destinations = reports::destinations(None, &outputs, existing, placement)?;
+    let destinations =
+        reports::destinations(None, &outputs, existing, placement, &machine.streams.output)?;
     own_report::remove_leftovers(run, &outputs)?;
     let zone = zone::zone(&run.about.zone);
     Ok(reports::begin(destinations, &run.about.columns, &zone, Beside::Journal)?)
@@ -136,7 +138,7 @@ pub(crate) fn finish(
     already: AlreadyStarted,
     machine: &Machine,
 ) -> Result<FinishedRun, SessionError> {
-    let mut reports = open_reports(run, outputs, existing)?;
+    let mut reports = open_reports(run, outputs, existing, machine)?;
     let mut summary = Summary::new(already);
     replay::replay(run, Order::Settled, &mut reports, &mut summary)?;
     let reports = Finished::of(reports);
@@ -159,7 +161,7 @@ fn note_finished(run: &mut Run, exit: Exit, machine: &Machine) -> Result<(), Jou
     let at = machine.clocks.read();
     let opening = Opening { at, target: &target, reopens: None, waits_until: None };
     run.journal.begin(&opening, &Doubts::new())?;
-    run.journal.end(&Doubts::new())?;
+    run.journal.end(&Doubts::new(), at.wall)?;
     run.journal.note_exit(FINISHED, exit.code())
 }
 
@@ -202,7 +204,8 @@ pub(crate) fn begin(
     asked: Asked<'_>,
     machine: &Machine,
 ) -> Result<Work, SessionError> {
-    let reports = open_reports(&run, &settings.outputs, settings.existing)?;
+    (machine.journal_opened)(&run.journal);
+    let reports = open_reports(&run, &settings.outputs, settings.existing, machine)?;
     let opening = Opening {
         at: machine.clocks.read(),
         target: &settings.server.target.to_string(),
@@ -215,7 +218,7 @@ pub(crate) fn begin(
     }
     let session = run.journal.begin(&opening, &before.doubts)?;
     let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
-    run.journal.begin_reports(session, &begun)?;
+    run.journal.begin_reports(session, &begun, opening.at.wall)?;
     if let Some(flags) = asked.flags {
         flags.write(&run.folder)?;
     }

@@ -31,10 +31,10 @@ pub(crate) enum RunState {
 }
 
 impl RunState {
-    /// Reads the state of the run in `folder`.
-    pub(crate) fn of(folder: &RunDir) -> Self {
+    /// Reads the state that the run in `folder` has at `now`.
+    pub(crate) fn of(folder: &RunDir, now: Timestamp) -> Self {
         match Journal::open(&folder.journal()).and_then(|journal| journal.sessions()) {
-            Ok(sessions) => Self::after(holder(folder).as_ref(), sessions.last(), Timestamp::now()),
+            Ok(sessions) => Self::after(holder(folder).as_ref(), sessions.last(), now),
             Err(_) => Self::Damaged,
         }
     }
@@ -110,11 +110,13 @@ pub(crate) struct RunSummary {
     pub counts: Counts,
     pub settled: u64,
     left: u64,
+    /// When it was read.
+    at: Timestamp,
 }
 
 impl RunSummary {
-    /// Reads the run in `folder`, as far as that is possible.
-    pub(crate) fn of(folder: &RunDir) -> Self {
+    /// Reads the run in `folder` at `now`, as far as that is possible.
+    pub(crate) fn of(folder: &RunDir, now: Timestamp) -> Self {
         let empty = Self {
             id: folder.id.clone(),
             folder: folder.path.clone(),
@@ -125,11 +127,12 @@ impl RunSummary {
             counts: Counts::default(),
             settled: 0,
             left: 0,
+            at: now,
         };
-        Self::read(folder, &empty).unwrap_or(empty)
+        Self::read(folder, &empty, now).unwrap_or(empty)
     }
 
-    fn read(folder: &RunDir, empty: &Self) -> Result<Self, JournalError> {
+    fn read(folder: &RunDir, empty: &Self, now: Timestamp) -> Result<Self, JournalError> {
         // Whoever works on the run may settle rows between two looks at its journal.
         let alive = holder(folder);
         let journal = Journal::open(&folder.journal())?;
@@ -146,7 +149,7 @@ impl RunSummary {
         Ok(Self {
             id: empty.id.clone(),
             folder: empty.folder.clone(),
-            state: RunState::after(alive.as_ref(), sessions.last(), Timestamp::now()),
+            state: RunState::after(alive.as_ref(), sessions.last(), now),
             about: Some(about),
             sessions,
             already: SavedFlags::read(folder)
@@ -154,6 +157,7 @@ impl RunSummary {
             counts,
             settled,
             left,
+            at: now,
         })
     }
 
@@ -164,7 +168,7 @@ impl RunSummary {
 
     /// Time since the first session began.
     pub(crate) fn age(&self) -> Option<Duration> {
-        let age = self.sessions.first()?.began.duration_until(Timestamp::now());
+        let age = self.sessions.first()?.began.duration_until(self.at);
         Some(Duration::try_from(age).unwrap_or_default())
     }
 

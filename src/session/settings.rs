@@ -9,7 +9,7 @@ use super::staging::Staging;
 use super::timing::Timing;
 use crate::api::credentials::Credentials;
 use crate::api::target::Target;
-use crate::api::{Client, ClientError, HttpOptions, LegacyGet, Reread};
+use crate::api::{Client, ClientError, HttpOptions, LegacyGet, Network, Reread};
 use crate::launch::Options;
 use crate::report::IfExists;
 use crate::rules::expected_rows::ExpectedRows;
@@ -51,14 +51,14 @@ pub(crate) struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Makes a client that keeps up to `connections` open.
+    /// Makes a client that reaches the server by `network`, and keeps up to `connections` open.
     pub(crate) fn client(
         &self,
+        network: &Network,
         credentials: Credentials,
         connections: usize,
     ) -> Result<Client, ClientError> {
-        let client =
-            Client::new(self.target.clone(), credentials, &self.http_options, connections)?;
+        let client = network.client(&self.target, credentials, &self.http_options, connections)?;
         Ok(client.with_legacy_get(self.legacy_get).rereading(self.reread()))
     }
 

@@ -61,7 +61,12 @@ pub(crate) fn check(
             Some(PendingRun::begin(runs, id.clone())?)
         }
     };
-    let read = input::read(&settings.input, settings.on_invalid, pending.as_ref())?;
+    let read = input::read(
+        &settings.input,
+        settings.on_invalid,
+        pending.as_ref(),
+        &machine.streams.input,
+    )?;
     check_rows(settings.expect_rows, &read.from)?;
     settings.session.staging.ends(read.from.rows())?;
     let credentials = settings.session.server.credentials.read()?;
@@ -137,7 +142,7 @@ impl CheckedRun {
             let about = about(settings, &read, &id, zone.clone());
             Journal::create(&pending.folder().journal(), &about)?;
         }
-        let reports = open_reports(settings, &read, pending.as_ref(), &zone)?;
+        let reports = open_reports(settings, &read, pending.as_ref(), &zone, machine)?;
         let named_reports = match (&pending, settings.session.outputs.is_empty()) {
             (Some(pending), true) => vec![pending.future().report()],
             _ => settings.session.outputs.clone(),
@@ -197,13 +202,20 @@ fn open_reports(
     read: &InputRead,
     pending: Option<&PendingRun>,
     zone: &str,
+    machine: &Machine,
 ) -> Result<Vec<OpenReport>, SessionError> {
     let Settings { outputs, existing, .. } = &settings.session;
     let own = pending.map(|pending| pending.folder().report()).filter(|_| outputs.is_empty());
     let outputs = own.map_or_else(|| outputs.clone(), |own| vec![own]);
     let existing = |_: &Path| Ok(*existing);
     let input = Some(&settings.input);
-    let destinations = reports::destinations(input, &outputs, existing, Placement::InPlace)?;
+    let destinations = reports::destinations(
+        input,
+        &outputs,
+        existing,
+        Placement::InPlace,
+        &machine.streams.output,
+    )?;
     let beside = if pending.is_some() { Beside::Journal } else { Beside::Nothing };
     let columns = &read.opened.columns;
     let mut reports = reports::begin(destinations, columns, &zone::zone(zone), beside)?;
@@ -213,7 +225,11 @@ fn open_reports(
         }
         // Before the run has its name, so that no crash leaves a report that is not known.
         let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
-        Journal::open(&pending.folder().journal())?.begin_reports(FIRST_SESSION, &begun)?;
+        Journal::open(&pending.folder().journal())?.begin_reports(
+            FIRST_SESSION,
+            &begun,
+            machine.now(),
+        )?;
     }
     Ok(reports)
 }
@@ -229,6 +245,7 @@ fn begin(
     let Some(pending) = pending else { return Ok(None) };
     let (folder, lock) = pending.commit()?;
     let mut journal = Journal::open(&folder.journal())?;
+    (machine.journal_opened)(&journal);
     let opening = Opening {
         at: machine.clocks.read(),
         target: &settings.server.target.to_string(),

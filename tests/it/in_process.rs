@@ -30,6 +30,7 @@ use bk_launch::internals::rules::resume::{self, Doubts};
 use bk_launch::internals::rules::retry::Policy;
 use bk_launch::internals::shutdown::Shutdown;
 use bk_launch::internals::system_clocks::SystemClocks;
+use bk_launch::internals::system_executor::SystemExecutor;
 use bk_launch::mock::Mock;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -127,6 +128,7 @@ impl Launch<'_> {
             session: 1,
             clock: Clock { wall: Timestamp::now(), at: Instant::now() },
             clocks: Arc::new(SystemClocks::new(1)),
+            executor: Arc::new(SystemExecutor),
             seed: 1,
         }
     }

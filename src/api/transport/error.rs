@@ -13,20 +13,26 @@ use crate::domain::answer::{Delivery, NotSent};
 
 /// Why no answer came. The texts are for people, and hold no URL.
 #[derive(Clone, Debug, Error)]
-pub(crate) enum TransportError {
+pub enum TransportError {
+    /// The host name cannot be resolved.
     #[error("the host name has no address: {0}")]
     HostName(String),
+    /// The server did not prove who it is, or speaks no TLS.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
     /// There was no connection, or it took not a byte of the request.
     #[error("no connection: {0}")]
     Unconnected(String),
+    /// There was no connection in time.
     #[error("no connection: not made within {0:?} (--connect-timeout)")]
     ConnectTimeout(Duration),
+    /// The other end speaks another protocol.
     #[error("what came back is no HTTP: {0}")]
     NotHttp(String),
+    /// The request may have arrived, and no answer came in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    /// The request may have arrived, and the connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
 }

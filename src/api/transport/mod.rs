@@ -20,9 +20,10 @@ use direct::Direct;
 use proxied::Proxied;
 use seam::ServerAddress;
 
-pub(crate) use error::TransportError;
-pub(crate) use seam::{ConnectionEvent, Traffic};
-pub(super) use seam::{RawRequest, Received, Transport};
+pub use error::TransportError;
+pub use seam::{
+    AnswerFuture, ConnectionEvent, RawRequest, Received, ReservationFuture, Traffic, Transport,
+};
 
 /// Returns a transport to `target` that keeps up to `connections` open between requests.
 pub(super) fn make(

@@ -25,11 +25,14 @@ pub(super) const MAX_CONNECTING: usize = 64;
 
 /// A request to the server, with all headers but `Host` and the length of its body.
 #[derive(Debug)]
-pub(in crate::api) struct RawRequest {
+pub struct RawRequest {
+    /// `GET` or `POST`.
     pub method: Method,
     /// Path and query.
     pub path: Uri,
+    /// Its headers.
     pub headers: HeaderMap,
+    /// Its body.
     pub body: Bytes,
     /// Maximum size of the answer; a longer one is cut off.
     pub max_answer: usize,
@@ -37,18 +40,23 @@ pub(in crate::api) struct RawRequest {
 
 /// An HTTP answer, whole or in part.
 #[derive(Debug)]
-pub(in crate::api) struct Received {
+pub struct Received {
+    /// HTTP status.
     pub status: u16,
+    /// Its headers.
     pub headers: HeaderMap,
+    /// Its body, as far as it came.
     pub body: Bytes,
+    /// Whether the body came whole.
     pub extent: Extent,
 }
 
 /// News of connections made ahead.
 #[derive(Debug)]
-pub(crate) enum ConnectionEvent {
+pub enum ConnectionEvent {
     /// One more stands ready.
     Made,
+    /// One could not be made.
     Failed(TransportError),
 }
 
@@ -63,13 +71,15 @@ pub struct Traffic {
     pub received: AtomicU64,
 }
 
-pub(super) type AnswerFuture<'a> =
+/// An answer that is waited for.
+pub type AnswerFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Received, TransportError>> + Send + 'a>>;
-pub(super) type ReservationFuture<'a> =
+/// A connection that is waited for.
+pub type ReservationFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Reservation, TransportError>> + Send + 'a>>;
 
 /// The way between a client and its server.
-pub(in crate::api) trait Transport: Connections {
+pub trait Transport: Connections {
     /// Sends one request by a connection that was set aside for it.
     fn send(&self, request: RawRequest, connection: Reservation) -> AnswerFuture<'_>;
 

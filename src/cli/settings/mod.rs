@@ -4,6 +4,7 @@
 //! handled. Variables of the environment are handed in.
 
 mod error;
+mod moment;
 mod output;
 mod server;
 mod store;
@@ -11,8 +12,6 @@ mod variables;
 mod window;
 
 use std::path::PathBuf;
-
-use jiff::Timestamp;
 
 use crate::api::LegacyGet;
 use crate::args::run::{CronArgs, InputArgs, OnInvalidArg, RunArgs};
@@ -33,6 +32,7 @@ use crate::session::settings::{RunSettings, Settings};
 use crate::session::staging::Staging;
 
 pub(crate) use error::SettingsError;
+pub(crate) use moment::Moment;
 pub(crate) use output::{SummaryForm, check_outputs, existing, progress};
 pub(crate) use server::{server, target_of_environment};
 pub(crate) use store::runs;
@@ -61,12 +61,13 @@ pub(crate) fn of_run(
     args: RunArgs,
     what: ForWhat,
     environment: Environment<'_>,
+    moment: Moment,
 ) -> Result<RunSettings, SettingsError> {
     let RunArgs { input, session, cron, no_journal } = args;
     let CronArgs { name, expect_rows } = cron;
     let InputArgs { input, format, on_invalid } = input;
     let state = session.state.clone();
-    let session = of_session(session, environment)?;
+    let session = of_session(session, environment, moment)?;
     if no_journal && session.outputs.is_empty() && what == ForWhat::Launch {
         return Err(SettingsError::NoOutput);
     }
@@ -89,6 +90,7 @@ pub(crate) fn of_run(
 pub(crate) fn of_session(
     args: SessionArgs,
     environment: Environment<'_>,
+    moment: Moment,
 ) -> Result<Settings, SettingsError> {
     let SessionArgs {
         limit,
@@ -114,7 +116,7 @@ pub(crate) fn of_session(
     Ok(Settings {
         options: options(limit, &limits, &retries, &confirmation),
         staging: staging(stages)?,
-        timing: window::timing(window, Timestamp::now(), fastrand::f64())?,
+        timing: window::timing(window, moment.now, moment.share)?,
         server,
         existing: existing(force),
         outputs,

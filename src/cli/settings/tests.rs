@@ -4,6 +4,9 @@ use crate::input::NullWords;
 use crate::session::plan::{Plan, Rows};
 use crate::text::plan::PlanText;
 use clap::Parser;
+use jiff::Timestamp;
+
+const MOMENT: Moment = Moment { now: Timestamp::UNIX_EPOCH, share: 0.5 };
 
 const WHO: [(&str, &str); 3] =
     [("BK_APP_CODE", "app"), ("BK_APP_SECRET", "s3cret"), ("BK_TOKEN", "t0ken")];
@@ -17,7 +20,7 @@ fn settings(flags: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Sett
     let find = |name: &str| {
         variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
     };
-    of_run(args, ForWhat::Launch, &find).map(|run| run.session)
+    of_run(args, ForWhat::Launch, &find, MOMENT).map(|run| run.session)
 }
 
 fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
@@ -69,9 +72,12 @@ fn timeouts_are_the_servers_own_plus_five_seconds() {
 fn a_line_says_what_will_happen() {
     let words = ["bk-launch", "run", "-", "--no-journal", "--esb", "http://h", "-o", "r.csv"];
     let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!() };
-    let settings = of_run(*args, ForWhat::Launch, &|name| {
-        name.starts_with("BK_").then(|| "x".to_owned()).filter(|_| !name.contains("URL"))
-    });
+    let settings = of_run(
+        *args,
+        ForWhat::Launch,
+        &|name| name.starts_with("BK_").then(|| "x".to_owned()).filter(|_| !name.contains("URL")),
+        MOMENT,
+    );
     let settings = settings.unwrap().session;
     let plan = Plan {
         rows: Rows::Unknown(NullWords::None),
