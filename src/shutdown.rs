@@ -4,12 +4,12 @@
 //! run is draining. The first reason is kept. It does not know what draining means: `launch`
 //! does.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
 use crate::domain::answer::FailureClass;
 use crate::rules::budget::UsedUp;
@@ -131,58 +131,78 @@ enum StopState {
 }
 
 /// Whether, and why, a run is to stop. Clones are the same switch.
-#[derive(Clone, Debug)]
-pub struct Shutdown(Arc<watch::Sender<StopState>>);
+///
+/// Whoever waits is told in the order in which they began to wait. The `watch` of tokio would tell
+/// them in a random one.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(Arc<Switch>);
 
-impl Default for Shutdown {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(StopState::Running)))
+#[derive(Debug, Default)]
+struct Switch {
+    state: Mutex<StopState>,
+    changed: Notify,
+}
+
+impl Switch {
+    fn state(&self) -> MutexGuard<'_, StopState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on to what `next` returns, if it returns anything, and tells whoever waits.
+    fn advance(&self, next: impl FnOnce(&StopState) -> Option<StopState>) {
+        let mut state = self.state();
+        let Some(next) = next(&state) else { return };
+        *state = next;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    async fn reached(&self, is_reached: impl Fn(&StopState) -> bool) {
+        loop {
+            // Begins to listen before the look, so that no change is missed.
+            let changed = self.changed.notified();
+            if is_reached(&self.state()) {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 
 impl Shutdown {
     /// Stops everything new from being sent. The first reason is kept.
     pub fn drain(&self, stop_reason: StopReason) {
-        self.0.send_if_modified(|stage| match stage {
-            StopState::Draining(_) => false,
-            StopState::NoNewRows(first) => {
-                *stage = StopState::Draining(first.clone());
-                true
-            }
-            StopState::Running => {
-                *stage = StopState::Draining(stop_reason);
-                true
-            }
+        self.0.advance(|state| match state {
+            StopState::Draining(_) => None,
+            StopState::NoNewRows(first) => Some(StopState::Draining(first.clone())),
+            StopState::Running => Some(StopState::Draining(stop_reason)),
         });
     }
 
     /// Stops rows from being sent that were not sent yet. The first reason is kept.
     pub fn refuse_new_rows(&self, stop_reason: StopReason) {
-        self.0.send_if_modified(|stage| match stage {
-            StopState::Running => {
-                *stage = StopState::NoNewRows(stop_reason);
-                true
-            }
-            StopState::NoNewRows(_) | StopState::Draining(_) => false,
+        self.0.advance(|state| match state {
+            StopState::Running => Some(StopState::NoNewRows(stop_reason)),
+            StopState::NoNewRows(_) | StopState::Draining(_) => None,
         });
     }
 
     /// Whether nothing new is to be sent.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        matches!(*self.0.borrow(), StopState::Draining(_))
+        matches!(*self.0.state(), StopState::Draining(_))
     }
 
     /// Whether rows that were not sent yet may be sent.
     #[must_use]
     pub fn takes_new_rows(&self) -> bool {
-        matches!(*self.0.borrow(), StopState::Running)
+        matches!(*self.0.state(), StopState::Running)
     }
 
     /// The first reason, if there is one.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
-        match &*self.0.borrow() {
+        match &*self.0.state() {
             StopState::Running => None,
             StopState::NoNewRows(stop_reason) | StopState::Draining(stop_reason) => {
                 Some(stop_reason.clone())
@@ -192,13 +212,12 @@ impl Shutdown {
 
     /// Returns once nothing new is to be sent.
     pub async fn draining(&self) {
-        // The sender lives as long as `self`, so this cannot fail.
-        drop(self.0.subscribe().wait_for(|stage| matches!(stage, StopState::Draining(_))).await);
+        self.0.reached(|state| matches!(state, StopState::Draining(_))).await;
     }
 
     /// Returns once no row that was not sent yet is to be sent.
     pub async fn no_new_rows(&self) {
-        drop(self.0.subscribe().wait_for(|stage| !matches!(stage, StopState::Running)).await);
+        self.0.reached(|state| !matches!(state, StopState::Running)).await;
     }
 
     /// Listens for signals, until the program ends: the first one drains, the second one
@@ -304,6 +323,27 @@ mod tests {
         tokio::task::yield_now().await;
         shutdown.drain(StopReason::Output);
         waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told_in_the_order_of_waiting() {
+        let shutdown = Shutdown::default();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let waiting: Vec<_> = (0..50)
+            .map(|number| {
+                let (shutdown, told) = (shutdown.clone(), Arc::clone(&told));
+                tokio::spawn(async move {
+                    shutdown.draining().await;
+                    told.lock().unwrap().push(number);
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        shutdown.drain(StopReason::Output);
+        for task in waiting {
+            task.await.unwrap();
+        }
+        assert_eq!(*told.lock().unwrap(), (0..50).collect::<Vec<_>>());
     }
 
     #[test]

@@ -227,6 +227,7 @@ mod tests {
                 (no_new, clocks.began.elapsed().as_secs())
             };
             let found = tokio::select! {
+                biased;
                 found = stops => found,
                 () = times.keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
                 () = stepping => unreachable!("it goes on"),
@@ -282,6 +283,7 @@ mod tests {
             sleep(Duration::from_secs(10)).await;
         };
         tokio::select! {
+            biased;
             () = SendWindow::default().keep(&clocks, &shutdown, pending()) => unreachable!("it goes on"),
             () = stepping => {}
         }

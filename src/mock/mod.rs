@@ -106,8 +106,9 @@ impl Mock {
         let thread = thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = shared.serve(listener) => {}
+                    biased;
                     _ = stopped => {}
+                    () = shared.serve(listener) => {}
                 }
             });
             // Dropping the runtime closes every connection.

@@ -176,6 +176,7 @@ async fn session(
         tokio::pin!(started);
         loop {
             tokio::select! {
+                biased;
                 sent = &mut started => {
                     let what = "the ping at the start";
                     undelivered.extend(sent.err().map(|why| DeliveryError { what, why }));

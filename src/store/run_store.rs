@@ -1,5 +1,6 @@
 //! The folders of all runs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,17 +34,17 @@ impl RunStore {
     /// Every run, the oldest first.
     pub fn all(&self) -> Result<Vec<RunDir>, StoreError> {
         let named = |name: &str, path| RunId::parse(name).map(|id| RunDir { id, path });
-        let mut all = self.entries(named)?;
-        all.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(all)
+        self.entries(named)
     }
 
-    /// Folders of runs that were never began: a program was killed while it copied
-    /// their input.
+    /// Folders of runs that were never began, the oldest first: a program was killed while it
+    /// copied their input.
     pub fn pending(&self) -> Result<Vec<PathBuf>, StoreError> {
         self.entries(|name, path| name.strip_suffix(PENDING_SUFFIX).and(Some(path)))
     }
 
+    /// Returns what `take` makes of each folder, in the order of their names: a disk lists them in
+    /// any order.
     fn entries<T>(&self, take: impl Fn(&str, PathBuf) -> Option<T>) -> Result<Vec<T>, StoreError> {
         let failed = |source| StoreError::Read { path: self.path.clone(), source };
         let entries = match fs::read_dir(&self.path) {
@@ -51,16 +52,16 @@ impl RunStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         };
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         for entry in entries {
             let entry = entry.map_err(failed)?;
             if entry.file_type().map_err(failed)?.is_dir()
                 && let Some(name) = entry.file_name().to_str()
             {
-                found.extend(take(name, entry.path()));
+                found.insert(name.to_owned(), entry.path());
             }
         }
-        Ok(found)
+        Ok(found.into_iter().filter_map(|(name, path)| take(&name, path)).collect())
     }
 
     /// The run whose id is `text`, or begins like that.
