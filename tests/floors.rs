@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 mod circles;
+mod product;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};

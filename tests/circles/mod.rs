@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::product::without_tests;
 use crate::source::{Import, imports, tokens};
 
 /// Names of a module, from its room on.
@@ -136,43 +137,6 @@ impl Module {
         }
         Self { children, imports: imports(&tokens), words }
     }
-}
-
-/// Leaves out what is marked `#[cfg(test)]`.
-fn without_tests(tokens: &[String]) -> Vec<String> {
-    const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
-    let mut kept = Vec::new();
-    let mut at = 0;
-    while at < tokens.len() {
-        if tokens[at..].iter().take(MARK.len()).eq(MARK.iter()) {
-            at = end_of_item(tokens, at + MARK.len());
-        } else {
-            kept.push(tokens[at].clone());
-            at += 1;
-        }
-    }
-    kept
-}
-
-/// The place after the item that begins at `at`, whatever attributes it has.
-fn end_of_item(tokens: &[String], mut at: usize) -> usize {
-    let mut depth = 0;
-    while let Some(token) = tokens.get(at) {
-        at += 1;
-        match token.as_str() {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" => depth -= 1,
-            "}" => {
-                depth -= 1;
-                if depth == 0 {
-                    break;
-                }
-            }
-            ";" if depth == 0 => break,
-            _ => {}
-        }
-    }
-    at
 }
 
 /// Who imports whom, with the words of one import each.
