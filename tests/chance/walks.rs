@@ -246,13 +246,15 @@ fn method(tokens: &[String], at: usize) -> Option<&str> {
 /// Returns the last word of what the loop at `at` goes over.
 fn last_of_loop(tokens: &[String], at: usize) -> Option<&String> {
     let begin = tokens[at..].iter().position(|token| matches!(token.as_str(), "in" | ";"))? + at;
+    if tokens[begin] == ";" {
+        return None;
+    }
     let mut next = begin + 1;
-    while tokens[begin] == "in" {
+    loop {
         match tokens.get(next)?.as_str() {
             "{" => return tokens.get(next - 1),
             "(" | "[" => next = after_brackets(tokens, next),
             _ => next += 1,
         }
     }
-    None
 }
