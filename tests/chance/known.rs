@@ -12,18 +12,8 @@ const MACHINE: &[Known] = &[
     ),
     (
         "src/session/machine.rs",
-        &["Rng::new"],
-        "draws the seed of a real session; it is what everybody else is handed",
-    ),
-    (
-        "src/session/input.rs",
-        &["io::stdin"],
-        "opens the input that somebody named; what follows reads any source",
-    ),
-    (
-        "src/report/destination.rs",
-        &["io::stdout"],
-        "opens the output that somebody named; what follows writes to any",
+        &["Rng::new", "io::stdin", "io::stdout"],
+        "is the real machine, which everybody else is handed",
     ),
     (
         "src/session/zone.rs",
@@ -40,20 +30,15 @@ const MACHINE: &[Known] = &[
         &["process::id"],
         "notes who works on the run, for people who look; nothing is decided by it",
     ),
-    (
-        "src/journal/",
-        &["Timestamp::now"],
-        "stamps what it writes; only a report that is taken up again is compared with it",
-    ),
-    (
-        "src/session/run_state.rs",
-        &["Timestamp::now"],
-        "says how old a run is, to people and to the notes of units; no row depends on it",
-    ),
 ];
 
 /// Threads, and waits by the machine's clock.
 const THREADS: &[Known] = &[
+    (
+        "src/system_executor.rs",
+        &["thread::spawn"],
+        "runs side jobs on the real machine; it is what everybody else is handed",
+    ),
     (
         "src/shutdown.rs",
         &["thread::Builder"],
@@ -63,36 +48,6 @@ const THREADS: &[Known] = &[
         "src/api/client.rs",
         &["task::spawn_blocking"],
         "parses megabytes aside, with a result that depends on the body alone",
-    ),
-    (
-        "src/launch/feed.rs",
-        &["thread::spawn"],
-        "reads ahead of the launch, since a disk may hang; the channel keeps the order",
-    ),
-    (
-        "src/launch/workers.rs",
-        &["thread::spawn", "task::spawn_blocking", "select!"],
-        "runs the collector beside the launch, since a commit takes its time",
-    ),
-    (
-        "src/launch/views.rs",
-        &["thread::spawn", "Instant::now"],
-        "replays earlier sessions beside the launch, and logs how long that took",
-    ),
-    (
-        "src/launch/collect.rs",
-        &["Instant::now"],
-        "tells when reports were last flushed; what they hold does not depend on it",
-    ),
-    (
-        "src/launch/batch.rs",
-        &["select!"],
-        "ends a batch by its time or its size; either way all of it is written",
-    ),
-    (
-        "src/launch/observe.rs",
-        &["select!", "task::spawn_blocking", "Timestamp::now"],
-        "shows and measures; nothing that it does comes back into the launch",
     ),
     (
         "src/store/lock.rs",
@@ -165,19 +120,9 @@ const MONITORS: &[Known] = &[
 const FACE: &[Known] = &[
     ("src/cli/mod.rs", &["env::args_os"], "reads the command line"),
     (
-        "src/cli/run.rs",
-        &["env::args_os", "env::var", "io::stdout"],
-        "saves the command line, reads variables for flags, and prints the plan",
-    ),
-    (
-        "src/cli/resume.rs",
-        &["env::args_os", "env::var", "io::stdout"],
-        "names the command line, reads variables for flags, and prints the plan",
-    ),
-    (
-        "src/cli/settings/mod.rs",
-        &["Timestamp::now", "fastrand::f64"],
-        "reads the clock for a window, and draws its jitter, before a session begins",
+        "src/cli/outside.rs",
+        &["env::var"],
+        "is the real environment, which `run` and `resume` are handed",
     ),
     (
         "src/cli/settings/",
@@ -191,11 +136,6 @@ const FACE: &[Known] = &[
     ),
     ("src/cli/config.rs", &["env::home_dir"], "looks for the config file"),
     (
-        "src/cli/drive.rs",
-        &["Timestamp::now", "io::stdout"],
-        "says that a window was missed before anything begins, and prints the summary",
-    ),
-    (
         "src/cli/monitoring.rs",
         &["Instant::now", "Timestamp::now", "fastrand::u128"],
         "stamps notices, makes their ids, and bounds the wait for them",
@@ -208,7 +148,7 @@ const FACE: &[Known] = &[
     ("src/cli/prune.rs", &["Timestamp::now"], "compares the age of old runs; launches nothing"),
     (
         "src/cli/runs.rs",
-        &["TimeZone::system", "env::var"],
+        &["TimeZone::system", "Timestamp::now", "env::var"],
         "shows runs in the reader's zone; launches nothing",
     ),
     ("src/cli/report.rs", &["env::var"], "finds the runs; launches nothing"),
