@@ -27,7 +27,9 @@ pub mod api {
     }
 }
 pub mod cli {
-    pub use crate::cli::{AtOnce, Driver, Notices, Outside, Session, Variables, execute};
+    pub use crate::cli::{
+        AtOnce, DrivenSession, NoticeSink, Outside, SessionDriver, Variables, execute,
+    };
 }
 pub mod domain {
     pub mod answer {
@@ -111,7 +113,7 @@ pub mod rules {
 }
 pub mod session {
     pub mod machine {
-        pub use crate::session::machine::{JournalOpened, Machine, Stdin, Stdout, Streams};
+        pub use crate::session::machine::{JournalOpened, Machine, OpenStdin, OpenStdout, Streams};
     }
 }
 pub mod shutdown {

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::command_error::CommandError;
 use super::notice::notice;
-use super::outside::Notices;
+use super::outside::NoticeSink;
 use super::warnings;
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet, Network, TaskQuestion};
@@ -33,7 +33,7 @@ pub(crate) fn run(
     if rows.is_empty() {
         return Err(CheckError::Empty.into());
     }
-    warnings::warn(server, &Notices::Console);
+    warnings::warn(server, &NoticeSink::Console);
     let checked = CheckedServer {
         target: server.target.to_string(),
         may_need_query: matches!(server.target, Target::Esb(_))

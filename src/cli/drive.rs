@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::command_error::CommandError;
 use super::end::{abort, begin_to_abort};
 use super::monitoring::{Monitors, SessionResult};
-use super::outside::{Driver, Notices};
+use super::outside::{NoticeSink, SessionDriver};
 use super::screen;
 use super::settings::{self, SummaryForm};
 use super::stages::{self, Asking};
@@ -24,7 +24,7 @@ use crate::monitor::progress::ProgressMode;
 use crate::monitor::systemd;
 use crate::session::exit::Exit;
 use crate::session::machine::Machine;
-use crate::session::machine::Stdout;
+use crate::session::machine::OpenStdout;
 use crate::session::note::note;
 use crate::session::pipeline::{Frontend, Work, assemble};
 use crate::session::settings::Settings;
@@ -61,7 +61,7 @@ pub(crate) struct Session<'a> {
     pub work: Work,
     pub monitors: Monitors,
     pub face: &'a Face,
-    pub notices: Notices,
+    pub notices: NoticeSink,
 }
 
 impl Session<'_> {
@@ -69,7 +69,7 @@ impl Session<'_> {
     /// ends it at once.
     pub(crate) fn run(
         self,
-        driver: Box<dyn Driver>,
+        driver: Box<dyn SessionDriver>,
         machine: &mut Machine,
         context: &SummaryContext,
     ) -> Result<Ended, CommandError> {
@@ -97,7 +97,7 @@ impl Session<'_> {
 }
 
 /// Says until when the session waits, if it does.
-fn begin_status(timing: &Timing, now: Timestamp, notices: &Notices) -> String {
+fn begin_status(timing: &Timing, now: Timestamp, notices: &NoticeSink) -> String {
     let Some(start) = timing.window.start else { return "launching".into() };
     let waiting = format!("waiting until {}", moment(start, &timing.zone, now));
     notices.say(&waiting);
@@ -105,7 +105,11 @@ fn begin_status(timing: &Timing, now: Timestamp, notices: &Notices) -> String {
 }
 
 /// Says so if the window of a run has no room for any row.
-pub(crate) fn missed(timing: &Timing, now: Timestamp, notices: &Notices) -> Option<SessionResult> {
+pub(crate) fn missed(
+    timing: &Timing,
+    now: Timestamp,
+    notices: &NoticeSink,
+) -> Option<SessionResult> {
     timing.is_over(now).then(|| {
         let stop = timing.window.stop.map(|stop| moment(stop, &timing.zone, now));
         let cutoff = match timing.cutoff {
@@ -121,7 +125,7 @@ pub(crate) fn missed(timing: &Timing, now: Timestamp, notices: &Notices) -> Opti
 }
 
 /// Runs `pipeline`, and says so when it begins to stop.
-async fn watched(pipeline: Pipeline, notices: Notices) -> Ended {
+async fn watched(pipeline: Pipeline, notices: NoticeSink) -> Ended {
     let shutdown = pipeline.shutdown.clone();
     tokio::spawn(async move {
         shutdown.draining().await;
@@ -137,7 +141,12 @@ async fn watched(pipeline: Pipeline, notices: Notices) -> Ended {
 }
 
 /// Ends the program on a second signal.
-fn stop_at_once(signal: Signal, go_on: Option<&str>, monitors: &Monitors, notices: &Notices) -> ! {
+fn stop_at_once(
+    signal: Signal,
+    go_on: Option<&str>,
+    monitors: &Monitors,
+    notices: &NoticeSink,
+) -> ! {
     begin_to_abort();
     if let Some(exit) = monitors.ended() {
         abort(exit);
@@ -178,8 +187,8 @@ pub(crate) fn finish(
 
 /// Where the end of a session is told.
 pub(crate) struct Said<'a> {
-    pub notices: &'a Notices,
-    pub stdout: &'a Stdout,
+    pub notices: &'a NoticeSink,
+    pub stdout: &'a OpenStdout,
 }
 
 impl Said<'_> {

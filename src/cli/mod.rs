@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use command_error::{CommandError, exit_of};
 use notice::notice;
 
-pub use outside::{AtOnce, Driver, Notices, Outside, Session, Variables};
+pub use outside::{AtOnce, DrivenSession, NoticeSink, Outside, SessionDriver, Variables};
 
 use crate::args::{self, Command};
 use crate::monitor::console;

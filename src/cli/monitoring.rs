@@ -199,7 +199,7 @@ impl AddressSource {
                 Address::new(&value).map_err(|error| format!("{name} holds {error}"))
             }
             Self::File(path) => {
-                warn_of_readers(&path, &outside::Notices::Console);
+                warn_of_readers(&path, &outside::NoticeSink::Console);
                 let shown = path.display();
                 let text = std::fs::read_to_string(&path)
                     .map_err(|error| format!("nobody is told: cannot read {shown}: {error}"))?;

@@ -29,9 +29,9 @@ pub struct Outside {
     /// Way to the server.
     pub network: Network,
     /// Standard error.
-    pub notices: Notices,
+    pub notices: NoticeSink,
     /// Drives the session.
-    pub driver: Box<dyn Driver>,
+    pub driver: Box<dyn SessionDriver>,
 }
 
 impl Outside {
@@ -42,7 +42,7 @@ impl Outside {
             variables: Box::new(|name| std::env::var(name).ok()),
             machine: Machine::of_system(),
             network: Network::System,
-            notices: Notices::Console,
+            notices: NoticeSink::Console,
             driver: Box::new(ProcessDriver(runtime()?)),
         })
     }
@@ -50,14 +50,14 @@ impl Outside {
 
 /// Takes what is said for people.
 #[derive(Clone)]
-pub enum Notices {
+pub enum NoticeSink {
     /// Standard error of this process.
     Console,
     /// A function that takes each notice and each line of progress.
     To(Arc<dyn Fn(&str) + Send + Sync>),
 }
 
-impl Notices {
+impl NoticeSink {
     pub(crate) fn say(&self, what: &dyn std::fmt::Display) {
         match self {
             Self::Console => notice(what),
@@ -67,13 +67,13 @@ impl Notices {
 }
 
 /// A session that is driven to its end.
-pub type Session = Pin<Box<dyn Future<Output = Ended>>>;
+pub type DrivenSession = Pin<Box<dyn Future<Output = Ended>>>;
 
 /// Ends the program at once.
 pub type AtOnce = Box<dyn FnOnce(Signal) + Send>;
 
 /// Drives a session.
-pub trait Driver {
+pub trait SessionDriver {
     /// Enters the runtime of the session, whose clock then counts.
     fn enter(&self) -> EnterGuard<'_>;
 
@@ -85,7 +85,7 @@ pub trait Driver {
     /// Returns an error if signals cannot be caught.
     fn drive(
         self: Box<Self>,
-        session: Session,
+        session: DrivenSession,
         shutdown: &Shutdown,
         at_once: AtOnce,
     ) -> io::Result<Ended>;
@@ -94,14 +94,14 @@ pub trait Driver {
 /// Drives a session in this process, on the present thread.
 struct ProcessDriver(Runtime);
 
-impl Driver for ProcessDriver {
+impl SessionDriver for ProcessDriver {
     fn enter(&self) -> EnterGuard<'_> {
         self.0.enter()
     }
 
     fn drive(
         self: Box<Self>,
-        session: Session,
+        session: DrivenSession,
         shutdown: &Shutdown,
         at_once: AtOnce,
     ) -> io::Result<Ended> {

@@ -9,7 +9,7 @@ use super::command_error::CommandError;
 use super::drive::{Face, Printed, Said, Session};
 use super::monitoring::{Monitoring, Monitors, SessionResult};
 use super::notice::defer;
-use super::outside::{Notices, Outside};
+use super::outside::{NoticeSink, Outside};
 use super::setting_list::setting_list;
 use super::settings::{Moment, SummaryForm};
 use super::{check, config, drive, logs, runs, saved_flags, settings, warnings};
@@ -42,7 +42,7 @@ pub(crate) fn run(
     if args.session.display.quiet {
         defer();
     }
-    if matches!(outside.notices, Notices::Console) {
+    if matches!(outside.notices, NoticeSink::Console) {
         logs::begin(args.session.display.log_format, args.session.display.verbose);
     }
     let now = outside.machine.now();

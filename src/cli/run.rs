@@ -12,7 +12,7 @@ use super::config::Profile;
 use super::drive::{Face, Said, Session};
 use super::monitoring::{Monitoring, Monitors};
 use super::notice::defer;
-use super::outside::{Notices, Outside};
+use super::outside::{NoticeSink, Outside};
 use super::setting_list::setting_list;
 use super::settings::{ForWhat, Moment};
 use super::{check, config, drive, logs, saved_flags, settings, warnings};
@@ -55,7 +55,7 @@ pub(crate) fn run(
     }
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| variables(name).or_else(|| of_profile(name));
-    if matches!(outside.notices, Notices::Console) {
+    if matches!(outside.notices, NoticeSink::Console) {
         logs::begin(args.session.display.log_format, args.session.display.verbose);
     }
     let face = Face::of(&args.session);
@@ -151,7 +151,7 @@ fn hint(plan: &Plan<'_>) -> Option<&'static str> {
 }
 
 /// Says that the last run of the same name is not finished: its rows may stand in this list, too.
-fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>, notices: &Notices) {
+fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>, notices: &NoticeSink) {
     let folder = RunDir { id: last.id.clone(), path: last.folder.clone() };
     let resume = located(folder, state_dir).resume();
     let (id, left) = (&last.id, last.left());

@@ -1,11 +1,11 @@
 //! Progress of a launch on standard error.
 
-use super::outside::Notices;
+use super::outside::NoticeSink;
 use crate::monitor::console::{self, BarFrame, TextKind};
 use crate::monitor::progress::Screen;
 
 /// Standard error, as the console keeps it.
-pub(crate) struct Stderr(pub Notices);
+pub(crate) struct Stderr(pub NoticeSink);
 
 impl Screen for Stderr {
     fn draw(&self, frame: BarFrame) {
@@ -14,8 +14,8 @@ impl Screen for Stderr {
 
     fn line(&self, text: &str) {
         match &self.0 {
-            Notices::Console => console::show(TextKind::Progress, text),
-            Notices::To(take) => take(text),
+            NoticeSink::Console => console::show(TextKind::Progress, text),
+            NoticeSink::To(take) => take(text),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::outside::Notices;
+use super::outside::NoticeSink;
 use super::terminal::{self, Consent};
 use crate::domain::duration::roughly;
 use crate::launch::{Answering, Proceed, StageApproval, StageChange};
@@ -19,7 +19,7 @@ pub(crate) enum Asking {
 /// Says that a stage is settled, and how long the next one waits.
 pub(crate) fn settled(
     pause: Option<Duration>,
-    notices: Notices,
+    notices: NoticeSink,
 ) -> Arc<dyn Fn(&StageChange) + Send + Sync> {
     Arc::new(move |change| {
         let StageChange { done, all, .. } = change;

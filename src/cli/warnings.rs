@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use super::outside::Notices;
+use super::outside::NoticeSink;
 use crate::api::Identity;
 use crate::session::credentials::others_may_read;
 use crate::session::settings::ServerSettings;
 
 /// Warns of credentials that others may read: here, on the way, or at the other end.
-pub(crate) fn warn(server: &ServerSettings, notices: &Notices) {
+pub(crate) fn warn(server: &ServerSettings, notices: &NoticeSink) {
     for path in server.credentials.exposed() {
         warn_of_exposed(path, notices);
     }
@@ -28,13 +28,13 @@ pub(crate) fn warn(server: &ServerSettings, notices: &Notices) {
 }
 
 /// Warns of a file that holds a secret if others may read it.
-pub(crate) fn warn_of_readers(path: &Path, notices: &Notices) {
+pub(crate) fn warn_of_readers(path: &Path, notices: &NoticeSink) {
     if others_may_read(path) {
         warn_of_exposed(path, notices);
     }
 }
 
-fn warn_of_exposed(path: &Path, notices: &Notices) {
+fn warn_of_exposed(path: &Path, notices: &NoticeSink) {
     notices.say(&format_args!(
         "warning: others may read {path}; chmod 600 {path}",
         path = path.display()

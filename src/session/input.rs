@@ -8,7 +8,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
-use super::machine::Stdin;
+use super::machine::OpenStdin;
 use crate::domain::escape::escape_control;
 use crate::input::{self, Checked, Format, InputError, OpenedInput};
 use crate::journal::{About, InputSource};
@@ -71,7 +71,7 @@ impl Source {
     pub(crate) fn read_through(
         input: &Input,
         on_invalid: OnInvalid,
-        stdin: &Stdin,
+        stdin: &OpenStdin,
     ) -> Result<Self, SessionError> {
         match Self::look_through(input, on_invalid)? {
             Self::Stream => {
@@ -132,7 +132,7 @@ pub(crate) fn read(
     input: &Input,
     on_invalid: OnInvalid,
     pending: Option<&PendingRun>,
-    stdin: &Stdin,
+    stdin: &OpenStdin,
 ) -> Result<InputRead, SessionError> {
     let Some(pending) = pending else { return read_unkept(input, on_invalid, stdin) };
     let to = pending.folder().input(&input.format().to_string());
@@ -158,7 +158,7 @@ pub(crate) fn read(
 fn read_unkept(
     input: &Input,
     on_invalid: OnInvalid,
-    stdin: &Stdin,
+    stdin: &OpenStdin,
 ) -> Result<InputRead, SessionError> {
     is_there(input)?;
     let (from, opened) = match input {
@@ -209,7 +209,7 @@ fn judged(checked: Checked, path: &Path, on_invalid: OnInvalid) -> Result<Source
 
 type Stream = (Box<dyn Read + Send>, String, Format);
 
-fn stream(input: &Input, stdin: &Stdin) -> Result<Stream, UnreadableInput> {
+fn stream(input: &Input, stdin: &OpenStdin) -> Result<Stream, UnreadableInput> {
     match input {
         Input::File(path, format) => {
             let file = File::open(path)

@@ -31,18 +31,18 @@ pub struct Machine {
 pub type JournalOpened = Arc<dyn Fn(&Journal) + Send + Sync>;
 
 /// Opens standard input.
-pub type Stdin = Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>;
+pub type OpenStdin = Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>;
 
 /// Opens standard output.
-pub type Stdout = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
+pub type OpenStdout = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
 
 /// Standard input and output of the process.
 #[derive(Clone)]
 pub struct Streams {
     /// Standard input.
-    pub input: Stdin,
+    pub input: OpenStdin,
     /// Standard output.
-    pub output: Stdout,
+    pub output: OpenStdout,
 }
 
 impl Streams {

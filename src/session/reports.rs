@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
 use super::input::Input;
-use super::machine::Stdout;
+use super::machine::OpenStdout;
 use crate::domain::row::Columns;
 use crate::report::{Destination, IfExists, OpenReport, Placement, ReportError};
 
@@ -18,7 +18,7 @@ pub(crate) fn destinations(
     outputs: &[PathBuf],
     existing: impl Fn(&Path) -> Result<IfExists, SessionError>,
     placement: Placement<'_>,
-    stdout: &Stdout,
+    stdout: &OpenStdout,
 ) -> Result<Vec<Destination>, SessionError> {
     let mut opened = Vec::with_capacity(outputs.len());
     let open = |output: &PathBuf| -> Result<Destination, SessionError> {

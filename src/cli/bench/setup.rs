@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::super::command_error::CommandError;
 use super::super::notice::notice;
-use super::super::outside::Notices;
+use super::super::outside::NoticeSink;
 use super::super::settings;
 use super::super::warnings;
 use super::row_file::{self, Reuse, RowFile};
@@ -48,7 +48,7 @@ impl Setup {
         };
         let variables = |name: &str| std::env::var(name).ok();
         let server = settings::server(server, &variables)?;
-        warnings::warn(&server, &Notices::Console);
+        warnings::warn(&server, &NoticeSink::Console);
         let rows = Some(RowFile::of(&path, format)?);
         Ok(Self { rows, reuse, server, _mock: None })
     }
