@@ -33,9 +33,9 @@ use runs::RunsArgs;
 pub(crate) fn parse(
     words: impl IntoIterator<Item = OsString>,
 ) -> Result<(Command, ArgMatches), clap::Error> {
-    let matches = Cli::command().try_get_matches_from(words)?;
+    let mut matches = Cli::command().try_get_matches_from(words)?;
     let command = Cli::from_arg_matches(&matches)?.command;
-    let of_command = matches.subcommand().map(|(_, of_command)| of_command.clone());
+    let of_command = matches.remove_subcommand().map(|(_, of_command)| of_command);
     Ok((command, of_command.unwrap_or(matches)))
 }
 

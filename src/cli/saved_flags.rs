@@ -8,9 +8,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use crate::args::Cli;
+use crate::args::resume::ResumeArgs;
 use crate::store::SavedFlags;
 
 /// Flags that a run keeps for its later sessions. A test lists all others, too.
@@ -70,9 +70,9 @@ fn flags(resume: &Command) -> impl Iterator<Item = &Arg> {
 }
 
 fn resume() -> Command {
-    let mut command = Cli::command();
+    let mut command = ResumeArgs::augment_args(Command::new("resume"));
     command.build();
-    command.find_subcommand("resume").cloned().unwrap_or_default()
+    command
 }
 
 /// Returns the flags of `run` that are kept; `target` is where the environment says that

@@ -52,7 +52,7 @@ impl Reservation {
 
     /// Returns the reservation of a connection that was set aside by the caller.
     #[must_use]
-    pub(crate) fn made(connections: Arc<dyn Connections>) -> Self {
+    pub fn made(connections: Arc<dyn Connections>) -> Self {
         Self(Some(connections))
     }
 
@@ -63,7 +63,7 @@ impl Reservation {
 
     /// Uses the reservation: the connection does not go back. Returns whether one was set aside.
     #[must_use]
-    pub(crate) fn used(mut self) -> bool {
+    pub fn used(mut self) -> bool {
         self.0.take().is_some()
     }
 }

@@ -35,30 +35,48 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Creates the journal of a new run and closes it: SQLite knows a file by its name, and the
-    /// folder is renamed before the journal is [opened](Self::open).
+    /// Creates the journal of a new run. It must be [closed](Self::close) before its folder is
+    /// renamed, since SQLite knows a file by its name.
     ///
     /// # Errors
     ///
     /// Returns an error if the file cannot be written.
-    pub fn create(path: &Path, about: &About) -> Result<(), JournalError> {
+    pub fn create(path: &Path, about: &About) -> Result<Self, JournalError> {
+        let connection = create_file(path, |connection| write_about(connection, about))
+            .map_err(|source| JournalError::Write { path: path.to_owned(), source })?;
+        Self::begin_with(path, connection)
+    }
+
+    /// Makes a [blank](Self::create_blank) journal that of a new run.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is no journal or cannot be written.
+    pub fn fill_blank(path: &Path, about: &About) -> Result<Self, JournalError> {
+        let journal = Self::open(path)?;
+        write_about(&journal.connection, about).map_err(|source| journal.failed(source))?;
+        Ok(journal)
+    }
+
+    /// Creates a journal of no run.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be written.
+    pub fn create_blank(path: &Path) -> Result<(), JournalError> {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
-        let connection = Connection::open(path).map_err(failed)?;
-        let create = || -> rusqlite::Result<()> {
-            // Small, since a commit writes whole pages: one of the index for each stretch of lines
-            // that it settles.
-            connection.pragma_update(None, "page_size", 4 * 1024)?;
-            connection.pragma_update(None, "journal_mode", "wal")?;
-            connection.pragma_update(None, "application_id", APPLICATION)?;
-            connection.pragma_update(None, "user_version", VERSION)?;
-            // One commit, so there is only one wait for the disk.
-            connection.execute_batch("BEGIN")?;
-            connection.execute_batch(include_str!("schema.sql"))?;
-            write_about(&connection, about)?;
-            connection.execute_batch("COMMIT")
-        };
-        create().map_err(failed)?;
-        connection.close().map_err(|(_, source)| failed(source))
+        let connection = create_file(path, |_| Ok(())).map_err(failed)?;
+        Self::begin_with(path, connection)?.close()
+    }
+
+    /// Closes it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if what was written cannot be brought into its place.
+    pub fn close(self) -> Result<(), JournalError> {
+        let Self { path, connection, .. } = self;
+        connection.close().map_err(|(_, source)| JournalError::Write { path, source })
     }
 
     /// Opens the journal of an existing run.
@@ -208,8 +226,8 @@ impl Journal {
 
     /// Returns the connection that writes it.
     #[must_use]
-    pub const fn connection(&self) -> &Connection {
-        &self.connection
+    pub const fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     /// Opens a second connection, to read while the first writes.
@@ -232,6 +250,26 @@ impl Journal {
             _ => Err(JournalError::Gone { path: self.path.clone() }),
         }
     }
+}
+
+/// Creates the file of a journal, and has `fill` write to it in the same commit.
+fn create_file(
+    path: &Path,
+    fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    // Small, since a commit writes whole pages: one of the index for each stretch of lines that it
+    // settles.
+    connection.pragma_update(None, "page_size", 4 * 1024)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    // One commit, so there is only one wait for the disk.
+    connection.execute_batch("BEGIN")?;
+    connection.execute_batch(include_str!("schema.sql"))?;
+    fill(&connection)?;
+    connection.execute_batch("COMMIT")?;
+    Ok(connection)
 }
 
 fn inode(path: &Path) -> Option<u64> {

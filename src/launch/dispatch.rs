@@ -310,6 +310,6 @@ impl Drop for Guard<'_> {
 
 /// Stops the run, since the feed died without a word: nobody knows what would have come.
 fn lost(shutdown: &Shutdown) -> InputEnd {
-    shutdown.drain(StopReason::Broken("the part that reads the input".into()));
+    shutdown.drain(StopReason::Broken("the thread that reads the input".into()));
     InputEnd::NotReached
 }

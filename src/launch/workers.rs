@@ -114,13 +114,13 @@ impl Workers {
             input = turns => input,
             input = connecting => input,
             _ = collecting => {
-                broken("the part that writes records");
+                broken("the thread that writes records");
                 InputEnd::NotReached
             }
             handed_on = forwarding => {
                 // It ends by itself if nobody takes records any more.
                 broken(match handed_on {
-                    Ok(()) => "the part that writes records",
+                    Ok(()) => "the thread that writes records",
                     Err(_) => "the task that hands records on",
                 });
                 InputEnd::NotReached

@@ -2,6 +2,7 @@
 //! All are handed in, so that a session can be simulated.
 
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use crate::domain::clocks::Clocks;
 use crate::domain::executor::Executor;
 use crate::domain::request_id::RunId;
-use crate::journal::Journal;
+use crate::journal::{About, Journal, JournalError};
 use crate::system_clocks::SystemClocks;
 use crate::system_executor::SystemExecutor;
 
@@ -23,12 +24,17 @@ pub struct Machine {
     pub executor: Arc<dyn Executor>,
     /// Standard input and output.
     pub streams: Streams,
+    /// Puts a blank journal in the place of a new one; without it, each is made by SQL.
+    pub place_blank: Option<PlaceBlank>,
     /// Is shown the journal of each session before that writes to it.
     pub journal_opened: JournalOpened,
 }
 
 /// Looks at a journal that a session is about to write.
-pub type JournalOpened = Arc<dyn Fn(&Journal) + Send + Sync>;
+pub type JournalOpened = Arc<dyn Fn(&mut Journal) + Send + Sync>;
+
+/// Puts a blank journal in a place.
+pub(crate) type PlaceBlank = Arc<dyn Fn(&Path) + Send + Sync>;
 
 /// Opens standard input.
 pub type OpenStdin = Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>;
@@ -64,6 +70,7 @@ impl Machine {
             random,
             executor: Arc::new(SystemExecutor),
             streams: Streams::of_system(),
+            place_blank: None,
             journal_opened: Arc::new(|_| {}),
         }
     }
@@ -71,6 +78,21 @@ impl Machine {
     /// Returns what the wall clock shows.
     pub(crate) fn now(&self) -> Timestamp {
         self.clocks.read().wall
+    }
+
+    /// Creates the journal of a new run.
+    pub(crate) fn create_journal(
+        &self,
+        path: &Path,
+        about: &About,
+    ) -> Result<Journal, JournalError> {
+        match &self.place_blank {
+            Some(place) => {
+                place(path);
+                Journal::fill_blank(path, about)
+            }
+            None => Journal::create(path, about),
+        }
     }
 
     /// Makes the id of a run that begins now.

@@ -137,12 +137,19 @@ impl CheckedRun {
     ) -> Result<NewRun, SessionError> {
         let Self { id, pending, read, .. } = self;
         let zone = zone::zone_name(machine.now());
+        let mut journal = None;
         if let Some(pending) = &pending {
             flags.write(pending.folder())?;
             let about = about(settings, &read, &id, zone.clone());
-            Journal::create(&pending.folder().journal(), &about)?;
+            journal = Some(machine.create_journal(&pending.folder().journal(), &about)?);
         }
         let reports = open_reports(settings, &read, pending.as_ref(), &zone, machine)?;
+        if let Some(mut journal) = journal {
+            // Before the run has its name, so that no crash leaves a report that is not known.
+            let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
+            journal.begin_reports(FIRST_SESSION, &begun, machine.now())?;
+            journal.close()?;
+        }
         let named_reports = match (&pending, settings.session.outputs.is_empty()) {
             (Some(pending), true) => vec![pending.future().report()],
             _ => settings.session.outputs.clone(),
@@ -223,13 +230,6 @@ fn open_reports(
         for report in &mut reports {
             report.folder_renamed(&pending.folder().path, &pending.future().path);
         }
-        // Before the run has its name, so that no crash leaves a report that is not known.
-        let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
-        Journal::open(&pending.folder().journal())?.begin_reports(
-            FIRST_SESSION,
-            &begun,
-            machine.now(),
-        )?;
     }
     Ok(reports)
 }
@@ -245,7 +245,7 @@ fn begin(
     let Some(pending) = pending else { return Ok(None) };
     let (folder, lock) = pending.commit()?;
     let mut journal = Journal::open(&folder.journal())?;
-    (machine.journal_opened)(&journal);
+    (machine.journal_opened)(&mut journal);
     let opening = Opening {
         at: machine.clocks.read(),
         target: &settings.server.target.to_string(),

@@ -1,4 +1,7 @@
+use clap::CommandFactory;
+
 use super::*;
+use crate::args::Cli;
 
 fn parse(words: &[&str]) -> (ArgMatches, Vec<OsString>) {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
