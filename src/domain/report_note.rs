@@ -46,8 +46,9 @@ impl ReportNote {
             Self::Complete { bytes, modified } => bytes == now.bytes && modified == now.modified,
             Self::Unfinished { device, inode, commit_before, last_commit } => {
                 let second = now.modified.div_euclid(1_000_000_000);
-                let first = commit_before.as_second().saturating_sub(TOLERANCE);
-                let last = last_commit.as_second().saturating_add(TOLERANCE);
+                // The wall clock may have been put back between the two.
+                let first = commit_before.min(last_commit).as_second().saturating_sub(TOLERANCE);
+                let last = commit_before.max(last_commit).as_second().saturating_add(TOLERANCE);
                 let is_same_file = device == now.device && inode == now.inode;
                 // Earlier is as suspicious as later: clocks are set, and copies keep times.
                 is_same_file && (first..=last).contains(&second)
@@ -104,6 +105,20 @@ mod tests {
         ] {
             let now = state(inode, 100, &format!("2026-12-01T{time}Z"));
             assert_eq!(note.is_of(&now), is_as_left, "{inode} {time}");
+        }
+    }
+
+    #[test]
+    fn the_clock_may_be_put_back_between_two_commits() {
+        let note = ReportNote::Unfinished {
+            device: 1,
+            inode: 7,
+            commit_before: "2026-12-01T22:20:00Z".parse().unwrap(),
+            last_commit: "2026-12-01T22:00:00Z".parse().unwrap(),
+        };
+        for (time, is_as_left) in [("22:00:00.1", true), ("22:20:01", true), ("22:20:06", false)] {
+            let now = state(7, 100, &format!("2026-12-01T{time}Z"));
+            assert_eq!(note.is_of(&now), is_as_left, "{time}");
         }
     }
 }

@@ -35,6 +35,11 @@ impl<'a> Commit<'a> {
         self.transaction.commit()
     }
 
+    /// Notes that lines of reports follow this commit.
+    pub fn lines_follow(&self) {
+        self.has_lines.set(true);
+    }
+
     /// Adds records in the order in which they were settled.
     pub fn settle<'r>(
         &self,
@@ -46,7 +51,6 @@ impl<'a> Commit<'a> {
         let mut add = Binder::new(&mut add);
         for record in records {
             rows::bind(&mut add, self.session, record)?;
-            self.has_lines.set(true);
             add.execute()?;
         }
         Ok(())
@@ -91,7 +95,6 @@ impl<'a> Commit<'a> {
             "UPDATE record SET task_url = :url WHERE line = :line AND reopened_by IS NULL",
         )?;
         update.execute(named_params! { ":line": signed(line), ":url": url })?;
-        self.has_lines.set(true);
         Ok(())
     }
 

@@ -294,19 +294,15 @@ fn settled(event: &Event) -> Option<&Record> {
     }
 }
 
+/// Whether lines of reports follow, also those of rows that were cut off.
+const fn leads_to_a_line(event: &Event) -> bool {
+    matches!(event, Event::Settled(..) | Event::Link(..))
+}
+
 /// Whether there is anything to commit.
 fn has_news(batch: &[Event], notes: &CommitNotes) -> bool {
     let CommitNotes { intents, draining } = notes;
-    let is_kept = |event| {
-        settled(event).is_some()
-            || matches!(
-                event,
-                Event::Accepted(..)
-                    | Event::Link(_, Some(_), _)
-                    | Event::InputEnded(_)
-                    | Event::StageAgreed(..)
-            )
-    };
+    let is_kept = |event: &Event| !matches!(event, Event::AllRead(_));
     batch.iter().any(is_kept) || !intents.lines.is_empty() || draining.is_some()
 }
 
@@ -326,6 +322,9 @@ fn write(
         // The copy covers every row that may go from now on: they were read before.
         if let Some((bytes, sha256)) = copied.as_ref().and_then(|copied| copied.news()) {
             commit.note_copy(&Copied { bytes, sha256 })?;
+        }
+        if batch.iter().any(leads_to_a_line) {
+            commit.lines_follow();
         }
         // Before the links, since a link changes the record of its row.
         commit.settle(batch.iter().filter_map(settled))?;

@@ -38,6 +38,8 @@ pub(super) struct RowState {
 impl RowState {
     pub(super) fn new(prior: Prior, server_clock: &ServerClock) -> Self {
         let Prior { doubt, attempts, first_sent, last } = prior;
+        // Nobody may know when an earlier session sent it; what this one sends came later.
+        let first_sent = first_sent.or((doubt != Doubt::None).then(FirstSent::default));
         let first = first_sent.map(|first| server_clock.earlier(&first));
         Self {
             attempts,
@@ -241,6 +243,14 @@ mod tests {
         state.sent(attempted(), Doubt::MayHaveStarted, departure(3));
         let server = Timestamp::from_second(2).ok();
         assert_eq!(state.first_sent(), Some(FirstSent { server, local: None }));
+    }
+
+    #[test]
+    fn a_row_that_an_earlier_session_sent_at_an_unknown_time_stays_without_one() {
+        let prior = Prior { doubt: Doubt::MayHaveStarted, ..Prior::default() };
+        let mut state = RowState::new(prior, &ServerClock::default());
+        state.sent(attempted(), Doubt::MayHaveStarted, departure(900));
+        assert_eq!(state.first_sent(), Some(FirstSent::default()), "900 is not the first");
     }
 
     #[test]

@@ -141,6 +141,10 @@ pub(crate) fn finish(
     let mut reports = open_reports(run, outputs, existing, machine)?;
     let mut summary = Summary::new(already);
     replay::replay(run, Order::Settled, &mut reports, &mut summary)?;
+    if run.about.input == InputState::Incomplete {
+        // The next session counts, and then the copy must be as it is noted.
+        run.journal.note_copy(&run.copied)?;
+    }
     let reports = Finished::of(reports);
     run.journal.complete_reports(&reports.states().collect::<Vec<_>>())?;
     reports.put_in_place()?;
@@ -204,7 +208,7 @@ pub(crate) fn begin(
     asked: Asked<'_>,
     machine: &Machine,
 ) -> Result<Work, SessionError> {
-    (machine.journal_opened)(&run.journal);
+    (machine.journal_opened)(&mut run.journal);
     let reports = open_reports(&run, &settings.outputs, settings.existing, machine)?;
     let opening = Opening {
         at: machine.clocks.read(),
