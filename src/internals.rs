@@ -6,9 +6,9 @@
 
 pub mod api {
     pub use crate::api::{
-        AnswerFuture, AuthPlacement, Client, ConnectionEvent, HttpOptions, Identity, MakeTransport,
-        Network, RawRequest, Received, ReservationFuture, TaskQuestion, Traffic, Transport,
-        TransportError, TransportKind,
+        AnswerFuture, AuthPlacement, Client, ConnectionEvent, Exchange, HttpOptions, Identity,
+        MakeTransport, Network, RawRequest, Received, ReservationFuture, TaskQuestion, Traffic,
+        Transport, TransportError, TransportKind,
     };
     pub mod credentials {
         pub use crate::api::credentials::{Credentials, User};

@@ -17,7 +17,7 @@ use super::query::{AuthPlacement, LegacyGet, TaskQuery, TaskQuestion};
 use super::raw_response::{HttpAnswer, RawResponse};
 use super::target::Target;
 use super::transport::{
-    self, ConnectionEvent, RawRequest, Received, Traffic, Transport, TransportError,
+    self, ConnectionEvent, Exchange, RawRequest, Received, Traffic, Transport, TransportError,
 };
 use super::verdict::verdict;
 use super::{base_url, esb, gateway, status};
@@ -304,14 +304,19 @@ impl Client {
         request: RawRequest,
         connection: Reservation,
     ) -> (Answer, Bytes) {
-        let received = match self.transport.send(request, connection).await {
+        let Exchange { waited, received } = self.transport.send(request, connection).await;
+        let received = match received {
             Ok(received) => received,
-            Err(error) => return (unanswered(caller, &error), Bytes::new()),
+            Err(error) => {
+                let answer = Answer { waited, ..unanswered(caller, &error) };
+                return (answer, Bytes::new());
+            }
         };
         let Received { status, headers, body, extent } = received;
         self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
         let http = HttpAnswer { status, headers: &headers, body: &body, extent };
         let mut answer = verdict(&RawResponse::Http(http), &caller.mask);
+        answer.waited = waited;
         answer.date = self.last_date.read(&headers);
         answer.reply.cut();
         (answer, body)

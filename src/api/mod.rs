@@ -39,7 +39,7 @@ pub(crate) use query::LegacyGet;
 pub use query::TaskQuestion;
 pub use tls::Identity;
 pub use transport::{
-    AnswerFuture, ConnectionEvent, RawRequest, Received, ReservationFuture, Traffic, Transport,
-    TransportError,
+    AnswerFuture, ConnectionEvent, Exchange, RawRequest, Received, ReservationFuture, Traffic,
+    Transport, TransportError,
 };
 pub use transport_kind::TransportKind;

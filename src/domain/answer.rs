@@ -20,13 +20,15 @@ pub struct Answer {
     pub reply: Reply,
     /// Time by the server's own clock, from the header `Date`.
     pub date: Option<Timestamp>,
+    /// Time for which the request waited before it was written, for a connection and its turn.
+    pub waited: Duration,
 }
 
 impl Answer {
-    /// Returns an answer without a `Date`.
+    /// Returns an answer without a `Date` to a request that was written at once.
     #[must_use]
     pub const fn new(verdict: Verdict, reply: Reply) -> Self {
-        Self { verdict, reply, date: None }
+        Self { verdict, reply, date: None, waited: Duration::ZERO }
     }
 }
 

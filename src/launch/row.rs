@@ -179,6 +179,7 @@ impl Settling<'_> {
         let caller = client.caller();
         // The request's future is large, so it exists only while the request is out.
         let answer = Box::pin(client.start(&caller, task, &id, permit.connection())).await;
+        let sent = sent + answer.waited;
         let latency = sent.elapsed();
         context.count(turn, &answer.verdict, latency);
         let known = limiter.heard(permit, &answer);

@@ -33,7 +33,7 @@ impl Limiter {
         drop(permit.connection());
         permit.forget();
         self.shared.change(|state| {
-            let asked = SentRequest { request_kind, sent };
+            let asked = SentRequest { request_kind, sent: sent + answer.waited };
             let ended = EndedAttempt { line: Some(line), role, at: now };
             let feedback = self.learn(state, Some(asked), ended, answer);
             state.release(request_kind, role, now);

@@ -22,7 +22,8 @@ use seam::ServerAddress;
 
 pub use error::TransportError;
 pub use seam::{
-    AnswerFuture, ConnectionEvent, RawRequest, Received, ReservationFuture, Traffic, Transport,
+    AnswerFuture, ConnectionEvent, Exchange, RawRequest, Received, ReservationFuture, Traffic,
+    Transport,
 };
 
 /// Returns a transport to `target` that keeps up to `connections` open between requests.

@@ -7,8 +7,8 @@
 
 use std::fmt;
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use tower::util::{AndThenLayer, MapRequestLayer};
 
 use super::error::{TransportError, find, root};
 use super::seam::{
-    AnswerFuture, ConnectionEvent, IDLE_TIMEOUT, MAX_CONNECTING, RawRequest, Received,
+    AnswerFuture, ConnectionEvent, Exchange, IDLE_TIMEOUT, MAX_CONNECTING, RawRequest, Received,
     ReservationFuture, ServerAddress, Traffic, Transport, too_long,
 };
 use crate::api::error::ClientError;
@@ -58,7 +58,8 @@ struct NoTurn;
 /// Last check of a request that has its connection, right before it is written.
 struct TurnGate {
     turns: Arc<OnceLock<Arc<dyn Turns>>>,
-    is_passed: AtomicBool,
+    /// When the request passed.
+    passed: Mutex<Option<Instant>>,
 }
 
 impl TurnGate {
@@ -69,18 +70,22 @@ impl TurnGate {
         {
             return Err(NoTurn);
         }
-        self.is_passed.store(true, Ordering::Relaxed);
+        *self.passed() = Some(Instant::now());
         Ok(())
     }
 
     /// Makes the next request pass, or the same one again if its connection is made only now.
     fn reset(&self) {
-        self.is_passed.store(false, Ordering::Relaxed);
+        *self.passed() = None;
     }
 
     /// Whether the request may be on its way.
     fn is_passed(&self) -> bool {
-        self.is_passed.load(Ordering::Relaxed)
+        self.passed().is_some()
+    }
+
+    fn passed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the request can no longer pass; for ever if it has passed.
@@ -111,7 +116,19 @@ impl Proxied {
         Ok(Arc::new_cyclic(|this| Self { make, idle, this: std::sync::Weak::clone(this) }))
     }
 
-    async fn exchange(&self, request: RawRequest) -> Result<Received, TransportError> {
+    async fn exchange(&self, request: RawRequest) -> Exchange {
+        let (began, mut waited) = (Instant::now(), Duration::ZERO);
+        let received = self.receive(request, began, &mut waited).await;
+        Exchange { waited, received }
+    }
+
+    /// Sends a request that was picked when it `began`, and notes how long it `waited`.
+    async fn receive(
+        &self,
+        request: RawRequest,
+        began: Instant,
+        waited: &mut Duration,
+    ) -> Result<Received, TransportError> {
         let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut slot = match taken {
             Some(slot) => slot,
@@ -133,6 +150,7 @@ impl Proxied {
                 return Err(TransportError::Unconnected(NoTurn.to_string()));
             }
         };
+        *waited = slot.gate.passed().map(|passed| passed - began).unwrap_or_default();
         // Lets hyper put the connection back before another request looks for it.
         tokio::task::yield_now().await;
         let is_whole = matches!(&received, Ok(received) if received.extent == Extent::Whole);
@@ -145,8 +163,7 @@ impl Proxied {
 impl Maker {
     fn slot(&self) -> reqwest::Result<Slot> {
         let ServerAddress { tls, connect_timeout, timeout, .. } = &self.server;
-        let (turns, is_passed) = (Arc::clone(&self.turns), AtomicBool::new(false));
-        let gate = Arc::new(TurnGate { turns, is_passed });
+        let gate = Arc::new(TurnGate { turns: Arc::clone(&self.turns), passed: Mutex::default() });
         let (traffic, before, after) =
             (Arc::clone(&self.traffic), Arc::clone(&gate), Arc::clone(&gate));
         let connecting = MapRequestLayer::new(move |to| {

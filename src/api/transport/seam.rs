@@ -38,6 +38,15 @@ pub struct RawRequest {
     pub max_answer: usize,
 }
 
+/// What became of a request.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Time for which the request waited before it was written.
+    pub waited: Duration,
+    /// The answer, or why there is none.
+    pub received: Result<Received, TransportError>,
+}
+
 /// An HTTP answer, whole or in part.
 #[derive(Debug)]
 pub struct Received {
@@ -72,8 +81,7 @@ pub struct Traffic {
 }
 
 /// An answer that is waited for.
-pub type AnswerFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<Received, TransportError>> + Send + 'a>>;
+pub type AnswerFuture<'a> = Pin<Box<dyn Future<Output = Exchange> + Send + 'a>>;
 /// A connection that is waited for.
 pub type ReservationFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Reservation, TransportError>> + Send + 'a>>;

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bk_launch::internals::api::HttpOptions;
+use bk_launch::internals::api::{HttpOptions, TransportKind};
+use bk_launch::internals::domain::connections::Turns;
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -164,4 +166,37 @@ fn a_connection_that_is_being_made_is_called_back() {
         let closed = timeout(LONG / 2, waiting.read_to_end(&mut rest)).await;
         closed.expect("long before it would be given up").unwrap();
     });
+}
+
+/// Lets each request wait for its turn.
+struct LateTurns(Duration);
+
+impl Turns for LateTurns {
+    fn turn(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async {
+            tokio::time::sleep(self.0).await;
+            true
+        })
+    }
+
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn a_request_counts_from_when_it_was_written() {
+    const LATE: Duration = Duration::from_millis(300);
+    for by in BOTH {
+        let server = Scripted::start(None, |c| answers(c, GOOD));
+        let url = format!("http://localhost:{}", server.port);
+        let client = client(&url, &HttpOptions { transport: by, ..patient() });
+        client.connections().ask_turns_of(Arc::new(LateTurns(LATE)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(start(&client, 1));
+        match by {
+            TransportKind::Direct => assert_eq!(answer.waited, Duration::ZERO),
+            TransportKind::Proxied => assert!(answer.waited >= LATE, "{:?}", answer.waited),
+        }
+    }
 }

@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 
 use super::error::TransportError;
 use super::seam::{
-    AnswerFuture, ConnectionEvent, RawRequest, Received, ReservationFuture, ServerAddress, Traffic,
-    Transport,
+    AnswerFuture, ConnectionEvent, Exchange, RawRequest, Received, ReservationFuture,
+    ServerAddress, Traffic, Transport,
 };
 use crate::api::error::ClientError;
 use crate::domain::connections::{Connections, Reservation, Turns};
@@ -63,7 +63,11 @@ impl Direct {
 
 impl Transport for Direct {
     fn send(&self, request: RawRequest, connection: Reservation) -> AnswerFuture<'_> {
-        Box::pin(self.exchange(request, connection))
+        Box::pin(async {
+            // Its connection stood when it was picked.
+            let received = self.exchange(request, connection).await;
+            Exchange { waited: Duration::ZERO, received }
+        })
     }
 
     fn reserve(&self) -> ReservationFuture<'_> {
