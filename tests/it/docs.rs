@@ -10,7 +10,7 @@ use crate::harness::{Scene, scene};
 const FOLDERS: [&str; 5] = ["", "docs", "benches", "packaging", "tests/wire"];
 
 /// Flags in the documents that are those of cargo.
-const OF_CARGO: [&str; 2] = ["--lib", "--path"];
+const OF_CARGO: [&str; 6] = ["--ignored", "--lib", "--nocapture", "--path", "--release", "--test"];
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

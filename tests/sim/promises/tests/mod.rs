@@ -1,0 +1,7 @@
+//! Witnesses that break each promise.
+
+mod drawn;
+mod limits;
+mod night;
+mod times;
+mod words;
