@@ -78,6 +78,12 @@ impl Ledger {
         rows.collect()
     }
 
+    /// Whether a session noted how it left a report.
+    pub fn has_a_complete_report(&self) -> rusqlite::Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM report WHERE bytes IS NOT NULL)";
+        self.connection.query_row(sql, [], |row| row.get(0))
+    }
+
     /// Number of rows that the last session settled.
     pub fn settled_now(&self) -> rusqlite::Result<u64> {
         let sql = "SELECT count(*) FROM record WHERE session = (SELECT max(session) FROM session)";

@@ -287,6 +287,8 @@ pub enum Moment {
     BeforeCommit(u32),
     /// Right after it, before anything of it is shown.
     AfterCommit(u32),
+    /// While the n-th commit of any kind is made, those that begin and end a session included.
+    Within(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

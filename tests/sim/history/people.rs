@@ -24,12 +24,13 @@ pub(super) fn acts(dice: &mut Dice, reach: Reach) -> Vec<Act> {
 }
 
 fn moment(dice: &mut Dice, rows: u32) -> Moment {
-    match dice.between(0, 4) {
+    match dice.between(0, 5) {
         0 => Moment::After(dice.millis(1, 60_000)),
         1 => Moment::Sent(dice.between(1, rows + rows / 3)),
         2 => Moment::Answered(dice.between(1, rows + rows / 3)),
         3 => Moment::BeforeCommit(dice.spread(1, rows)),
-        _ => Moment::AfterCommit(dice.spread(1, rows)),
+        4 => Moment::AfterCommit(dice.spread(1, rows)),
+        _ => Moment::Within(dice.spread(1, rows)),
     }
 }
 

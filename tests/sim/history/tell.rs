@@ -162,6 +162,7 @@ impl Display for Act {
             Moment::Answered(number) => write!(f, "as answer {number} has come: ")?,
             Moment::BeforeCommit(number) => write!(f, "right before commit {number}: ")?,
             Moment::AfterCommit(number) => write!(f, "right after commit {number}: ")?,
+            Moment::Within(number) => write!(f, "while commit {number} of any kind is made: ")?,
         }
         f.write_str(match self.what {
             Deed::Signal => "a signal",

@@ -15,6 +15,25 @@ use crate::world::witness::{Kind, Line, SessionEnd};
 /// Outcomes of rows that a stop may leave open.
 const OPEN: [&str; 2] = ["pending", "unconfirmed"];
 
+/// Checks that a session which was killed had shown nothing that its journal does not hold. Later
+/// sessions write their reports beside, and nobody sees those.
+pub fn shows_what_is_kept(night: &Night, session: usize) -> Result<(), Broken> {
+    let facts = night.facts(session);
+    let is_judged = session == 0
+        && facts.journaled
+        && matches!(facts.end, SessionEnd::Killed)
+        && !super::exit::may_fail_to_write(night.history, &Settings::of(night.history, session));
+    for line in facts.reports.iter().flatten().flatten().filter(|_| is_judged) {
+        let outcome = text(line, "outcome");
+        let kept = number(line, "line").and_then(|at| facts.settled.get(&at));
+        if !OPEN.contains(&outcome) && kept.is_none_or(|kept| kept != outcome) {
+            let what = format!("a report shows {line:?}, and the journal holds {kept:?}");
+            return broken("the journal is written before the reports", what);
+        }
+    }
+    Ok(())
+}
+
 /// Checks that all that a session told of its end agrees.
 pub fn one_story(night: &Night, settings: &Settings, session: usize) -> Result<(), Broken> {
     let SessionEnd::Exited { code, text, json } = &night.facts(session).end else {

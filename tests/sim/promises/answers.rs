@@ -29,6 +29,13 @@ pub fn said(answer: &RawAnswer) -> Said {
     }
 }
 
+/// Whether the whole answer to a start refuses it by the limit of its business.
+pub fn is_throttled(departure: &Departure) -> bool {
+    let Some((_, Back::Answer(answer))) = &departure.back else { return false };
+    let message = json(answer).map(|body| body["message"].as_str().unwrap_or_default().to_owned());
+    message.is_some_and(|message| message.ends_with("reach the limit of starting tasks"))
+}
+
 /// What the whole answer to a start says, if one came.
 pub fn heard(departure: &Departure) -> Option<Said> {
     match &departure.back {

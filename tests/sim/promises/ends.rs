@@ -8,9 +8,13 @@ use super::window::Window;
 use super::{Broken, Night};
 use crate::history::{ExchangeFault, Fault, History, InputKind};
 use crate::server::At;
+use crate::world::witness::SessionEnd;
 
 /// Longest hold that an answer can bring about.
 const LONGEST_HOLD: Duration = Duration::from_hours(1);
+
+/// Time that a session takes for its end when nothing is out any more.
+const SOON: Duration = Duration::from_secs(6);
 
 /// Checks how long a session lasted.
 pub fn in_time(night: &Night, session: usize) -> Result<(), Broken> {
@@ -24,11 +28,48 @@ pub fn in_time(night: &Night, session: usize) -> Result<(), Broken> {
     Ok(())
 }
 
+/// Checks that a session which was told to stop waited for nothing but what was out.
+pub fn soon_after_a_signal(night: &Night, session: usize) -> Result<(), Broken> {
+    let facts = night.facts(session);
+    let SessionEnd::Exited { .. } = facts.end else { return Ok(()) };
+    let Some(signal) = facts.signal else { return Ok(()) };
+    let backs = night.departures(session).iter().map(|one| one.back.as_ref().map(|(at, _)| *at));
+    // One that never came back was waited for until the end.
+    let Some(last) = backs.chain([Some(signal)]).try_fold(signal, |last, at| Some(last.max(at?)))
+    else {
+        return Ok(());
+    };
+    let of_machine = |fault: Fault| match fault {
+        Fault::SlowDisk(time, more) => time + more * 4,
+        Fault::StdoutStalls(time) | Fault::Suspend(time) => time,
+        _ => Duration::ZERO,
+    };
+    let spare: Duration = night.history.events.iter().map(|one| of_machine(one.what)).sum();
+    // The copy of a stream is read as slowly, and to its end.
+    let reading = match night.history.input {
+        InputKind::Stream { pause } if session > 0 => pause * rows(night.history),
+        InputKind::Stream { .. } | InputKind::File => Duration::ZERO,
+    };
+    if facts.ended > last + SOON + spare + reading {
+        let what = format!(
+            "the signal came at {signal:?}, all was back at {last:?}, and the session ended at {:?}",
+            facts.ended
+        );
+        return Err(Broken { promise: "a signal ends it soon", what });
+    }
+    Ok(())
+}
+
+/// Number of rows, and one for the end of the list.
+fn rows(history: &History) -> u32 {
+    u32::try_from(history.list.len()).unwrap() + 1
+}
+
 /// Returns a time that a session which begins at `began` never lasts, as generous as can be: each
 /// row waits for everything that there is to wait for, one row after the other.
 pub fn longest(history: &History, session: usize, began: At) -> Duration {
     let settings = Settings::of(history, session);
-    let rows = u32::try_from(history.list.len()).unwrap() + 1;
+    let rows = rows(history);
     let sends = settings.retries + 2;
     let request = settings.timeout + settings.connect_timeout + settings.backoff.1;
     let confirm = settings.confirm.unwrap_or_default();

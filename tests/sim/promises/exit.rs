@@ -44,6 +44,9 @@ pub fn says_why(night: &Night, settings: &Settings, session: usize) -> Result<()
                 return holds(may_fail_to_write(night.history, settings), told);
             }
             holds(expected(night.history, json, settings).contains(code), told)?;
+            if is_cut_off(night) && (*code == 0 || (session == 0 && has_stopped(json, *code))) {
+                return Err(Broken { promise: "an input that was cut off is told", what: told() });
+            }
             let is_calm = night.history.heals(session, facts.began);
             if is_calm && can_finish(night.history, settings) && !matches!(code, 0 | 1) {
                 return Err(Broken { promise: "a calm session finishes the run", what: told() });
@@ -52,6 +55,18 @@ pub fn says_why(night: &Night, settings: &Settings, session: usize) -> Result<()
         }
         SessionEnd::Killed | SessionEnd::PoweredOff => Ok(()),
     }
+}
+
+/// Whether the first session surely did not read its input to the end.
+fn is_cut_off(night: &Night) -> bool {
+    let is_stream = night.history.input != InputKind::File;
+    let has_limit = Settings::of(night.history, 0).limit.is_some();
+    is_stream && !has_limit && night.facts(0).rows_read < night.history.list.len() as u64
+}
+
+/// Whether a session was stopped, and its exit code does not say so.
+fn has_stopped(json: &Value, code: u8) -> bool {
+    !json["stopped"].is_null() && code == 1
 }
 
 /// Whether a session that nothing befalls can finish the run: the server answers in time, and takes
@@ -92,7 +107,7 @@ fn holds(it: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
 }
 
 /// Whether anything happened because of which a journal or a report cannot be written.
-fn may_fail_to_write(history: &History, settings: &Settings) -> bool {
+pub fn may_fail_to_write(history: &History, settings: &Settings) -> bool {
     let of_disk = |fault: &Fault| {
         matches!(
             fault,

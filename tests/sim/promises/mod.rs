@@ -7,9 +7,12 @@ mod budget;
 mod clock;
 mod ends;
 mod exit;
+mod giving_up;
 mod holds;
 mod limits;
+mod outages;
 mod outcomes;
+mod retries;
 mod rows;
 mod secrets;
 mod sends;
@@ -115,8 +118,13 @@ pub fn after_session(night: &Night, session: usize) -> Result<(), Broken> {
     rows::last_words_stay(night, session)?;
     outcomes::true_to_the_world(night, &settings, session)?;
     budget::kept(night, &settings, session)?;
+    retries::kept(night, &settings, session)?;
+    outages::kept(night, &settings, session)?;
+    giving_up::for_a_reason(night, &settings, session)?;
+    agreement::shows_what_is_kept(night, session)?;
     agreement::one_story(night, &settings, session)?;
     exit::says_why(night, &settings, session)?;
     secrets::kept(night, session)?;
-    ends::in_time(night, session)
+    ends::in_time(night, session)?;
+    ends::soon_after_a_signal(night, session)
 }

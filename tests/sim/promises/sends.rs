@@ -1,16 +1,20 @@
 //! Nothing is sent that nobody asked for: only rows of the list, noted before, not settled yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::answers::{Said, heard, may_have_left};
 use super::limits::told;
 use super::settings::Settings;
 use super::{Broken, Night};
-use crate::history::{InputKind, Key, ListedRow};
+use crate::history::{Fault, InputKind, Key, ListedRow};
 use crate::world::witness::{Departure, Kind, SessionEnd};
 
 /// Line of the input's first row.
 pub const FIRST_LINE: u64 = 2;
+
+/// Time after which an acceptance that is to be confirmed surely stands in the journal.
+const NOTED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Returns the line of the first row with each task of a list.
 pub fn first_lines(list: &[ListedRow]) -> BTreeMap<Key, u64> {
@@ -34,6 +38,7 @@ pub fn only_what_may_be_sent(
     of_the_list(night, departures)?;
     noted_before(night, session)?;
     not_settled(night, settings, session)?;
+    accepted_is_asked_first(night, session)?;
     let broken = |promise, what| Err(Broken { promise, what });
     let mut accepted = BTreeSet::new();
     let mut started = BTreeSet::new();
@@ -133,6 +138,37 @@ fn not_settled(night: &Night, settings: &Settings, session: usize) -> Result<(),
         if let Some(outcome) = outcome.filter(|outcome| is_over(outcome)) {
             let what = format!("{} left, and its row was {outcome}", told(departure));
             return Err(Broken { promise: "a settled row is not sent again", what });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that what the session before had accepted, before it died, is looked at before it is sent
+/// again.
+fn accepted_is_asked_first(night: &Night, session: usize) -> Result<(), Broken> {
+    let Some(last) = session.checked_sub(1) else { return Ok(()) };
+    let died = night.facts(last);
+    let settings = Settings::of(night.history, last);
+    let delays = |fault: &Fault| matches!(fault, Fault::SlowDisk(..) | Fault::StdoutStalls(_));
+    let is_noted = died.journaled
+        && matches!(died.end, SessionEnd::Killed | SessionEnd::PoweredOff)
+        && settings.confirm.is_some()
+        && !super::exit::may_fail_to_write(night.history, &settings)
+        && !night.history.events.iter().any(|event| delays(&event.what));
+    if !is_noted {
+        return Ok(());
+    }
+    let accepted = night.departures(last).iter().filter(|departure| {
+        let came = departure.back.as_ref().map(|(at, _)| *at + NOTED_WITHIN);
+        heard(departure) == Some(Said::Accepted) && came.is_some_and(|at| at <= died.ended)
+    });
+    for departure in accepted {
+        let of_row = |one: &&Departure| one.key == departure.key && may_have_left(one);
+        let first = night.departures(session).iter().find(of_row);
+        let is_open = departure.line.is_none_or(|line| !died.settled.contains_key(&line));
+        if let Some(first) = first.filter(|first| is_open && first.kind == Kind::Start) {
+            let what = format!("{} left, and {} was accepted", told(first), told(departure));
+            return Err(Broken { promise: "what was accepted is looked at first", what });
         }
     }
     Ok(())

@@ -17,9 +17,21 @@ pub fn order(settings: &Settings, before: &[Departure], last: &Departure) -> Res
             of_other > stage || (of_other < stage && is_out(other, last.at))
         })
     });
-    let Some(other) = late else { return Ok(()) };
-    let what = format!("{} and {} belong to two stages", told(other), told(last));
-    Err(Broken { promise: "a stage is settled before the next begins", what })
+    if let Some(other) = late {
+        let what = format!("{} and {} belong to two stages", told(other), told(last));
+        return Err(Broken { promise: "a stage is settled before the next begins", what });
+    }
+    let of_earlier = before
+        .iter()
+        .filter(|other| self::stage(settings, other).is_some_and(|of_other| of_other < stage));
+    let settled = of_earlier.filter_map(|other| Some(other.back.as_ref()?.0)).max();
+    match settled {
+        Some(settled) if last.at < settled + settings.stage_pause => {
+            let what = format!("{} left, and the stage before was out at {settled:?}", told(last));
+            Err(Broken { promise: "the pause between two stages is kept", what })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The stage of a request's row, if there are stages.

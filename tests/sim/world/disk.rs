@@ -10,9 +10,11 @@ use std::time::{Duration, SystemTime};
 use bk_launch::internals::journal::Journal;
 use bk_launch::internals::session::machine::JournalOpened;
 use jiff::Timestamp;
+use tempfile::TempDir;
 
 use super::World;
-use crate::history::{Deed, Fault, InputKind};
+use crate::history::{Deed, Fault, InputKind, Moment};
+use crate::ledger::{self, Ledger};
 use crate::server::At;
 
 /// The disk as this session sees it.
@@ -20,6 +22,8 @@ use crate::server::At;
 pub struct Disk {
     /// Number of commits that this session began.
     pub commits: u32,
+    /// Number of commits of any kind that its journal began.
+    of_any_kind: u32,
     slow_until: At,
     slow_by: Duration,
     /// Pages that the journal may still grow by, if its disk is nearly full when it is opened.
@@ -117,7 +121,17 @@ impl World {
         Arc::new(move |journal| world.prepare(journal))
     }
 
-    fn prepare(&self, journal: &mut Journal) {
+    /// Counts a commit of any kind. Nothing of it lies on the disk yet.
+    fn is_committing(&self) {
+        let number = {
+            let disk = &mut self.state().disk;
+            disk.of_any_kind += 1;
+            disk.of_any_kind
+        };
+        self.moment(Moment::Within(number));
+    }
+
+    fn prepare(self: &Arc<Self>, journal: &mut Journal) {
         let connection = journal.connection();
         let (failing, room, is_first) = {
             let state = self.state();
@@ -138,7 +152,9 @@ impl World {
                 })
                 .unwrap();
         }
+        let world = Arc::clone(self);
         let hook = move || {
+            world.is_committing();
             failing.all.load(Ordering::Relaxed) || failing.next.swap(false, Ordering::Relaxed)
         };
         connection.commit_hook(Some(hook)).unwrap();
@@ -150,32 +166,41 @@ impl World {
         if let Some(ledger) = ledger {
             ledger.leave_log();
         }
-        let bytes = snapshot.0.iter().filter(|(path, _)| is_report(path));
+        let bytes = snapshot.files.iter().filter(|(path, _)| is_report(path));
         let bytes = bytes.map(|(_, file)| file.bytes.len() as u64).sum();
-        let (is_first, written) = {
+        put_back(&snapshot.files, &self.folder);
+        let ledger = ledger::find(&self.folder.join("state")).as_deref().and_then(Ledger::open);
+        let is_complete = ledger.is_some_and(|ledger| ledger.has_a_complete_report().unwrap());
+        let (writes_in_place, written) = {
             let mut state = self.state();
             state.disk.measure_reports(bytes);
-            (state.session == 0, state.disk.written)
+            (state.session == 0 && !is_complete, state.disk.written)
         };
         let random = &mut fastrand::Rng::with_seed(self.history.seed ^ 0x5eed);
-        let mut files = snapshot.0.clone();
+        let mut files = snapshot.files.clone();
         if deed == Deed::PowerLoss {
-            self.lose_power(&mut files, random);
+            lose_power(&mut files);
         }
-        if is_first && matches!(self.history.input, InputKind::Stream { .. }) {
+        if self.state().session == 0 && matches!(self.history.input, InputKind::Stream { .. }) {
             self.tear_the_copy(&mut files, random);
         }
-        if is_first {
-            // Written in place; the times of files are those of the real machine.
+        if writes_in_place {
+            // The times of files are those of the real machine.
             let written = written.unwrap_or_else(|| self.clock.wall()).as_millisecond();
             let written = SystemTime::UNIX_EPOCH + Duration::from_millis(written.unsigned_abs());
             for (path, file) in &mut files {
-                if is_report(path) {
-                    file.modified = written;
+                if !is_report(path) {
+                    continue;
                 }
+                if deed == Deed::PowerLoss {
+                    // The end was not synced.
+                    let keep = random.usize(..=file.bytes.len());
+                    file.bytes.truncate(keep);
+                }
+                file.modified = written;
             }
         }
-        Snapshot(files).put_back(&self.folder);
+        put_back(&files, &self.folder);
     }
 
     /// Writes a part of the next row behind the copy of a stream, as if the session had died while
@@ -189,19 +214,15 @@ impl World {
         let next = rest.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         copy.bytes.extend_from_slice(&next[..random.usize(..=next.len())]);
     }
+}
 
-    /// Takes away what was not synced: what lies in the log behind the last commit, and the end of
-    /// reports. The copy of a stream is synced before a row of it is handed out.
-    fn lose_power(&self, files: &mut BTreeMap<PathBuf, Lying>, random: &mut fastrand::Rng) {
-        for (path, file) in files.iter_mut() {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if name == "journal.db-wal" {
-                let end = end_of_last_commit(&file.bytes);
-                file.bytes.truncate(end);
-            } else if is_report(path) && self.state().session == 0 {
-                let keep = random.usize(..=file.bytes.len());
-                file.bytes.truncate(keep);
-            }
+/// Takes away what was not synced: what lies in the log behind the last commit. The copy of a
+/// stream is synced before a row of it is handed out.
+fn lose_power(files: &mut BTreeMap<PathBuf, Lying>) {
+    for (path, file) in files {
+        if path.file_name().is_some_and(|name| name == "journal.db-wal") {
+            let end = end_of_last_commit(&file.bytes);
+            file.bytes.truncate(end);
         }
     }
 }
@@ -242,37 +263,45 @@ fn end_of_last_commit(log: &[u8]) -> usize {
 struct Lying {
     bytes: Vec<u8>,
     modified: SystemTime,
+    /// Another name of the same file, which keeps it if the session goes on to replace it.
+    name: PathBuf,
 }
 
 /// The files of a folder at one moment.
-pub struct Snapshot(BTreeMap<PathBuf, Lying>);
+pub struct Snapshot {
+    files: BTreeMap<PathBuf, Lying>,
+    /// Holds the other names.
+    _names: TempDir,
+}
 
 impl Snapshot {
     /// Reads all files below `folder`. What SQLite shares between processes dies with them.
     pub fn take(folder: &Path) -> Self {
+        let names = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
         let mut files = BTreeMap::new();
         for path in files_below(folder) {
             if path.extension().is_some_and(|extension| extension == "db-shm") {
                 continue;
             }
             let modified = path.metadata().unwrap().modified().unwrap();
-            files.insert(path.clone(), Lying { bytes: fs::read(&path).unwrap(), modified });
+            let name = names.path().join(files.len().to_string());
+            fs::hard_link(&path, &name).unwrap();
+            files.insert(path.clone(), Lying { bytes: fs::read(&path).unwrap(), modified, name });
         }
-        Self(files)
+        Self { files, _names: names }
     }
+}
 
-    /// Writes them again, over the same files where these are still there.
-    fn put_back(&self, folder: &Path) {
-        for path in files_below(folder) {
-            if !self.0.contains_key(&path) {
-                fs::remove_file(path).unwrap();
-            }
-        }
-        for (path, Lying { bytes, modified }) in &self.0 {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-            File::options().write(true).open(path).unwrap().set_modified(*modified).unwrap();
-        }
+/// Writes files again as they lay, each the same as before, and removes all others.
+fn put_back(files: &BTreeMap<PathBuf, Lying>, folder: &Path) {
+    for path in files_below(folder) {
+        fs::remove_file(path).unwrap();
+    }
+    for (path, Lying { bytes, modified, name }) in files {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::hard_link(name, path).unwrap();
+        fs::write(path, bytes).unwrap();
+        File::options().write(true).open(path).unwrap().set_modified(*modified).unwrap();
     }
 }
 

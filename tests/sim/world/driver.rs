@@ -47,7 +47,7 @@ impl SessionDriver for SimulatedDriver {
         let ended = runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = world.died.notified() => Err(io::Error::other("the session died")),
+                () = world.is_over() => Err(io::Error::other("the session died")),
                 ended = session => Ok(ended),
                 () = Arc::clone(&world).time_goes_on() => unreachable!("time has no end"),
                 () = sleep(longest) => {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bk_launch::internals::domain::executor::{Delay, Executor, Job, JobEnd, SlowStep};
 use tokio::time::sleep;
@@ -22,7 +23,13 @@ impl fmt::Debug for SimulatedExecutor {
 
 impl Executor for SimulatedExecutor {
     fn run(&self, job: Job) -> JobEnd {
-        let end = tokio::spawn(job);
+        let late = self.0.comes_late();
+        let end = tokio::spawn(async move {
+            if let Some(late) = late {
+                sleep(late).await;
+            }
+            job.await;
+        });
         Box::pin(async move {
             end.await.map_err(|error| match error.try_into_panic() {
                 Ok(panic) => panic,
@@ -55,6 +62,17 @@ impl Executor for SimulatedExecutor {
 }
 
 impl World {
+    /// Time after which a side job begins, since its thread gets no processor before: in some
+    /// histories, some do.
+    fn comes_late(&self) -> Option<Duration> {
+        let seed = self.history.seed;
+        let mut state = self.state();
+        state.jobs += 1;
+        let mut random = fastrand::Rng::with_seed(seed ^ (state.jobs << 32));
+        (seed.is_multiple_of(4) && random.u8(0..3) == 0)
+            .then(|| Duration::from_millis(random.u64(1..2_000)))
+    }
+
     async fn commit_waits(&self) {
         let now = self.now();
         let (number, slow) = {

@@ -73,6 +73,8 @@ pub struct WorldState {
     /// Sentences for a reader, if there is one.
     story: Vec<(At, String)>,
     rows_read: u64,
+    /// Number of side jobs that began.
+    jobs: u64,
     /// Credentials as they stand in the files.
     in_files: (String, String),
     pub noted: Noted,
@@ -139,6 +141,7 @@ impl World {
             broken: None,
             story: Vec::new(),
             rows_read: 0,
+            jobs: 0,
             in_files: Default::default(),
             noted: Noted::default(),
             lines,

@@ -63,24 +63,20 @@ impl World {
     }
 
     fn act(&self, deed: Deed) {
-        let (now, is_first) = {
+        let (now, is_first, shutdown) = {
             let state = self.state();
             if state.is_dead() {
                 return;
             }
-            (self.now(), state.people.signal.is_none())
+            (self.now(), state.people.signal.is_none(), state.people.shutdown.clone())
         };
         match deed {
-            Deed::Signal if is_first => {
+            Deed::Signal if is_first && let Some(shutdown) = shutdown => {
                 self.tell(|| "somebody presses Ctrl-C".into());
-                let mut state = self.state();
-                state.people.signal = Some(now);
-                let shutdown = state.people.shutdown.clone();
-                drop(state);
-                if let Some(shutdown) = shutdown {
-                    shutdown.drain(StopReason::Signal(Signal::Interrupt));
-                }
+                self.state().people.signal = Some(now);
+                shutdown.drain(StopReason::Signal(Signal::Interrupt));
             }
+            // Before anybody listens, the first one does.
             Deed::Signal => self.die(Deed::Signal),
             Deed::Kill | Deed::PowerLoss => self.die(deed),
         }
@@ -89,13 +85,24 @@ impl World {
     /// Ends the session at once: its files lie as they are now, and nothing of it goes on.
     fn die(&self, deed: Deed) {
         self.tell(|| match deed {
-            Deed::Signal => "somebody presses Ctrl-C again: the program ends at once".into(),
+            Deed::Signal => "somebody presses Ctrl-C, and the program ends at once".into(),
             Deed::Kill => "kill -9".into(),
             Deed::PowerLoss => "the machine loses power".into(),
         });
         let snapshot = super::disk::Snapshot::take(&self.folder);
         self.state().death = Some((deed, snapshot));
         self.died.notify_one();
+    }
+
+    /// Waits until the session is dead. A death may have been told to nobody: that of a session
+    /// which was ending by itself.
+    pub async fn is_over(&self) {
+        loop {
+            self.died.notified().await;
+            if self.state().is_dead() {
+                return;
+            }
+        }
     }
 
     /// Waits for the moments by time: of people, and of what befalls this machine.
@@ -125,7 +132,8 @@ impl World {
             Moment::Sent(_)
             | Moment::Answered(_)
             | Moment::BeforeCommit(_)
-            | Moment::AfterCommit(_) => None,
+            | Moment::AfterCommit(_)
+            | Moment::Within(_) => None,
         };
         let acts = std::mem::take(&mut state.people.acts);
         let (due, ahead): (Vec<_>, Vec<_>) =
