@@ -160,7 +160,9 @@ fn accepted_is_asked_first(night: &Night, session: usize) -> Result<(), Broken> 
     }
     let accepted = night.departures(last).iter().filter(|departure| {
         let came = departure.back.as_ref().map(|(at, _)| *at + NOTED_WITHIN);
-        heard(departure) == Some(Said::Accepted) && came.is_some_and(|at| at <= died.ended)
+        departure.kind == Kind::Start
+            && heard(departure) == Some(Said::Accepted)
+            && came.is_some_and(|at| at <= died.ended)
     });
     for departure in accepted {
         let of_row = |one: &&Departure| one.key == departure.key && may_have_left(one);
