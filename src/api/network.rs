@@ -1,4 +1,4 @@
-//! What lies between a client and its server: the system's network, or another one.
+//! The network between a client and its server: the system's, or one that is handed in.
 
 use std::sync::Arc;
 

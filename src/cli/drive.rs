@@ -23,8 +23,7 @@ use crate::monitor::notify::Urgency;
 use crate::monitor::progress::ProgressMode;
 use crate::monitor::systemd;
 use crate::session::exit::Exit;
-use crate::session::machine::Machine;
-use crate::session::machine::OpenStdout;
+use crate::session::machine::{Machine, OpenStdout};
 use crate::session::note::note;
 use crate::session::pipeline::{Frontend, Work, assemble};
 use crate::session::settings::Settings;
@@ -172,26 +171,26 @@ pub(crate) fn finish(
     mut ended: Ended,
     context: &SummaryContext,
     form: SummaryForm,
-    said: &Said<'_>,
+    outputs: &EndOutputs<'_>,
 ) -> SessionResult {
     let exit = Exit::of(&ended);
     let mut exit = note(&mut ended, exit);
     let (text, json) = (summary::text(&ended, context), summary::json(&ended, context));
-    said.notices.say(&text);
+    outputs.notices.say(&text);
     systemd::stopping(&text);
-    if form == SummaryForm::Json && said.print(&json) == Printed::Lost {
+    if form == SummaryForm::Json && outputs.print(&json) == Printed::Lost {
         exit = note(&mut ended, Exit::Output);
     }
     SessionResult { exit, text, json, figures: Some(ended.figures) }
 }
 
-/// Where the end of a session is told.
-pub(crate) struct Said<'a> {
+/// Standard error and standard output, on which a session's end is told.
+pub(crate) struct EndOutputs<'a> {
     pub notices: &'a NoticeSink,
     pub stdout: &'a OpenStdout,
 }
 
-impl Said<'_> {
+impl EndOutputs<'_> {
     /// Writes a summary to standard output, and says so if that cannot be done. If somebody
     /// closed it, they have seen enough.
     pub(crate) fn print(&self, summary: &Value) -> Printed {

@@ -1,10 +1,11 @@
-//! What `run` and `resume` reach beyond the program: words and variables, the machine, the network,
-//! standard error, and what drives a session. All of it is handed in, so that a whole launch can be
-//! simulated.
+//! Everything that `run` and `resume` reach beyond the program: words and variables, the machine,
+//! the network, standard error, and a driver of the session. It is handed in, so that a whole launch
+//! can be simulated.
 
 use std::ffi::OsString;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::{EnterGuard, Runtime};
@@ -16,7 +17,7 @@ use crate::session::machine::Machine;
 use crate::shutdown::{Shutdown, Signal, catch_file_size_limit};
 
 /// Looks a variable of the environment up.
-pub type Variables = Box<dyn Fn(&str) -> Option<String>>;
+pub type Variables = Rc<dyn Fn(&str) -> Option<String>>;
 
 /// Everything beyond the program.
 pub struct Outside {
@@ -39,7 +40,7 @@ impl Outside {
     pub(crate) fn of_process(words: Vec<OsString>) -> io::Result<Self> {
         Ok(Self {
             words,
-            variables: Box::new(|name| std::env::var(name).ok()),
+            variables: Rc::new(|name| std::env::var(name).ok()),
             machine: Machine::of_system(),
             network: Network::System,
             notices: NoticeSink::Console,
@@ -48,7 +49,7 @@ impl Outside {
     }
 }
 
-/// Takes what is said for people.
+/// Receiver of what is said for people.
 #[derive(Clone)]
 pub enum NoticeSink {
     /// Standard error of this process.

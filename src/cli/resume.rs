@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::rc::Rc;
 
 use clap::ArgMatches;
 
 use super::command_error::CommandError;
-use super::drive::{Face, Printed, Said, Session};
+use super::drive::{EndOutputs, Face, Printed, Session};
 use super::monitoring::{Monitoring, Monitors, SessionResult};
 use super::notice::defer;
 use super::outside::{NoticeSink, Outside};
@@ -36,9 +37,9 @@ use crate::text::summary::SummaryContext;
 pub(crate) fn run(
     args: &ResumeArgs,
     typed: &ArgMatches,
-    mut outside: Outside,
+    outside: Outside,
 ) -> Result<Exit, CommandError> {
-    let variables = std::mem::replace(&mut outside.variables, Box::new(|_| None));
+    let variables = Rc::clone(&outside.variables);
     if args.session.display.quiet {
         defer();
     }
@@ -46,7 +47,7 @@ pub(crate) fn run(
         logs::begin(args.session.display.log_format, args.session.display.verbose);
     }
     let now = outside.machine.now();
-    let all = settings::runs(args.session.state.clone(), &variables)?;
+    let all = settings::runs(args.session.state.clone(), &*variables)?;
     let found = find(&all, args.run.as_deref(), now)?;
     let _lock = lock(&found.folder)?;
     let run = Run::open(&found.folder)?;
@@ -54,7 +55,7 @@ pub(crate) fn run(
     let _name_lock = name.map(|name| lock_name(&all, &name, now)).transpose()?;
     let (args, matches) = with_saved(&run.flags, typed, &outside.words)?;
     // Flags were kept; of a profile only credentials are taken.
-    let profile = config::load(&args.session.config, &variables)?;
+    let profile = config::load(&args.session.config, &*variables)?;
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }
@@ -158,11 +159,11 @@ impl Resume {
             reports: named_reports(&location.folder, &settings.outputs),
             location: Some(location),
         };
-        let said_by = notices.clone();
+        let notices_of_end = notices.clone();
         let session = Session { settings: &settings, client, work, monitors, face, notices };
         let ended = session.run(driver, &mut machine, &context)?;
-        let said = Said { notices: &said_by, stdout: &machine.streams.output };
-        Ok(drive::finish(ended, &context, face.summary, &said))
+        let outputs = EndOutputs { notices: &notices_of_end, stdout: &machine.streams.output };
+        Ok(drive::finish(ended, &context, face.summary, &outputs))
     }
 
     /// Writes the reports of a run that has nothing left to do.
@@ -179,12 +180,12 @@ impl Resume {
             kept_run::text(&done.summary, is_part, &done.reports)
         );
         let Outside { notices, machine, .. } = &self.outside;
-        let said = Said { notices, stdout: &machine.streams.output };
+        let outputs = EndOutputs { notices, stdout: &machine.streams.output };
         notices.say(&text);
         systemd::ready(&text);
         let mut exit = done.exit;
         let json = kept_run::json(run, &done.summary, &done.reports, Some(exit.code()));
-        if face.summary == SummaryForm::Json && said.print(&json) == Printed::Lost {
+        if face.summary == SummaryForm::Json && outputs.print(&json) == Printed::Lost {
             exit = Exit::Output;
         }
         Ok(SessionResult { exit, text, json, figures: None })

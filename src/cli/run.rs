@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use clap::ArgMatches;
@@ -9,7 +10,7 @@ use clap::ArgMatches;
 use super::check::CheckError;
 use super::command_error::CommandError;
 use super::config::Profile;
-use super::drive::{Face, Said, Session};
+use super::drive::{EndOutputs, Face, Session};
 use super::monitoring::{Monitoring, Monitors};
 use super::notice::defer;
 use super::outside::{NoticeSink, Outside};
@@ -41,11 +42,11 @@ pub(crate) fn run(
     matches: &ArgMatches,
     mut outside: Outside,
 ) -> Result<Exit, CommandError> {
-    let variables = std::mem::replace(&mut outside.variables, Box::new(|_| None));
-    let mut profile = config::load(&typed.session.config, &variables)?;
+    let variables = Rc::clone(&outside.variables);
+    let mut profile = config::load(&typed.session.config, &*variables)?;
     let (args, matches) = match &mut profile {
         None => (typed, matches.clone()),
-        Some(profile) => with_profile(profile, matches, &outside.words, &variables)?,
+        Some(profile) => with_profile(profile, matches, &outside.words, &*variables)?,
     };
     if args.session.display.quiet {
         defer();
@@ -77,8 +78,8 @@ pub(crate) fn run(
             return Ok(missed);
         }
         let (ended, context) = launch(&settings, &flags, &face, monitors, outside)?;
-        let said = Said { notices: &notices, stdout: &stdout };
-        Ok(drive::finish(ended, &context, face.summary, &said))
+        let outputs = EndOutputs { notices: &notices, stdout: &stdout };
+        Ok(drive::finish(ended, &context, face.summary, &outputs))
     })
 }
 

@@ -1,6 +1,5 @@
-//! What a launch asks of its machine beside the clocks: where its side jobs run, and how long its
-//! slow parts keep it waiting. It is handed in, so that a whole launch can be simulated on one
-//! thread.
+//! Side jobs of a launch, and the waits that a slow machine imposes. Whoever runs them is handed
+//! in, so that a whole launch can be simulated on one thread.
 
 use std::any::Any;
 use std::fmt;

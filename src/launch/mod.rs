@@ -94,7 +94,7 @@ pub struct Pipeline {
     pub clock: Clock,
     /// Clocks of this machine.
     pub clocks: Arc<dyn Clocks>,
-    /// Where the jobs beside the requests run.
+    /// Runs the jobs beside the requests.
     pub executor: Arc<dyn Executor>,
     /// Seed of the backoff's jitter.
     pub seed: u64,

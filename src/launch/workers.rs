@@ -24,7 +24,7 @@ pub(super) struct Workers {
     shutdown: Shutdown,
     batcher: Arc<EventBatcher>,
     to_collector: mpsc::Sender<Vec<Event>>,
-    /// What the collector knows at its end, unless it panics.
+    /// Result of the collector; none comes if it panics.
     collected: oneshot::Receiver<Collected>,
     collector: JobEnd,
     /// Resolves once the collector is gone.
@@ -142,12 +142,9 @@ impl Workers {
         forwarding.abort();
         // The last sender goes with it, which ends the collector.
         batcher.flush(to_collector).await;
-        match (collected.await, collector) {
-            (Ok(collected), _) => collected,
-            (Err(_), collector) => {
-                let panic = collector.await.err();
-                Collected::failed(panic.as_deref().unwrap_or(&()))
-            }
+        match collected.await {
+            Ok(collected) => collected,
+            Err(_) => Collected::failed(collector.await.err().as_deref().unwrap_or(&())),
         }
     }
 }

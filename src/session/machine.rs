@@ -20,7 +20,7 @@ pub struct Machine {
     pub clocks: Arc<dyn Clocks>,
     /// Random numbers.
     pub random: fastrand::Rng,
-    /// Where side jobs run.
+    /// Runs side jobs.
     pub executor: Arc<dyn Executor>,
     /// Standard input and output.
     pub streams: Streams,

@@ -169,34 +169,26 @@ fn type_at(tokens: &[String]) -> &[String] {
 
 /// The place of the semicolon that ends what begins at `at`.
 fn end_of_statement(tokens: &[String], at: usize) -> usize {
-    let mut depth = 0;
-    for (at, token) in tokens.iter().enumerate().skip(at) {
-        match token.as_str() {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 || (depth == 0 && token == ";") {
-            return at;
-        }
-    }
-    tokens.len()
+    let mut depths = depths(tokens, at);
+    let end = depths.find(|(at, depth)| *depth < 0 || (*depth == 0 && tokens[*at] == ";"));
+    end.map_or(tokens.len(), |(at, _)| at)
 }
 
 /// The place after the brackets that open at `at`.
 fn after_brackets(tokens: &[String], at: usize) -> usize {
-    let mut depth = 0;
-    for (at, token) in tokens.iter().enumerate().skip(at) {
+    depths(tokens, at).find(|(_, depth)| *depth == 0).map_or(tokens.len(), |(at, _)| at + 1)
+}
+
+/// The places from `from` on, each with the number of brackets that are open after it.
+fn depths(tokens: &[String], from: usize) -> impl Iterator<Item = (usize, i32)> {
+    tokens.iter().enumerate().skip(from).scan(0, |depth, (at, token)| {
         match token.as_str() {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth -= 1,
+            "(" | "[" | "{" => *depth += 1,
+            ")" | "]" | "}" => *depth -= 1,
             _ => {}
         }
-        if depth == 0 {
-            return at + 1;
-        }
-    }
-    tokens.len()
+        Some((at, *depth))
+    })
 }
 
 /// Returns the walks of `tokens` over what is declared under one of `names`, each once.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bk_launch::internals::cli::{NoticeSink, Outside, execute};
@@ -100,7 +101,7 @@ fn outside(world: &Arc<World>, words: Vec<String>) -> Outside {
     let seed = world.history.seed.wrapping_add(world.state().session as u64);
     Outside {
         words: words.into_iter().map(OsString::from).collect(),
-        variables: Box::new(|name| (name == "BK_APP_CODE").then(|| "ops".to_owned())),
+        variables: Rc::new(|name| (name == "BK_APP_CODE").then(|| "ops".to_owned())),
         machine: Machine {
             clocks: Arc::clone(&world.clock) as _,
             random: fastrand::Rng::with_seed(seed),

@@ -38,7 +38,7 @@ pub struct RawRequest {
     pub max_answer: usize,
 }
 
-/// What became of a request.
+/// Result of sending one request.
 #[derive(Debug)]
 pub struct Exchange {
     /// Time for which the request waited before it was written.

@@ -41,12 +41,7 @@ impl Flag {
 pub(super) fn of_run(dice: &mut Dice, ground: Ground) -> Vec<Flag> {
     let density = dice.pick(&[8, 20, 20, 40, 75]);
     let mut draft = Draft { dice, ground, density, flags: Vec::new() };
-    draft.limits();
-    draft.retries();
-    draft.budget();
-    draft.certainty();
-    draft.server();
-    draft.stages();
+    draft.shared();
     draft.window_of_run();
     draft.limit();
     draft.output_of_run();
@@ -60,12 +55,7 @@ pub(super) fn of_run(dice: &mut Dice, ground: Ground) -> Vec<Flag> {
 pub(super) fn of_resume(dice: &mut Dice, ground: Ground, earlier: &[SessionPlan]) -> Vec<Flag> {
     let density = dice.pick(&[0, 10, 25]);
     let mut draft = Draft { dice, ground, density, flags: Vec::new() };
-    draft.limits();
-    draft.retries();
-    draft.budget();
-    draft.certainty();
-    draft.server();
-    draft.stages();
+    draft.shared();
     draft.window_of_resume(kept(earlier, "window").next());
     draft.limit();
     if draft.dice.chance(20) {
@@ -102,6 +92,16 @@ pub(super) fn kept<'a>(
 }
 
 impl Draft<'_> {
+    /// Draws the flags that a run and a resume have in common.
+    fn shared(&mut self) {
+        self.limits();
+        self.retries();
+        self.budget();
+        self.certainty();
+        self.server();
+        self.stages();
+    }
+
     fn wants(&mut self) -> bool {
         self.dice.chance(self.density)
     }

@@ -244,13 +244,7 @@ impl World {
         let state = self.state();
         let going =
             Going { session: state.session, began: state.began, signal: state.people.signal() };
-        let night = Night {
-            history: &self.history,
-            truth: &state.server.truth,
-            refusals: &state.server.refusals,
-            witness: &state.witness,
-            secrets: &secrets,
-        };
+        let night = state.night(&self.history, &secrets);
         let held = promises::at_departure(&night, &state.settings, going);
         drop(state);
         self.check(held);
@@ -263,13 +257,7 @@ impl World {
         let now = self.now();
         let mut state = self.state();
         state.server.settle(now);
-        let night = Night {
-            history: &self.history,
-            truth: &state.server.truth,
-            refusals: &state.server.refusals,
-            witness: &state.witness,
-            secrets: &secrets,
-        };
+        let night = state.night(&self.history, &secrets);
         let held = promises::after_session(&night, state.session);
         drop(state);
         self.check(held);
@@ -277,6 +265,17 @@ impl World {
 }
 
 impl WorldState {
+    /// Returns what the promises look at.
+    fn night<'a>(&'a self, history: &'a History, secrets: &'a [String]) -> Night<'a> {
+        Night {
+            history,
+            truth: &self.server.truth,
+            refusals: &self.server.refusals,
+            witness: &self.witness,
+            secrets,
+        }
+    }
+
     /// Returns the first line of the list with a task.
     pub fn line(&self, key: &Key) -> Option<u64> {
         self.lines.get(key).copied()
