@@ -96,7 +96,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
         audience: Audience {
             progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
             goal,
-            estimator: Estimator::new(None, Instant::now(), None, None),
+            estimator: Estimator::new(None, Instant::now(), None),
             metrics: None,
             systemd: Systemd::Absent,
         },

@@ -146,12 +146,12 @@ impl Resume {
         let credentials = settings.server.credentials.read()?;
         let plan = before.plan(&run, &settings, &credentials, &machine);
         plan.check_fit()?;
-        let (line, planned) = (PlanText(&plan).to_string(), plan.expected());
+        let (line, forecast) = (PlanText(&plan).to_string(), plan.forecast());
         let slots = settings.options.limits.slots.get();
         let client = settings.server.client(&network, credentials, slots)?;
         let flags = (target_is == TargetIs::Another)
             .then(|| saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None)));
-        let asked = Asked { reopens, flags: flags.as_ref(), planned };
+        let asked = Asked { reopens, flags: flags.as_ref(), forecast: forecast.as_ref() };
         let work = resume::begin(run, before, &settings, asked, &machine)?;
         notices.say(&format_args!("run {}, session {}: {line}", work.run, work.session));
         let context = SummaryContext {

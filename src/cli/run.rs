@@ -114,10 +114,10 @@ pub(crate) fn launch(
     let checked = start::check(settings, &mut machine)?;
     let plan = checked.plan(settings, &machine);
     plan.check_fit()?;
-    let (line, planned, hint) = (PlanText(&plan).to_string(), plan.expected(), hint(&plan));
+    let (line, forecast, hint) = (PlanText(&plan).to_string(), plan.forecast(), hint(&plan));
     let slots = settings.session.options.limits.slots.get();
     let client = settings.session.server.client(&network, checked.credentials.clone(), slots)?;
-    let run = checked.create(settings, flags, planned, &machine)?;
+    let run = checked.create(settings, flags, forecast, &machine)?;
     if let Some(last) = left_behind {
         tell_of_last(&last, face.state_dir.clone(), &notices);
     }

@@ -12,9 +12,27 @@ pub(crate) fn roughly(time: Duration) -> String {
     }
 }
 
+/// Formats a `time` that may be short: `32 ms`, `1.4 s`, and from two minutes on as [`roughly`].
+pub(crate) fn briefly(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        1..120 => format!("{:.1} s", time.as_secs_f64()),
+        _ => roughly(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_times_are_told_in_milliseconds() {
+        for (millis, told) in
+            [(0, "0 ms"), (32, "32 ms"), (999, "999 ms"), (1400, "1.4 s"), (150_000, "3 min")]
+        {
+            assert_eq!(briefly(Duration::from_millis(millis)), told);
+        }
+    }
 
     #[test]
     fn times_are_told_roughly() {

@@ -71,6 +71,18 @@ impl Rate {
     }
 }
 
+impl Rate {
+    /// Formats an achieved rate in the unit of this limit, as `19.5/s`.
+    #[must_use]
+    pub fn achieved(self, per_second: f64) -> String {
+        let per = match self {
+            Self::Limited { per, .. } => per,
+            Self::Unlimited => Unit::Second,
+        };
+        format!("{:.1}/{}", per_second * per.duration().as_secs_f64(), per.letter())
+    }
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,6 +151,15 @@ mod tests {
             let rate: Rate = text.parse().expect(text);
             assert_eq!(rate.interval(), interval, "{text}");
             assert_eq!(rate.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_achieved_rate_is_told_in_the_unit_of_its_limit() {
+        for (limit, told) in
+            [("20/s", "0.5/s"), ("100/m", "30.0/m"), ("5000/h", "1800.0/h"), ("unlimited", "0.5/s")]
+        {
+            assert_eq!(limit.parse::<Rate>().unwrap().achieved(0.5), told);
         }
     }
 

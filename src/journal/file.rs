@@ -14,12 +14,13 @@ use super::error::JournalError;
 use super::rows::{self, KnownAt, signed};
 use super::session::Opening;
 use crate::domain::record::{AlreadyStarted, OutcomeKind};
+use crate::rules::course::{Confirmation, LastAnswers};
 use crate::rules::resume::Doubts;
 
 /// Marks a SQLite file as a journal: "bkjl".
 const APPLICATION: i64 = 0x626b_6a6c;
 
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// Number of changed pages, 8 MB of them, at which SQLite moves them from its log into the file.
 const CHECKPOINT_PAGES: i64 = 2_000;
@@ -214,6 +215,27 @@ impl Journal {
         let note = self.connection.execute(
             "UPDATE session SET ending = :ending, exit = :exit WHERE session = :session",
             named_params! { ":session": self.session, ":ending": ending, ":exit": exit },
+        );
+        note.map(drop).map_err(|source| self.failed(source))
+    }
+
+    /// Notes how long the server took for the session's answers.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the note cannot be written.
+    pub fn note_answers(&mut self, answers: &LastAnswers) -> Result<(), JournalError> {
+        let LastAnswers { times, questions } = answers;
+        let note = self.connection.execute(
+            "UPDATE session SET request_s = :request, row_s = :row, row_requests = :requests, \
+             confirmed = :confirmed WHERE session = :session",
+            named_params! {
+                ":session": self.session,
+                ":request": times.request,
+                ":row": times.row,
+                ":requests": times.requests,
+                ":confirmed": *questions == Confirmation::EachRow,
+            },
         );
         note.map(drop).map_err(|source| self.failed(source))
     }

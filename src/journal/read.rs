@@ -17,6 +17,7 @@ use crate::domain::clocks::Boot;
 use crate::domain::lines::Lines;
 use crate::domain::record::{AlreadyStarted, Doubt, OutcomeKind, Record};
 use crate::domain::request_id::RunId;
+use crate::rules::course::{AnswerTimes, Confirmation, LastAnswers};
 use crate::rules::intents::{Intents, unpack};
 use crate::rules::resume::{Doubts, LastEnding, LastSession};
 use crate::rules::server_time::Sighting;
@@ -202,7 +203,8 @@ impl Journal {
     pub fn sessions(&self) -> Result<Vec<PastSession>, JournalError> {
         let read = || -> rusqlite::Result<Vec<PastSession>> {
             let sql = "SELECT session, began, target, retry_failed, ended, ending, exit, waits_until, \
-                       draining FROM session ORDER BY session";
+                       draining, request_s, row_s, row_requests, confirmed FROM session \
+                       ORDER BY session";
             let time = |millis| {
                 Timestamp::from_millisecond(millis).map_err(|_| rusqlite::Error::InvalidQuery)
             };
@@ -220,6 +222,7 @@ impl Journal {
                     ended: ended.map(time).transpose()?,
                     ending: row.get("ending")?,
                     exit: row.get("exit")?,
+                    answers: answers(row)?,
                 })
             })?;
             sessions.collect()
@@ -311,4 +314,13 @@ impl Journal {
     pub(super) fn damaged(&self, error: &rusqlite::Error) -> JournalError {
         JournalError::NotOne { path: self.path.clone(), what: error.to_string() }
     }
+}
+
+/// Reads how long the server took for the answers of a session.
+fn answers(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<LastAnswers>> {
+    let Some(requests) = row.get("row_requests")? else { return Ok(None) };
+    let times = AnswerTimes { request: row.get("request_s")?, row: row.get("row_s")?, requests };
+    let confirmed: bool = row.get("confirmed")?;
+    let questions = if confirmed { Confirmation::EachRow } else { Confirmation::None };
+    Ok(Some(LastAnswers { times, questions }))
 }

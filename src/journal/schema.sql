@@ -1,4 +1,4 @@
--- The journal of a run, version 3. Open it with any SQLite tool; times are in
+-- The journal of a run, version 4. Open it with any SQLite tool; times are in
 -- milliseconds since 1970 (SQL: datetime(started_at / 1000, 'unixepoch')).
 
 -- What the run is; one row.
@@ -31,7 +31,11 @@ CREATE TABLE session (
     draining     TEXT,             -- why it stopped sending, noted when it did
     ended        INTEGER,          -- empty: it crashed, or goes on
     ending       TEXT,             -- finished, or why it stopped
-    exit         INTEGER           -- its exit code
+    exit         INTEGER,          -- its exit code
+    request_s    REAL,             -- mean seconds that a request of it was in flight...
+    row_s        REAL,             -- ...and a row at risk: in flight, or being confirmed
+    row_requests REAL,             -- requests per settled row
+    confirmed    INTEGER           -- 1: it asked whether accepted rows run
 );
 
 -- Rows that a session could send from this commit on, and the clocks then; the last

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::clocks::Reading;
 use crate::domain::record::AlreadyStarted;
+use crate::rules::course::LastAnswers;
 
 /// Start of a session.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub struct Opening<'a> {
     pub waits_until: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PastSession {
     /// Counts from 1 within the run.
     pub number: u32,
@@ -34,6 +35,8 @@ pub struct PastSession {
     /// `finished`, or why the session stopped.
     pub ending: Option<String>,
     pub exit: Option<u8>,
+    /// How long the server took; `None` if the session settled no row that it sent, or crashed.
+    pub answers: Option<LastAnswers>,
 }
 
 /// Value of `ending` for a session that left nothing to do.

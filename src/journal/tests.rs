@@ -326,7 +326,7 @@ fn what_is_no_journal_is_called_so() {
     newer.pragma_update(None, "user_version", 9).unwrap();
     drop(newer);
     let error = error(whole);
-    assert!(matches!(error, JournalError::Version { found: 9, known: 3, .. }), "{error}");
+    assert!(matches!(error, JournalError::Version { found: 9, known: 4, .. }), "{error}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::batch::{Event, EventBatcher};
 use super::options::Options;
+use super::pause_clock::PauseClock;
 use super::row_state::Resumable;
 use super::times::SendWindow;
 use crate::api::Client;
@@ -20,6 +21,7 @@ use crate::domain::task::Task;
 use crate::limiter::{
     Admitted, Closed, Feedback, Lasting, Limiter, NotAsked, Permit, Question, Try,
 };
+use crate::rules::course::LastAnswers;
 use crate::rules::retry::{Next, Patience, RetryContext, Server};
 use crate::rules::server_time::{ServerClock, Sighting};
 use crate::rules::stats::{Requests, Unasked};
@@ -46,6 +48,7 @@ pub(crate) struct RunContext {
 /// What changes while rows are settled.
 pub(crate) struct SharedState {
     pub server_clock: ServerClock,
+    pub pauses: PauseClock,
     begun: OnceLock<Instant>,
     jitter: Mutex<fastrand::Rng>,
     requests: Mutex<Requests>,
@@ -56,6 +59,7 @@ impl SharedState {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             server_clock: ServerClock::default(),
+            pauses: PauseClock::default(),
             begun: OnceLock::new(),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
             requests: Mutex::default(),
@@ -107,6 +111,12 @@ impl RunContext {
     #[must_use]
     pub(super) fn begun(&self) -> Instant {
         *self.state.begun.get_or_init(Instant::now)
+    }
+
+    /// Returns how long the server took so far.
+    pub(super) fn answers(&self) -> Option<LastAnswers> {
+        let questions = self.options.questions();
+        self.limiter.answer_times().map(|times| LastAnswers { times, questions })
     }
 
     #[must_use]

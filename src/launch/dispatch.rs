@@ -232,9 +232,20 @@ impl Dispatcher {
     }
 
     async fn pass_over(&self, stage: &CurrentStage, change: StageChange) -> Proceed {
-        let Staged { tell, pause, ask, agreed_to, .. } = &stage.staged;
+        let pauses = &self.context.state.pauses;
         if stage.has_opened {
             self.permits.all_back().await;
+        }
+        pauses.begin(Instant::now());
+        let go = self.between(stage, change).await;
+        pauses.end(Instant::now());
+        go
+    }
+
+    /// Waits out the pause between two stages, and asks whoever wanted to be asked.
+    async fn between(&self, stage: &CurrentStage, change: StageChange) -> Proceed {
+        let Staged { tell, pause, ask, agreed_to, .. } = &stage.staged;
+        if stage.has_opened {
             tell(&change);
             if let Some(pause) = pause {
                 sleep(*pause).await;

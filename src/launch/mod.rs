@@ -20,6 +20,7 @@ mod feed;
 mod observe;
 mod options;
 mod output_failure;
+mod pause_clock;
 mod permits;
 mod row;
 mod row_state;
@@ -40,6 +41,7 @@ use crate::journal::Journal;
 use crate::limiter::{Counters, IntentNotes, Limiter};
 use crate::monitor::metrics::Figures;
 use crate::report::OpenReport;
+use crate::rules::course::LastAnswers;
 use crate::rules::stats::{Requests, Summary};
 use crate::shutdown::{Shutdown, StopReason};
 use batch::EventBatcher;
@@ -110,6 +112,8 @@ pub struct Ended {
     pub counters: Counters,
     /// Time from the first row to the last record.
     pub took: Duration,
+    /// How long the server took for its answers; `None` if no row was sent and settled.
+    pub answers: Option<LastAnswers>,
     /// End of the input.
     pub input: InputEnd,
     /// Reason why the run was stopped, if it was.
@@ -169,6 +173,7 @@ impl Pipeline {
             requests: context.requests(),
             counters: context.limiter.counters(),
             took,
+            answers: context.answers(),
             input,
             stop_reason: shutdown.stop_reason(),
             failure: collected.failure,

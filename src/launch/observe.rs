@@ -121,7 +121,7 @@ impl Observer {
         let (snapshot, _) = self.look(Instant::now());
         let requests = snapshot.requests as f64;
         let achieved = requests / took.as_secs_f64().max(1e-6);
-        let estimate = Estimate { achieved, left: None, fit: None };
+        let estimate = Estimate { achieved: Some(achieved), ..Estimate::default() };
         Figures { by_outcome: summary.by_outcome(), ..self.figures(&snapshot, estimate) }
     }
 
@@ -144,13 +144,19 @@ impl Observer {
     fn look(&mut self, now: Instant) -> (RunSnapshot, Estimate) {
         let snapshot = self.snapshot(now);
         let RunSnapshot { done, replayed, requests, .. } = snapshot;
-        let estimate =
-            self.audience.estimator.estimate(ProgressCounts { done, replayed, requests }, now);
+        let counts = ProgressCounts {
+            done,
+            replayed,
+            requests,
+            paused: self.context.state.pauses.total(now),
+            answers: self.context.limiter.answer_times(),
+        };
+        let estimate = self.audience.estimator.estimate(counts, now);
         if self.context.shutdown.takes_new_rows() {
             return (snapshot, estimate);
         }
         // Pending rows will not be done in this session, however long it lasts.
-        (snapshot, Estimate { left: None, fit: None, ..estimate })
+        (snapshot, Estimate { left: None, fit: None, slowed_by: None, ..estimate })
     }
 
     fn by_outcome(&self) -> EnumMap<OutcomeKind, u64> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::record::AlreadyStarted;
 use crate::limiter::Limits;
+use crate::rules::course::Confirmation;
 use crate::rules::retry::Policy;
 
 /// Choices about a launch.
@@ -20,13 +21,24 @@ pub struct Options {
     pub policy: Policy,
     /// Maximum time that the server may be gone before the run stops.
     pub outage_patience: Duration,
-    /// Questions beside the starts.
+    /// Confirmation beside the starts.
     pub certainty: Certainty,
     /// Meaning of "already started".
     pub already_started: AlreadyStarted,
 }
 
-/// Questions beside the starts.
+impl Options {
+    /// Returns whether accepted rows are asked about.
+    #[must_use]
+    pub(crate) const fn questions(&self) -> Confirmation {
+        match self.certainty.confirm {
+            Some(_) => Confirmation::EachRow,
+            None => Confirmation::None,
+        }
+    }
+}
+
+/// Confirmation beside the starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Certainty {
     /// Maximum time to ask about an accepted row, if it is to be confirmed.

@@ -26,6 +26,7 @@ mod request_kind;
 mod shared;
 mod shares;
 mod snapshot;
+mod spent;
 mod state;
 mod throttle;
 mod turn;
@@ -39,6 +40,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::domain::connections::{Connections, Reservation};
 use crate::domain::task::Business;
 use crate::rules::budget::Base;
+use crate::rules::course::AnswerTimes;
 use crate::rules::retry::{Backoff, Role};
 
 use choice::AcquireRequest;
@@ -93,7 +95,7 @@ impl Limiter {
         attempts: u32,
     ) -> Result<Admitted, Closed> {
         let request_kind = RequestKind::Start(business, turn);
-        let risk = || Risk(Some(Arc::clone(&self.shared)));
+        let risk = || Risk::begin(Arc::clone(&self.shared));
         Ok(match self.wait_for(request_kind, line, attempts).await? {
             Granted::Go(role, connection) => {
                 let mut permit = self.permit(request_kind, line, role, connection);
@@ -203,6 +205,12 @@ impl Limiter {
     #[must_use]
     pub fn snapshot(&self) -> LimiterSnapshot {
         self.shared.look(|state| state.snapshot(Instant::now()))
+    }
+
+    /// Returns how long the server took so far; `None` before a row is settled.
+    #[must_use]
+    pub(crate) fn answer_times(&self) -> Option<AnswerTimes> {
+        self.shared.look(|state| state.spent.answer_times(state.ledger.settled()))
     }
 
     /// Returns the counts of what the limiter has seen so far.

@@ -69,29 +69,41 @@ impl Drop for Permit {
 /// row waits or is cut off, or until [`good`](Self::good) or [`failed`](Self::failed) settles the
 /// row.
 #[derive(Debug)]
-pub struct Risk(pub(super) Option<Arc<Shared>>);
+pub struct Risk {
+    /// `None` once the row is settled.
+    shared: Option<Arc<Shared>>,
+    since: Instant,
+}
 
 impl Risk {
+    /// Returns a risk that begins now, and is counted already.
+    pub(super) fn begin(shared: Arc<Shared>) -> Self {
+        Self { shared: Some(shared), since: Instant::now() }
+    }
+
     /// Settles the row as one that did not fail.
     pub fn good(mut self) {
-        if let Some(shared) = self.0.take() {
-            shared.settle(Ledger::good);
+        if let Some(shared) = self.shared.take() {
+            shared.settle(self.since, Ledger::good);
         }
     }
 
     /// Settles the row as failed. Returns the budget if this failure exceeds it.
     #[must_use]
     pub fn failed(mut self) -> Option<UsedUp> {
-        let shared = self.0.take()?;
-        shared.settle(Ledger::failed)
+        let shared = self.shared.take()?;
+        shared.settle(self.since, Ledger::failed)
     }
 }
 
 impl Drop for Risk {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
+        if let Some(shared) = self.shared.take() {
             // A row that waits for its turn again does not let others go first.
-            shared.change_and_wake(|state| state.ledger.withdraw());
+            shared.change_and_wake(|state| {
+                state.spent.at_risk(self.since, Instant::now());
+                state.ledger.withdraw();
+            });
         }
     }
 }

@@ -72,10 +72,11 @@ impl Shared {
         changed
     }
 
-    /// Settles the risk of a row, and hands out permits if there is a budget: without one nobody
+    /// Settles the risk that a row took at `since`, and hands out permits if there is a budget: without one nobody
     /// waits for that.
-    pub(super) fn settle<T>(&self, settle: impl FnOnce(&mut Ledger) -> T) -> T {
+    pub(super) fn settle<T>(&self, since: Instant, settle: impl FnOnce(&mut Ledger) -> T) -> T {
         let mut guarded = self.lock();
+        guarded.limiter.spent.at_risk(since, Instant::now());
         let settled = settle(&mut guarded.limiter.ledger);
         if guarded.limiter.ledger.tolerated().is_some() {
             self.advance(&mut guarded);

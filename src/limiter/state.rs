@@ -23,6 +23,7 @@ use super::questions::Questions;
 use super::request_kind::{Question, RequestClass, RequestKind};
 use super::shares::Shares;
 use super::snapshot::{Counters, Held, LimiterSnapshot};
+use super::spent::Spent;
 use super::throttle::Throttle;
 use crate::domain::task::Business;
 use crate::rules::budget::Ledger;
@@ -39,6 +40,7 @@ pub(super) struct LimiterState<T> {
     giving_up: GivingUp<Waiting<T>, T>,
     last: RequestClass,
     pub ledger: Ledger,
+    pub spent: Spent,
     pub shares: Shares,
     pub everyone: Throttle,
     pub first_answer: FirstAnswer,
@@ -79,6 +81,7 @@ impl<T> LimiterState<T> {
             giving_up: GivingUp::new(),
             last: RequestClass::Start(Try::First),
             ledger: Ledger::new(limits.budget),
+            spent: Spent::default(),
             shares: Shares::new(limits),
             everyone: Throttle::default(),
             first_answer: FirstAnswer::default(),

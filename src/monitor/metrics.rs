@@ -255,7 +255,7 @@ impl Textfile {
             (
                 "bk_launch_achieved_requests_per_second",
                 "The rate of the last seconds; once the session ended, of all of it.",
-                Some(figures.estimate.achieved),
+                Some(figures.estimate.achieved.unwrap_or_default()),
             ),
             ("bk_launch_forecast_end_timestamp_seconds", "When all will be done.", ends),
             (

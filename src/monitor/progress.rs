@@ -144,7 +144,17 @@ impl ProgressGoal {
         if snapshot.room == Room::AllWait {
             line.push_str("; all rows of --lookahead wait, a larger one may go on");
         }
-        let _ = write!(line, "; {:.1}/s of {}", estimate.achieved, self.wanted);
+        match estimate.achieved {
+            Some(achieved) => {
+                let _ = write!(line, "; {} of {}", self.wanted.achieved(achieved), self.wanted);
+            }
+            None => {
+                let _ = write!(line, "; at {}", self.wanted);
+            }
+        }
+        if let Some(brake) = estimate.slowed_by {
+            let _ = write!(line, ", slowed by {brake}");
+        }
         if let Some(left) = estimate.left {
             let _ = write!(line, ", {} left", roughly(left));
         }
@@ -225,6 +235,7 @@ fn seconds(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::task::Scope;
+    use crate::rules::course::Brake;
 
     fn snapshot(done: u64, requests: u64) -> RunSnapshot {
         RunSnapshot {
@@ -249,7 +260,11 @@ mod tests {
 
     #[test]
     fn a_line_tells_rates_what_is_left_and_whether_it_fits() {
-        let estimate = Estimate { achieved: 19.53, left: Some(Duration::from_secs(12)), fit: None };
+        let estimate = Estimate {
+            achieved: Some(19.53),
+            left: Some(Duration::from_secs(12)),
+            ..Estimate::default()
+        };
         for (fit, told_fit) in [
             (None, ""),
             (Some(Fit::Fits), ", fits"),
@@ -298,6 +313,17 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_slows_is_named() {
+        let slowed_by = Some(Brake::MaxFailures(3));
+        let estimate = Estimate { achieved: Some(4.2), slowed_by, ..Estimate::default() };
+        assert_eq!(
+            told(Some(9), &snapshot(5, 5), &estimate),
+            "5 of 9 rows: 5 started, 0 bad; 4.2/s of 20/s, slowed by --max-failures: 3 rows at a \
+             time; 2 in flight, 4 waiting"
+        );
+    }
+
+    #[test]
     fn when_all_of_the_lookahead_waits_the_flag_is_named() {
         let full = RunSnapshot { room: Room::AllWait, ..snapshot(5, 5) };
         assert!(
@@ -310,7 +336,7 @@ mod tests {
     fn a_stream_has_no_end_to_be_waited_for() {
         assert_eq!(
             told(None, &snapshot(5, 5), &Estimate::default()),
-            "5 rows: 5 started, 0 bad; 0.0/s of 20/s; 2 in flight, 4 waiting"
+            "5 rows: 5 started, 0 bad; at 20/s; 2 in flight, 4 waiting"
         );
     }
 }

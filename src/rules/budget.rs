@@ -95,6 +95,12 @@ impl Ledger {
         })
     }
 
+    /// Returns the number of rows that were at risk and have their last word.
+    #[must_use]
+    pub(crate) const fn settled(&self) -> u64 {
+        self.settled
+    }
+
     #[must_use]
     pub(crate) fn has_room(&self) -> bool {
         self.room() != Some(0)

@@ -7,27 +7,43 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::course::{AnswerTimes, Brake, Course};
+
 /// Time over which the achieved rate is measured.
 const RATE_INTERVAL: Duration = Duration::from_secs(5);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Minimum time of which a rate is told: three requests in a tenth of a second are none.
+pub(crate) const MIN_RATE_TIME: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProgressCounts {
     /// Rows that are settled or were passed over.
     pub done: u64,
     /// Rows of these that earlier sessions settled.
     pub replayed: u64,
     pub requests: u64,
+    /// Time between stages so far.
+    pub paused: Duration,
+    /// How long the server takes; `None` before a row is settled.
+    pub answers: Option<AnswerTimes>,
+}
+
+/// Forecast of a launch before its first answer.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    pub course: Course,
+    /// How long the server took for earlier rows.
+    pub answers: AnswerTimes,
 }
 
 /// Estimates the end of a launch from counts that it gets now and then.
 #[derive(Clone, Debug)]
 pub struct Estimator {
-    rows: Option<u64>,
+    /// `None` if nobody knows how many rows come.
+    forecast: Option<Forecast>,
     began: Instant,
     /// Moment from which no new row is sent.
     last_row: Option<Instant>,
-    /// Planned duration; used until there are counts.
-    planned: Option<Duration>,
     /// Requests of the last seconds.
     recent: VecDeque<(Instant, u64)>,
 }
@@ -35,12 +51,14 @@ pub struct Estimator {
 /// Forecast of a launch that goes on as it did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
-    /// Requests per second over the last seconds.
-    pub achieved: f64,
+    /// Requests per second over the last seconds; `None` before the first second is over.
+    pub achieved: Option<f64>,
     /// Time left; `None` if unknown.
     pub left: Option<Duration>,
     /// `None` without a window, or if the rest is unknown.
     pub fit: Option<Fit>,
+    /// Limit that slows the rest most, if it is none on the rate of requests.
+    pub slowed_by: Option<Brake>,
 }
 
 /// Whether the rest of a launch fits into its window.
@@ -52,16 +70,15 @@ pub enum Fit {
 }
 
 impl Estimator {
-    /// Returns an estimator of a launch that begins at `began`. `rows` is its number of rows, if
-    /// known; `planned` its planned duration; from `last_row` on no new row is sent.
+    /// Returns an estimator of a launch that begins at `began`, with what was foreseen of it if the
+    /// number of its rows is known. From `last_row` on no new row is sent.
     #[must_use]
     pub const fn new(
-        rows: Option<u64>,
+        forecast: Option<Forecast>,
         began: Instant,
-        planned: Option<Duration>,
         last_row: Option<Instant>,
     ) -> Self {
-        Self { rows, began, last_row, planned, recent: VecDeque::new() }
+        Self { forecast, began, last_row, recent: VecDeque::new() }
     }
 
     /// Estimates the rest of the launch from the `counts` at `now`.
@@ -72,28 +89,39 @@ impl Estimator {
         }
         let left = self.left(counts, now);
         let fit = left.and_then(|left| self.fit(counts, left, now));
-        Estimate { achieved: self.achieved(), left, fit }
+        Estimate { achieved: self.achieved(), left, fit, slowed_by: self.slowed_by(counts) }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
-    fn achieved(&self) -> f64 {
-        match (self.recent.front(), self.recent.back()) {
-            (Some((first, before)), Some((last, after))) if last > first => {
-                (after - before) as f64 / (*last - *first).as_secs_f64()
-            }
-            _ => 0.0,
-        }
+    fn achieved(&self) -> Option<f64> {
+        let ((first, before), (last, after)) = (self.recent.front()?, self.recent.back()?);
+        let time = *last - *first;
+        (time >= MIN_RATE_TIME).then(|| (after - before) as f64 / time.as_secs_f64())
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a time is told in seconds")]
+    /// Returns the time that the rest takes: as long as foreseen, and longer or shorter as what is
+    /// done was.
     fn left(&self, counts: ProgressCounts, now: Instant) -> Option<Duration> {
-        let rows = self.rows?.checked_sub(counts.done)?;
-        let done = counts.done.saturating_sub(counts.replayed);
-        if done == 0 {
-            return Some(self.planned? + self.began.saturating_duration_since(now));
-        }
-        let so_far = now.saturating_duration_since(self.began).as_secs_f64();
-        Duration::try_from_secs_f64(so_far * rows as f64 / done as f64).ok()
+        let ProgressCounts { done, replayed, paused, answers, .. } = counts;
+        let Forecast { course, answers: known } = self.forecast.as_ref()?;
+        let rows = course.rows();
+        rows.checked_sub(done)?;
+        let Some(answers) = answers.filter(|_| done > replayed) else {
+            let planned = course.time(replayed, rows, known).total();
+            return Some(planned + self.began.saturating_duration_since(now));
+        };
+        let so_far = now.saturating_duration_since(self.began).saturating_sub(paused);
+        let foreseen = course.time(replayed, done, &answers).active;
+        let ratio = if foreseen > 0.0 { so_far.as_secs_f64() / foreseen } else { 1.0 };
+        let rest = course.time(done, rows, &answers).active * ratio;
+        let pauses = course.pauses(done.max(replayed + 1), rows);
+        Duration::try_from_secs_f64(rest + pauses).ok()
+    }
+
+    fn slowed_by(&self, counts: ProgressCounts) -> Option<Brake> {
+        let Forecast { course, .. } = self.forecast.as_ref()?;
+        let brake = course.time(counts.done, course.rows(), &counts.answers?).brake;
+        (!matches!(brake, Brake::None | Brake::Rate)).then_some(brake)
     }
 
     #[expect(
@@ -107,7 +135,7 @@ impl Estimator {
         if left <= room {
             return Some(Fit::Fits);
         }
-        let rows = self.rows?.saturating_sub(counts.done) as f64;
+        let rows = self.forecast.as_ref()?.course.rows().saturating_sub(counts.done) as f64;
         let share = 1.0 - room.as_secs_f64() / left.as_secs_f64();
         Some(Fit::Leaves((rows * share).ceil() as u64))
     }
@@ -116,32 +144,81 @@ impl Estimator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rate::Rate;
+    use crate::rules::course::{Brakes, CourseStage};
+    use std::num::NonZeroUsize;
+
+    const ANSWERS: AnswerTimes = AnswerTimes { request: 0.1, row: 0.1, requests: 1.0 };
 
     fn counts(done: u64, replayed: u64) -> ProgressCounts {
-        ProgressCounts { done, replayed, requests: done - replayed }
+        let answers = (done > replayed).then_some(ANSWERS);
+        ProgressCounts {
+            done,
+            replayed,
+            requests: done - replayed,
+            paused: Duration::ZERO,
+            answers,
+        }
+    }
+
+    /// Rows at 20/s, in stages that end there.
+    fn course(ends: &[u64]) -> Course {
+        let many = NonZeroUsize::new(1000).unwrap();
+        Course {
+            brakes: Brakes {
+                rate: "20/s".parse().unwrap(),
+                rate_per_biz: Rate::Unlimited,
+                slots: many,
+                slots_per_biz: None,
+                lookahead: many,
+                pause: Duration::from_secs(30),
+            },
+            stages: ends.iter().map(|&end| CourseStage { end, at_risk: None }).collect(),
+            sent: 1.0,
+            largest: 1.0,
+        }
+    }
+
+    fn estimator(course: Option<Course>, began: Instant, last_row: Option<Instant>) -> Estimator {
+        let answers = AnswerTimes { row: 0.0, ..ANSWERS };
+        Estimator::new(course.map(|course| Forecast { course, answers }), began, last_row)
     }
 
     #[test]
     fn what_is_left_is_foreseen_by_what_this_session_achieved() {
         let begin = Instant::now();
         let after = |seconds| begin + Duration::from_secs(seconds);
-        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let rounded = |time: Duration| (time + Duration::from_millis(1)).as_secs();
         for (rows, window, at, left, fit) in [
-            (Some(400), None, counts(0, 0), seconds(20), None),
-            (Some(400), Some(20), counts(0, 0), seconds(20), Some(Fit::Leaves(200))),
-            (Some(400), None, counts(200, 0), seconds(10), None),
-            (Some(400), Some(30), counts(200, 0), seconds(10), Some(Fit::Fits)),
-            (Some(400), Some(20), counts(200, 0), seconds(10), Some(Fit::Fits)),
-            (Some(400), Some(15), counts(200, 0), seconds(10), Some(Fit::Leaves(100))),
-            (Some(400), Some(10), counts(200, 0), seconds(10), Some(Fit::Leaves(200))),
-            (Some(400), None, counts(300, 200), seconds(10), None),
-            (Some(400), Some(30), counts(200, 200), seconds(20), Some(Fit::Fits)),
+            (Some(400), None, counts(0, 0), Some(20), None),
+            (Some(400), Some(20), counts(0, 0), Some(20), Some(Fit::Leaves(200))),
+            (Some(400), None, counts(200, 0), Some(10), None),
+            (Some(400), Some(30), counts(200, 0), Some(10), Some(Fit::Fits)),
+            (Some(400), Some(15), counts(200, 0), Some(10), Some(Fit::Leaves(100))),
+            (Some(400), Some(10), counts(200, 0), Some(10), Some(Fit::Leaves(200))),
+            (Some(400), None, counts(300, 200), Some(10), None),
+            (Some(400), Some(30), counts(200, 200), Some(10), Some(Fit::Fits)),
             (None, Some(30), counts(200, 0), None, None),
         ] {
-            let planned = Some(Duration::from_secs(20));
-            let mut estimator = Estimator::new(rows, begin, planned, window.map(after));
+            let course = rows.map(|rows| course(&[rows]));
+            let mut estimator = estimator(course, begin, window.map(after));
             let estimate = estimator.estimate(at, after(10));
-            assert_eq!((estimate.left, estimate.fit), (left, fit), "{rows:?} {window:?} {at:?}");
+            let found = estimate.left.map(rounded);
+            assert_eq!((found, estimate.fit), (left, fit), "{rows:?} {window:?} {at:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_are_added_and_say_nothing_of_the_pace() {
+        let begin = Instant::now();
+        for (what, done, paused, at, left) in
+            [("in the first stage", 10, 0, 1, 93.0), ("in the pause after it", 20, 5, 6, 77.5)]
+        {
+            let counts = ProgressCounts { paused: Duration::from_secs(paused), ..counts(done, 0) };
+            let mut estimator = estimator(Some(course(&[20, 200, 400])), begin, None);
+            let now = begin + Duration::from_secs(at);
+            let found = estimator.estimate(counts, now).left.unwrap().as_secs_f64();
+            assert!((found - left).abs() < 1.0, "{what}: {found} s left");
         }
     }
 
@@ -149,29 +226,38 @@ mod tests {
     fn before_the_start_the_wait_is_part_of_what_is_left() {
         let now = Instant::now();
         let begin = now + Duration::from_mins(1);
-        for (planned, left) in
-            [(None, None), (Some(Duration::from_secs(5)), Some(Duration::from_secs(65)))]
-        {
-            let mut estimator = Estimator::new(Some(100), begin, planned, None);
-            assert_eq!(estimator.estimate(counts(0, 0), now).left, left);
+        let mut estimator = estimator(Some(course(&[100])), begin, None);
+        let left = estimator.estimate(counts(0, 0), now).left;
+        assert_eq!(left, Some(Duration::from_secs(65)));
+    }
+
+    #[test]
+    fn a_limit_that_slows_is_named_once_the_server_was_timed() {
+        let now = Instant::now();
+        let mut slow = course(&[400]);
+        slow.stages[0].at_risk = Some(1);
+        let mut estimator = estimator(Some(slow), now, None);
+        for (done, brake) in [(0, None), (1, Some(Brake::MaxFailures(1)))] {
+            assert_eq!(estimator.estimate(counts(done, 0), now).slowed_by, brake);
         }
     }
 
     #[test]
     fn the_rate_is_that_of_the_last_seconds() {
         let begin = Instant::now();
-        let mut estimator = Estimator::new(None, begin, None, None);
+        let mut estimator = estimator(None, begin, None);
         let mut look = |second, requests| {
             let now = begin + Duration::from_secs(second);
-            estimator.estimate(ProgressCounts { done: 0, replayed: 0, requests }, now).achieved
+            estimator.estimate(ProgressCounts { requests, ..counts(0, 0) }, now).achieved
         };
+        assert_eq!(look(0, 0), None);
         for (second, requests, achieved) in
-            [(0, 0, 0.0), (1, 100, 100.0), (5, 500, 100.0), (6, 500, 80.0), (10, 500, 0.0)]
+            [(1, 100, 100.0), (5, 500, 100.0), (6, 500, 80.0), (10, 500, 0.0)]
         {
-            let found = look(second, requests);
+            let found = look(second, requests).unwrap();
             assert!((found - achieved).abs() < 0.01, "after {second} s: {found}");
         }
         // With rare calls, the rate is the one since the last call.
-        assert!((look(25, 2000) - 100.0).abs() < 0.01);
+        assert!((look(25, 2000).unwrap() - 100.0).abs() < 0.01);
     }
 }

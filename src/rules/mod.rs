@@ -5,6 +5,7 @@
 
 pub(crate) mod budget;
 pub(crate) mod confirm;
+pub(crate) mod course;
 pub(crate) mod expected_rows;
 pub(crate) mod forecast;
 pub(crate) mod intents;

@@ -1,4 +1,4 @@
-//! Decides when a run may send: maintenance windows, and whether a launch fits into one.
+//! Decides when a run may send: maintenance windows.
 //!
 //! A time of day that a change of the clocks skips means the moment as long after the change as it
 //! would have been after midnight; one that occurs twice means the first.
@@ -140,37 +140,6 @@ impl Daily {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WindowFit {
-    /// Ends at about this moment.
-    Fits(Timestamp),
-    /// Leaves about this many rows.
-    Leaves(u64),
-}
-
-/// Forecasts a launch of `rows` rows that takes `each` per row and begins at `start`, if no new row
-/// is sent from `last` on.
-#[must_use]
-pub(crate) fn fit(
-    rows: u64,
-    each: Duration,
-    start: Timestamp,
-    last: Option<Timestamp>,
-) -> Option<WindowFit> {
-    let nanos = u64::try_from(each.as_nanos()).ok()?;
-    let needed = Duration::from_nanos(nanos.saturating_mul(rows));
-    let done = start.checked_add(needed).ok();
-    let Some(last) = last else { return done.map(WindowFit::Fits) };
-    match done {
-        Some(done) if done <= last => Some(WindowFit::Fits(done)),
-        _ => {
-            let room = Duration::try_from(start.duration_until(last)).unwrap_or_default();
-            let fitting = u64::try_from(room.as_nanos() / u128::from(nanos.max(1))).ok()?;
-            Some(WindowFit::Leaves(rows.saturating_sub(fitting).max(1)))
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum WindowError {
     #[error("write a moment as 22:00, 2026-12-01T22:00, 2026-12-01T22:00+08:00 or +90m")]
@@ -269,23 +238,6 @@ mod tests {
             ("22:00-22:00", WindowError::Empty),
         ] {
             assert_eq!(text.parse::<Daily>(), Err(error), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_launch_fits_or_leaves_rows() {
-        let start = Timestamp::from_second(1_790_000_000).unwrap();
-        let at = |seconds: i64| start + SignedDuration::from_secs(seconds);
-        let each = Duration::from_millis(50);
-        for (rows, last, expected) in [
-            (0, None, WindowFit::Fits(start)),
-            (1200, None, WindowFit::Fits(at(60))),
-            (1200, Some(60), WindowFit::Fits(at(60))),
-            (1200, Some(59), WindowFit::Leaves(20)),
-            (1200, Some(0), WindowFit::Leaves(1200)),
-            (1200, Some(-5), WindowFit::Leaves(1200)),
-        ] {
-            assert_eq!(fit(rows, each, start, last.map(at)), Some(expected), "{rows} {last:?}");
         }
     }
 }

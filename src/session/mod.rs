@@ -17,6 +17,7 @@ pub(crate) mod credentials;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod input;
+mod last_answers;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod note;

@@ -10,7 +10,9 @@ use crate::shutdown::StopReason;
 pub(crate) fn note(ended: &mut Ended, exit: Exit) -> Exit {
     let word = stop_word(ended);
     let Some(journal) = &mut ended.journal else { return exit };
-    match journal.note_exit(word.as_deref().unwrap_or(FINISHED), exit.code()) {
+    let answers = ended.answers.map_or(Ok(()), |answers| journal.note_answers(&answers));
+    match answers.and_then(|()| journal.note_exit(word.as_deref().unwrap_or(FINISHED), exit.code()))
+    {
         Ok(()) => exit,
         Err(error) => {
             ended.failure.get_or_insert(OutputFailure::Journal(error));

@@ -1,7 +1,6 @@
 //! The launch of one session, put together from its settings and what is left to do.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -19,7 +18,7 @@ use crate::monitor::metrics::Textfile;
 use crate::monitor::progress::{Progress, ProgressGoal, ProgressMode, Screen};
 use crate::report::OpenReport;
 use crate::rules::budget::Base;
-use crate::rules::forecast::Estimator;
+use crate::rules::forecast::{Estimator, Forecast};
 use crate::shutdown::Shutdown;
 
 /// What a session works on.
@@ -33,12 +32,10 @@ pub(crate) struct Work {
     pub source: RowSource,
     /// All rows of the run, if their number is known.
     pub all: Option<u64>,
-    /// Rows that earlier sessions settled.
-    pub settled: u64,
     /// The last position of the input whose stage was agreed to in an earlier session.
     pub agreed_to: Option<u64>,
-    /// How long it will take, as far as that is known before.
-    pub planned: Option<Duration>,
+    /// What the plan foresees, if the number of rows is known.
+    pub forecast: Option<Forecast>,
     /// Journal of the run, if it is kept.
     pub keeping: Option<RunJournal>,
     pub reports: Vec<OpenReport>,
@@ -68,9 +65,6 @@ pub(crate) fn assemble(
     let clock = Clock { wall: machine.now(), at: Instant::now() };
     let times = times(&settings.timing, clock);
     let begin = settings.timing.window.start.map_or(clock.at, |start| clock.ahead(start));
-    let limit = settings.options.limit;
-    let most = limit.map_or(u64::MAX, |limit| work.settled.saturating_add(limit));
-    let aim = work.all.map(|all| all.min(most));
     let goal = ProgressGoal { rows: work.all, wanted: settings.options.limits.rate };
     let mut options = settings.options.clone();
     if let (Some((_, base)), Some(all)) = (&mut options.limits.budget, work.all) {
@@ -91,7 +85,7 @@ pub(crate) fn assemble(
         audience: Audience {
             progress: Progress::begin(frontend.progress, goal, frontend.screen),
             goal,
-            estimator: Estimator::new(aim, begin, work.planned, times.last_row.map(|last| last.at)),
+            estimator: Estimator::new(work.forecast, begin, times.last_row.map(|last| last.at)),
             metrics: frontend.metrics,
             systemd: frontend.systemd,
         },

@@ -10,11 +10,16 @@ use thiserror::Error;
 use super::error::Refusal;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
+use crate::domain::duration::briefly;
 use crate::domain::task::Business;
 use crate::input::{Checked, NullWords};
 use crate::launch::Options;
+use crate::rules::budget::{Base, Ledger};
+use crate::rules::course::{
+    AnswerTimes, Brake, Brakes, Course, CourseFit, CourseStage, CourseTime, ExpectedAnswers,
+};
+use crate::rules::forecast::Forecast;
 use crate::rules::sample::RowSample;
-use crate::rules::window::{self, WindowFit};
 
 /// The rows of a launch, as far as they are known before.
 pub(crate) enum Rows<'a> {
@@ -62,13 +67,42 @@ pub(crate) struct Plan<'a> {
     pub timing: &'a Timing,
     /// The positions of the input at which stages end.
     pub stages: Vec<u64>,
+    /// Time between two stages.
+    pub stage_pause: Duration,
+    /// How long the server takes, as far as it is known.
+    pub answers: ExpectedAnswers,
 }
 
-/// A launch does not fit into its window, and was to be started only if it does.
+/// Whether a launch fits into its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanFit {
+    /// It ends at about this moment, or some time after it if the server was never timed.
+    Fits(Timestamp),
+    /// About this many rows are left.
+    Leaves(u64),
+    /// It fits if a row takes no longer than this; the limit is why that matters.
+    IfRowTakes(Duration, Brake),
+}
+
+/// A launch does not fit into its window, or may not, and was to be started only if it does.
 #[derive(Debug, Error)]
-#[error("{told}; --require-fit, so nothing was started")]
-pub(crate) struct DoesNotFit {
-    told: String,
+pub(crate) enum DoesNotFit {
+    #[error(
+        "does not fit: about {rows} rows would be left, slowed by {brake}; nothing was started, as \
+         --require-fit asks"
+    )]
+    Leaves { rows: u64, brake: Brake },
+    #[error(
+        "it fits only if a row takes at most {} (slowed by {brake}), and no earlier run of \
+         this server says how long a row takes; nothing was started, as --require-fit asks. To \
+         measure it, launch a few rows with --limit 5 and without --require-fit",
+        briefly(*row)
+    )]
+    Unknown { row: Duration, brake: Brake },
+    #[error(
+        "the rows of a stream cannot be counted before; nothing was started, as --require-fit asks"
+    )]
+    Stream,
 }
 
 /// Says who calls, without anything secret.
@@ -90,47 +124,100 @@ impl Plan<'_> {
         Some(rows.min(self.options.limit.unwrap_or(u64::MAX)))
     }
 
-    /// The time that the tightest limit alone needs; the answers may need more. A row
-    /// that is confirmed takes at least one question beside its start.
-    pub(crate) fn expected(&self) -> Option<Duration> {
-        let count = |rows: u64| u32::try_from(rows).unwrap_or(u32::MAX);
-        let rows = self.launched()?;
-        let requests =
-            if self.options.certainty.confirm.is_some() { rows.saturating_mul(2) } else { rows };
-        let of_all =
-            self.options.limits.rate.interval().map(|each| each.saturating_mul(count(requests)));
+    /// The limits and the rows as a forecast needs them, and the rows that are settled before it
+    /// begins; `None` if nobody knows how many rows come.
+    pub(crate) fn course(&self) -> Option<(Course, u64)> {
+        let (all, settled, launchable) = match self.rows {
+            Rows::Known(checked) => (checked.rows, 0, checked.launchable()),
+            Rows::Left(left) => (left.all, left.settled, left.launchable()),
+            Rows::Unknown(_) => return None,
+        };
+        let sent = share(launchable, all.saturating_sub(settled));
         let most = self.businesses().values().max().copied().unwrap_or_default();
-        let of_one = self
-            .options
-            .limits
-            .rate_per_biz
-            .interval()
-            .map(|each| each.saturating_mul(count(most)));
-        of_all.max(of_one)
+        let limit = self.options.limit.map_or(u64::MAX, |limit| settled.saturating_add(limit));
+        let limits = &self.options.limits;
+        let at_risk = |base| {
+            let budget = limits.budget.map(|(budget, _)| (budget, Base::Rows(base)));
+            Ledger::new(budget).tolerated().map(|tolerated| tolerated.saturating_add(1))
+        };
+        let last = all.min(limit);
+        let borders = self.stages.iter().filter(|end| **end < last);
+        let mut stages: Vec<_> =
+            borders.map(|end| CourseStage { end: *end, at_risk: at_risk(*end) }).collect();
+        let base = self.stages.iter().find(|end| **end >= last).copied().unwrap_or(all);
+        stages.push(CourseStage { end: last, at_risk: at_risk(base) });
+        let brakes = Brakes {
+            rate: limits.rate,
+            rate_per_biz: limits.rate_per_biz,
+            slots: limits.slots,
+            slots_per_biz: limits.slots_per_biz,
+            lookahead: self.options.lookahead,
+            pause: self.stage_pause,
+        };
+        Some((Course { brakes, stages, sent, largest: share(most, launchable) }, settled))
+    }
+
+    /// What progress begins with; `None` if nobody knows how many rows come.
+    pub(crate) fn forecast(&self) -> Option<Forecast> {
+        let (course, _) = self.course()?;
+        Some(Forecast { course, answers: self.answers.least() })
+    }
+
+    /// The time that the launch takes; if the server was never timed, the least that its limits
+    /// allow.
+    pub(crate) fn time(&self) -> Option<CourseTime> {
+        let (course, settled) = self.course()?;
+        Some(course.time(settled, course.rows(), &self.answers.least()))
+    }
+
+    /// The limit that slows the launch most. If the server was never timed, it is one that may.
+    pub(crate) fn brake(&self) -> Option<Brake> {
+        if let Some(PlanFit::IfRowTakes(_, brake)) = self.window_fit() {
+            return Some(brake);
+        }
+        let (course, settled) = self.course()?;
+        let brake = |answers: &AnswerTimes| course.time(settled, course.rows(), answers).brake;
+        if let ExpectedAnswers::AtMost(worst) = &self.answers
+            && let brake @ Brake::MaxFailures(_) = brake(worst)
+        {
+            return Some(brake);
+        }
+        Some(brake(&self.answers.least()))
     }
 
     /// Whether the launch fits into its window, as far as that can be told before.
-    pub(crate) fn window_fit(&self) -> Option<WindowFit> {
-        let rows = self.launched().filter(|rows| *rows > 0)?;
-        let needed = self.expected().unwrap_or_default().as_nanos();
-        let each = u64::try_from(needed / u128::from(rows)).map(Duration::from_nanos).ok()?;
+    pub(crate) fn window_fit(&self) -> Option<PlanFit> {
+        self.launched().filter(|rows| *rows > 0)?;
+        let (course, settled) = self.course()?;
         let start = self.timing.window.start.unwrap_or(self.now);
-        window::fit(rows, each, start, self.timing.last_row())
+        let room = match self.timing.last_row() {
+            Some(last) => Duration::try_from(start.duration_until(last)).unwrap_or_default(),
+            None => Duration::MAX,
+        };
+        Some(match course.fit(settled, room, &self.answers) {
+            CourseFit::Fits => {
+                let needed = self.time()?.total();
+                PlanFit::Fits(start.checked_add(needed).unwrap_or(Timestamp::MAX))
+            }
+            CourseFit::Leaves(rows) => PlanFit::Leaves(rows),
+            CourseFit::IfRowTakes(time, brake) => PlanFit::IfRowTakes(time, brake),
+        })
     }
 
     /// Refuses a launch that does not fit, if that was asked for.
     pub(crate) fn check_fit(&self) -> Result<(), DoesNotFit> {
-        let fits = matches!(self.window_fit(), Some(WindowFit::Fits(_)));
-        if self.timing.misfit == Misfit::Told || fits || self.launched() == Some(0) {
+        if self.timing.misfit == Misfit::Told || self.launched() == Some(0) {
             return Ok(());
         }
-        let told = match self.window_fit() {
-            Some(WindowFit::Leaves(rows)) => {
-                format!("does not fit: about {rows} rows would be left")
+        Err(match self.window_fit() {
+            Some(PlanFit::Fits(_)) => return Ok(()),
+            Some(PlanFit::Leaves(rows)) => {
+                let brake = self.time().map_or(Brake::None, |time| time.brake);
+                DoesNotFit::Leaves { rows, brake }
             }
-            _ => "the rows of a stream cannot be counted before".into(),
-        };
-        Err(DoesNotFit { told })
+            Some(PlanFit::IfRowTakes(row, brake)) => DoesNotFit::Unknown { row, brake },
+            None => DoesNotFit::Stream,
+        })
     }
 
     /// The rows that can be launched, by business, as far as they are known.
@@ -142,6 +229,11 @@ impl Plan<'_> {
             Rows::Unknown(_) => &NONE,
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a forecast is no closer than a few percent")]
+fn share(part: u64, all: u64) -> f64 {
+    if all == 0 { 0.0 } else { part as f64 / all as f64 }
 }
 
 impl Refusal for DoesNotFit {}
@@ -185,6 +277,7 @@ mod tests {
         let business = |id: &str| Business { scope: Scope::CmdbBiz, id: id.parse().unwrap() };
         let left = Left {
             businesses: [(business("2"), 90), (business("3"), 10)].into(),
+            all: 100,
             ..Left::default()
         };
         let start = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
@@ -213,13 +306,19 @@ mod tests {
                 now: Timestamp::UNIX_EPOCH,
                 timing: &timing,
                 stages: Vec::new(),
+                stage_pause: Duration::ZERO,
+                answers: ExpectedAnswers::AsBefore(AnswerTimes {
+                    request: 0.0,
+                    row: 0.0,
+                    requests: if confirm.is_some() { 2.0 } else { 1.0 },
+                }),
             };
             let expected = match expected {
-                Ok(seconds) => WindowFit::Fits(at(seconds)),
-                Err(rows) => WindowFit::Leaves(rows),
+                Ok(seconds) => PlanFit::Fits(at(seconds)),
+                Err(rows) => PlanFit::Leaves(rows),
             };
             assert_eq!(plan.window_fit(), Some(expected), "{rate} {per_biz} {confirm:?} {room}");
-            let fits = matches!(expected, WindowFit::Fits(_));
+            let fits = matches!(expected, PlanFit::Fits(_));
             assert_eq!(plan.check_fit().is_ok(), fits);
         }
     }

@@ -3,13 +3,13 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
 use super::exit::Exit;
 use super::input;
+use super::last_answers::known_answers;
 use super::machine::Machine;
 use super::own_report;
 use super::pipeline::Work;
@@ -25,10 +25,11 @@ use crate::domain::record::{AlreadyStarted, Doubt};
 use crate::journal::{FINISHED, InputState, JournalError, Opening, Order};
 use crate::launch::{PlannedRows, RowSource, RunJournal};
 use crate::report::{Finished, IfExists, OpenReport, Placement};
+use crate::rules::forecast::Forecast;
 use crate::rules::resume::{self, Doubts, Planned};
 use crate::rules::stats::Summary;
 use crate::shutdown::OUTAGE;
-use crate::store::{RunDir, SavedFlags};
+use crate::store::{RunDir, RunStore, SavedFlags};
 
 /// What earlier sessions left of a run.
 pub(crate) struct Before {
@@ -93,6 +94,8 @@ impl Before {
             now: machine.now(),
             timing: &settings.timing,
             stages: settings.staging.ends(run.about.rows).unwrap_or_default(),
+            stage_pause: settings.staging.pause.unwrap_or_default(),
+            answers: known_answers(settings, RunStore::around(&run.folder).as_ref()),
         }
     }
 }
@@ -243,9 +246,8 @@ pub(crate) fn begin(
             InputState::Incomplete => RowSource::PartOfStream,
         },
         all: run.about.rows.or(Some(before.left.all)),
-        settled: before.left.settled,
         agreed_to: run.about.agreed_to,
-        planned: asked.planned,
+        forecast: asked.forecast.cloned(),
         keeping: Some(RunJournal { journal: run.journal, copied: None }),
         reports,
     })
@@ -258,8 +260,8 @@ pub(crate) struct Asked<'a> {
     pub reopens: Option<AlreadyStarted>,
     /// The flags that the run keeps from now on, if others than before.
     pub flags: Option<&'a SavedFlags>,
-    /// How long it will take, as far as that is known before.
-    pub planned: Option<Duration>,
+    /// What its plan foresees.
+    pub forecast: Option<&'a Forecast>,
 }
 
 /// A run was sent to another server before.

@@ -2,12 +2,12 @@
 //! session.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
 use super::input::{self, InputRead, Source};
+use super::last_answers::known_answers;
 use super::machine::Machine;
 use super::pipeline::Work;
 use super::plan::{self, Plan, Rows};
@@ -22,6 +22,7 @@ use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::launch::{PlannedRows, RunJournal};
 use crate::report::{OpenReport, Placement};
 use crate::rules::expected_rows::ExpectedRows;
+use crate::rules::forecast::Forecast;
 use crate::rules::resume::{self, Doubts};
 use crate::store::{Lock, PendingRun, RunDir, SavedFlags};
 
@@ -116,6 +117,8 @@ pub(crate) fn plan_of<'a>(
         now: machine.now(),
         timing: &session.timing,
         stages: session.staging.ends(from.rows()).unwrap_or_default(),
+        stage_pause: session.staging.pause.unwrap_or_default(),
+        answers: known_answers(session, settings.runs.as_ref()),
     }
 }
 
@@ -126,13 +129,13 @@ impl CheckedRun {
     }
 
     /// Creates the run: its journal, its reports, its folder with its name, and its first
-    /// session, in this order, so that a crash leaves nothing that is not known. It will take
-    /// as long as `planned`.
+    /// session, in this order, so that a crash leaves nothing that is not known. `forecast` is
+    /// what its plan foresees.
     pub(crate) fn create(
         self,
         settings: &RunSettings,
         flags: &SavedFlags,
-        planned: Option<Duration>,
+        forecast: Option<Forecast>,
         machine: &Machine,
     ) -> Result<NewRun, SessionError> {
         let Self { id, pending, read, .. } = self;
@@ -166,9 +169,8 @@ impl CheckedRun {
             source: read.from.kind(),
             rows: first_plan(read.opened.rows, expected),
             all,
-            settled: 0,
             agreed_to: None,
-            planned,
+            forecast,
             keeping: journal.map(|journal| RunJournal { journal, copied: read.tee }),
             reports,
         };

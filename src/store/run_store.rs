@@ -25,6 +25,12 @@ impl RunStore {
         Self { path: state.join("runs") }
     }
 
+    /// The runs among which `run` is.
+    #[must_use]
+    pub fn around(run: &RunDir) -> Option<Self> {
+        run.path.parent().map(|path| Self { path: path.to_owned() })
+    }
+
     /// Where they are.
     #[must_use]
     pub fn path(&self) -> &Path {

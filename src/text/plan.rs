@@ -1,17 +1,18 @@
 //! The text of a plan: one line before each launch, and a page for `--dry-run`.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::count::many;
 use super::time::moment;
-use crate::domain::duration::roughly;
+use crate::domain::duration::{briefly, roughly};
 use crate::domain::task::Scope;
 use crate::input::NullWords;
 use crate::rules::budget::{Base, Ledger};
-use crate::rules::window::WindowFit;
-use crate::session::plan::{Plan, Rows};
+use crate::rules::course::{AnswerTimes, Brake, ExpectedAnswers};
+use crate::session::plan::{Plan, PlanFit, Rows};
 
 /// Maximum number of businesses listed individually.
 const MAX_BUSINESSES: usize = 20;
@@ -64,15 +65,43 @@ impl PlanText<'_> {
         let Some(stop) = timing.window.stop else { return text };
         let _ = write!(text, "; until {}", self.moment(stop));
         match self.0.window_fit() {
-            Some(WindowFit::Fits(done)) => {
-                let _ = write!(text, ": fits, done about {}", self.moment(done));
+            Some(PlanFit::Fits(done)) => {
+                let about = self.about("done about", "done at");
+                let _ = write!(text, ": fits, {about} {}", self.moment(done));
             }
-            Some(WindowFit::Leaves(rows)) => {
+            Some(PlanFit::IfRowTakes(row, _)) => {
+                let _ = write!(text, ": fits if a row takes at most {}", briefly(row));
+            }
+            Some(PlanFit::Leaves(rows)) => {
                 let _ = write!(text, ": does not fit: about {rows} rows will be left");
             }
             None => {}
         }
         text
+    }
+
+    /// The word for a time that is known, or for the least that it can be.
+    const fn about(&self, known: &'static str, least: &'static str) -> &'static str {
+        match self.0.answers {
+            ExpectedAnswers::AsBefore(_) => known,
+            ExpectedAnswers::AtMost(_) => least,
+        }
+    }
+
+    /// The limit that slows the launch, if it is not just the rate.
+    fn slowed_by(&self) -> Option<String> {
+        let brake = self.0.brake()?;
+        match (brake, self.0.answers) {
+            (Brake::None | Brake::Rate, _) => None,
+            (Brake::RateWithQuestions | Brake::RatePerBiz, _) => Some(format!("slowed by {brake}")),
+            (_, ExpectedAnswers::AsBefore(AnswerTimes { row, .. })) => {
+                let row = briefly(Duration::try_from_secs_f64(row).unwrap_or_default());
+                Some(format!("slowed by {brake}; in the last run here a row took {row}"))
+            }
+            (_, ExpectedAnswers::AtMost(_)) => Some(format!(
+                "slowed by {brake}; no earlier run of this server says how long a row takes"
+            )),
+        }
     }
 
     /// What becomes of scopes that are missing in the database that the rows come from.
@@ -140,7 +169,8 @@ impl PlanText<'_> {
 }
 
 impl fmt::Display for PlanText<'_> {
-    /// One line with everything that a person must know before it happens.
+    /// One line with everything that a person must know before it happens, and one for what slows
+    /// it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.launched() {
             None => f.write_str("rows of standard input or a pipe")?,
@@ -161,10 +191,11 @@ impl fmt::Display for PlanText<'_> {
             }
         }
         write!(f, " at {}, as {}, at {}", self.0.target, self.0.user, self.0.options.limits.rate)?;
-        if let Some(expected) = self.0.expected() {
-            write!(f, ": at least {}", roughly(expected))?;
+        if let Some(time) = self.0.time() {
+            write!(f, ": {} {}", self.about("about", "at least"), roughly(time.total()))?;
         }
         f.write_str(&self.window())?;
-        f.write_str(&self.null_scopes())
+        f.write_str(&self.null_scopes())?;
+        self.slowed_by().map_or(Ok(()), |brake| write!(f, "\n{brake}"))
     }
 }

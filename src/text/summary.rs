@@ -15,6 +15,7 @@ use crate::domain::escape::escape_control;
 use crate::journal::JournalError;
 use crate::launch::{Ended, InputEnd, OutputFailure};
 use crate::rules::budget::UsedUp;
+use crate::rules::forecast::MIN_RATE_TIME;
 use crate::rules::retry::Stop;
 use crate::rules::stats::{Group, Requests, Summary, Unasked};
 use crate::session::exit::Exit;
@@ -165,11 +166,14 @@ fn requests(ended: &Ended) -> String {
         1 => " and 1 question".into(),
         many => format!(" and {many} questions"),
     };
+    let achieved = if ended.took < MIN_RATE_TIME {
+        String::new()
+    } else {
+        format!(": {}", ended.figures.wanted.achieved(rate(ended)))
+    };
     format!(
-        "{starts} requests ({retries} retries, {} throttled answers, {} holds){questions} in {seconds:.1} s: {:.1}/s",
-        ended.counters.throttled,
-        ended.counters.holds,
-        rate(ended)
+        "{starts} requests ({retries} retries, {} throttled answers, {} holds){questions} in {seconds:.1} s{achieved}",
+        ended.counters.throttled, ended.counters.holds,
     )
 }
 

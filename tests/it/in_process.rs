@@ -118,7 +118,7 @@ impl Launch<'_> {
             audience: Audience {
                 progress: Progress::begin(ProgressMode::None, goal, Box::new(())),
                 goal,
-                estimator: Estimator::new(None, Instant::now(), None, None),
+                estimator: Estimator::new(None, Instant::now(), None),
                 metrics: None,
                 systemd: Systemd::Absent,
             },

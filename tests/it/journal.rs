@@ -60,7 +60,7 @@ fn a_journal_that_is_none_is_refused_in_words() {
         (fs::read(&foreign).unwrap(), "lacks the mark"),
         (
             fs::read(&older).unwrap(),
-            "has version 2 of the journal, and this bk-launch reads version 3",
+            "has version 2 of the journal, and this bk-launch reads version 4",
         ),
     ] {
         fs::write(run.journal(), content).unwrap();

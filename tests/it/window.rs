@@ -11,7 +11,7 @@ use bk_launch::mock::{Behaviour, FaultKind, Mock, MockCounts};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::harness::{
-    Folder, HEADER, bare_list, each, launch, list, mock, rows, scene, sometimes, well,
+    Folder, HEADER, bare_list, each, launch, list, mock, rows, scene, slow, sometimes, well,
 };
 use crate::in_process::{self, Launch, run};
 
@@ -98,7 +98,11 @@ fn a_window_that_is_over_or_too_short_starts_nothing() {
     for (flags, code, says) in [
         ("--stop-at +1m --cutoff 5m", 4, "no row is begun within the --cutoff of 300s"),
         ("--start-at 2020-01-01T00:00 --stop-at 2020-01-01T04:00", 4, "the window ends at 2020"),
-        ("--stop-at +2s --require-fit", 2, "rows would be left; --require-fit"),
+        (
+            "--stop-at +2s --require-fit",
+            2,
+            "rows would be left, slowed by --rate; nothing was started",
+        ),
         ("--stop-at 2020-01-01T00:00", 2, "--stop-at: the stop is not after the start"),
         ("--start-at +2h --stop-at +1h", 2, "the stop is not after the start"),
         ("--window 22:00", 2, "22:00-04:00"),
@@ -116,7 +120,25 @@ fn a_window_that_is_over_or_too_short_starts_nothing() {
 #[test]
 fn a_dry_run_tells_the_window_and_whether_it_fits() {
     let plan = launch(list(100)).with("--dry-run --stop-at +1h --tz Asia/Shanghai").exits(0);
-    plan.prints(["+08:00: fits, done about ", "tz = Asia/Shanghai (command line)"]);
+    plan.prints(["+08:00: fits, done at ", "tz = Asia/Shanghai (command line)"]);
+}
+
+#[test]
+fn a_plan_names_the_limit_that_slows_it_and_how_long_rows_took_before() {
+    let scene = scene(list(40)).against(slow(90));
+    let flags = "--rate 100/s --max-failures 2 --stop-at +1s --require-fit";
+    let unknown = scene.run_kept().with(flags).exits(2);
+    unknown.says([
+        "fits only if a row takes at most ",
+        "(slowed by --max-failures: 3 rows at a time)",
+    ]);
+    let first = scene.run_kept().with("--rate 100/s --max-failures 2 --limit 10").exits(0);
+    first.says("slowed by --max-failures: 3 rows at a time; no earlier run of this server says");
+    let rest = scene.resume().with("--stop-at +100ms --require-fit").exits(2);
+    rest.says(["does not fit: about ", "slowed by --max-failures: 3 rows at a time; nothing was"])
+        .server_saw(|seen| seen.starts, 10);
+    let rest = scene.resume().with("--stop-at +1h --require-fit").exits(0);
+    rest.says([": about 1 s; until ", ": fits, done about ", "in the last run here a row took "]);
 }
 
 #[test]

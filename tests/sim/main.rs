@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 #![expect(clippy::print_stdout, reason = "stories are told to whoever runs the tests")]
 
+mod by_hand;
+mod forecasts;
 mod found;
 mod history;
 mod ledger;

@@ -1,10 +1,12 @@
 use super::*;
 use crate::args::{Cli, Command};
 use crate::input::NullWords;
+use crate::rules::course::{AnswerTimes, ExpectedAnswers};
 use crate::session::plan::{Plan, Rows};
 use crate::text::plan::PlanText;
 use clap::Parser;
 use jiff::Timestamp;
+use std::time::Duration;
 
 const MOMENT: Moment = Moment { now: Timestamp::UNIX_EPOCH, share: 0.5 };
 
@@ -87,6 +89,8 @@ fn a_line_says_what_will_happen() {
         now: Timestamp::UNIX_EPOCH,
         timing: &settings.timing,
         stages: Vec::new(),
+        stage_pause: Duration::ZERO,
+        answers: ExpectedAnswers::AtMost(AnswerTimes::longest(Duration::from_secs(35), None)),
     };
     assert_eq!(
         PlanText(&plan).to_string(),

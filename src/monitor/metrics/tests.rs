@@ -24,9 +24,10 @@ fn figures() -> Figures {
         in_flight: 2,
         wanted: "20/s".parse().unwrap(),
         estimate: Estimate {
-            achieved: 19.5,
+            achieved: Some(19.5),
             left: Some(Duration::from_mins(1)),
             fit: Some(Fit::Leaves(3)),
+            slowed_by: None,
         },
     }
 }

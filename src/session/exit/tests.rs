@@ -38,6 +38,7 @@ fn ended(
         requests: Requests::default(),
         counters: Counters::default(),
         took: Duration::ZERO,
+        answers: None,
         input,
         stop_reason,
         failure: None,

@@ -14,6 +14,7 @@ fn a_state_says_what_a_process_waits_for_and_why_it_ended() {
         ended: ending.map(|_| now),
         ending: ending.map(Into::into),
         exit: None,
+        answers: None,
     };
     let alive = || Some(Holder { pid: Some(7) });
     for (alive, last, state) in [
