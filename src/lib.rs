@@ -28,7 +28,7 @@
 //! layer 2 adapters  input api limiter journal report store monitor shutdown system_clocks system_executor mock
 //! layer 3 engines   launch bench
 //! layer 4 sessions  session
-//! layer 5 words     args text
+//! layer 5 words     args config text
 //! layer 6 face      cli
 //! layer 7 outside   internals
 //! ```
@@ -40,6 +40,7 @@ mod api;
 mod args;
 mod bench;
 mod cli;
+mod config;
 mod domain;
 mod input;
 #[doc(hidden)]

@@ -6,7 +6,6 @@
 mod bench;
 mod check;
 mod command_error;
-mod config;
 mod demo;
 mod docs;
 mod drive;
@@ -21,14 +20,12 @@ mod report;
 mod resume;
 mod run;
 mod runs;
-mod saved_flags;
 mod screen;
 mod setting_list;
 mod settings;
 mod stages;
 mod stdout;
 mod terminal;
-mod trust;
 mod warnings;
 
 use std::ffi::OsString;

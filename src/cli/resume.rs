@@ -13,10 +13,11 @@ use super::notice::defer;
 use super::outside::{NoticeSink, Outside};
 use super::setting_list::setting_list;
 use super::settings::{Moment, SummaryForm};
-use super::{check, config, drive, logs, runs, saved_flags, settings, warnings};
+use super::{check, drive, logs, runs, settings, warnings};
 use crate::args::resume::ResumeArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
+use crate::config::{profile, saved_flags};
 use crate::domain::record::AlreadyStarted;
 use crate::journal::InputState;
 use crate::monitor::{console, systemd};
@@ -55,7 +56,7 @@ pub(crate) fn run(
     let _name_lock = name.map(|name| lock_name(&all, &name, now)).transpose()?;
     let (args, matches) = with_saved(&run.flags, typed, &outside.words)?;
     // Flags were kept; of a profile only credentials are taken.
-    let profile = config::load(&args.session.config, &*variables)?;
+    let profile = profile::load(&args.session.config, &*variables)?;
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }

@@ -9,17 +9,19 @@ use clap::ArgMatches;
 
 use super::check::CheckError;
 use super::command_error::CommandError;
-use super::config::Profile;
 use super::drive::{EndOutputs, Face, Session};
 use super::monitoring::{Monitoring, Monitors};
 use super::notice::defer;
 use super::outside::{NoticeSink, Outside};
 use super::setting_list::setting_list;
 use super::settings::{ForWhat, Moment};
-use super::{check, config, drive, logs, saved_flags, settings, warnings};
+use super::{check, drive, logs, settings, warnings};
 use crate::args::run::RunArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
+use crate::config::profile::{self, Profile};
+use crate::config::saved_flags;
+use crate::config::variables::target_of_environment;
 use crate::launch::Ended;
 use crate::monitor::console;
 use crate::session::credentials::Environment;
@@ -43,7 +45,7 @@ pub(crate) fn run(
     mut outside: Outside,
 ) -> Result<Exit, CommandError> {
     let variables = Rc::clone(&outside.variables);
-    let mut profile = config::load(&typed.session.config, &*variables)?;
+    let mut profile = profile::load(&typed.session.config, &*variables)?;
     let (args, matches) = match &mut profile {
         None => (typed, matches.clone()),
         Some(profile) => with_profile(profile, matches, &outside.words, &*variables)?,
@@ -69,7 +71,7 @@ pub(crate) fn run(
         Preview::DryRun => return dry_run(&settings, &matches, profile.as_ref(), &outside),
         Preview::Check => return check_input(&settings),
     }
-    let flags = saved_flags::keep(&matches, settings::target_of_environment(&environment));
+    let flags = saved_flags::keep(&matches, target_of_environment(&environment));
     let name = settings.name.as_ref().map(|(name, _)| name.to_string());
     monitoring.around(name.as_deref(), |monitors| {
         let (now, notices) = (outside.machine.now(), outside.notices.clone());

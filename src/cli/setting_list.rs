@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use super::config::Profile;
+use crate::config::profile::Profile;
 
 /// Every setting that has a value, with where it comes from.
 pub(crate) fn setting_list(

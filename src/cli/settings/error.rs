@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
 use crate::api::base_url::TargetError;
+use crate::config::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
 use crate::input;
 use crate::rules::window::WindowError;
 use crate::session::credentials::CredentialError;

@@ -3,25 +3,15 @@
 use std::time::Duration;
 
 use super::error::SettingsError;
-use super::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
 use crate::api::base_url::TargetError;
 use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::api::target::Target;
 use crate::api::{HttpOptions, Identity, LegacyGet, TransportKind};
 use crate::args::server::ServerArgs;
+use crate::config::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
 use crate::session::credentials::{Environment, Files, Origin};
 use crate::session::settings::ServerSettings;
-
-/// The flag, and its value, that the environment stands for where no flag names the
-/// server.
-pub(crate) fn target_of_environment(
-    environment: Environment<'_>,
-) -> Option<(&'static str, String)> {
-    let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
-    let esb = variable(ESB_VARIABLE).map(|url| ("esb", url));
-    esb.or_else(|| variable(GATEWAY_VARIABLE).map(|template| ("gateway", template)))
-}
 
 /// The servers' own timeouts plus 5 s (FACTS.md section 1, no. 11), so that
 /// it is they who give up, and say so.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::error::SettingsError;
-use super::variables::STATE_VARIABLE;
 use crate::args::session::StateArgs;
+use crate::config::variables::STATE_VARIABLE;
 use crate::session::credentials::Environment;
 use crate::store::RunStore;
 

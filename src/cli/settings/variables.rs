@@ -1,11 +1,8 @@
 //! The variables of the environment that are read.
 
 use crate::cli::monitoring;
+use crate::config::variables::{ESB_VARIABLE, GATEWAY_VARIABLE, STATE_VARIABLE};
 use crate::session::credentials;
-
-pub(crate) const ESB_VARIABLE: &str = "BK_COMPONENT_API_URL";
-pub(crate) const GATEWAY_VARIABLE: &str = "BK_API_URL_TMPL";
-pub(crate) const STATE_VARIABLE: &str = "BK_LAUNCH_STATE";
 
 /// The variables that are read.
 pub(crate) fn variables() -> impl Iterator<Item = &'static str> {

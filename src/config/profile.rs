@@ -19,6 +19,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::trust::{self, OpenError, Untrusted};
+use super::variables::target_of_environment;
 use crate::args::Cli;
 use crate::args::session::ConfigArgs;
 use crate::domain::secret::Secret;
@@ -309,7 +310,7 @@ impl Profile {
         environment: Environment<'_>,
     ) -> Vec<OsString> {
         let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
-        let has_target = super::settings::target_of_environment(environment).is_some()
+        let has_target = target_of_environment(environment).is_some()
             || ["esb", "gateway"].into_iter().any(is_typed);
         let has_window = ["start_at", "stop_at"].into_iter().any(is_typed);
         let has_state = environment("BK_LAUNCH_STATE").is_some_and(|state| !state.is_empty());

@@ -1,0 +1,7 @@
+//! Flags that are kept: those of a profile of the config file, and those of a run, for its next
+//! session. Both become words of the command line again.
+
+pub(crate) mod profile;
+pub(crate) mod saved_flags;
+mod trust;
+pub(crate) mod variables;
