@@ -17,7 +17,7 @@ use super::{check, drive, logs, runs, settings, warnings};
 use crate::args::resume::ResumeArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
-use crate::config::{profile, saved_flags};
+use crate::config::{file, saved_flags};
 use crate::domain::record::AlreadyStarted;
 use crate::journal::InputState;
 use crate::monitor::{console, systemd};
@@ -56,7 +56,7 @@ pub(crate) fn run(
     let _name_lock = name.map(|name| lock_name(&all, &name, now)).transpose()?;
     let (args, matches) = with_saved(&run.flags, typed, &outside.words)?;
     // Flags were kept; of a profile only credentials are taken.
-    let profile = profile::load(&args.session.config, &*variables)?;
+    let profile = file::load(&args.session.config, &*variables)?;
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }

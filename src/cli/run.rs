@@ -19,9 +19,9 @@ use super::{check, drive, logs, settings, warnings};
 use crate::args::run::RunArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
-use crate::config::profile::{self, Profile};
-use crate::config::saved_flags;
+use crate::config::profile::Profile;
 use crate::config::variables::target_of_environment;
+use crate::config::{file, saved_flags};
 use crate::launch::Ended;
 use crate::monitor::console;
 use crate::session::credentials::Environment;
@@ -45,7 +45,7 @@ pub(crate) fn run(
     mut outside: Outside,
 ) -> Result<Exit, CommandError> {
     let variables = Rc::clone(&outside.variables);
-    let mut profile = profile::load(&typed.session.config, &*variables)?;
+    let mut profile = file::load(&typed.session.config, &*variables)?;
     let (args, matches) = match &mut profile {
         None => (typed, matches.clone()),
         Some(profile) => with_profile(profile, matches, &outside.words, &*variables)?,

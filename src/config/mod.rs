@@ -1,6 +1,9 @@
 //! Flags that are kept: those of a profile of the config file, and those of a run, for its next
 //! session. Both become words of the command line again.
 
+mod document;
+mod error;
+pub(crate) mod file;
 pub(crate) mod profile;
 pub(crate) mod saved_flags;
 mod trust;

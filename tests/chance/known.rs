@@ -134,7 +134,7 @@ const FACE: &[Known] = &[
         &["env::home_dir", "env::var_os"],
         "chooses folders and the display by the environment, as manuals say",
     ),
-    ("src/config/profile.rs", &["env::home_dir"], "looks for the config file"),
+    ("src/config/file.rs", &["env::home_dir"], "looks for the config file"),
     (
         "src/cli/monitoring.rs",
         &["Instant::now", "Timestamp::now", "fastrand::u128"],

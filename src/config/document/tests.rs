@@ -1,3 +1,5 @@
+use std::ffi::OsString;
+
 use super::*;
 
 fn read(text: &str, name: Option<&str>, mode: u32) -> Result<Option<Profile>, String> {
