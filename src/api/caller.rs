@@ -1,5 +1,7 @@
 //! Credentials prepared once for many requests.
 
+use std::pin::Pin;
+
 use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use super::credentials::Credentials;
@@ -10,8 +12,11 @@ const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization
 
 const PROGRAM: &str = concat!("bk-launch/", env!("CARGO_PKG_VERSION"));
 
-/// Reads credentials again if they come from files.
-pub(crate) type Reread = Box<dyn Fn() -> Option<Credentials> + Send + Sync>;
+/// Reads credentials again, where they may have changed.
+pub(crate) type Reread = Box<dyn Fn() -> RereadFuture + Send + Sync>;
+
+/// The credentials as they are now; `None` if they cannot have changed, or cannot be read.
+pub(crate) type RereadFuture = Pin<Box<dyn Future<Output = Option<Credentials>> + Send>>;
 
 /// The credentials as JSON members, as headers, and as what is removed from answers.
 pub struct Caller {

@@ -1,12 +1,13 @@
 //! Sends one request and judges its answer.
 
+use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use super::caller::{Caller, Renewal, Reread};
 use super::credentials::Credentials;
@@ -40,6 +41,8 @@ pub struct Client {
     target: Target,
     caller: Mutex<Arc<Caller>>,
     reread: Reread,
+    /// Held while credentials are read again. Holds the caller for which there was nothing newer.
+    renewal: AsyncMutex<Option<Arc<Caller>>>,
     legacy_get: LegacyGet,
     /// Whether questions carry the credentials in their query.
     in_query: AtomicBool,
@@ -72,12 +75,13 @@ impl Client {
         credentials: Credentials,
     ) -> Result<Self, ClientError> {
         let caller = Mutex::new(Arc::new(Caller::new(credentials)?));
-        let reread: Reread = Box::new(|| None);
+        let reread: Reread = Box::new(|| Box::pin(ready(None)));
         Ok(Self {
             transport,
             target,
             caller,
             reread,
+            renewal: AsyncMutex::default(),
             legacy_get: LegacyGet::Forbidden,
             in_query: AtomicBool::new(false),
             last_date: LastDate::default(),
@@ -115,21 +119,33 @@ impl Client {
     }
 
     /// Records that the server refused `caller`. The request may be sent again if the credentials
-    /// have changed since, here or at their source.
-    #[must_use]
-    pub fn renew(&self, caller: &Arc<Caller>) -> Renewal {
-        let mut present = self.present();
-        if !Arc::ptr_eq(&present, caller) {
+    /// have changed since, here or at their source, which is asked once.
+    pub async fn renew(&self, caller: &Arc<Caller>) -> Renewal {
+        let mut unchanged = self.renewal.lock().await;
+        if !Arc::ptr_eq(&self.present(), caller) {
             return Renewal::Newer;
         }
-        let changed = (self.reread)().filter(|found| *found != caller.credentials);
-        match changed.map(Caller::new) {
-            Some(Ok(newer)) => {
-                *present = Arc::new(newer);
-                Renewal::Newer
-            }
-            Some(Err(_)) | None => Renewal::None,
+        if unchanged.as_ref().is_some_and(|known| Arc::ptr_eq(known, caller)) {
+            return Renewal::None;
         }
+        let changed = (self.reread)().await.filter(|found| *found != caller.credentials);
+        if let Some(Ok(newer)) = changed.map(Caller::new) {
+            *self.present() = Arc::new(newer);
+            return Renewal::Newer;
+        }
+        *unchanged = Some(Arc::clone(caller));
+        Renewal::None
+    }
+
+    /// Whether credentials are being read again, so that a request would go with refused ones.
+    #[must_use]
+    pub(crate) fn is_renewing(&self) -> bool {
+        self.renewal.try_lock().is_err()
+    }
+
+    /// Waits until credentials that are being read again are there.
+    pub(crate) async fn renewed(&self) {
+        drop(self.renewal.lock().await);
     }
 
     /// Connections to the server, for a limiter.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::duration;
+use crate::domain::secret_command::SecretCommand;
 
 /// The server, and how it is called.
 #[derive(Debug, Args)]
@@ -29,9 +30,16 @@ pub(crate) struct ServerArgs {
     /// $CREDENTIALS_DIRECTORY].
     #[arg(long, value_name = "FILE")]
     pub app_secret_file: Option<PathBuf>,
+    /// Command that prints the app secret, such as 'vault kv get -field=secret ops/bk'; it runs
+    /// without a shell, for up to 10 s, and again if the server refuses the secret.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "app_secret_file")]
+    pub app_secret_cmd: Option<SecretCommand>,
     /// File with the token [else: BK_TOKEN, or bk_token in $CREDENTIALS_DIRECTORY].
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Command that prints the token; it runs like --app-secret-cmd.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "token_file")]
+    pub token_cmd: Option<SecretCommand>,
     /// File with certificates (PEM) to trust beside the system's: those of issuers, or exactly the
     /// server's own.
     #[arg(long, value_name = "FILE")]

@@ -28,7 +28,6 @@ use crate::session::lock::{lock, lock_name};
 use crate::session::resume::{self, Asked, Before, OtherTarget, TargetIs, named_reports};
 use crate::session::run::Run;
 use crate::session::settings::Settings;
-use crate::store::SavedFlags;
 use crate::text::kept_run;
 use crate::text::location::RunLocation;
 use crate::text::plan::PlanText;
@@ -54,9 +53,15 @@ pub(crate) fn run(
     let run = Run::open(&found.folder)?;
     let name = run.about.name.as_ref().and_then(|name| name.parse().ok());
     let _name_lock = name.map(|name| lock_name(&all, &name, now)).transpose()?;
-    let (args, matches) = with_saved(&run.flags, typed, &outside.words)?;
+    let words = saved_flags::with_saved(&run.flags, typed, &outside.words);
+    let (mut args, mut matches) = parse(words.clone())?;
     // Flags were kept; of a profile only credentials are taken.
-    let profile = file::load(&args.session.config, &*variables)?;
+    let mut profile = file::load(&args.session.config, &*variables)?;
+    if let Some(profile) = &mut profile
+        && profile.keep_secrets()
+    {
+        (args, matches) = parse(profile.with_words(&matches, &words, &*variables))?;
+    }
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }
@@ -87,13 +92,8 @@ pub(crate) fn run(
     }
 }
 
-/// Returns the flags that were typed, with those of the run where nothing was typed.
-fn with_saved(
-    saved: &SavedFlags,
-    typed: &ArgMatches,
-    words: &[OsString],
-) -> Result<(ResumeArgs, ArgMatches), CommandError> {
-    let words = saved_flags::with_saved(saved, typed, words);
+/// Reads a command line that was put together.
+fn parse(words: Vec<OsString>) -> Result<(ResumeArgs, ArgMatches), CommandError> {
     match args::parse(words).map_err(|error| error.to_string())? {
         (Command::Resume(args), matches) => Ok((*args, matches)),
         _ => Err("the flags of the run cannot be read".into()),
@@ -150,6 +150,7 @@ impl Resume {
         let (line, forecast) = (PlanText(&plan).to_string(), plan.forecast());
         let slots = settings.options.limits.slots.get();
         let client = settings.server.client(&network, credentials, slots)?;
+        let client = client.rereading(settings.server.reread(&machine.executor));
         let flags = (target_is == TargetIs::Another)
             .then(|| saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None)));
         let asked = Asked { reopens, flags: flags.as_ref(), forecast: forecast.as_ref() };

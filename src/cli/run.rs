@@ -119,6 +119,7 @@ pub(crate) fn launch(
     let (line, forecast, hint) = (PlanText(&plan).to_string(), plan.forecast(), hint(&plan));
     let slots = settings.session.options.limits.slots.get();
     let client = settings.session.server.client(&network, checked.credentials.clone(), slots)?;
+    let client = client.rereading(settings.session.server.reread(&machine.executor));
     let run = checked.create(settings, flags, forecast, &machine)?;
     if let Some(last) = left_behind {
         tell_of_last(&last, face.state_dir.clone(), &notices);

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
 use super::profile::Profile;
+use super::secret_flags::{COMMANDS, rival_keys};
 use crate::args::Cli;
 use crate::domain::secret::Secret;
 
@@ -41,6 +42,17 @@ const CREDENTIALS: [(&str, &str); 4] = [
 pub(super) struct Document<'a> {
     pub path: &'a Path,
     pub text: &'a str,
+    pub mode: u32,
+    pub choice: FileChoice,
+}
+
+/// Who chose the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileChoice {
+    /// The user, who named it or keeps it.
+    OfUser,
+    /// Nobody: it stands in the working folder, so that it may run no program.
+    Found,
 }
 
 impl Document<'_> {
@@ -50,12 +62,8 @@ impl Document<'_> {
     }
 
     /// Returns the profile that is meant: the one that was named, else the file's own `profile`,
-    /// else none. `mode` is that of the file.
-    pub(super) fn profile(
-        &self,
-        named: Option<&str>,
-        mode: u32,
-    ) -> Result<Option<Profile>, ConfigError> {
+    /// else none.
+    pub(super) fn profile(&self, named: Option<&str>) -> Result<Option<Profile>, ConfigError> {
         let parsed = DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             self.fault(at, error.message().to_owned())
@@ -80,7 +88,7 @@ impl Document<'_> {
             let DeValue::Table(table) = value.get_ref() else {
                 return Err(self.fault(value.span().start, "a profile is a table".into()));
             };
-            found.push(self.read(name.get_ref(), table, mode)?);
+            found.push(self.read(name.get_ref(), table)?);
         }
         let Some(name) = named.map(str::to_owned).or(default) else { return Ok(None) };
         let all: Vec<_> = found.iter().map(|profile| profile.name.clone()).collect();
@@ -92,7 +100,7 @@ impl Document<'_> {
         })
     }
 
-    fn read(&self, name: &str, table: &DeTable<'_>, mode: u32) -> Result<Profile, ConfigError> {
+    fn read(&self, name: &str, table: &DeTable<'_>) -> Result<Profile, ConfigError> {
         let mut profile = Profile {
             name: name.to_owned(),
             path: self.path.to_owned(),
@@ -103,17 +111,13 @@ impl Document<'_> {
         for (key, value) in table {
             let at = key.span().start;
             let word = key.get_ref().replace('-', "_");
+            if let Some(why) = self.refused(&word, table) {
+                return Err(self.fault(at, why));
+            }
             if let Some((_, variable)) = CREDENTIALS.iter().find(|(known, _)| *known == word) {
                 let DeValue::String(text) = value.get_ref() else {
                     return Err(self.fault(value.span().start, format!("{word} is a text")));
                 };
-                if matches!(&*word, "app_secret" | "token") && mode & 0o077 != 0 {
-                    let path = self.path.display();
-                    let what = format!(
-                        "{word} is a secret, and others may read this file; chmod 600 {path}"
-                    );
-                    return Err(self.fault(at, what));
-                }
                 profile.credentials.insert(variable, Secret::new(text));
             } else if let Some((id, takes)) = known.get(&word) {
                 if let Some(values) = self.values(value, *takes)? {
@@ -129,6 +133,26 @@ impl Document<'_> {
             }
         }
         Ok(profile)
+    }
+
+    /// Returns why the key `word` of `table` is not taken, whatever its value.
+    fn refused(&self, word: &str, table: &DeTable<'_>) -> Option<String> {
+        let path = self.path.display();
+        if matches!(word, "app_secret" | "token") && self.mode & 0o077 != 0 {
+            return Some(format!(
+                "{word} is a secret, and others may read this file; chmod 600 {path}"
+            ));
+        }
+        if COMMANDS.contains(&word) && self.choice == FileChoice::Found {
+            return Some(format!(
+                "{word} runs a program, and a file of the working folder may not; if you trust it, \
+                 --config {path} takes it, else put the profile into $XDG_CONFIG_HOME/bk-launch/\
+                 config.toml"
+            ));
+        }
+        let has = |other: &&str| table.keys().any(|key| key.get_ref().replace('-', "_") == **other);
+        let other = rival_keys(word).find(has)?;
+        Some(format!("{word} and {other} both give one secret; keep one of them"))
     }
 
     /// The values of a flag; `None` for one that is switched off.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::document::Document;
+use super::document::{Document, FileChoice};
 use super::error::ConfigError;
 use super::profile::Profile;
 use super::trust::{self, OpenError};
@@ -58,6 +58,13 @@ impl ConfigFile {
         Ok((text, file.metadata().map_err(failed)?.permissions().mode()))
     }
 
+    const fn choice(&self) -> FileChoice {
+        match self {
+            Self::Named(_) | Self::OfUser(_) => FileChoice::OfUser,
+            Self::Here(_) => FileChoice::Found,
+        }
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Named(path) | Self::Here(path) | Self::OfUser(path) => path,
@@ -82,5 +89,6 @@ pub(crate) fn load(
         };
     };
     let (text, mode) = found.read()?;
-    Document { path: found.path(), text: &text }.profile(profile.as_deref(), mode)
+    let choice = found.choice();
+    Document { path: found.path(), text: &text, mode, choice }.profile(profile.as_deref())
 }

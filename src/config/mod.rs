@@ -6,5 +6,6 @@ mod error;
 pub(crate) mod file;
 pub(crate) mod profile;
 pub(crate) mod saved_flags;
+mod secret_flags;
 mod trust;
 pub(crate) mod variables;

@@ -11,9 +11,10 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use super::secret_flags::rivals;
 use super::variables::{STATE_VARIABLE, target_of_environment};
 use crate::domain::secret::Secret;
-use crate::session::credentials::Environment;
+use crate::session::credentials::{self, Environment};
 
 /// What a profile says.
 pub(crate) struct Profile {
@@ -32,8 +33,9 @@ impl fmt::Display for Profile {
 }
 
 impl Profile {
-    /// The words of a `run` that was typed as `words`, with the flags of the profile put
-    /// before those that are `typed`. The environment beats it where it names the server.
+    /// Returns the words of a command that was typed as `words`, with the flags of the profile put
+    /// before those that are `typed`. The environment beats it where it names the server or holds
+    /// a secret.
     pub(crate) fn with_words(
         &mut self,
         typed: &ArgMatches,
@@ -45,8 +47,13 @@ impl Profile {
             || ["esb", "gateway"].into_iter().any(is_typed);
         let has_window = ["start_at", "stop_at"].into_iter().any(is_typed);
         let has_state = environment(STATE_VARIABLE).is_some_and(|state| !state.is_empty());
+        let has_app_secret = credentials::has_app_secret(environment);
+        let has_token = credentials::has_token(environment);
         let is_beaten = |id: &str| {
             is_typed(id)
+                || rivals(id).into_iter().flatten().any(is_typed)
+                || (has_app_secret && matches!(id, "app_secret_cmd" | "app_secret_file"))
+                || (has_token && matches!(id, "token_cmd" | "token_file"))
                 || (has_target && matches!(id, "esb" | "gateway"))
                 || (has_window && id == "window")
                 || (has_state && id == "state_dir")
@@ -62,6 +69,12 @@ impl Profile {
         }
         all.extend(words.iter().skip(2).cloned());
         all
+    }
+
+    /// Drops all flags but those that give a secret. Returns whether there are any.
+    pub(crate) fn keep_secrets(&mut self) -> bool {
+        self.flags.retain(|id, _| rivals(id).is_some());
+        !self.flags.is_empty()
     }
 
     /// Returns a credential in place of the variable `name`.

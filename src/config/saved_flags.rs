@@ -10,12 +10,14 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
+use super::secret_flags::rivals;
 use crate::args::resume::ResumeArgs;
 use crate::store::SavedFlags;
 
 /// Flags that a run keeps for its later sessions. A test lists all others, too.
-const KEPT: [&str; 38] = [
+const KEPT: [&str; 40] = [
     "already_started",
+    "app_secret_cmd",
     "app_secret_file",
     "backoff",
     "burst",
@@ -50,6 +52,7 @@ const KEPT: [&str; 38] = [
     "stages",
     "throttle_patience",
     "timeout",
+    "token_cmd",
     "token_file",
     "tz",
     "window",
@@ -135,6 +138,7 @@ pub(crate) fn with_saved(
         let (Some(long), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
         let is_replaced = (other_target && TARGET.contains(&id))
             || (other_window && id == "window")
+            || rivals(id).into_iter().flatten().any(is_typed)
             || (other_config && id == "no_config")
             || (no_config && CONFIG.contains(&id));
         if is_typed(id) || is_replaced {

@@ -18,5 +18,6 @@ pub(crate) mod report_note;
 pub(crate) mod request_id;
 pub(crate) mod row;
 pub(crate) mod secret;
+pub(crate) mod secret_command;
 pub(crate) mod spreadsheet;
 pub(crate) mod task;

@@ -129,7 +129,7 @@ pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
         }
         let message = answer.reply.message.clone();
         match failure.class {
-            FailureClass::Auth if client.renew(&caller) == Renewal::Newer => continue,
+            FailureClass::Auth if context.renew(&caller).await == Renewal::Newer => continue,
             class @ (FailureClass::Auth | FailureClass::Config | FailureClass::Permission) => {
                 shutdown.drain(StopReason::Question { class, message });
             }

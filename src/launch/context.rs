@@ -11,7 +11,7 @@ use super::options::Options;
 use super::pause_clock::PauseClock;
 use super::row_state::Resumable;
 use super::times::SendWindow;
-use crate::api::Client;
+use crate::api::{Caller, Client, Renewal};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::clocks::Clocks;
 use crate::domain::executor::Executor;
@@ -162,9 +162,18 @@ impl RunContext {
         line: u64,
         attempts: u32,
     ) -> Result<Admitted, Closed> {
-        match self.limiter.acquire_start(task.business, turn, line, attempts).await? {
-            Admitted::Go(permit) => self.look_again(permit, turn == Try::First).map(Admitted::Go),
-            given_up @ Admitted::GiveUp(..) => Ok(given_up),
+        loop {
+            match self.limiter.acquire_start(task.business, turn, line, attempts).await? {
+                Admitted::Go(permit) => {
+                    let permit = self.look_again(permit, turn == Try::First)?;
+                    if !self.client.is_renewing() {
+                        return Ok(Admitted::Go(permit));
+                    }
+                    drop(permit);
+                    self.credentials_renewed().await?;
+                }
+                given_up @ Admitted::GiveUp(..) => return Ok(given_up),
+            }
         }
     }
 
@@ -173,8 +182,37 @@ impl RunContext {
         question: Question,
         line: u64,
     ) -> Result<Permit, NotAsked> {
-        let permit = self.limiter.acquire_question(question, line).await?;
-        Ok(self.look_again(permit, false)?)
+        loop {
+            let permit = self.limiter.acquire_question(question, line).await?;
+            let permit = self.look_again(permit, false)?;
+            if !self.client.is_renewing() {
+                return Ok(permit);
+            }
+            drop(permit);
+            self.credentials_renewed().await?;
+        }
+    }
+
+    /// Has the credentials read again that the server refused to `caller`. A stop ends the wait
+    /// for a command that gives them.
+    pub(super) async fn renew(&self, caller: &Arc<Caller>) -> Renewal {
+        tokio::select! {
+            biased;
+            () = self.shutdown.draining() => Renewal::None,
+            renewal = self.client.renew(caller) => renewal,
+        }
+    }
+
+    /// Waits until refused credentials were read again: nothing leaves with them meanwhile.
+    async fn credentials_renewed(&self) -> Result<(), Closed> {
+        Box::pin(async {
+            tokio::select! {
+                biased;
+                () = self.shutdown.draining() => Err(Closed),
+                () = self.client.renewed() => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Takes a permit back if the window is over: a timer may be late, and nothing leaves after

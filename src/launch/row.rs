@@ -120,7 +120,7 @@ impl Settling<'_> {
     }
 
     async fn send(&mut self, mut turn: Try) -> Result<SendResult, Closed> {
-        let RunContext { options, shutdown, client, .. } = self.context;
+        let RunContext { options, shutdown, .. } = self.context;
         loop {
             let RowAnswer { caller, verdict, message, known } = match self.send_once(turn).await? {
                 TryResult::Answered(came) => came,
@@ -141,7 +141,9 @@ impl Settling<'_> {
             let (line, attempt) = (self.line, self.state.attempts);
             debug!(line, attempt, class = %failure.class, ?next, ?retry_context, "decided");
             match next {
-                Next::Stop(Stop::Auth) if client.renew(&caller) == Renewal::Newer => {
+                Next::Stop(Stop::Auth)
+                    if Box::pin(self.context.renew(&caller)).await == Renewal::Newer =>
+                {
                     debug!(line, "sent again, with credentials that were not refused yet");
                 }
                 Next::GiveUp => {

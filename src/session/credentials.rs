@@ -1,7 +1,7 @@
-//! Finds credentials in variables of the environment, or in files, which
-//! are read again when the server refuses what they held.
+//! Finds credentials in variables of the environment, in files, or by commands that print them.
+//! Files are read and commands are run again when the server refuses what they gave.
 //!
-//! Nothing here is ever printed but names of variables and files.
+//! Nothing here is ever printed but names of variables, files and programs.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::error::Refusal;
+use super::secret_output::{CommandFailure, MAX_TIME, secret_of};
 use crate::api::credentials::{Credentials, User};
 use crate::domain::secret::Secret;
+use crate::domain::secret_command::SecretCommand;
 
 /// The variables of the environment, by name.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -34,99 +36,208 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
 /// systemd puts the credentials of a unit there.
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// The files that were named on the command line.
-pub(crate) struct Files {
-    pub app_secret: Option<PathBuf>,
-    pub token: Option<PathBuf>,
+/// Whether a variable holds an app secret.
+pub(crate) fn has_app_secret(environment: Environment<'_>) -> bool {
+    variable(&APP_SECRET, environment).is_some()
 }
+
+/// Whether a variable holds a token.
+pub(crate) fn has_token(environment: Environment<'_>) -> bool {
+    variable(&TOKEN, environment).is_some()
+}
+
+fn variable(
+    names: &[&'static str],
+    environment: Environment<'_>,
+) -> Option<(&'static str, String)> {
+    let value = |name| environment(name).filter(|value| !value.is_empty());
+    names.iter().find_map(|name| Some((*name, value(name)?)))
+}
+
+/// Secrets that were named on the command line.
+#[derive(Default)]
+pub(crate) struct NamedSecrets {
+    pub app_secret: Option<NamedSecret>,
+    pub token: Option<NamedSecret>,
+}
+
+/// A file or a command that was named.
+pub(crate) enum NamedSecret {
+    File(PathBuf),
+    Command { flag: &'static str, command: SecretCommand },
+}
+
+impl NamedSecret {
+    /// Returns the one of `file` and `command` that was named; `flag` names the command.
+    pub(crate) fn of(
+        file: Option<PathBuf>,
+        command: Option<SecretCommand>,
+        flag: &'static str,
+    ) -> Option<Self> {
+        let command = command.map(|command| Self::Command { flag, command });
+        command.or_else(|| file.map(Self::File))
+    }
+}
+
+/// A value that stands in a variable.
+#[derive(Clone)]
+pub(crate) struct VariableValue {
+    pub name: &'static str,
+    pub value: String,
+}
+
+/// Source of each credential, as far as it is found.
+pub(crate) struct Search {
+    pub app_code: Option<VariableValue>,
+    pub app_secret: Option<SecretPlace>,
+    pub user: Option<UserPlace>,
+}
+
+impl Search {
+    /// Looks for each credential: a file or a command that was named, else a variable, else a
+    /// file in `$CREDENTIALS_DIRECTORY`. A token beats a username.
+    pub(crate) fn of(named: NamedSecrets, environment: Environment<'_>) -> Self {
+        let NamedSecrets { app_secret, token } = named;
+        let directory = variable(&[DIRECTORY], environment).map(|(_, path)| PathBuf::from(path));
+        let in_directory =
+            |name| directory.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
+        let place = |named: Option<NamedSecret>, names: &[&'static str], name| {
+            named
+                .map(SecretPlace::from)
+                .or_else(|| {
+                    let (name, value) = variable(names, environment)?;
+                    Some(SecretPlace::Variable { name, secret: Secret::new(&value) })
+                })
+                .or_else(|| in_directory(name).map(SecretPlace::File))
+        };
+        let value =
+            |names| variable(names, environment).map(|(name, value)| VariableValue { name, value });
+        Self {
+            app_code: value(&APP_CODE),
+            app_secret: place(app_secret, &APP_SECRET, "bk_app_secret"),
+            user: place(token, &TOKEN, "bk_token")
+                .map(UserPlace::Token)
+                .or_else(|| value(&USERNAME).map(UserPlace::Name)),
+        }
+    }
+
+    /// Returns the sources, or an error that names each credential that has none.
+    pub(crate) fn finish(self) -> Result<Origin, CredentialError> {
+        let Self { app_code, app_secret, user } = self;
+        let missing = [
+            (app_code.is_none(), APP_CODE_WANTED),
+            (app_secret.is_none(), APP_SECRET_WANTED),
+            (user.is_none(), USER_WANTED),
+        ];
+        if let (Some(app_code), Some(app_secret), Some(user)) = (app_code, app_secret, user) {
+            return Ok(Origin { app_code, app_secret, user });
+        }
+        let missing = missing.into_iter().filter(|(is_missing, _)| *is_missing);
+        Err(CredentialError::Missing(missing.map(|(_, wanted)| wanted).collect()))
+    }
+}
+
+/// What gives each credential.
+pub(crate) const APP_CODE_WANTED: &str = "the app code (BK_APP_CODE)";
+pub(crate) const APP_SECRET_WANTED: &str =
+    "the app secret (BK_APP_SECRET, --app-secret-file or --app-secret-cmd)";
+pub(crate) const USER_WANTED: &str =
+    "the user (BK_TOKEN, --token-file or --token-cmd; or BK_USERNAME)";
 
 /// Source of each credential.
 #[derive(Clone)]
 pub(crate) struct Origin {
-    app_code: String,
+    app_code: VariableValue,
     app_secret: SecretPlace,
     user: UserPlace,
 }
 
 #[derive(Clone)]
-enum SecretPlace {
-    Variable(Secret),
+pub(crate) enum SecretPlace {
+    Variable { name: &'static str, secret: Secret },
     File(PathBuf),
+    Command { flag: &'static str, command: SecretCommand },
+}
+
+impl From<NamedSecret> for SecretPlace {
+    fn from(named: NamedSecret) -> Self {
+        match named {
+            NamedSecret::File(path) => Self::File(path),
+            NamedSecret::Command { flag, command } => Self::Command { flag, command },
+        }
+    }
 }
 
 #[derive(Clone)]
-enum UserPlace {
+pub(crate) enum UserPlace {
     Token(SecretPlace),
-    Name(String),
+    Name(VariableValue),
+}
+
+/// How credentials can be read anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rereading {
+    /// They stand in variables, which cannot change.
+    Never,
+    /// They stand in files, which are read at once.
+    Files,
+    /// A command gives them, which takes its time.
+    Commands,
 }
 
 impl Origin {
-    /// Finds each credential: a file that was named, else a variable, else a file
-    /// in `$CREDENTIALS_DIRECTORY`. A token beats a username.
+    /// Finds each credential, as [`Search::of`] does.
     pub(crate) fn find(
-        files: Files,
+        named: NamedSecrets,
         environment: Environment<'_>,
     ) -> Result<Self, CredentialError> {
-        let variable = |names: &[&str]| {
-            names.iter().find_map(|name| environment(name).filter(|value| !value.is_empty()))
-        };
-        let directory = variable(&[DIRECTORY]).map(PathBuf::from);
-        let in_directory =
-            |name| directory.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
-        let place = |file: Option<PathBuf>, names: &[&str], name| {
-            file.map(SecretPlace::File)
-                .or_else(|| variable(names).map(|value| SecretPlace::Variable(Secret::new(&value))))
-                .or_else(|| in_directory(name).map(SecretPlace::File))
-        };
-        let app_code = variable(&APP_CODE).ok_or(CredentialError::Missing("BK_APP_CODE"))?;
-        let app_secret = place(files.app_secret, &APP_SECRET, "bk_app_secret")
-            .ok_or(CredentialError::Missing("BK_APP_SECRET (nor --app-secret-file)"))?;
-        let token = place(files.token, &TOKEN, "bk_token").map(UserPlace::Token);
-        let name = || variable(&USERNAME).map(UserPlace::Name);
-        let user = token
-            .or_else(name)
-            .ok_or(CredentialError::Missing("BK_TOKEN or BK_USERNAME (nor --token-file)"))?;
-        Ok(Self { app_code, app_secret, user })
+        Search::of(named, environment).finish()
     }
 
-    /// Reads every credential as it is now.
+    /// Reads every credential as it is now. A command may take some seconds.
     pub(crate) fn read(&self) -> Result<Credentials, CredentialError> {
-        let user = match &self.user {
-            UserPlace::Token(place) => User::Token(place.read()?),
-            UserPlace::Name(name) => User::Name(name.clone()),
-        };
         Ok(Credentials {
-            app_code: self.app_code.clone(),
+            app_code: self.app_code.value.clone(),
             app_secret: self.app_secret.read()?,
-            user,
+            user: match &self.user {
+                UserPlace::Token(place) => User::Token(place.read()?),
+                UserPlace::Name(name) => User::Name(name.value.clone()),
+            },
         })
     }
 
-    /// Returns the files with secrets that others may read.
-    pub(crate) fn exposed(&self) -> impl Iterator<Item = &Path> {
+    fn places(&self) -> impl Iterator<Item = &SecretPlace> {
         let token = match &self.user {
             UserPlace::Token(place) => Some(place),
             UserPlace::Name(_) => None,
         };
-        let places = std::iter::once(&self.app_secret).chain(token);
-        let files = places.filter_map(|place| match place {
+        std::iter::once(&self.app_secret).chain(token)
+    }
+
+    /// Returns the files with secrets that others may read.
+    pub(crate) fn exposed(&self) -> impl Iterator<Item = &Path> {
+        let files = self.places().filter_map(|place| match place {
             SecretPlace::File(path) => Some(path.as_path()),
-            SecretPlace::Variable(_) => None,
+            SecretPlace::Variable { .. } | SecretPlace::Command { .. } => None,
         });
         files.filter(|path| others_may_read(path))
     }
 
-    /// Whether any comes from a file, which may change while the program runs.
-    pub(crate) fn may_change(&self) -> bool {
-        let token = matches!(&self.user, UserPlace::Token(SecretPlace::File(_)));
-        token || matches!(self.app_secret, SecretPlace::File(_))
+    /// Returns how the credentials can be read anew, while the program runs.
+    pub(crate) fn rereading(&self) -> Rereading {
+        let of_place = |place: &SecretPlace| match place {
+            SecretPlace::Variable { .. } => Rereading::Never,
+            SecretPlace::File(_) => Rereading::Files,
+            SecretPlace::Command { .. } => Rereading::Commands,
+        };
+        self.places().map(of_place).max().unwrap_or(Rereading::Never)
     }
 }
 
 impl SecretPlace {
-    fn read(&self) -> Result<Secret, CredentialError> {
+    pub(crate) fn read(&self) -> Result<Secret, CredentialError> {
         match self {
-            Self::Variable(secret) => Ok(secret.clone()),
+            Self::Variable { secret, .. } => Ok(secret.clone()),
             Self::File(path) => {
                 let failed = |source| CredentialError::Read { path: path.clone(), source };
                 let mut text = String::new();
@@ -140,6 +251,8 @@ impl SecretPlace {
                     secret => Ok(Secret::new(secret)),
                 }
             }
+            Self::Command { flag, command } => secret_of(command, MAX_TIME)
+                .map_err(|failure| CredentialError::Command { flag, failure }),
         }
     }
 }
@@ -151,12 +264,20 @@ pub(crate) fn others_may_read(path: &Path) -> bool {
 
 #[derive(Debug, Error)]
 pub(crate) enum CredentialError {
-    #[error("no credentials: {0} is not set")]
-    Missing(&'static str),
+    #[error("no credentials: {} not given", listed(.0))]
+    Missing(Vec<&'static str>),
     #[error("cannot read the credential in {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{} is empty; it should hold a credential and nothing else", path.display())]
     Empty { path: PathBuf },
+    #[error("{flag}: {failure}")]
+    Command { flag: &'static str, failure: CommandFailure },
+}
+
+/// Names what is missing, with the verb.
+fn listed(missing: &[&str]) -> String {
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", missing.join(", "))
 }
 
 impl Refusal for CredentialError {}

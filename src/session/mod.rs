@@ -29,6 +29,7 @@ pub(crate) mod reports;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod run_state;
+mod secret_output;
 pub(crate) mod settings;
 pub(crate) mod staging;
 pub(crate) mod start;

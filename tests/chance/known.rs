@@ -50,6 +50,11 @@ const THREADS: &[Known] = &[
         "parses megabytes aside, with a result that depends on the body alone",
     ),
     (
+        "src/session/secret_output.rs",
+        &["Instant::now", "recv_timeout", "thread::sleep", "thread::spawn"],
+        "runs a command that the user named for a secret, and bounds the wait for another program",
+    ),
+    (
         "src/store/lock.rs",
         &["Instant::now", "thread::sleep"],
         "waits a moment for another process to let go of a file, which no paused clock would end",

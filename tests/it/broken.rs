@@ -16,7 +16,7 @@ use crate::in_process::{self, Launch, run};
 /// From the sixth start on the server refuses the credentials; whoever then reads them
 /// anew panics, which is a row's task.
 fn panicking(mock: &Mock) -> bk_launch::internals::api::Client {
-    in_process::client(mock).rereading(Box::new(|| panic!("on purpose")))
+    in_process::client(mock).rereading(Box::new(|| Box::pin(async { panic!("on purpose") })))
 }
 
 #[test]

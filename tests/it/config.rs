@@ -108,6 +108,32 @@ fn a_file_that_somebody_else_may_have_written_gets_no_secret() {
 }
 
 #[test]
+fn a_command_counts_only_where_the_user_chose_the_file() {
+    let scene = scene("2,1\n2,2\n2,3\n");
+    scene.change(|behaviour| behaviour.secret = Some("printed".into()));
+    let text =
+        "profile = \"p\"\n[profiles.p]\napp_secret_cmd = \"sh -c 'echo >>ran; echo printed'\"\n";
+    private(&scene, "bk-launch.toml", text);
+    let run = |flags: &str| scene.run_kept().without("BK_APP_SECRET").with(flags);
+    let refused = run("").exits(2);
+    refused
+        .says(["./bk-launch.toml:3: app_secret_cmd runs a program", "--config ./bk-launch.toml "]);
+    assert!(!scene.has("ran"), "nothing was run");
+    run("--limit 1 --config bk-launch.toml").exits(0);
+
+    std::fs::create_dir_all(scene.path("home/bk-launch")).unwrap();
+    std::fs::rename(scene.path("bk-launch.toml"), scene.path("home/bk-launch/config.toml"))
+        .unwrap();
+    let home = scene.path("home");
+    run("").environment("XDG_CONFIG_HOME", &home).exits(0);
+    assert_eq!(scene.read("ran").lines().count(), 2);
+    // The environment beats the profile.
+    let typed = scene.run_kept().environment("XDG_CONFIG_HOME", &home);
+    typed.environment("BK_APP_SECRET", "wrong").with("--force").exits(3);
+    assert_eq!(scene.read("ran").lines().count(), 2);
+}
+
+#[test]
 fn a_resume_takes_credentials_from_a_trusted_file_alone() {
     let scene = scene("2,1\n2,2\n2,3\n2,4\n");
     scene.run_kept().with("--limit 1").exits(0);

@@ -5,7 +5,9 @@ use std::fs;
 use bk_launch::mock::{Behaviour, FaultKind};
 use serde_json::json;
 
-use crate::harness::{Launch, QUICK, Server, each, http, launch, list, scene, sometimes, well};
+use crate::harness::{
+    Launch, QUICK, Scene, Server, each, http, launch, list, scene, sometimes, until, well,
+};
 
 fn knowing(secret: &str) -> Behaviour {
     Behaviour { secret: Some(secret.into()), ..well() }
@@ -81,6 +83,91 @@ fn a_file_that_was_mended_is_read_once_more_after_a_refusal() {
     scene.file("secret", "third, which is wrong");
     let wrong = without_secrets(scene.run()).report("s.csv").with(FILES);
     wrong.exits(3).says("refuses the credentials");
+}
+
+/// A scene whose server knows `first`, with a program `give` that prints what is in `secret`. It
+/// notes each call, and takes half a second from the second one on.
+fn with_a_giver(list: impl AsRef<[u8]>) -> Scene {
+    let scene = scene(list).against(knowing("first"));
+    let lines = "[ -e calls ] && sleep 0.5\necho >>calls\ncat secret";
+    scene.file("give", format!("#!/bin/sh\n{lines}\n"));
+    scene.mode("give", 0o700);
+    scene.file("secret", "first\n");
+    scene
+}
+
+fn calls(scene: &Scene) -> usize {
+    scene.read("calls").lines().count()
+}
+
+#[test]
+fn a_command_gives_a_secret_and_gives_it_again_after_a_refusal() {
+    let scene = with_a_giver(list(60));
+    let run = without_secrets(scene.run_kept()).report("r.csv").with("--rate 60/s");
+    let run =
+        run.arg("--app-secret-cmd=./give").arg("--token-cmd").arg("printf 'any token'").start();
+    let run = run.once("some are started", |seen| seen.started >= 10);
+    scene.file("secret", "second\n");
+    scene.change(|behaviour| behaviour.secret = Some("second".into()));
+    run.exits(0).reports_all(60).reports(60, "started").never_says("first");
+    assert_eq!(calls(&scene), 2);
+    let refused = scene.seen().refused;
+    assert!((1..10).contains(&refused), "nothing leaves while it runs: {refused}");
+
+    // The run keeps the command, and not what it printed.
+    let settings = fs::read_to_string(scene.only_run().path.join("settings.json")).unwrap();
+    assert!(settings.contains("./give") && !settings.contains("second"), "{settings}");
+}
+
+#[test]
+fn a_resume_runs_the_command_of_its_run_and_what_is_typed_takes_its_place() {
+    let scene = with_a_giver("2,1\n2,2\n2,3\n");
+    let run = without_secrets(scene.run_kept()).with("--app-secret-cmd ./give --limit 1");
+    run.environment("BK_TOKEN", "any").exits(0);
+    let resume =
+        || without_secrets(scene.resume()).environment("BK_TOKEN", "any").with("--limit 1");
+    resume().exits(0);
+    assert_eq!(calls(&scene), 2);
+    resume().with("--app-secret-file secret").exits(0).server_saw(|seen| seen.started, 3);
+    assert_eq!(calls(&scene), 2);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_command() {
+    let scene = with_a_giver(list(60));
+    let run = without_secrets(scene.run()).with("--rate 60/s --app-secret-cmd ./give");
+    let run = run.environment("BK_TOKEN", "any").start();
+    let run = run.once("some are started", |seen| seen.started >= 5);
+    scene.file("give", "#!/bin/sh\necho >>calls\nwhile [ ! -e done ]; do sleep 0.1; done\n");
+    scene.change(|behaviour| behaviour.secret = Some("second".into()));
+    until("it is called again", || calls(&scene) == 2);
+    let stopped = std::time::Instant::now();
+    run.signal("INT").exits(130);
+    assert!(stopped.elapsed() < std::time::Duration::from_secs(5));
+    scene.file("done", "");
+}
+
+#[test]
+fn a_command_that_gives_nothing_is_named_and_what_it_printed_is_not() {
+    let scene = scene("2,3\n");
+    let run = |flag: &str, command: &str| {
+        scene.run().with("--force").arg(flag).arg(command).exits(2).never_says("k9q")
+    };
+    for (command, says) in [
+        ("false", "--token-cmd: false ended with exit status 1"),
+        ("sh -c 'echo k9q-w7x; echo no k9q-w7x here >&2; exit 7'", "exit status 7: no *** here"),
+        ("true", "true printed nothing; it should print the secret"),
+        ("./no-such k9q", "--token-cmd: ./no-such cannot be run: No such file"),
+        ("sh -c 'echo k9q; echo k9q'", "sh printed more than one line"),
+        ("pass show x | head -1", "| is for a shell, and none runs"),
+        ("cat '", "the quote ' has no end"),
+        ("", "no program is named"),
+    ] {
+        run("--token-cmd", command).says(says);
+    }
+    run("--token-cmd=true", "--token-file=t").says("cannot be used with");
+    run("--app-secret-cmd=true", "--app-secret-file=t").says("cannot be used with");
+    assert_eq!(scene.seen().requests, 0);
 }
 
 /// Runs it; whatever it and its report say, and every file that it left.

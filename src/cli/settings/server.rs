@@ -10,7 +10,7 @@ use crate::api::target::Target;
 use crate::api::{HttpOptions, Identity, LegacyGet, TransportKind};
 use crate::args::server::ServerArgs;
 use crate::config::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
-use crate::session::credentials::{Environment, Files, Origin};
+use crate::session::credentials::{Environment, NamedSecret, NamedSecrets, Origin};
 use crate::session::settings::ServerSettings;
 
 /// The servers' own timeouts plus 5 s (FACTS.md section 1, no. 11), so that
@@ -28,7 +28,9 @@ pub(crate) fn server(
         gateway,
         gateway_stage,
         app_secret_file,
+        app_secret_cmd,
         token_file,
+        token_cmd,
         cacert,
         insecure,
         timeout,
@@ -67,7 +69,10 @@ pub(crate) fn server(
         identity: if insecure { Identity::AnyCertificate } else { Identity::Proven },
         transport: TransportKind::for_target(&target),
     };
-    let files = Files { app_secret: app_secret_file, token: token_file };
-    let credentials = Origin::find(files, environment)?;
+    let named = NamedSecrets {
+        app_secret: NamedSecret::of(app_secret_file, app_secret_cmd, "--app-secret-cmd"),
+        token: NamedSecret::of(token_file, token_cmd, "--token-cmd"),
+    };
+    let credentials = Origin::find(named, environment)?;
     Ok(ServerSettings { target, http_options, credentials, legacy_get: LegacyGet::Forbidden })
 }

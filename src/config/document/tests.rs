@@ -3,8 +3,8 @@ use std::ffi::OsString;
 use super::*;
 
 fn read(text: &str, name: Option<&str>, mode: u32) -> Result<Option<Profile>, String> {
-    let document = Document { path: Path::new("c.toml"), text };
-    document.profile(name, mode).map_err(|error| error.to_string())
+    let document = Document { path: Path::new("c.toml"), text, mode, choice: FileChoice::OfUser };
+    document.profile(name).map_err(|error| error.to_string())
 }
 
 fn words(text: &str, typed: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
@@ -48,6 +48,35 @@ fn flags_and_the_environment_beat_a_profile() {
 }
 
 #[test]
+fn a_secret_comes_from_the_first_that_names_it() {
+    let text = "[profiles.p]\ntoken_cmd = \"a\"\napp-secret-file = \"b\"\n";
+    assert_eq!(words(text, &[], &[]), ["--app-secret-file=b", "--token-cmd=a"]);
+    for (typed, variable, left) in [
+        (&["--token-file", "t"][..], ("", ""), &["--app-secret-file=b", "--token-file", "t"][..]),
+        (&["--token-cmd=t"], ("", ""), &["--app-secret-file=b", "--token-cmd=t"]),
+        (&[], ("BK_TOKEN", "t"), &["--app-secret-file=b"]),
+        (&[], ("BK_TOKEN", ""), &["--app-secret-file=b", "--token-cmd=a"]),
+        (&[], ("SECRET_KEY", "s"), &["--token-cmd=a"]),
+        (&[], ("BK_USERNAME", "me"), &["--app-secret-file=b", "--token-cmd=a"]),
+    ] {
+        assert_eq!(words(text, typed, &[variable]), left, "{typed:?} {variable:?}");
+    }
+}
+
+#[test]
+fn a_file_of_the_working_folder_runs_no_program() {
+    let text = "[profiles.q]\nrate = 3\ntoken-cmd = \"a\"\n[profiles.p]\n";
+    let read = |choice| {
+        let document = Document { path: Path::new("./c.toml"), text, mode: 0o600, choice };
+        document.profile(Some("p")).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(FileChoice::OfUser), Ok(()));
+    let error = read(FileChoice::Found).unwrap_err();
+    assert!(error.starts_with("./c.toml:3: token_cmd runs a program, and a file of"), "{error}");
+    assert!(error.contains("--config ./c.toml takes it"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_line() {
     for (text, says) in [
         (
@@ -60,6 +89,14 @@ fn what_is_wrong_is_named_with_its_line() {
         ("[profiles.p]\nlookup = \"yes\"\n", "c.toml:2: this is true or false"),
         ("[profiles.p]\nrate = [1]\n", "c.toml:2: this is a text or a number"),
         ("[profiles.p]\nrate = \n", "c.toml:2: "),
+        (
+            "[profiles.p]\ntoken = \"a\"\ntoken_cmd = \"b\"\n",
+            "c.toml:2: token and token_cmd both give one secret",
+        ),
+        (
+            "[profiles.p]\napp-secret-file = \"a\"\napp_secret_cmd = \"b\"\n",
+            "app_secret_file and app_secret_cmd both give one secret",
+        ),
         ("[profiles.q]\n", "c.toml has no profile p; it has q"),
     ] {
         let error = read(text, Some("p"), 0o600).err().unwrap();

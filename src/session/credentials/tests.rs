@@ -1,14 +1,18 @@
 use super::*;
 
-fn read(files: Files, variables: &[(&str, &str)]) -> Result<Credentials, String> {
+fn read(named: NamedSecrets, variables: &[(&str, &str)]) -> Result<Credentials, String> {
     let find = |name: &str| {
         variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
     };
-    let origin = Origin::find(files, &find).map_err(|error| error.to_string())?;
+    let origin = Origin::find(named, &find).map_err(|error| error.to_string())?;
     origin.read().map_err(|error| error.to_string())
 }
 
-const NONE: Files = Files { app_secret: None, token: None };
+const NONE: NamedSecrets = NamedSecrets { app_secret: None, token: None };
+
+fn of_file(path: impl Into<PathBuf>) -> Option<NamedSecret> {
+    NamedSecret::of(Some(path.into()), None, "--token-cmd")
+}
 
 fn shown(credentials: Result<Credentials, String>) -> String {
     credentials.map_or_else(
@@ -26,23 +30,50 @@ fn shown(credentials: Result<Credentials, String>) -> String {
 #[test]
 fn a_file_beats_a_variable_and_a_variable_beats_the_directory() {
     let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| {
+    let written = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     };
-    file("bk_app_secret", "from-systemd\n");
-    file("bk_token", "token-from-systemd");
+    written("bk_app_secret", "from-systemd\n");
+    written("bk_token", "token-from-systemd");
     let directory = ("CREDENTIALS_DIRECTORY", folder.path().to_str().unwrap());
     let code = ("BK_APP_CODE", "app");
     assert_eq!(shown(read(NONE, &[code, directory])), "app from-systemd token-from-systemd");
     let variables = [code, directory, ("BK_APP_SECRET", "from-variable")];
     assert_eq!(shown(read(NONE, &variables)), "app from-variable token-from-systemd");
-    let named = Files {
-        app_secret: Some(file("a", "from-file\r\n")),
-        token: Some(file("b", "token-from-file\n")),
+    let both = NamedSecrets {
+        app_secret: of_file(written("a", "from-file\r\n")),
+        token: of_file(written("b", "token-from-file\n")),
     };
-    assert_eq!(shown(read(named, &variables)), "app from-file token-from-file");
+    assert_eq!(shown(read(both, &variables)), "app from-file token-from-file");
+}
+
+#[test]
+fn a_command_stands_where_a_file_would() {
+    let printed = |text| {
+        let command = format!("printf {text}").parse().unwrap();
+        NamedSecret::of(None, Some(command), "--token-cmd")
+    };
+    let named = || NamedSecrets { app_secret: printed("printed"), token: printed("token") };
+    let variables = [("BK_APP_CODE", "app"), ("BK_APP_SECRET", "s"), ("BK_TOKEN", "t")];
+    assert_eq!(shown(read(named(), &variables)), "app printed token");
+    let failing = NamedSecret::of(None, Some("false".parse().unwrap()), "--token-cmd");
+    let failing = NamedSecrets { token: failing, ..NamedSecrets::default() };
+    let error = shown(read(failing, &variables));
+    assert_eq!(error, "--token-cmd: false ended with exit status 1");
+    for (app_secret, token, rereading) in [
+        (None, None, Rereading::Never),
+        (None, of_file("f"), Rereading::Files),
+        (of_file("f"), printed("x"), Rereading::Commands),
+        (printed("x"), of_file("f"), Rereading::Commands),
+    ] {
+        let find = |name: &str| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        let origin = Origin::find(NamedSecrets { app_secret, token }, &find);
+        assert_eq!(origin.ok().unwrap().rereading(), rereading);
+    }
 }
 
 #[test]
@@ -56,16 +87,19 @@ fn the_older_names_of_the_sdk_are_read_too() {
 #[test]
 fn what_is_missing_is_named() {
     let all = [("BK_APP_CODE", "a"), ("BK_APP_SECRET", "s"), ("BK_TOKEN", "t")];
+    let none = shown(read(NONE, &[]));
+    let named = ["no credentials: the app code", "BK_APP_SECRET", "BK_TOKEN", " are not given"];
+    assert!(named.iter().all(|part| none.contains(part)), "{none}");
     for (missing, part) in [(0, "BK_APP_CODE"), (1, "BK_APP_SECRET"), (2, "BK_TOKEN")] {
         let variables: Vec<_> =
             all.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, v)| *v).collect();
         assert!(shown(read(NONE, &variables)).contains(part));
     }
-    let gone = Files { app_secret: Some("/no/such".into()), token: None };
+    let gone = NamedSecrets { app_secret: of_file("/no/such"), token: None };
     assert!(shown(read(gone, &all)).contains("/no/such"));
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     std::fs::write(&empty, "\n").unwrap();
-    let empty = Files { app_secret: Some(empty), token: None };
+    let empty = NamedSecrets { app_secret: of_file(empty), token: None };
     assert!(shown(read(empty, &all)).contains("is empty"));
 }
