@@ -93,10 +93,9 @@ fn with_profile(
     variables: Environment<'_>,
 ) -> Result<(RunArgs, ArgMatches), CommandError> {
     let words = profile.with_words(typed, words, variables);
-    let place = profile.to_string();
-    match args::parse(words).map_err(|error| format!("{place}: {error}"))? {
+    match args::parse(words).map_err(|error| profile.fault(&error))? {
         (Command::Run(args), matches) => Ok((*args, matches)),
-        _ => Err(format!("{place}: cannot be read").into()),
+        _ => Err(format!("{profile} makes another command of this one").into()),
     }
 }
 

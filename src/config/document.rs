@@ -5,30 +5,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap::{ArgAction, CommandFactory};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
-use super::profile::Profile;
+use super::known_flags::{KnownFlag, KnownFlags, Refused, Takes};
+use super::profile::{Profile, ProfileFlag};
 use super::secret_flags::{COMMANDS, rival_keys};
-use crate::args::Cli;
+use crate::domain::escape::escape_control;
 use crate::domain::secret::Secret;
-
-/// Flags that make no sense in a profile.
-const NEVER: [&str; 11] = [
-    "config",
-    "profile",
-    "no_config",
-    "help",
-    "version",
-    "force",
-    "dry_run",
-    "check",
-    "limit",
-    "start_at",
-    "stop_at",
-];
 
 /// Keys that are no flags, and the variables in whose place they stand.
 const CREDENTIALS: [(&str, &str); 4] = [
@@ -57,8 +42,11 @@ pub(super) enum FileChoice {
 
 impl Document<'_> {
     fn fault(&self, at: usize, what: String) -> ConfigError {
-        let line = self.text[..at.min(self.text.len())].matches('\n').count() + 1;
-        ConfigError::Fault { path: self.path.to_owned(), line, what }
+        ConfigError::Fault { path: self.path.to_owned(), line: self.line(at), what }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text[..at.min(self.text.len())].matches('\n').count() + 1
     }
 
     /// Returns the profile that is meant: the one that was named, else the file's own `profile`,
@@ -74,11 +62,16 @@ impl Document<'_> {
                 ("profile", DeValue::String(name)) => default = Some(name.to_string()),
                 ("profiles", DeValue::Table(table)) => profiles.extend(table),
                 ("profile" | "profiles", _) => {
-                    let what = "profile names one, and [profiles.NAME] begins one".into();
-                    return Err(self.fault(value.span().start, what));
+                    let what = "profile = \"NAME\" names a profile, and a line [profiles.NAME] begins \
+                                one";
+                    return Err(self.fault(value.span().start, what.into()));
                 }
                 (other, _) => {
-                    return Err(self.unknown(key.span().start, other, &["profile", "profiles"]));
+                    let what = format!(
+                        "{other} stands in no profile; put a line [profiles.NAME] before the keys of a \
+                         profile"
+                    );
+                    return Err(self.fault(key.span().start, what));
                 }
             }
         }
@@ -86,7 +79,11 @@ impl Document<'_> {
         let mut found = Vec::new();
         for (name, value) in profiles {
             let DeValue::Table(table) = value.get_ref() else {
-                return Err(self.fault(value.span().start, "a profile is a table".into()));
+                let name = name.get_ref();
+                let what = format!(
+                    "a line [profiles.{name}] begins the profile {name}, with its keys below"
+                );
+                return Err(self.fault(value.span().start, what));
             };
             found.push(self.read(name.get_ref(), table)?);
         }
@@ -107,7 +104,7 @@ impl Document<'_> {
             flags: BTreeMap::new(),
             credentials: BTreeMap::new(),
         };
-        let known = known();
+        let known = KnownFlags::of_run();
         for (key, value) in table {
             let at = key.span().start;
             let word = key.get_ref().replace('-', "_");
@@ -116,19 +113,18 @@ impl Document<'_> {
             }
             if let Some((_, variable)) = CREDENTIALS.iter().find(|(known, _)| *known == word) {
                 let DeValue::String(text) = value.get_ref() else {
-                    return Err(self.fault(value.span().start, format!("{word} is a text")));
+                    let what = format!("{word} is a text; write it as {word} = \"...\"");
+                    return Err(self.fault(value.span().start, what));
                 };
                 profile.credentials.insert(variable, Secret::new(text));
-            } else if let Some((id, takes)) = known.get(&word) {
-                if let Some(values) = self.values(value, *takes)? {
-                    profile.flags.insert(id.clone(), values);
+            } else if let Some(flag) = known.find(&word) {
+                if let Some(values) = self.values(value, &flag)? {
+                    let line = self.line(at);
+                    profile.flags.insert(flag.id().to_owned(), ProfileFlag { values, line });
                 }
             } else {
-                let words: Vec<_> = known
-                    .keys()
-                    .map(String::as_str)
-                    .chain(CREDENTIALS.iter().map(|(key, _)| *key))
-                    .collect();
+                let mut words = known.keys();
+                words.extend(CREDENTIALS.map(|(key, _)| key.to_owned()));
                 return Err(self.unknown(at, key.get_ref(), &words));
             }
         }
@@ -155,40 +151,48 @@ impl Document<'_> {
         Some(format!("{word} and {other} both give one secret; keep one of them"))
     }
 
-    /// The values of a flag; `None` for one that is switched off.
+    /// Returns the values of a flag; `None` for one that is switched off.
     fn values(
         &self,
         value: &Spanned<DeValue<'_>>,
-        takes: Takes,
+        known: &KnownFlag<'_>,
     ) -> Result<Option<Vec<String>>, ConfigError> {
-        let wrong = |what: &str| Err(self.fault(value.span().start, what.into()));
+        let at = value.span();
+        let wrong = || {
+            let written = self.text.get(at.clone()).unwrap_or_default();
+            let written = written.lines().next().unwrap_or_default();
+            let key = known.key;
+            self.fault(at.start, format!("{key} = {written}: write it as {}", known.form()))
+        };
         let text = |value: &DeValue<'_>| match value {
             DeValue::String(text) => Some(text.to_string()),
             DeValue::Integer(number) => Some(number.as_str().to_owned()),
             _ => None,
         };
-        match (value.get_ref(), takes) {
-            (DeValue::Boolean(true), Takes::Nothing | Takes::AValueOrNothing) => {
-                Ok(Some(Vec::new()))
-            }
-            (DeValue::Boolean(false), Takes::Nothing | Takes::AValueOrNothing) => Ok(None),
-            (_, Takes::Nothing) => wrong("this is true or false"),
+        let values = match (value.get_ref(), known.takes) {
+            (DeValue::Boolean(true), Takes::Nothing | Takes::AValueOrNothing) => Vec::new(),
+            (DeValue::Boolean(false), Takes::Nothing | Takes::AValueOrNothing) => return Ok(None),
+            (_, Takes::Nothing) => return Err(wrong()),
             (DeValue::Array(values), Takes::Values) => {
-                let values: Option<Vec<_>> =
-                    values.iter().map(|value| text(value.get_ref())).collect();
-                values.map_or_else(|| wrong("this is a list of texts"), |values| Ok(Some(values)))
+                let values = values.iter().map(|value| text(value.get_ref()));
+                values.collect::<Option<_>>().ok_or_else(wrong)?
             }
-            (value, _) => match text(value) {
-                Some(text) => Ok(Some(vec![text])),
-                None => wrong("this is a text or a number"),
-            },
+            (value, _) => vec![text(value).ok_or_else(wrong)?],
+        };
+        match known.refusal(&values) {
+            None => Ok(Some(values)),
+            Some(Refused { value, why }) => {
+                let value = value.map(|value| format!(" = \"{}\"", escape_control(&value)));
+                let value = value.unwrap_or_default();
+                Err(self.fault(at.start, format!("{}{value}: {why}", known.key)))
+            }
         }
     }
 
-    fn unknown(&self, at: usize, key: &str, known: &[&str]) -> ConfigError {
+    fn unknown(&self, at: usize, key: &str, known: &[String]) -> ConfigError {
         let near = known
             .iter()
-            .map(|word| (strsim::jaro_winkler(&key.replace('-', "_"), word), *word))
+            .map(|word| (strsim::jaro_winkler(&key.replace('-', "_"), word), word))
             .max_by(|one, other| one.0.total_cmp(&other.0));
         let hint = match near {
             Some((likeness, word)) if likeness > 0.7 => {
@@ -198,37 +202,6 @@ impl Document<'_> {
         };
         self.fault(at, format!("unknown key {key}{hint}"))
     }
-}
-
-/// What a flag takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    Nothing,
-    AValueOrNothing,
-    AValue,
-    Values,
-}
-
-/// The flags that a profile may have, by their names with `_`.
-fn known() -> BTreeMap<String, (String, Takes)> {
-    let mut command = Cli::command();
-    command.build();
-    let run = command.find_subcommand("run").cloned().unwrap_or_default();
-    let flags = run.get_arguments().filter(|arg| !NEVER.contains(&arg.get_id().as_str()));
-    flags
-        .filter_map(|arg| {
-            let takes = match arg.get_action() {
-                ArgAction::SetTrue | ArgAction::Count => Takes::Nothing,
-                ArgAction::Append => Takes::Values,
-                _ if arg.get_num_args().is_some_and(|args| args.min_values() == 0) => {
-                    Takes::AValueOrNothing
-                }
-                _ => Takes::AValue,
-            };
-            let id = arg.get_id().to_string();
-            Some((arg.get_long()?.replace('-', "_"), (id, takes)))
-        })
-        .collect()
 }
 
 #[cfg(test)]

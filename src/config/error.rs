@@ -23,6 +23,10 @@ pub(crate) enum ConfigError {
     Untrusted { path: PathBuf, why: Untrusted },
     #[error("{}:{line}: {what}", path.display())]
     Fault { path: PathBuf, line: usize, what: String },
+    #[error("{}, profile {profile}: another of its keys goes only with {keys}; add it", path.display())]
+    Lacks { path: PathBuf, profile: String, keys: String },
+    #[error("{}, profile {profile}: {what}", path.display())]
+    Together { path: PathBuf, profile: String, what: String },
     #[error("{} has no profile {name}; it has {names}", path.display())]
     NoProfile { path: PathBuf, name: String, names: String },
 }

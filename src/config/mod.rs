@@ -4,6 +4,7 @@
 mod document;
 mod error;
 pub(crate) mod file;
+mod known_flags;
 pub(crate) mod profile;
 pub(crate) mod saved_flags;
 mod secret_flags;

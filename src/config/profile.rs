@@ -9,8 +9,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 
+use super::error::ConfigError;
 use super::secret_flags::rivals;
 use super::variables::{STATE_VARIABLE, target_of_environment};
 use crate::domain::secret::Secret;
@@ -20,9 +22,17 @@ use crate::session::credentials::{self, Environment};
 pub(crate) struct Profile {
     pub name: String,
     pub path: PathBuf,
-    /// Flags by their ids, each with its values; a flag without a value has none.
-    pub(super) flags: BTreeMap<String, Vec<String>>,
+    /// Flags by their ids.
+    pub(super) flags: BTreeMap<String, ProfileFlag>,
     pub(super) credentials: BTreeMap<&'static str, Secret>,
+}
+
+/// A flag in a profile.
+pub(super) struct ProfileFlag {
+    /// None if the flag takes none.
+    pub values: Vec<String>,
+    /// Line of the file.
+    pub line: usize,
 }
 
 impl fmt::Display for Profile {
@@ -60,7 +70,7 @@ impl Profile {
         };
         self.flags.retain(|id, _| !is_beaten(id));
         let mut all: Vec<OsString> = words.iter().take(2).cloned().collect();
-        for (id, values) in &self.flags {
+        for (id, ProfileFlag { values, .. }) in &self.flags {
             let long = id.replace('_', "-");
             if values.is_empty() {
                 all.push(format!("--{long}").into());
@@ -82,8 +92,43 @@ impl Profile {
         self.credentials.get(name).map(|secret| secret.expose().to_owned())
     }
 
+    /// Returns what is wrong about a command line with the flags of the profile, in which each of
+    /// them alone is well.
+    pub(crate) fn fault(&self, error: &clap::Error) -> ConfigError {
+        let named = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| error.get(kind));
+        let named: Vec<_> = named.into_iter().flatten().flat_map(long_names).collect();
+        let (path, line) = (self.path.clone(), |id: &str| Some(self.flags.get(id)?.line));
+        let profile = self.name.clone();
+        if error.kind() == ErrorKind::MissingRequiredArgument {
+            let keys = named.iter().map(|name| name.replace('-', "_")).collect::<Vec<_>>();
+            return ConfigError::Lacks { path, profile, keys: keys.join(", ") };
+        }
+        let told = error.to_string();
+        let told = told.lines().next().unwrap_or_default();
+        let what = told.trim_start_matches("error: ").to_owned();
+        match named.iter().find_map(|name| line(&name.replace('-', "_"))) {
+            Some(line) => ConfigError::Fault { path, line, what },
+            None => ConfigError::Together { path, profile, what },
+        }
+    }
+
     /// Whether a flag has its value from the profile.
     pub(crate) fn gave(&self, id: &str) -> bool {
         self.flags.contains_key(id)
     }
+}
+
+/// Returns the names of the flags that an error of clap speaks of, as `stage-pause` of
+/// `--stage-pause <TIME>`.
+fn long_names(value: &ContextValue) -> Vec<String> {
+    let texts = match value {
+        ContextValue::String(text) => std::slice::from_ref(text),
+        ContextValue::Strings(texts) => texts,
+        _ => &[],
+    };
+    let name = |text: &String| {
+        let name = text.trim_start_matches('-').split([' ', '=', '[']).next();
+        name.unwrap_or_default().to_owned()
+    };
+    texts.iter().map(name).collect()
 }

@@ -52,7 +52,7 @@ fn mistakes_in_the_file_are_named_with_file_and_line() {
         ("--config open.toml --profile p", "chmod 600"),
         ("--config no.toml --profile p", "no.toml"),
         ("--profile p --rate 1/s", "there is no config file"),
-        ("--config bad.toml --profile p", "profile p: error: invalid value 'fast'"),
+        ("--config bad.toml --profile p", "bad.toml:2: rate = \"fast\": write a rate as"),
     ] {
         scene.run().nowhere().with(flags).exits(2).says(says).never_says("t0p-secret");
     }

@@ -1,6 +1,9 @@
 use std::ffi::OsString;
 
+use clap::CommandFactory;
+
 use super::*;
+use crate::args::Cli;
 
 fn read(text: &str, name: Option<&str>, mode: u32) -> Result<Option<Profile>, String> {
     let document = Document { path: Path::new("c.toml"), text, mode, choice: FileChoice::OfUser };
@@ -65,7 +68,7 @@ fn a_secret_comes_from_the_first_that_names_it() {
 
 #[test]
 fn a_file_of_the_working_folder_runs_no_program() {
-    let text = "[profiles.q]\nrate = 3\ntoken-cmd = \"a\"\n[profiles.p]\n";
+    let text = "[profiles.q]\nrate = \"3/s\"\ntoken-cmd = \"a\"\n[profiles.p]\n";
     let read = |choice| {
         let document = Document { path: Path::new("./c.toml"), text, mode: 0o600, choice };
         document.profile(Some("p")).map(drop).map_err(|error| error.to_string())
@@ -84,10 +87,40 @@ fn what_is_wrong_is_named_with_its_line() {
             "c.toml:3: unknown key retires; retries is the nearest",
         ),
         ("[profiles.p]\nforce = true\n", "c.toml:2: unknown key force"),
-        ("[profile.p]\n", "c.toml:1: profile names one"),
-        ("rate = \"1/s\"\n", "c.toml:1: unknown key rate"),
-        ("[profiles.p]\nlookup = \"yes\"\n", "c.toml:2: this is true or false"),
-        ("[profiles.p]\nrate = [1]\n", "c.toml:2: this is a text or a number"),
+        (
+            "[profile.p]\n",
+            "c.toml:1: profile = \"NAME\" names a profile, and a line [profiles.NAME]",
+        ),
+        (
+            "rate = \"1/s\"\n",
+            "c.toml:1: rate stands in no profile; put a line [profiles.NAME] before",
+        ),
+        ("[profiles]\np = 3\n", "c.toml:2: a line [profiles.p] begins the profile p"),
+        ("[profiles.p]\ntoken = 3\n", "c.toml:2: token is a text; write it as token = \"...\""),
+        (
+            "[profiles.p]\nlookup = \"yes\"\n",
+            "c.toml:2: lookup = \"yes\": write it as lookup = true or lookup = false",
+        ),
+        ("[profiles.p]\n\nrate = [1]\n", "c.toml:3: rate = [1]: write it as rate = \"20/s\""),
+        ("[profiles.p]\noutput = [true]\n", "output = [true]: write it as output = [\"FILE\"]"),
+        (
+            "[profiles.p]\nconfirm = 1.5\n",
+            "confirm = 1.5: write it as confirm = true or confirm = \"TIMEOUT\"",
+        ),
+        ("[profiles.q]\nrate = \"fast\"\n[profiles.p]\n", "c.toml:2: rate = \"fast\": "),
+        (
+            "[profiles.p]\ntimeout = 35\n",
+            "c.toml:2: timeout = \"35\": write a time as 500ms, 35s, 15m or 2h",
+        ),
+        (
+            "[profiles.p]\nalready_started = \"maybe\"\n",
+            "c.toml:2: already_started = \"maybe\": write one of ok, fail",
+        ),
+        ("[profiles.p]\nesb = \"paas\"\n", "c.toml:2: esb: not a URL"),
+        ("[profiles.p]\nesb = \"http://a:pa55@h\"\n", "c.toml:2: esb: a URL must not hold a user"),
+        ("[profiles.p]\ngateway = \"\"\n", "c.toml:2: gateway: not a URL"),
+        ("[profiles.p]\nretries = \"x\"\n", "c.toml:2: retries = \"x\": "),
+        ("[profiles.p]\ntoken_cmd = \"a|b\"\n", "c.toml:2: token_cmd: | is for a shell"),
         ("[profiles.p]\nrate = \n", "c.toml:2: "),
         (
             "[profiles.p]\ntoken = \"a\"\ntoken_cmd = \"b\"\n",
@@ -100,7 +133,28 @@ fn what_is_wrong_is_named_with_its_line() {
         ("[profiles.q]\n", "c.toml has no profile p; it has q"),
     ] {
         let error = read(text, Some("p"), 0o600).err().unwrap();
-        assert!(error.contains(says), "{text:?}: {error}");
+        assert!(error.contains(says) && !error.contains("pa55"), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn keys_that_do_not_go_together_are_named_with_their_line() {
+    for (text, says) in [
+        (
+            "[profiles.p]\nretries = 3\nesb = \"http://h\"\ngateway = \"http://g\"\n",
+            "c.toml:3: the argument '--esb <URL>' cannot be used with '--gateway <TEMPLATE>'",
+        ),
+        (
+            "[profiles.p]\nstage_ask = true\n",
+            "c.toml, profile p: another of its keys goes only with stages; add it",
+        ),
+    ] {
+        let mut profile = read(text, Some("p"), 0o600).unwrap().unwrap();
+        let typed: Vec<_> = ["bk-launch", "run"].map(OsString::from).into();
+        let matches = Cli::command().get_matches_from(&typed);
+        let words = profile.with_words(matches.subcommand().unwrap().1, &typed, &|_| None);
+        let error = Cli::command().try_get_matches_from(words).unwrap_err();
+        assert_eq!(profile.fault(&error).to_string(), says);
     }
 }
 
