@@ -17,6 +17,7 @@ use crate::bench::search::{
     StepObservation, judge,
 };
 use crate::bench::slo::Slo;
+use crate::domain::count::counted_plain;
 
 #[derive(Clone, Debug)]
 pub(crate) struct StepSettings {
@@ -120,11 +121,13 @@ fn measurement(planned: PlannedStep, steps: &StepSettings) -> Measurement {
 }
 
 fn observed(rate: f64, measured: &Measured, slos: &[Slo]) -> StepObservation {
-    let dropped = (measured.dropped > 0)
-        .then(|| format!("{} requests could not be sent: too many were out", measured.dropped));
+    let dropped = (measured.dropped > 0).then(|| {
+        let unsent = counted_plain(measured.dropped, "request was", "requests were");
+        format!("{unsent} not sent, since too many were in flight")
+    });
     let missed = || {
         let missed = measured.judge(slos).into_iter().find(|judgement| !judgement.holds());
-        missed.map(|judgement| judgement.to_string())
+        missed.map(|judgement| judgement.comparison())
     };
     let health = &measured.health;
     let machine = health.bottleneck().map(|why| match health.own_failures {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::domain::count::counted_plain;
+
 /// CPU time that this thread had used at some moment.
 pub(super) struct ThreadCpuTime(Duration);
 
@@ -63,17 +65,12 @@ impl GeneratorHealth {
     #[must_use]
     pub(crate) fn bottleneck(&self) -> Option<String> {
         if self.own_failures > 0 {
-            return Some(format!(
-                "this machine ran out of files or ports: {} requests were never sent",
-                self.own_failures
-            ));
+            let unsent = counted_plain(self.own_failures, "request was", "requests were");
+            return Some(format!("this machine ran out of files or ports ({unsent} never sent)"));
         }
         let is_bottleneck = self.late >= MIN_LATE && self.late_share() > MAX_LATE_SHARE;
         is_bottleneck.then(|| {
-            format!(
-                "{:.1}% of the sends were more than {LATE_THRESHOLD:?} late: this machine was too slow or too busy",
-                self.late_share() * 100.0
-            )
+            format!("this machine was too busy ({} of {} sends late)", self.late, self.sent)
         })
     }
 }
@@ -130,6 +127,9 @@ mod tests {
             let why = format!("{late} of {sent} late, {own_failures}");
             assert_eq!(health.bottleneck().is_some(), is_one, "{why}");
         }
+        let busy = GeneratorHealth { late: 3, sent: 96, ..GeneratorHealth::default() };
+        let why = busy.bottleneck().unwrap();
+        assert_eq!(why, "this machine was too busy (3 of 96 sends late)");
         assert!(is_own_failure("no connection: Too many open files (os error 24)"));
         assert!(!is_own_failure("no connection: Connection refused (os error 111)"));
     }

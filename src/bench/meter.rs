@@ -21,7 +21,7 @@ use super::measurement::{Load, LoadEnd, Measurement};
 use super::snapshot::LoadSnapshot;
 use crate::api::Traffic;
 use crate::bench::schedule::Schedule;
-use crate::bench::slo::{Figure, Slo};
+use crate::bench::slo::{Figure, Slo, SloJudgement};
 use crate::bench::trend::Blocks;
 use crate::domain::answer::{Answer, AnswerClass, Verdict};
 use crate::rules::stats::histogram;
@@ -242,7 +242,7 @@ impl Meter {
         let during = slos.iter().filter(|slo| slo.figure() != Figure::Rate).copied();
         let response = self.all(|times| &times.response);
         let judged = judge(&during.collect::<Vec<_>>(), &response, Some(errors), None);
-        judged.iter().find(|judgement| !judgement.holds()).map(ToString::to_string)
+        judged.iter().find(|judgement| !judgement.holds()).map(SloJudgement::comparison)
     }
 }
 

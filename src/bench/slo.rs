@@ -79,22 +79,21 @@ impl SloJudgement {
     pub(crate) fn holds(&self) -> bool {
         self.measured.is_some_and(|measured| self.slo.relation.holds(measured, self.slo.bound))
     }
+
+    /// Returns the expectation beside what was measured: `p99<500ms: measured 620.0 ms`.
+    pub(crate) fn comparison(&self) -> String {
+        let Self { slo, measured } = self;
+        match measured {
+            None => format!("{slo}: nothing was measured"),
+            Some(measured) => format!("{slo}: measured {}", slo.figure.shown(*measured)),
+        }
+    }
 }
 
 impl fmt::Display for SloJudgement {
-    /// Writes `p99<500ms holds: 412.0 ms`, or `p99<500ms is missed by 120.0 ms: 620.0 ms`.
+    /// Writes `PASS p99<500ms: measured 412.0 ms`, or `FAIL p99<500ms: measured 620.0 ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slo, measured } = self;
-        match measured {
-            None => write!(f, "{slo} is missed: nothing was measured"),
-            Some(measured) if self.holds() => {
-                write!(f, "{slo} holds: {}", slo.figure.shown(*measured))
-            }
-            Some(measured) => {
-                let by = slo.figure.shown((measured - slo.bound).abs());
-                write!(f, "{slo} is missed by {by}: {}", slo.figure.shown(*measured))
-            }
-        }
+        write!(f, "{} {}", if self.holds() { "PASS" } else { "FAIL" }, self.comparison())
     }
 }
 
@@ -199,19 +198,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_measured_holds_or_is_missed_by_so_much() {
+    fn what_was_measured_passes_or_fails() {
         for (text, measured, holds, told) in [
-            ("p99<500ms", Some(0.412), true, "p99<500ms holds: 412.0 ms"),
-            ("p99<500ms", Some(0.62), false, "p99<500ms is missed by 120.0 ms: 620.0 ms"),
-            ("p99<500ms", Some(0.5), false, "p99<500ms is missed by 0.0 ms: 500.0 ms"),
-            ("p99.9<=1s", Some(1.0), true, "p99.9<=1s holds: 1000.0 ms"),
-            ("mean <= 80ms", Some(0.07), true, "mean<=80ms holds: 70.0 ms"),
-            ("max<5s", Some(6.0), false, "max<5s is missed by 1000.0 ms: 6000.0 ms"),
-            ("errors<1%", Some(0.0), true, "errors<1% holds: 0.00%"),
-            ("errors<1%", Some(0.034), false, "errors<1% is missed by 2.40%: 3.40%"),
-            ("rate>=195/s", Some(199.5), true, "rate>=195/s holds: 199.5/s"),
-            ("rate>6000/m", Some(99.0), false, "rate>100/s is missed by 1.0/s: 99.0/s"),
-            ("p50<1s", None, false, "p50<1s is missed: nothing was measured"),
+            ("p99<500ms", Some(0.412), true, "PASS p99<500ms: measured 412.0 ms"),
+            ("p99<500ms", Some(0.62), false, "FAIL p99<500ms: measured 620.0 ms"),
+            ("p99<500ms", Some(0.5), false, "FAIL p99<500ms: measured 500.0 ms"),
+            ("p99.9<=1s", Some(1.0), true, "PASS p99.9<=1s: measured 1000.0 ms"),
+            ("mean <= 80ms", Some(0.07), true, "PASS mean<=80ms: measured 70.0 ms"),
+            ("max<5s", Some(6.0), false, "FAIL max<5s: measured 6000.0 ms"),
+            ("errors<1%", Some(0.0), true, "PASS errors<1%: measured 0.00%"),
+            ("errors<1%", Some(0.034), false, "FAIL errors<1%: measured 3.40%"),
+            ("rate>=195/s", Some(199.5), true, "PASS rate>=195/s: measured 199.5/s"),
+            ("rate>6000/m", Some(99.0), false, "FAIL rate>100/s: measured 99.0/s"),
+            ("p50<1s", None, false, "FAIL p50<1s: nothing was measured"),
         ] {
             let judgement = text.parse::<Slo>().unwrap().judge(measured);
             assert_eq!((judgement.holds(), judgement.to_string().as_str()), (holds, told));

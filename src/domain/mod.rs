@@ -5,6 +5,7 @@
 pub(crate) mod answer;
 pub(crate) mod clocks;
 pub(crate) mod connections;
+pub(crate) mod count;
 pub(crate) mod duration;
 pub(crate) mod escape;
 pub(crate) mod executor;

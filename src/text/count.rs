@@ -1,10 +1,8 @@
-//! Counts as people say them.
+//! Counts in a list of things, of which there may be none.
 
-/// `1 task`, `2 tasks`; `None` for none.
+use crate::domain::count::counted;
+
+/// `1 task`, `2,000 tasks`; `None` for none.
 pub(crate) fn many(count: u64, one: &str, more: &str) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        count => Some(format!("{count} {more}")),
-    }
+    (count > 0).then(|| counted(count, one, more))
 }

@@ -72,7 +72,10 @@ fn a_step_that_this_machine_spoiled_is_repeated_and_the_search_goes_on() {
     let flags = "--slo p99<150ms --rate 40/s --duration 2s";
     // 80 requests are the first step.
     let finished = disturbed(&server(120, 20_000), flags, 250 * MILLISECOND, 70);
-    let finished = finished.says("40.0/s is tried again, since this machine spoiled it: ");
+    let finished = finished.says([
+        "40.0/s: INVALID: this machine was too busy (",
+        " sends late); it is measured again",
+    ]);
     let found = found(finished, 120, Share::Exactly(0.15));
     let verdicts = verdicts(&found, 40.0);
     assert!(verdicts[0] == "spoiled" && verdicts.len() > 1, "{verdicts:?}");
@@ -84,7 +87,11 @@ fn a_rate_that_holds_although_requests_are_late_holds() {
     // 200 requests are the first step, and 600 are enough to repeat it, twice as long.
     let flags = "--slo p99<5s --rate 50/s --duration 4s";
     let finished = disturbed(&server(60, 700), flags, 40 * MILLISECOND, u64::MAX).exits(1);
-    let finished = finished.says(["/s held, although ", " late", "longer than the server's own"]);
+    let finished = finished.says([
+        "/s held, although this machine was too busy (",
+        " late)",
+        "longer than the server's own",
+    ]);
     let found = finished.json();
     assert!(found["highest_per_second"].as_f64().unwrap() <= 51.0, "{finished}");
     assert!(found["stopped"].as_str().unwrap().contains("rows were used up"), "{finished}");
@@ -97,10 +104,13 @@ fn a_machine_that_spoils_every_step_is_said_to_be_the_limit() {
     let found = finished
         .exits(1)
         .says([
-            "640.0/s says nothing about the server, so the search goes on at 320.0/s: ",
-            "40.0/s says nothing about the server, and the search ends: ",
-            "no rate held, since this machine was the limit",
+            "640.0/s: INVALID: this machine was too busy (",
+            " sends late); the search goes on at 320.0/s",
+            " sends late); the search ends",
+            "no rate held, since this machine was the limit: that says nothing about the server",
         ])
+        // Figures of a step that is spoiled, or the reason once more, would be read as the server's.
+        .never_says(["requests in ", "p99.99", "stopped: "])
         .json();
     assert_eq!((&found["limited_by"], &found["exit"]), (&"machine".into(), &1.into()));
     assert!(found.get("highest_per_second").is_none());

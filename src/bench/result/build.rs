@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::schema::{
     BenchResult, ClassResult, Distribution, GeneratorResult, SCHEMA, SecondResult, SloResult,
-    StartedRows, StepResult,
+    StartedRows, StepResult, UNFINISHED,
 };
 use crate::bench::find_max::MeasuredStep;
 use crate::bench::measured::{Measured, Second, TimeHistograms, TrafficTotals};
@@ -193,7 +193,7 @@ impl From<&MeasuredStep> for StepResult {
             p99: response.p99,
             error_share: measured.error_share().unwrap_or_default(),
             late_share: measured.health.late_share(),
-            verdict: decision.map_or("unfinished", SearchDecision::as_str).into(),
+            verdict: decision.map_or(UNFINISHED, SearchDecision::as_str).into(),
             failed: why.clone().filter(|_| *decision != Some(SearchDecision::Held)),
         }
     }

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::schema::{BenchResult, ROWS_USED_UP, SCHEMA};
+use super::schema::{BenchResult, ROWS_USED_UP, SCHEMA, UNFINISHED};
+use crate::bench::search::{LimitedBy, SearchDecision};
+use crate::domain::count::counted_plain;
 
 #[derive(Debug, Error)]
 pub(crate) enum ResultError {
     #[error("cannot read the result {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} is no result of bench: {source}", path.display())]
+    #[error("{} is not a result of bench ({source}); name a .json that bench -o wrote", path.display())]
     NotOne { path: PathBuf, source: serde_json::Error },
-    #[error("{} has version {found} of the schema, and this program reads version {SCHEMA}", path.display())]
+    #[error("{} has version {found} of the schema, but this bk-launch reads version {SCHEMA}; measure again", path.display())]
     Version { path: PathBuf, found: u32 },
 }
 
@@ -29,15 +31,31 @@ impl BenchResult {
         Err(ResultError::Version { path: path.to_owned(), found: result.schema })
     }
 
+    /// Whether this machine kept a search from a higher rate.
+    #[must_use]
+    pub(crate) fn is_limited_by_machine(&self) -> bool {
+        self.limited_by.as_deref() == Some(LimitedBy::Machine.as_str())
+    }
+
+    /// Whether a search found no rate because this machine spoiled each of its steps.
+    #[must_use]
+    pub(crate) fn is_all_spoiled(&self) -> bool {
+        let mut finished = self.steps.iter().filter(|step| step.verdict != UNFINISHED).peekable();
+        self.highest_per_second.is_none()
+            && finished.peek().is_some()
+            && finished.all(|step| step.verdict == SearchDecision::Spoiled.as_str())
+    }
+
     /// Returns why the figures are not those of the server under the whole load, if the result
     /// itself says so.
     #[must_use]
     pub(crate) fn invalid(&self) -> Option<String> {
         let early = || self.stopped.as_ref().filter(|why| *why != ROWS_USED_UP);
         if let Some(why) = &self.generator.bottleneck {
-            Some(format!("not the server but the machine that sent was measured: {why}"))
+            Some(why.clone())
         } else if self.dropped > 0 {
-            Some(format!("{} requests were due and not sent", self.dropped))
+            let due = counted_plain(self.dropped, "request was due", "requests were due");
+            Some(format!("{due} and not sent"))
         } else if let Some(why) = early() {
             Some(format!("it ended early: {why}"))
         } else {

@@ -9,6 +9,9 @@ pub(crate) const SCHEMA: u32 = 1;
 /// Value of [`BenchResult::stopped`] if the input had too few rows for the load.
 pub(crate) const ROWS_USED_UP: &str = "the rows were used up";
 
+/// Value of [`StepResult::verdict`] if the search ended within the step.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct BenchResult {
     /// [`SCHEMA`] of the program that wrote the result.

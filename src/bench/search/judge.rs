@@ -121,7 +121,7 @@ fn gets_behind(observed: &StepObservation) -> Option<String> {
     let Trend { slope, .. } = observed.growth?;
     let takes = observed.rate / (1.0 + slope);
     Some(format!(
-        "the server does not keep up: response times grew by {:.1} ms each second, as if it took \
+        "the server falls behind: response times grew by {:.1} ms each second, as if it handled \
          {takes:.1}/s",
         slope * 1e3
     ))
@@ -133,5 +133,5 @@ fn unclear(observed: &StepObservation) -> String {
         return "too few answers to tell whether response times grow".into();
     };
     let (low, high) = (low * 1e3, high * 1e3);
-    format!("response times grew by {low:.1} to {high:.1} ms each second, which is too vague")
+    format!("response times may have grown by {low:.1} to {high:.1} ms each second")
 }

@@ -151,7 +151,7 @@ fn growth_that_is_no_noise_fails_a_step_unless_this_machine_may_be_the_reason() 
         (growth(-0.001, 0.0, 0.001), true, late(1.7), StepFinding::Spoiled, "late"),
         // 1.6 s more in 8 s is the server's fault, unless requests waited here for as long.
         (growth(0.2, 0.25, 0.3), false, late(1.7), StepFinding::Spoiled, "late"),
-        (growth(0.2, 0.25, 0.3), true, late(1.5), StepFinding::Failed, "as if it took 80.0/s"),
+        (growth(0.2, 0.25, 0.3), true, late(1.5), StepFinding::Failed, "as if it handled 80.0/s"),
         (growth(-0.001, 0.0, 0.001), false, unable(), StepFinding::Spoiled, "no ports"),
         (growth(0.2, 0.25, 0.3), true, unable(), StepFinding::Spoiled, "no ports"),
     ] {

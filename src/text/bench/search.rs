@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::summary::INVALID;
 use super::units::{as_f64, time};
 use crate::bench::find_max::MeasuredStep;
 use crate::bench::result::schema::BenchResult;
-use crate::bench::search::{LimitedBy, SearchDecision};
+use crate::bench::search::SearchDecision;
 use crate::domain::escape::escape_control;
 
 /// Says what a step showed.
@@ -13,24 +14,24 @@ pub(crate) fn step(step: &MeasuredStep) -> String {
     let why = step.why.as_deref().unwrap_or_default();
     let told = match step.decision {
         Some(SearchDecision::Held) => match step.measured.health.bottleneck() {
-            None => "held".into(),
-            Some(late) => format!("held, although {late}"),
+            None => " held".into(),
+            Some(late) => format!(" held, although {late}"),
         },
-        Some(SearchDecision::Failed) => format!("did not hold: {why}"),
-        Some(SearchDecision::RepeatLonger) => format!("is tried again, twice as long: {why}"),
-        Some(SearchDecision::Repeat) => {
-            format!("is tried again, since this machine spoiled it: {why}")
+        Some(SearchDecision::Failed) => format!(" did not hold: {why}"),
+        Some(SearchDecision::RepeatLonger) => {
+            format!(" is unclear: {why}; it is measured again, twice as long")
         }
+        Some(SearchDecision::Repeat) => format!(": {INVALID}: {why}; it is measured again"),
         Some(SearchDecision::Spoiled) => {
             let next = step.next.map_or_else(
-                || "and the search ends".to_owned(),
-                |next| format!("so the search goes on at {next:.1}/s"),
+                || "the search ends".to_owned(),
+                |next| format!("the search goes on at {next:.1}/s"),
             );
-            format!("says nothing about the server, {next}: {why}")
+            format!(": {INVALID}: {why}; {next}")
         }
-        None => why.into(),
+        None => format!(" {why}"),
     };
-    format!("{:.1}/s {told}", step.planned.rate)
+    format!("{:.1}/s{told}", step.planned.rate)
 }
 
 /// Draws the steps as a curve, and says what the search found.
@@ -53,8 +54,13 @@ pub(crate) fn curve(result: &BenchResult) -> String {
         let bar = "#".repeat((share.clamp(0.0, 1.0) * 30.0).ceil() as usize);
         let held = match &step.failed {
             None => "held".into(),
-            Some(why) if step.verdict == SearchDecision::Failed.as_str() => escape_control(why),
-            Some(why) => format!("{}: {}", step.verdict, escape_control(why)),
+            Some(why) if step.verdict == SearchDecision::Spoiled.as_str() => {
+                format!("{INVALID}: {}", escape_control(why))
+            }
+            Some(why) if step.verdict == SearchDecision::RepeatLonger.as_str() => {
+                format!("unclear: {}", escape_control(why))
+            }
+            Some(why) => escape_control(why),
         };
         let _ = write!(
             text,
@@ -70,7 +76,7 @@ pub(crate) fn curve(result: &BenchResult) -> String {
 }
 
 fn knee(result: &BenchResult) -> String {
-    let is_machine = result.limited_by.as_deref() == Some(LimitedBy::Machine.as_str());
+    let is_machine = result.is_limited_by_machine() || result.is_all_spoiled();
     match (result.highest_per_second, &result.stopped) {
         (Some(rate), _) if is_machine => format!(
             "the highest rate that held: {rate:.1}/s; above it this machine was the limit, and the \
@@ -82,6 +88,7 @@ fn knee(result: &BenchResult) -> String {
         }
         (Some(rate), None) => format!("the highest rate that holds: {rate:.1}/s"),
         (Some(rate), Some(_)) => format!("the highest rate that held before it ended: {rate:.1}/s"),
-        (None, _) => "no rate holds".into(),
+        (None, None) => "no rate held".into(),
+        (None, Some(_)) => "no rate held before it ended".into(),
     }
 }

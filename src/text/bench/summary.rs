@@ -9,10 +9,18 @@ use crate::bench::result::build::ranges;
 use crate::bench::result::schema::{BenchResult, Distribution, StartedRows};
 use crate::bench::started::StartedLines;
 use crate::domain::answer::AnswerClass;
+use crate::domain::count::{counted, number};
 use crate::domain::escape::escape_control;
+
+/// First word of what says that a measurement is not one of the server.
+pub(super) const INVALID: &str = "INVALID";
 
 /// Formats a result for people; `response` has all response times.
 pub(crate) fn summary(result: &BenchResult, response: &Histogram<u64>) -> String {
+    if result.is_all_spoiled() {
+        // The figures of the last step would be taken for the server's.
+        return format!("{} at {}{}", result.load, result.target, rows(result));
+    }
     let mut text = counts(result);
     if result.answered > 0 {
         text.push_str(&percentiles(result));
@@ -21,8 +29,8 @@ pub(crate) fn summary(result: &BenchResult, response: &Histogram<u64>) -> String
     }
     let _ = write!(
         text,
-        "\n{} connections; bodies: {} sent, {} received\n{}",
-        result.connects,
+        "\n{}; bodies: {} sent, {} received\n{}",
+        counted(result.connects, "connection", "connections"),
         bytes(result.bytes_sent),
         bytes(result.bytes_received),
         generator(result)
@@ -31,7 +39,8 @@ pub(crate) fn summary(result: &BenchResult, response: &Histogram<u64>) -> String
         let _ = write!(text, "\n{}", slo.told);
     }
     text.push_str(&rows(result));
-    if let Some(stopped) = &result.stopped {
+    // What is said of the search says so of this machine.
+    if let Some(stopped) = result.stopped.as_ref().filter(|_| !result.is_limited_by_machine()) {
         let _ = write!(text, "\nstopped: {}", escape_control(stopped));
     }
     text
@@ -46,14 +55,15 @@ fn counts(result: &BenchResult) -> String {
     if let Some(rate) = result.highest_per_second {
         let _ = write!(text, "\nof the step at {rate:.1}/s:");
     }
-    let _ = write!(text, "\n{sent} requests in {seconds:.1} s: ");
+    let sent = counted(*sent, "request", "requests");
+    let _ = write!(text, "\n{sent} in {seconds:.1} s: ");
     let _ = write!(text, "{:.1}/s sent, ", result.sent_per_second);
     let _ = write!(text, "{:.1}/s answered", result.answered_per_second);
     if result.dropped > 0 {
         let _ = write!(
             text,
-            "; {} more were due and not sent, since --max-in-flight was reached",
-            result.dropped
+            "; {} due and not sent, since --max-in-flight was reached",
+            counted(result.dropped, "more was", "more were")
         );
     }
     text
@@ -118,7 +128,9 @@ fn classes(result: &BenchResult) -> String {
     let again =
         result.classes.get(AnswerClass::AlreadyStarted.as_str()).map_or(0, |class| class.requests);
     if again * 2 > result.answered {
-        text.push_str("\nmost tasks were started before, so these are hardly the times of a start");
+        text.push_str(
+            "\nmost tasks had been started before, so these are not the times of a start",
+        );
     }
     for (name, class) in &result.classes {
         let share = as_f64(class.requests) / as_f64(result.answered.max(1)) * 100.0;
@@ -141,18 +153,21 @@ fn generator(result: &BenchResult) -> String {
     let verdict = match &own.bottleneck {
         // A rate that held despite late sends holds; only the times are too long.
         Some(why) if result.highest_per_second.is_some() => {
-            format!("response times are longer than the server's own: {why}")
+            format!("response times are longer than the server's own: {why}\nthis machine: ")
         }
-        Some(why) => format!("NOT the server but this machine was measured: {why}"),
-        None => "generator: fine".into(),
+        Some(why) => format!("{INVALID}: {why}\nthis machine: "),
+        None => {
+            let late = counted(own.late, "send", "sends");
+            format!("this machine kept up: {late} more than 10 ms late, ")
+        }
     };
-    let limit = own.open_files_limit.map_or_else(String::new, |limit| format!(" of {limit}"));
+    let limit = own.open_files_limit.map(number);
+    let limit = limit.map_or_else(String::new, |limit| format!(" of {limit}"));
     format!(
-        "{verdict}; {} sends late by more than 10 ms (p99 {}), {:.0}% of a core, {}{limit} files",
-        own.late,
+        "{verdict}p99 of the lateness {}, {:.0}% of a core, {}{limit} files",
         time(as_f64(result.lateness.p99)),
         own.cpu_share * 100.0,
-        own.open_files
+        number(own.open_files)
     )
 }
 
@@ -182,7 +197,8 @@ fn rows(result: &BenchResult) -> String {
         None => lines.to_owned(),
         Some((at, _)) => format!("{}..., all of them in the result as .json", &lines[..at]),
     };
-    let mut text = format!("\nstarted {} rows of {input}", result.rows.started);
+    let started = counted(result.rows.started, "row", "rows");
+    let mut text = format!("\nstarted {started} of {input}");
     if result.rows.started > 0 {
         let _ = write!(text, ": lines {}", lines(&result.rows.started_lines));
     }
@@ -190,7 +206,7 @@ fn rows(result: &BenchResult) -> String {
         let _ = write!(
             text,
             "\n{} more may have been started: lines {}",
-            result.rows.perhaps,
+            number(result.rows.perhaps),
             lines(&result.rows.perhaps_lines)
         );
     }

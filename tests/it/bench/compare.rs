@@ -87,7 +87,7 @@ fn a_result_that_is_no_measurement_of_the_server_is_never_within_noise() {
         (
             "/generator/bottleneck",
             Value::from("9% late"),
-            "machine that sent was measured: 9% late",
+            "cannot be compared: 9% late; measure again",
         ),
         ("/dropped", 7.into(), "7 requests were due and not sent"),
         ("/stopped", "by SIGINT".into(), "it ended early: by SIGINT"),

@@ -63,7 +63,7 @@ fn when_the_rows_are_used_up_it_ends_or_begins_again() {
     let bench = || scene.bench().with("--rate 200/s --duration 500ms");
     let ended = bench().with("-v").ends();
     let ended = ended
-        .says(["the load has 100 requests, and tasks.csv has 50 rows", "attempt"])
+        .says(["the load has 100 requests, but tasks.csv has 50 rows", "attempt"])
         .never_says("s3cret");
     assert_eq!(measured(ended)["stopped"], "the rows were used up");
     assert_eq!(scene.seen().starts, 50);

@@ -28,7 +28,7 @@ fn measured(outcome: Outcome) -> Value {
     if is_quiet(&found) {
         outcome.exits(0);
     } else {
-        outcome.exits(1).says("NOT the server but this machine was measured");
+        outcome.exits(1).says("INVALID: this machine was too busy (");
     }
     found
 }

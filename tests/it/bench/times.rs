@@ -88,7 +88,7 @@ fn stopped(rate: &str, lasts: u32, stop: Duration, share: Share) {
     let run = run.signal("CONT");
     let p90 = expected(90.0, f64::from(lasts), begun.elapsed().as_secs_f64());
     // A generator that was late for so many is the bottleneck, and says so.
-    let found = run.exits(1).says("NOT the server but this machine was measured").json();
+    let found = run.exits(1).says("INVALID: this machine was too busy (").json();
     within("response p90", &found["response"]["p90"], p90, share);
     let service = found["service"]["p90"].as_f64().unwrap();
     let most = match share {
