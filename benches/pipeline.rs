@@ -99,6 +99,7 @@ fn pipeline(mock: &Mock, list: &str) -> Pipeline {
             estimator: Estimator::new(None, Instant::now(), None),
             metrics: None,
             systemd: Systemd::Absent,
+            draining: Box::new(|_| {}),
         },
         reports: vec![report.begin(&opened.columns, &TimeZone::UTC).unwrap()],
         shutdown: Shutdown::default(),

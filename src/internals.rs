@@ -76,8 +76,8 @@ pub mod journal {
 }
 pub mod launch {
     pub use crate::launch::{
-        Audience, Certainty, Clock, Deadline, Ended, InputEnd, Lookup, Options, OutputFailure,
-        Pipeline, RowSource, RunJournal, SendWindow, Staged, Systemd,
+        Audience, Certainty, Clock, Deadline, Draining, Ended, InputEnd, Lookup, Options,
+        OutputFailure, Pipeline, RowSource, RunJournal, SendWindow, Staged, Systemd,
     };
 }
 pub mod limiter {

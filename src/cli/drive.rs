@@ -17,7 +17,7 @@ use super::stages::{self, Asking};
 use crate::api::Client;
 use crate::args::display::DisplayArgs;
 use crate::args::session::SessionArgs;
-use crate::launch::{Ended, Pipeline, Systemd};
+use crate::launch::{Draining, Ended, Systemd};
 use crate::monitor::console;
 use crate::monitor::notify::Urgency;
 use crate::monitor::progress::ProgressMode;
@@ -29,6 +29,7 @@ use crate::session::pipeline::{Frontend, Work, assemble};
 use crate::session::settings::Settings;
 use crate::session::timing::Timing;
 use crate::shutdown::{Signal, StopReason};
+use crate::text::stopping;
 use crate::text::summary::{self, SummaryContext};
 use crate::text::time::moment;
 
@@ -81,17 +82,14 @@ impl Session<'_> {
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
             stage_settled: stages::settled(settings.staging.pause, notices.clone()),
             approval: stages::approval(face.asking),
+            draining: tell_draining(settings.server.http_options.timeout, notices.clone()),
         };
         let guard = driver.enter();
         let pipeline = assemble(settings, client, work, machine, frontend)?;
         drop(guard);
         let (shutdown, go_on) = (pipeline.shutdown.clone(), context.how_to_go_on());
-        let at_once = {
-            let notices = notices.clone();
-            move |signal| stop_at_once(signal, go_on.as_deref(), &monitors, &notices)
-        };
-        let session = Box::pin(watched(pipeline, notices));
-        Ok(driver.drive(session, &shutdown, Box::new(at_once))?)
+        let at_once = move |signal| stop_at_once(signal, go_on.as_deref(), &monitors, &notices);
+        Ok(driver.drive(Box::pin(pipeline.run()), &shutdown, Box::new(at_once))?)
     }
 }
 
@@ -123,20 +121,15 @@ pub(crate) fn missed(
     })
 }
 
-/// Runs `pipeline`, and says so when it begins to stop.
-async fn watched(pipeline: Pipeline, notices: NoticeSink) -> Ended {
-    let shutdown = pipeline.shutdown.clone();
-    tokio::spawn(async move {
-        shutdown.draining().await;
-        systemd::stopping("waiting for the requests in flight");
-        if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
-            notices.say(&format_args!(
-                "{}: nothing new is sent; waiting for the requests in flight (again to stop at once)",
-                signal.name()
-            ));
+/// Says what a session that begins to stop waits for: each request has `timeout` at most.
+fn tell_draining(timeout: Duration, notices: NoticeSink) -> Box<dyn Fn(&Draining) + Send + Sync> {
+    Box::new(move |draining| {
+        let waiting = stopping::waiting(draining.in_flight, timeout);
+        systemd::stopping(&waiting);
+        if let Some(StopReason::Signal(signal)) = draining.reason {
+            notices.say(&stopping::stopping(signal, &waiting));
         }
-    });
-    pipeline.run().await
+    })
 }
 
 /// Ends the program on a second signal.
@@ -150,11 +143,11 @@ fn stop_at_once(
     if let Some(exit) = monitors.ended() {
         abort(exit);
     }
-    let fate = match go_on {
-        Some(_) => "will be sent again by a resume",
-        None => "is not in the report, and may have been started",
+    let what_follows = match go_on {
+        Some(_) => "a resume will send again what was in flight",
+        None => "what was in flight is not in the report, and may have been started",
     };
-    let mut text = format!("{}: stopped at once; what was in flight {fate}", signal.name());
+    let mut text = stopping::aborted(signal, what_follows);
     if let Some(go_on) = go_on {
         text.push('\n');
         text.push_str(go_on);

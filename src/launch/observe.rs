@@ -21,6 +21,7 @@ use crate::monitor::progress::{Pause, PauseReason, Progress, ProgressGoal, Room,
 use crate::monitor::systemd;
 use crate::rules::forecast::{Estimate, Estimator, ProgressCounts};
 use crate::rules::stats::Summary;
+use crate::shutdown::StopReason;
 
 /// Everyone who is told how a launch goes.
 pub struct Audience {
@@ -34,6 +35,16 @@ pub struct Audience {
     pub metrics: Option<Textfile>,
     /// Whether systemd wants to be told.
     pub systemd: Systemd,
+    /// Is told once nothing new is sent any more.
+    pub draining: Box<dyn Fn(&Draining) + Send + Sync>,
+}
+
+/// What a session that sends nothing new any more still waits for, and why it stops.
+#[derive(Clone, Debug)]
+pub struct Draining {
+    pub reason: Option<StopReason>,
+    /// Requests in flight.
+    pub in_flight: u64,
 }
 
 /// Whether systemd wants to be told.
@@ -72,10 +83,18 @@ impl Observer {
         let mut telling =
             Ticks::every((*systemd == Systemd::Listens).then_some(systemd::STATUS_INTERVAL));
         self.measure(Instant::now());
-        tokio::pin!(work);
+        let shutdown = self.context.shutdown.clone();
+        let (draining, mut is_told) = (shutdown.draining(), false);
+        tokio::pin!(draining, work);
         loop {
             tokio::select! {
                 biased;
+                () = &mut draining, if !is_told => {
+                    is_told = true;
+                    let LimiterSnapshot { in_flight, .. } = self.context.limiter.snapshot();
+                    let reason = shutdown.stop_reason();
+                    (self.audience.draining)(&Draining { reason, in_flight });
+                }
                 done = &mut work => return done,
                 now = drawing.next() => {
                     let (snapshot, estimate) = self.look(now);

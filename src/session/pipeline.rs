@@ -11,7 +11,7 @@ use super::timing::Timing;
 use crate::api::Client;
 use crate::domain::request_id::RunId;
 use crate::launch::{
-    Audience, Clock, Deadline, Pipeline, PlannedRows, RowSource, RunJournal, SendWindow,
+    Audience, Clock, Deadline, Draining, Pipeline, PlannedRows, RowSource, RunJournal, SendWindow,
     StageApproval, StageChange, Staged, Systemd,
 };
 use crate::monitor::metrics::Textfile;
@@ -51,6 +51,8 @@ pub(crate) struct Frontend {
     pub stage_settled: Arc<dyn Fn(&StageChange) + Send + Sync>,
     /// Decides whether the next stage begins, if anybody is asked.
     pub approval: Option<StageApproval>,
+    /// Is told once nothing new is sent any more.
+    pub draining: Box<dyn Fn(&Draining) + Send + Sync>,
 }
 
 /// Puts the launch together. It must be called within a tokio runtime, whose clock then
@@ -88,6 +90,7 @@ pub(crate) fn assemble(
             estimator: Estimator::new(work.forecast, begin, times.last_row.map(|last| last.at)),
             metrics: frontend.metrics,
             systemd: frontend.systemd,
+            draining: frontend.draining,
         },
         times,
         run_journal: work.keeping,

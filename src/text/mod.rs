@@ -8,5 +8,6 @@ pub(crate) mod kept_run;
 pub(crate) mod location;
 pub(crate) mod plan;
 pub(crate) mod runs;
+pub(crate) mod stopping;
 pub(crate) mod summary;
 pub(crate) mod time;

@@ -91,7 +91,7 @@ fn a_quiet_run_keeps_the_first_and_the_last_of_its_log() {
         .says("\n1200 rows: 1200 rejected\n");
     let said = ended.stderr();
     assert!(said.len() < 700 << 10, "{} bytes", said.len());
-    assert!(said.starts_with("1200 tasks of 1 CMDB business"));
+    assert!(said.starts_with("1,200 tasks of 1 CMDB business"));
     let left_out = said.lines().filter_map(|line| {
         line.strip_suffix(" lines of the log left out here: -q keeps its beginning and its end)")
     });
@@ -119,9 +119,9 @@ fn a_terminal_that_is_stopped_by_ctrl_s_stops_nothing() {
 #[test]
 fn a_signal_or_the_end_of_the_window_ends_a_question() {
     for (stop, code, says) in [
-        ("key", 130, "SIGINT: nothing new is sent"),
-        ("TERM", 143, "SIGTERM: nothing new is sent"),
-        ("HUP", 129, "SIGHUP: nothing new is sent"),
+        ("key", 130, "Stopping: no request is in flight. Ctrl-C again to abort."),
+        ("TERM", 143, "SIGTERM: stopping; no request is in flight."),
+        ("HUP", 129, "SIGHUP: stopping; no request is in flight."),
         ("window", 4, "stopped: the window closed"),
     ] {
         let window = if stop == "window" { "+2500ms" } else { "+1h" };

@@ -8,7 +8,15 @@ use crate::harness::{Scene, each, fault, launch, list, scene, slow, until, well}
 
 #[test]
 fn each_signal_drains_and_the_report_is_complete_and_true() {
-    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    for (signal, code, told) in [
+        ("INT", 130, ["Stopping: waiting for ", " requests (up to 35 s). Ctrl-C again to abort."]),
+        (
+            "TERM",
+            143,
+            ["SIGTERM: stopping; waiting for ", " (up to 35 s). SIGTERM again to abort."],
+        ),
+        ("HUP", 129, ["SIGHUP: stopping; waiting for ", " (up to 35 s). SIGTERM to abort."]),
+    ] {
         let run = launch(list(400))
             .against(slow(300))
             .with("--rate 100/s")
@@ -16,7 +24,7 @@ fn each_signal_drains_and_the_report_is_complete_and_true() {
             .once("some rows are in flight", |seen| seen.starts >= 20)
             .signal(signal)
             .exits(code)
-            .says(format!("SIG{signal}: nothing new is sent"))
+            .says(told)
             .says(format!("stopped: by SIG{signal}"))
             .reports_all(400);
         let started = run.scene().seen().started;
@@ -54,7 +62,7 @@ fn a_second_signal_stops_at_once() {
     std::thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();
     let run = run.signal("TERM").exits(143);
-    let run = run.says(["SIGTERM: stopped at once", "may have been started"]);
+    let run = run.says(["Aborted by SIGTERM: ", "may have been started"]);
     assert!(begun.elapsed() < Duration::from_secs(20), "and not as long as --timeout");
     // What was settled is written.
     run.row(3).is("started", "reply");

@@ -121,6 +121,7 @@ impl Launch<'_> {
                 estimator: Estimator::new(None, Instant::now(), None),
                 metrics: None,
                 systemd: Systemd::Absent,
+                draining: Box::new(|_| {}),
             },
             reports: vec![report.begin(&opened.columns, &TimeZone::UTC).unwrap()],
             shutdown: Shutdown::default(),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ use crate::monitor::console;
 use crate::monitor::progress::ProgressMode;
 use crate::session::exit::Exit;
 use crate::shutdown::{Shutdown, StopReason};
-use crate::text::bench as text;
+use crate::text::{bench as text, stopping};
 
 /// A measurement, judged.
 pub(crate) struct FinishedBench {
@@ -52,7 +53,7 @@ pub(crate) fn measure_workload(
     let shutdown = Shutdown::default();
     let observer = LiveView::begin(look, workload.duration()).observer();
     let context = BenchContext::new(client, tasks, shutdown.clone(), run);
-    let sent = runtime.block_on(send(&context, workload, observer.as_ref()))?;
+    let sent = runtime.block_on(send(&context, workload, observer.as_ref(), setup.timeout()))?;
     console::clear();
     // The thread that reads rows may block for ever.
     runtime.shutdown_background();
@@ -106,8 +107,9 @@ async fn send(
     context: &Arc<BenchContext>,
     workload: &Workload,
     observer: Option<&LoadObserver>,
+    timeout: Duration,
 ) -> Result<SentLoad, CommandError> {
-    listen(context)?;
+    listen(context, timeout)?;
     let (measured, search) = match workload {
         Workload::Once(measurement) => (measure(context, measurement, observer).await?, None),
         Workload::FindMax(search, settings) => {
@@ -126,20 +128,21 @@ async fn send(
 
 /// Stops sending at the first signal. The second one ends the program, but not before the started
 /// rows are named.
-fn listen(context: &Arc<BenchContext>) -> io::Result<()> {
+fn listen(context: &Arc<BenchContext>, timeout: Duration) -> io::Result<()> {
     let shutdown = context.shutdown();
     let seen = Arc::clone(context);
     shutdown.listen(move |signal| {
         begin_to_abort();
-        notice(&text::notices::stopped_at_once(signal));
+        notice(&stopping::aborted(signal, "what was in flight may have been started"));
         notice(&text::summary::left_behind(&seen.started()));
         abort(Exit::Signal(signal));
     })?;
-    let shutdown = shutdown.clone();
+    let (shutdown, context) = (shutdown.clone(), Arc::clone(context));
     tokio::spawn(async move {
         shutdown.draining().await;
         if let Some(StopReason::Signal(signal)) = shutdown.stop_reason() {
-            notice(&text::notices::waits_for_answers(signal));
+            let in_flight = context.started().in_flight.len();
+            notice(&stopping::stopping(signal, &stopping::waiting(in_flight, timeout)));
         }
     });
     Ok(())

@@ -1,6 +1,7 @@
 //! What a measurement works with: a server, credentials and rows.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use thiserror::Error;
@@ -91,6 +92,11 @@ impl Setup {
             Some(rows) => Ok(rows.open(self.reuse)?),
             None => Ok(row_file::of_the_mock()),
         }
+    }
+
+    /// Returns the longest time that an answer may take.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.server.http_options.timeout
     }
 
     /// Returns a client that keeps up to `connections` connections open.

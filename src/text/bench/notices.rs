@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::super::count::many;
 use crate::domain::count::{counted, number};
 use crate::domain::task::Business;
-use crate::shutdown::Signal;
 
 pub(crate) const NO_INPUT: &str =
     "no INPUT, so a mock inside is measured; it shares this machine's cores";
@@ -41,15 +40,4 @@ pub(crate) fn judged_too_early(sent: u64) -> String {
         "the rows were used up before the load was over, so --slo was judged by {} alone: exit 1",
         counted(sent, "request", "requests")
     )
-}
-
-pub(crate) fn waits_for_answers(signal: Signal) -> String {
-    format!(
-        "{}: nothing more is sent; waiting for the requests in flight (again to stop at once)",
-        signal.name()
-    )
-}
-
-pub(crate) fn stopped_at_once(signal: Signal) -> String {
-    format!("{}: stopped at once", signal.name())
 }

@@ -27,7 +27,11 @@ fn a_signal_stops_sending_and_what_was_measured_is_reported() {
         .once("some were answered", |seen| seen.starts > 50)
         .signal("INT")
         .exits(130)
-        .says(["waiting for the requests in flight", "stopped: by SIGINT"]);
+        .says([
+            "Stopping: waiting for ",
+            " (up to 35 s). Ctrl-C again to abort.",
+            "stopped: by SIGINT",
+        ]);
     let found: Value = serde_json::from_str(&scene.read("r.json")).unwrap();
     assert_eq!(found["answered"], scene.seen().starts, "what was in flight is waited for");
     assert_eq!(found["rows"]["started"], scene.seen().started);
