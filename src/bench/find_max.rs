@@ -17,7 +17,7 @@ use crate::bench::search::{
     StepObservation, judge,
 };
 use crate::bench::slo::Slo;
-use crate::domain::count::counted_plain;
+use crate::domain::count::Digits;
 
 #[derive(Clone, Debug)]
 pub(crate) struct StepSettings {
@@ -122,7 +122,7 @@ fn measurement(planned: PlannedStep, steps: &StepSettings) -> Measurement {
 
 fn observed(rate: f64, measured: &Measured, slos: &[Slo]) -> StepObservation {
     let dropped = (measured.dropped > 0).then(|| {
-        let unsent = counted_plain(measured.dropped, "request was", "requests were");
+        let unsent = Digits::Plain.counted(measured.dropped, "request was", "requests were");
         format!("{unsent} not sent, since too many were in flight")
     });
     let missed = || {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::domain::count::counted_plain;
+use crate::domain::count::Digits;
 
 /// CPU time that this thread had used at some moment.
 pub(super) struct ThreadCpuTime(Duration);
@@ -65,7 +65,7 @@ impl GeneratorHealth {
     #[must_use]
     pub(crate) fn bottleneck(&self) -> Option<String> {
         if self.own_failures > 0 {
-            let unsent = counted_plain(self.own_failures, "request was", "requests were");
+            let unsent = Digits::Plain.counted(self.own_failures, "request was", "requests were");
             return Some(format!("this machine ran out of files or ports ({unsent} never sent)"));
         }
         let is_bottleneck = self.late >= MIN_LATE && self.late_share() > MAX_LATE_SHARE;

@@ -1,27 +1,44 @@
 //! Counts as people say them.
 
-/// Formats a number with its digits in groups of three: `2,000`. For people; programs get plain
-/// digits.
-pub(crate) fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
+/// How the digits of a number stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Digits {
+    /// In groups of three, for people: `2,000`.
+    Grouped,
+    /// As programs read them, also in a sentence: `2000`.
+    Plain,
+}
+
+impl Digits {
+    pub(crate) fn number(self, count: u64) -> String {
+        let digits = count.to_string();
+        if self == Self::Plain {
+            return digits;
         }
-        text.push(digit);
+        let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+        for (at, digit) in digits.char_indices() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        text
     }
-    text
+
+    /// Formats a number of things: `0 rows`, `1 row`, `2 rows`.
+    pub(crate) fn counted(self, count: u64, one: &str, more: &str) -> String {
+        format!("{} {}", self.number(count), if count == 1 { one } else { more })
+    }
 }
 
-/// Formats a number of things: `0 rows`, `1 row`, `2,000 rows`.
+/// Formats a number for people: `2,000`.
+pub(crate) fn number(count: u64) -> String {
+    Digits::Grouped.number(count)
+}
+
+/// Formats a number of things for people: `0 rows`, `1 row`, `2,000 rows`.
 pub(crate) fn counted(count: u64, one: &str, more: &str) -> String {
-    format!("{} {}", number(count), if count == 1 { one } else { more })
-}
-
-/// Formats the same with plain digits, for sentences that programs are told, too: `2000 rows`.
-pub(crate) fn counted_plain(count: u64, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
+    Digits::Grouped.counted(count, one, more)
 }
 
 #[cfg(test)]
@@ -41,7 +58,7 @@ mod tests {
             (1_234_567, "1,234,567 rows"),
         ] {
             assert_eq!(counted(count, "row", "rows"), told);
-            assert_eq!(counted_plain(count, "row", "rows"), told.replace(',', ""));
+            assert_eq!(Digits::Plain.counted(count, "row", "rows"), told.replace(',', ""));
         }
     }
 }

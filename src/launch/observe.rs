@@ -42,6 +42,7 @@ pub struct Audience {
 /// What a session that sends nothing new any more still waits for, and why it stops.
 #[derive(Clone, Debug)]
 pub struct Draining {
+    /// Why it stops.
     pub reason: Option<StopReason>,
     /// Requests in flight.
     pub in_flight: u64,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::count::Digits;
 use crate::journal::JournalError;
 use crate::report::ReportError;
 
@@ -30,19 +31,20 @@ impl fmt::Display for OutputFailure {
             Self::Report(error) => error.fmt(f),
             Self::Lost { rows, lines } => {
                 let read = rows.map_or_else(
-                    || "nobody knows how many rows were read in this session".to_owned(),
-                    |rows| format!("{rows} rows were read in this session"),
+                    || "an unknown number of rows was".to_owned(),
+                    |rows| Digits::Plain.counted(rows, "row was", "rows were"),
                 );
+                let written = Digits::Plain.counted(*lines, "line was", "lines were");
                 write!(
                     f,
-                    "{read}, and {lines} lines were written for them, which is a mistake in bk-launch; a \
-                     resume holds every row in doubt that may have been sent"
+                    "{read} read in this session, but {written} written for them, which is a bug in \
+                     bk-launch; resume will check every row that may have been sent"
                 )
             }
             Self::Collector(what) => write!(
                 f,
-                "the part of bk-launch that writes records failed, which is a mistake in it: \
-                 {what}; reports may lack lines, and a resume writes them anew"
+                "the part of bk-launch that writes records failed, which is a bug in it: {what}; \
+                 reports may lack lines, and a resume writes them anew"
             ),
         }
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::summary::counts;
+use super::summary::{counts, read_so_far};
+use crate::domain::count::Digits;
 use crate::rules::stats::Summary;
 use crate::session::run::Run;
 
@@ -13,8 +14,7 @@ use crate::session::run::Run;
 pub(crate) fn text(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> String {
     let mut text = counts(summary);
     if is_part {
-        let rows = summary.rows();
-        let _ = write!(text, "\ninput incomplete: {rows} rows were read");
+        let _ = write!(text, "\n{}", read_so_far(summary, Digits::Grouped));
     }
     for report in reports.iter().filter(|report| report.as_os_str() != "-") {
         let _ = write!(text, "\nreport: {}", report.display());

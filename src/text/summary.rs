@@ -9,9 +9,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::advice::advice;
+use super::count::many;
 use super::location::RunLocation;
 use crate::domain::answer::FailureClass;
+use crate::domain::count::{Digits, counted, number};
 use crate::domain::escape::escape_control;
+use crate::domain::record::OutcomeKind;
 use crate::journal::JournalError;
 use crate::launch::{Ended, InputEnd, OutputFailure};
 use crate::rules::budget::UsedUp;
@@ -36,10 +39,9 @@ pub(crate) struct SummaryContext {
 }
 
 impl SummaryContext {
-    /// Says where the run is and how to resume it, in a line.
+    /// Says how to resume the run, in a line.
     pub(crate) fn how_to_go_on(&self) -> Option<String> {
-        let location = self.location.as_ref()?;
-        Some(format!("{}; go on with: {}", location.where_it_is(), location.resume()))
+        self.location.as_ref().map(|location| format!("next: {}", location.resume()))
     }
 }
 
@@ -54,7 +56,8 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
     }
     let groups = ended.summary.failures().len();
     if groups > MAX_GROUPS {
-        let _ = write!(text, "\n  and {} more kinds; the report has each row", groups - MAX_GROUPS);
+        let more = counted((groups - MAX_GROUPS) as u64, "more kind", "more kinds");
+        let _ = write!(text, "\n  and {more}; the report has each row");
     }
     if ended.requests.starts > 0 {
         let _ = write!(text, "\n{}\n{}", requests(ended), latencies(ended));
@@ -62,18 +65,14 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
     if let Some(unasked) = unasked(&ended.requests.unasked) {
         let _ = write!(text, "\n{unasked}");
     }
-    if let Some(incomplete) = incomplete(ended) {
+    if let Some(incomplete) = incomplete(ended, Digits::Grouped) {
         let _ = write!(text, "\n{incomplete}");
     }
-    if let Some(why) = stopped(ended, &context.target) {
+    if let Some(why) = stopped(ended, context, Digits::Grouped) {
         let _ = write!(text, "\nstopped: {why}");
     }
-    if ended.summary.cut_off_in_doubt > 0 {
-        let _ = write!(
-            text,
-            "\n{} of the rows that were cut off may have been started",
-            ended.summary.cut_off_in_doubt
-        );
+    if let Some(in_doubt) = in_doubt(ended, context) {
+        let _ = write!(text, "\n{in_doubt}");
     }
     for report in &context.reports {
         if report.as_os_str() != "-" {
@@ -87,17 +86,35 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
 }
 
 /// Says what is missing of the input.
-fn incomplete(ended: &Ended) -> Option<String> {
-    let rows = ended.summary.rows();
+fn incomplete(ended: &Ended, digits: Digits) -> Option<String> {
+    let read = read_so_far(&ended.summary, digits);
     match &ended.input {
-        InputEnd::Failed(error) => {
-            Some(format!("input incomplete: {rows} rows were read, then {error}"))
-        }
-        InputEnd::Incomplete => Some(format!(
-            "input incomplete: {rows} rows were read before an earlier session stopped"
-        )),
+        InputEnd::Failed(error) => Some(format!("{read}, then {error}")),
+        InputEnd::Incomplete => Some(format!("{read} before an earlier session stopped")),
         InputEnd::Reached | InputEnd::NotReached => None,
     }
+}
+
+/// Says how many rows were read of an input that is incomplete.
+pub(super) fn read_so_far(summary: &Summary, digits: Digits) -> String {
+    let read = digits.counted(summary.rows(), "row was read", "rows were read");
+    format!("input incomplete: {read}")
+}
+
+/// Says how many rows that were cut off may run already. Those of a run that is not kept are
+/// `unknown`, and a failure that is told.
+fn in_doubt(ended: &Ended, context: &SummaryContext) -> Option<String> {
+    context.location.as_ref()?;
+    let summary = &ended.summary;
+    let is_pending = |(outcome, _)| outcome != OutcomeKind::Unconfirmed.as_str();
+    let (one, more) = if summary.counts().all(is_pending) {
+        ("pending row", "pending rows")
+    } else {
+        ("unfinished row", "unfinished rows")
+    };
+    let rows = many(summary.cut_off_in_doubt, one, more);
+    let check = if is_gone(ended) { "" } else { "; resume will check" };
+    rows.map(|rows| format!("{rows} may already have started{check}"))
 }
 
 /// Says what could not be asked, and what may mend that.
@@ -105,18 +122,18 @@ fn unasked(unasked: &Unasked) -> Option<String> {
     let Unasked { states, links, lookups: _, to_header } = *unasked;
     let mut text = String::new();
     if states > 0 {
-        let rows = if states == 1 { "1 row" } else { &format!("{states} rows") };
+        let rows = counted(states, "row", "rows");
         let _ = write!(text, "the state of {rows} could not be asked for: the server refused");
     }
     if links > 0 {
-        let links = if links == 1 { "1 link" } else { &format!("{links} links") };
+        let links = counted(links, "link", "links");
         let joint = if text.is_empty() { "" } else { "\n" };
         let _ =
             write!(text, "{joint}{links} could not be asked for: the server refused, or failed");
     }
     if to_header > 0 {
         text.push_str(
-            "\n  if this is the legacy ESB, say --esb-legacy-get (it puts the credentials into the URL)",
+            "\n  if this is the legacy ESB, use --esb-legacy-get (it puts the credentials into the URL)",
         );
     }
     (states + links > 0).then_some(text)
@@ -125,12 +142,10 @@ fn unasked(unasked: &Unasked) -> Option<String> {
 /// `12 rows: 10 started, 2 failed`
 pub(crate) fn counts(summary: &Summary) -> String {
     let counts: Vec<_> =
-        summary.counts().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-    let rows = summary.rows();
-    let plural = if rows == 1 { "" } else { "s" };
+        summary.counts().map(|(outcome, count)| format!("{} {outcome}", number(count))).collect();
     match counts.as_slice() {
         [] => "no rows".into(),
-        counts => format!("{rows} row{plural}: {}", counts.join(", ")),
+        counts => format!("{}: {}", counted(summary.rows(), "row", "rows"), counts.join(", ")),
     }
 }
 
@@ -139,9 +154,9 @@ fn not_looked_at(summary: &Summary) -> Option<String> {
     let which = match (summary.started_by_reply, summary.started()) {
         (0, _) => return None,
         (queued, started) if queued == started => "started".into(),
-        (queued, started) => format!("{queued} of {started} started"),
+        (queued, started) => format!("{} of {} started", number(queued), number(started)),
     };
-    Some(format!("  {which}: queued by the server; whether they run was not looked at (--confirm)"))
+    Some(format!("  {which}: queued by the server; --confirm also checks that they run"))
 }
 
 fn failure(group: &Group) -> String {
@@ -151,7 +166,7 @@ fn failure(group: &Group) -> String {
     let many = if *rows == 1 {
         format!("line {example}")
     } else {
-        format!("{rows} rows, the first in line {example}")
+        format!("{}, the first in line {example}", counted(*rows, "row", "rows"))
     };
     let kind =
         if error.is_empty() { String::new() } else { format!(" ({})", escape_control(error)) };
@@ -161,19 +176,19 @@ fn failure(group: &Group) -> String {
 fn requests(ended: &Ended) -> String {
     let Requests { starts, retries, questions, .. } = &ended.requests;
     let seconds = ended.took.as_secs_f64();
-    let questions = match questions {
-        0 => String::new(),
-        1 => " and 1 question".into(),
-        many => format!(" and {many} questions"),
-    };
+    let questions = many(*questions, "question", "questions");
     let achieved = if ended.took < MIN_RATE_TIME {
         String::new()
     } else {
         format!(": {}", ended.figures.wanted.achieved(rate(ended)))
     };
     format!(
-        "{starts} requests ({retries} retries, {} throttled answers, {} holds){questions} in {seconds:.1} s{achieved}",
-        ended.counters.throttled, ended.counters.holds,
+        "{} ({}, {}, {}){} in {seconds:.1} s{achieved}",
+        counted(*starts, "request", "requests"),
+        counted(*retries, "retry", "retries"),
+        counted(ended.counters.throttled, "throttled answer", "throttled answers"),
+        counted(ended.counters.holds, "hold", "holds"),
+        questions.map_or_else(String::new, |questions| format!(" and {questions}")),
     )
 }
 
@@ -205,14 +220,18 @@ fn millis(latency: Duration) -> f64 {
     (latency.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn stopped(ended: &Ended, target: &str) -> Option<String> {
+fn stopped(ended: &Ended, context: &SummaryContext, digits: Digits) -> Option<String> {
     match (&ended.failure, &ended.stop_reason) {
         (Some(OutputFailure::Report(failure)), _) if failure.is_closed_stdout() => Some(
             "standard output was closed, and there was no other report; add one with -o FILE"
                 .into(),
         ),
         (Some(failure), _) => Some(failure.to_string()),
-        (None, Some(cause)) => Some(why(cause, target)),
+        (None, Some(StopReason::Budget(used_up))) => {
+            let next = unfinished(ended, context).map(RunLocation::resume);
+            Some(format!("{} {}", over_budget(used_up, digits), fix(next.as_deref())))
+        }
+        (None, Some(cause)) => Some(why(cause, &context.target)),
         (None, None) => None,
     }
 }
@@ -228,12 +247,13 @@ pub(crate) fn why(cause: &StopReason, target: &str) -> String {
             escape_control(message)
         ),
         StopReason::Answer { stop: Stop::Config, message } => format!(
-            "this is no way to the API: {}\n  \
+            "the URL does not lead to bk-sops: {}\n  \
              check the URL given by --esb or --gateway (or its variable): {target}",
             escape_control(message)
         ),
         StopReason::Answer { stop: Stop::NeverReached, message } => format!(
-            "the server was never reached: {}\n  check that it is up, and the URL: {target}",
+            "the server was never reached: {}\n  check that it is up, and that the URL is right: \
+             {target}",
             escape_control(message)
         ),
         StopReason::Answer { stop: Stop::Throttled, message } => format!(
@@ -252,16 +272,29 @@ pub(crate) fn why(cause: &StopReason, target: &str) -> String {
         StopReason::Window => "the window closed".into(),
         StopReason::SloMissed(missed) => missed.to_string(),
         StopReason::Declined => "the next stage was declined".into(),
-        StopReason::Budget(UsedUp { failures, tolerated }) => format!(
-            "{failures} rows failed, and --max-failures tolerates {tolerated}; mend what is wrong, and resume"
-        ),
+        StopReason::Budget(used_up) => over_budget(used_up, Digits::Grouped),
+    }
+}
+
+/// Says that more rows failed than `--max-failures` tolerates.
+fn over_budget(used_up: &UsedUp, digits: Digits) -> String {
+    let UsedUp { failures, tolerated } = *used_up;
+    let failed = digits.counted(failures, "row failed", "rows failed");
+    format!("{failed} (limit {}).", digits.number(tolerated))
+}
+
+/// Says what comes after too many failures; `next` is the command that resumes the run.
+fn fix(next: Option<&str>) -> String {
+    match next {
+        Some(next) => format!("Fix the cause, then: {next}"),
+        None => "Fix the cause before you launch the rest".into(),
     }
 }
 
 /// A failure of this program itself.
 fn broken(what: &str) -> String {
     format!(
-        "a part of bk-launch failed, which is a mistake in it: {}\n  report it with this text and \
+        "a part of bk-launch failed, which is a bug in it: {}\n  report it with this text and \
          the output of -vv",
         escape_control(what)
     )
@@ -271,11 +304,11 @@ fn broken(what: &str) -> String {
 fn question(class: FailureClass, message: &str) -> String {
     let hint = match class {
         FailureClass::Permission => {
-            "--confirm needs the right to view these tasks (task_view); ask for it, or go without (--confirm=off)"
+            "--confirm needs the right to view these tasks (task_view): ask for it, or use --confirm=off"
         }
         FailureClass::Auth => {
             "check the credentials; if this is the legacy ESB, which reads those of a GET from its \
-             query alone, say --esb-legacy-get, or go without (--confirm=off)"
+             query alone, use --esb-legacy-get or --confirm=off"
         }
         _ => "check the URL given by --esb or --gateway (or its variable)",
     };
@@ -303,7 +336,9 @@ fn next(ended: &Ended, context: &SummaryContext) -> Option<String> {
         return Some("the run cannot be resumed; its report says what became of each row".into());
     }
     if context.location.is_some() {
-        return unfinished(ended, context).and_then(|_| context.how_to_go_on());
+        let is_told = matches!(ended.stop_reason, Some(StopReason::Budget(_)));
+        let is_told = is_told && ended.failure.is_none();
+        return unfinished(ended, context).filter(|_| !is_told).and(context.how_to_go_on());
     }
     if summary.pending() == 0 {
         return None;
@@ -358,12 +393,12 @@ pub(crate) fn json(ended: &Ended, context: &SummaryContext) -> Value {
         "seconds": (ended.took.as_secs_f64() * 1e3).round() / 1e3,
         "requests_per_second": (rate(ended) * 10.0).round() / 10.0,
         "latency_ms": latency,
-        "stopped": stopped(ended, &context.target),
+        "stopped": stopped(ended, context, Digits::Plain),
         "input_error": match &ended.input {
             InputEnd::Failed(error) => Some(error.to_string()),
             InputEnd::Reached | InputEnd::NotReached | InputEnd::Incomplete => None,
         },
-        "input_incomplete": incomplete(ended),
+        "input_incomplete": incomplete(ended, Digits::Plain),
         "run": context.location.as_ref().map(|place| place.folder.id.to_string()),
         "folder": context.location.as_ref().map(|place| place.folder.path.display().to_string()),
         "resume": unfinished(ended, context).map(RunLocation::resume),

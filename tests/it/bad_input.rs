@@ -206,5 +206,5 @@ fn standard_output_that_is_closed_is_no_error() {
 #[test]
 fn a_stream_that_breaks_off_loses_no_good_work() {
     let run = Scene::new().run().piped("biz_id,task_id,n\n2,3,x\n2,4,\"y\n").exits(1);
-    run.says(["input incomplete: 1 rows were read", "never closed"]).row(2).is("started", "reply");
+    run.says(["input incomplete: 1 row was read", "never closed"]).row(2).is("started", "reply");
 }

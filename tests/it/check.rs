@@ -180,7 +180,7 @@ fn what_holds_for_every_row_ends_the_check() {
 
     let server = scripted(&[(2, "esb2_wrong_prefix_404.json")]);
     launch(list).at(&server.url).with("--check").exits(3).says([
-        "failed: this is no way to the API: The content does not exist",
+        "failed: the URL does not lead to bk-sops: The content does not exist",
         "\n  check the URL given by --esb or --gateway",
     ]);
     assert_eq!(asked(&server), [1, 2]);

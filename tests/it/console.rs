@@ -59,7 +59,7 @@ fn the_summary_says_how_many_lines_were_lost() {
     let lost = end.strip_suffix(" lines could not be shown, since nobody read standard error");
     let lost: usize = lost.unwrap_or_else(|| panic!("{end}")).parse().unwrap();
     assert_eq!(logs(shown) + lost, 5_000, "an attempt and a decision a row");
-    assert!(shown.contains("\n2500 rows: 2500 rejected\n"), "{end}");
+    assert!(shown.contains("\n2,500 rows: 2,500 rejected\n"), "{end}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_quiet_run_keeps_the_first_and_the_last_of_its_log() {
         .against(Behaviour { denied: (1..=1_200).collect(), ..well() })
         .with("-q -vv --log-format json --rate unlimited")
         .exits(1)
-        .says("\n1200 rows: 1200 rejected\n");
+        .says("\n1,200 rows: 1,200 rejected\n");
     let said = ended.stderr();
     assert!(said.len() < 700 << 10, "{} bytes", said.len());
     assert!(said.starts_with("1,200 tasks of 1 CMDB business"));

@@ -23,11 +23,11 @@ fn what_is_no_answer_of_theirs_stops_the_run_after_one_request() {
             .at(&server.url)
             .with("--rate unlimited")
             .exits(3)
-            .says(["this is no way to the API", "--esb", &server.url])
+            .says(["the URL does not lead to bk-sops", "--esb", &server.url])
             .reports_all(30)
             .reports(30, "pending");
         assert_eq!(server.heard().len(), 1, "{status} {body}: {run}");
-        let in_doubt = run.stderr().contains("may have been started");
+        let in_doubt = run.stderr().contains("may already have started");
         assert_eq!(in_doubt, outcome == "in doubt", "{status} {body}: {run}");
     }
 }

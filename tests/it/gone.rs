@@ -101,7 +101,7 @@ fn beyond_the_patience_the_run_stops_and_a_resume_takes_the_rows_that_were_out_l
     goes_away(&run.scene, Front::Nginx);
     let run = run
         .exits(3)
-        .says(["was gone for 1 s", "nginx answers 502 for bk-sops", "go on with"])
+        .says(["was gone for 1 s", "nginx answers 502 for bk-sops", "next: bk-launch resume "])
         .reports_all(ROWS);
     let out: Vec<u64> = (run.report().of("pending"))
         .filter(|line| line["attempts"] != "0")

@@ -10,7 +10,7 @@ use crate::harness::{HEADER, Scene, launch, list, rows, scene, slow, until};
 /// A scene with a run that is half done.
 fn half_done() -> Scene {
     let scene = scene(list(20));
-    scene.run_kept().with("--limit 10").exits(0).says("go on with: bk-launch resume");
+    scene.run_kept().with("--limit 10").exits(0).says("next: bk-launch resume");
     scene
 }
 
@@ -101,7 +101,7 @@ fn a_journal_that_cannot_grow_stops_the_run_which_can_be_resumed() {
     let line = "ulimit -f 200; PROGRAM run tasks.csv -o /dev/null --lookahead 100 --rate 5000/s \
                 --esb URL";
     let stopped = scene.shell(line).exits(6);
-    stopped.says(["cannot write the journal", "go on with: bk-launch resume"]);
+    stopped.says(["cannot write the journal", "next: bk-launch resume"]);
     let starts = scene.seen().starts;
     assert!((1..3000).contains(&starts), "{starts}");
     let settled = scene.settled().unwrap();

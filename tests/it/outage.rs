@@ -113,7 +113,7 @@ fn a_server_that_speaks_no_http_stops_the_run_at_once() {
         .at(&url)
         .with("--concurrency 1 --no-journal")
         .exits(3)
-        .says(["no way to the API", "what came back is no HTTP", &url])
+        .says(["the URL does not lead to bk-sops", "what came back is no HTTP", &url])
         .reports_all(20)
         .reports(1, "unknown")
         .reports(19, "pending");

@@ -64,7 +64,7 @@ fn what_keeps_a_check_and_a_run_from_the_server_is_called_the_same() {
     let elsewhere = format!("{}/elsewhere", scene.url());
     for (url, said) in [
         (&closed, "the server was never reached: no connection"),
-        (&elsewhere, "this is no way to the API: "),
+        (&elsewhere, "the URL does not lead to bk-sops: "),
     ] {
         let run = || scene.run().at(url).with("--force --retries 0");
         let check = run().with("--check").exits(3).says(said);

@@ -97,7 +97,7 @@ fn a_resume_that_fails_leaves_the_old_report() {
     assert_eq!(scene.seen().starts, 990, "nothing was sent");
     let kib = old.len() / 1024 - 20;
     let limited = |words: &str| scene.shell(&format!("ulimit -f {kib}; PROGRAM {words}")).exits(6);
-    limited("resume").says(["cannot write the report", "go on with: bk-launch resume"]);
+    limited("resume").says(["cannot write the report", "next: bk-launch resume"]);
     is_kept(&old, "it cannot grow");
     scene.resume().exits(0);
     let new = scene.read("r.jsonl");

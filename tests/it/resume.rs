@@ -22,8 +22,8 @@ fn stopped_by_a_signal_the_rest_is_finished_and_old_lines_stay_as_they_are() {
         .exits(130);
     let scene = stopped.scene();
     let id = scene.only_run().id;
-    let go_on = format!("run {id} in {}", scene.only_run().path.display());
-    let stopped = stopped.says([&*go_on, &format!("go on with: bk-launch resume {id}")]);
+    let place = format!("run {id} in {}", scene.only_run().path.display());
+    let stopped = stopped.says([&*place, &format!("\nnext: bk-launch resume {id}")]);
     let before = stopped.report();
     let then = scene.seen();
 
@@ -64,7 +64,7 @@ fn the_doubt_survives_stops_and_crashes() {
         // Three sessions are stopped before they send anything.
         for flags in ["", "--retry-failed", ""] {
             let stopped = killed.resume().with("--rate 1/h --limit 0").with(flags).exits(0);
-            stopped.says("of the rows that were cut off may have been");
+            stopped.says(" pending rows may already have started; resume will check");
         }
         let resumed = killed.resume().with("--rate unlimited").exits(0);
         let report = resumed.reports_all(30).reports(30, "started").report();
@@ -223,7 +223,7 @@ fn standard_input_of_which_all_is_settled_is_resumed_once_and_finished() {
 fn a_mended_url_finishes_what_a_wrong_one_stopped() {
     let scene = scene(list(3)).against(slow(100));
     let wrong = format!("{}/nowhere/compapi", scene.url());
-    scene.run_kept().at(wrong).exits(3).says("no way to the API");
+    scene.run_kept().at(wrong).exits(3).says("the URL does not lead to bk-sops");
     scene.resume().by_esb().exits(0).server_saw(|seen| seen.started, 3);
 }
 
@@ -244,7 +244,7 @@ fn mended_credentials_finish_what_a_refusal_stopped() {
         .against(Behaviour { auth_after: Some(10), ..slow(100) })
         .with("--rate unlimited")
         .exits(3)
-        .says("go on with")
+        .says("next: bk-launch resume ")
         .reports_all(40);
     let scene = stopped.scene();
     assert_eq!(stopped.report().count("started"), scene.seen().started);

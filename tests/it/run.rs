@@ -127,7 +127,11 @@ fn a_wrong_url_stops_the_run() {
         .run()
         .at(format!("{}/somewhere/compapi", scene.url()))
         .exits(3)
-        .says(["this is no way to the API", "--esb", "/somewhere/compapi/v2/sops/start_task/"])
+        .says([
+            "the URL does not lead to bk-sops",
+            "--esb",
+            "/somewhere/compapi/v2/sops/start_task/",
+        ])
         .row(1)
         .is("pending", "");
 }

@@ -43,7 +43,7 @@ fn a_canary_that_fails_stops_the_run() {
     let scene = with_canary(100, 9);
     let stopped = run(&scene, "--stages 1,100% --retries 0 --max-failures 5%").exits(3);
     stopped
-        .says("1 rows failed, and --max-failures tolerates 0")
+        .says("stopped: 1 row failed (limit 0). Fix the cause, then: bk-launch resume ")
         .server_saw(|seen| seen.starts, 1)
         // Borders stay where they are; the failed row is not taken up without --retry-failed.
         .resume()

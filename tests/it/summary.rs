@@ -33,7 +33,7 @@ fn a_program_reads_the_summary_from_standard_output() {
 
 #[test]
 fn a_plain_run_says_that_nobody_looked_whether_tasks_run() {
-    const NOBODY: &str = "whether they run was not looked at (--confirm)";
+    const NOBODY: &str = "--confirm also checks that they run";
     let scene = scene("2,3\n2,4\n");
     let first = scene.run_kept().with("--limit 1").exits(0);
     first.says(format!("\n  started: queued by the server; {NOBODY}\n")).prints_only("");

@@ -43,7 +43,7 @@ fn rows_that_starve_fail_through_the_budget() {
         .with(IMPATIENT)
         .with("--max-failures 3")
         .exits(3)
-        .says("--max-failures")
+        .says("4 rows failed (limit 3). Fix the cause")
         .reports_all(100)
         .reports(1, "started")
         .reports(4, "failed")
@@ -70,7 +70,11 @@ fn an_app_that_starves_stops_the_run_and_the_rest_stays_pending() {
         .at(&server.url)
         .with(IMPATIENT)
         .exits(3)
-        .says(["refused for the whole of --throttle-patience", "HTTP 429", "go on with"])
+        .says([
+            "refused for the whole of --throttle-patience",
+            "HTTP 429",
+            "next: bk-launch resume ",
+        ])
         .reports_all(40)
         .reports(40, "pending");
     let asked = server.heard().len();

@@ -35,7 +35,7 @@ impl Trusting {
     #[track_caller]
     fn refuses<const N: usize>(&self, host: &str, port: u16, parts: [&str; N]) {
         let url = format!("https://{host}:{port}");
-        let says = ["this is no way to the API", "--esb", &url];
+        let says = ["the URL does not lead to bk-sops", "--esb", &url];
         let check = self.run(&url).with("--check").exits(3).says(says).says(parts);
         let run = self.run(&url).exits(3).says(says).says(parts).reports_in_order(["pending"]);
         assert_eq!(reason(&check), reason(&run));

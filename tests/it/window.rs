@@ -26,7 +26,7 @@ fn a_window_that_closes_leaves_the_rest_pending_and_the_next_one_finishes_it() {
     let run = launch(list(200))
         .with("--rate 50/s --stop-at +2s")
         .exits(4)
-        .says(["does not fit: about", "stopped: the window closed", "go on with"])
+        .says(["does not fit: about", "stopped: the window closed", "next: bk-launch resume "])
         .reports_all(200);
     let counts = run.scene().seen();
     // Without a stop it takes four seconds.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::schema::{BenchResult, ROWS_USED_UP, SCHEMA, UNFINISHED};
 use crate::bench::search::{LimitedBy, SearchDecision};
-use crate::domain::count::counted_plain;
+use crate::domain::count::Digits;
 
 #[derive(Debug, Error)]
 pub(crate) enum ResultError {
@@ -54,7 +54,7 @@ impl BenchResult {
         if let Some(why) = &self.generator.bottleneck {
             Some(why.clone())
         } else if self.dropped > 0 {
-            let due = counted_plain(self.dropped, "request was due", "requests were due");
+            let due = Digits::Plain.counted(self.dropped, "request was due", "requests were due");
             Some(format!("{due} and not sent"))
         } else if let Some(why) = early() {
             Some(format!("it ended early: {why}"))

@@ -358,7 +358,7 @@ fn a_resume_is_refused_for_a_reason() {
 #[test]
 fn no_part_of_the_program_fails() {
     let mut told = Told::new();
-    told.exits(0, 6, Some("a part of bk-launch failed, which is a mistake in it"));
+    told.exits(0, 6, Some("a part of bk-launch failed, which is a bug in it"));
     told.breaks("no part of the program fails");
 }
 
