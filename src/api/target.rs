@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::Url;
+use url::{Position, Url};
 
 use super::{esb, gateway};
 use crate::domain::host;
@@ -27,6 +27,12 @@ impl Target {
     #[must_use]
     pub fn is_in_clear(&self) -> bool {
         self.url().scheme() == "http" && !self.is_loopback()
+    }
+
+    /// Returns the host for people, with the port unless it is the scheme's own.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.url()[Position::BeforeHost..Position::AfterPort]
     }
 
     /// Returns scheme, host and port, the latter unless it is the scheme's own.
@@ -100,6 +106,19 @@ mod tests {
         assert_eq!(gateway("http://h/{name}", "prod"), Err(TargetError::Placeholder));
         assert_eq!(gateway("http://h/{gateway_name}", "a/b"), Err(TargetError::Stage));
         assert_eq!(gateway("http://h/{gateway_name}", ""), Err(TargetError::Stage));
+    }
+
+    #[test]
+    fn people_are_told_host_and_port() {
+        for (url, host) in [
+            ("https://paas.example.com/api", "paas.example.com"),
+            ("https://paas.example.com:443", "paas.example.com"),
+            ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+            ("http://[::1]:8080/{gateway_name}", "[::1]:8080"),
+        ] {
+            let gateway = gateway::Gateway::new(url, "prod").unwrap();
+            assert_eq!(Target::Gateway(gateway).host(), host, "{url}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::session::lock::{lock, lock_name};
 use crate::session::resume::{self, Asked, Before, OtherTarget, TargetIs, named_reports};
 use crate::session::run::Run;
 use crate::session::settings::Settings;
+use crate::text::fold::folded;
 use crate::text::kept_run;
 use crate::text::location::RunLocation;
 use crate::text::plan::PlanText;
@@ -65,8 +66,9 @@ pub(crate) fn run(
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }
-    if let Some(choice) = runs::told(&found) {
-        outside.notices.say(&choice);
+    let choice = runs::told(&found);
+    if let Some(choice) = &choice {
+        outside.notices.say(choice);
     }
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| variables(name).or_else(|| of_profile(name));
@@ -74,7 +76,7 @@ pub(crate) fn run(
     let location = RunLocation { folder: found.folder, state_dir: face.state_dir.clone() };
     let preview = args.session.preview.kind();
     let monitoring = Monitoring::new(args.session.monitors.clone(), &environment)?;
-    let mut resume = Resume { args, matches, run, outside };
+    let mut resume = Resume { args, matches, run, is_named: choice.is_some(), outside };
     match preview {
         Preview::None => {
             let name = resume.run.about.name.clone();
@@ -105,6 +107,8 @@ struct Resume {
     args: ResumeArgs,
     matches: ArgMatches,
     run: Run,
+    /// Whether it was said which run it is.
+    is_named: bool,
     outside: Outside,
 }
 
@@ -135,7 +139,7 @@ impl Resume {
             return self.finish(face);
         }
         let other_target = self.other_target();
-        let Self { args, matches, run, outside } = self;
+        let Self { args, matches, run, is_named, outside } = self;
         let Outside { mut machine, network, notices, driver, .. } = outside;
         let moment = Moment::of(&mut machine);
         let settings = settings::of_session(args.session, environment, moment)?;
@@ -155,7 +159,10 @@ impl Resume {
             .then(|| saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None)));
         let asked = Asked { reopens, flags: flags.as_ref(), forecast: forecast.as_ref() };
         let work = resume::begin(run, before, &settings, asked, &machine)?;
-        notices.say(&format_args!("run {}, session {}: {line}", work.run, work.session));
+        if !is_named {
+            notices.say(&format_args!("run {}", work.run));
+        }
+        notices.say(&folded(&format!("session {}: {line}", work.session)));
         let context = SummaryContext {
             target: settings.server.target.to_string(),
             reports: named_reports(&location.folder, &settings.outputs),
@@ -176,14 +183,15 @@ impl Resume {
         let run = &mut self.run;
         let done = resume::finish(run, &output.outputs, existing, already, &self.outside.machine)?;
         let is_part = run.about.input == InputState::Incomplete;
-        let text = format!(
-            "run {} is finished; nothing was sent\n{}",
-            run.folder.id,
+        let finished = format!(
+            "is finished; nothing was sent\n{}",
             kept_run::text(&done.summary, is_part, &done.reports)
         );
+        let text = format!("run {} {finished}", run.folder.id);
         let Outside { notices, machine, .. } = &self.outside;
         let outputs = EndOutputs { notices, stdout: &machine.streams.output };
-        notices.say(&text);
+        let who = if self.is_named { "it" } else { &format!("run {}", run.folder.id) };
+        notices.say(&format_args!("{who} {finished}"));
         systemd::ready(&text);
         let mut exit = done.exit;
         let json = kept_run::json(run, &done.summary, &done.reports, Some(exit.code()));
@@ -197,7 +205,7 @@ impl Resume {
     fn dry_run(self, environment: Environment<'_>) -> Result<Exit, CommandError> {
         let before = Before::read(&self.run, self.reopens())?;
         let other_target = self.other_target();
-        let Self { args, matches, run, outside } = self;
+        let Self { args, matches, run, outside, .. } = self;
         let Outside { mut machine, network, notices, .. } = outside;
         let moment = Moment::of(&mut machine);
         let settings: Settings = settings::of_session(args.session, environment, moment)?;

@@ -34,6 +34,7 @@ use crate::session::run_state::RunSummary;
 use crate::session::settings::RunSettings;
 use crate::session::start;
 use crate::store::{RunDir, SavedFlags};
+use crate::text::fold::folded;
 use crate::text::location::RunLocation;
 use crate::text::plan::PlanText;
 use crate::text::summary::SummaryContext;
@@ -115,7 +116,8 @@ pub(crate) fn launch(
     let checked = start::check(settings, &mut machine)?;
     let plan = checked.plan(settings, &machine);
     plan.check_fit()?;
-    let (line, forecast, hint) = (PlanText(&plan).to_string(), plan.forecast(), hint(&plan));
+    let line = folded(&PlanText(&plan).to_string());
+    let (forecast, hint) = (plan.forecast(), hint(&plan));
     let slots = settings.session.options.limits.slots.get();
     let client = settings.session.server.client(&network, checked.credentials.clone(), slots)?;
     let client = client.rereading(settings.session.server.reread(&machine.executor));

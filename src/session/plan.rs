@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::error::Refusal;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
+use crate::domain::count::counted;
 use crate::domain::duration::briefly;
 use crate::domain::task::Business;
 use crate::input::{Checked, NullWords};
@@ -59,6 +60,7 @@ impl Left {
 pub(crate) struct Plan<'a> {
     pub rows: Rows<'a>,
     pub options: &'a Options,
+    /// Host of the server.
     pub target: String,
     /// Who calls it, without anything secret.
     pub user: String,
@@ -88,8 +90,9 @@ pub(crate) enum PlanFit {
 #[derive(Debug, Error)]
 pub(crate) enum DoesNotFit {
     #[error(
-        "does not fit: about {rows} rows would be left, slowed by {brake}; nothing was started, as \
-         --require-fit asks"
+        "does not fit: about {} would be left, slowed by {brake}; nothing was started, as \
+         --require-fit asks",
+        counted(*rows, "row", "rows")
     )]
     Leaves { rows: u64, brake: Brake },
     #[error(
@@ -100,7 +103,8 @@ pub(crate) enum DoesNotFit {
     )]
     Unknown { row: Duration, brake: Brake },
     #[error(
-        "the rows of a stream cannot be counted before; nothing was started, as --require-fit asks"
+        "whether it fits is unknown: the rows of a stream cannot be counted before; nothing was \
+         started, as --require-fit asks"
     )]
     Stream,
 }
@@ -108,8 +112,8 @@ pub(crate) enum DoesNotFit {
 /// Says who calls, without anything secret.
 pub(crate) fn user(credentials: &Credentials) -> String {
     match &credentials.user {
-        User::Token(_) => format!("the token's user, by app {}", credentials.app_code),
-        User::Name(name) => format!("{name}, by app {}", credentials.app_code),
+        User::Token(_) => format!("app {} (token)", credentials.app_code),
+        User::Name(name) => format!("{name} (app {})", credentials.app_code),
     }
 }
 

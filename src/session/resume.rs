@@ -89,7 +89,7 @@ impl Before {
         Plan {
             rows: Rows::Left(&self.left),
             options: &settings.options,
-            target: settings.server.target.to_string(),
+            target: settings.server.target.host().to_owned(),
             user: plan::user(credentials),
             now: machine.now(),
             timing: &settings.timing,

@@ -112,7 +112,7 @@ pub(crate) fn plan_of<'a>(
             Source::Stream => Rows::Unknown(NullWords::of(settings.input.format())),
         },
         options: &session.options,
-        target: session.server.target.to_string(),
+        target: session.server.target.host().to_owned(),
         user: plan::user(credentials),
         now: machine.now(),
         timing: &session.timing,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::count::many;
 use super::time::moment;
+use crate::domain::count::{counted, number};
 use crate::domain::duration::{briefly, roughly};
 use crate::domain::task::Scope;
 use crate::input::NullWords;
@@ -73,7 +74,11 @@ impl PlanText<'_> {
                 let _ = write!(text, ": fits if a row takes at most {}", briefly(row));
             }
             Some(PlanFit::Leaves(rows)) => {
-                let _ = write!(text, ": does not fit: about {rows} rows will be left");
+                let _ = write!(
+                    text,
+                    ": does not fit: about {} will be left",
+                    counted(rows, "row", "rows")
+                );
             }
             None => {}
         }
@@ -123,32 +128,29 @@ impl PlanText<'_> {
         let mut page = self.to_string();
         let rows = match self.0.rows {
             Rows::Known(checked) => Some(format!(
-                "{} ({} to start, {} duplicates, {} that cannot be used)",
-                checked.rows,
-                checked.launchable(),
-                checked.duplicates,
-                checked.bad
+                "{} ({} to start, {}, {} that cannot be used)",
+                number(checked.rows),
+                number(checked.launchable()),
+                counted(checked.duplicates, "duplicate", "duplicates"),
+                number(checked.bad)
             )),
             Rows::Left(left) => Some(format!(
-                "{} ({} are settled, {} to start, of which {} may have been started)",
-                left.all,
-                left.settled,
-                left.launchable(),
-                left.in_doubt
+                "{} ({} settled, {} to start, of which {} may already have started)",
+                number(left.all),
+                number(left.settled),
+                number(left.launchable()),
+                number(left.in_doubt)
             )),
             Rows::Unknown(_) => None,
         };
         if let Some(rows) = rows {
             let _ = write!(page, "\n\nrows: {rows}");
             for (business, count) in self.0.businesses().iter().take(MAX_BUSINESSES) {
-                let _ = write!(page, "\n  {business}: {count}");
+                let _ = write!(page, "\n  {business}: {}", number(*count));
             }
-            if self.0.businesses().len() > MAX_BUSINESSES {
-                let _ = write!(
-                    page,
-                    "\n  and {} more businesses",
-                    self.0.businesses().len() - MAX_BUSINESSES
-                );
+            let more = self.0.businesses().len().saturating_sub(MAX_BUSINESSES) as u64;
+            if let Some(more) = many(more, "more business", "more businesses") {
+                let _ = write!(page, "\n  and {more}");
             }
         }
         if !self.0.stages.is_empty() {
@@ -169,8 +171,7 @@ impl PlanText<'_> {
 }
 
 impl fmt::Display for PlanText<'_> {
-    /// One line with everything that a person must know before it happens, and one for what slows
-    /// it.
+    /// One line with everything that a person must know before it happens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.launched() {
             None => f.write_str("rows of standard input or a pipe")?,
@@ -181,7 +182,7 @@ impl fmt::Display for PlanText<'_> {
                 };
                 let (businesses, projects) = (count(Scope::CmdbBiz), count(Scope::Project));
                 write!(f, "{} of ", many(rows, "task", "tasks").unwrap_or("no task".into()))?;
-                let businesses = many(businesses, "CMDB business", "CMDB businesses");
+                let businesses = many(businesses, "business", "businesses");
                 let projects = many(projects, "project", "projects");
                 match (businesses, projects) {
                     (Some(businesses), Some(projects)) => write!(f, "{businesses} and {projects}")?,
@@ -190,12 +191,12 @@ impl fmt::Display for PlanText<'_> {
                 }
             }
         }
-        write!(f, " at {}, as {}, at {}", self.0.target, self.0.user, self.0.options.limits.rate)?;
+        write!(f, " at {} as {} at {}", self.0.target, self.0.user, self.0.options.limits.rate)?;
         if let Some(time) = self.0.time() {
             write!(f, ": {} {}", self.about("about", "at least"), roughly(time.total()))?;
         }
         f.write_str(&self.window())?;
         f.write_str(&self.null_scopes())?;
-        self.slowed_by().map_or(Ok(()), |brake| write!(f, "\n{brake}"))
+        self.slowed_by().map_or(Ok(()), |brake| write!(f, "; {brake}"))
     }
 }

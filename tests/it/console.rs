@@ -38,7 +38,7 @@ fn all_rows_are_started_while_nobody_reads() {
     let run = run.once("all were started, though the pipe is full", |seen| seen.started == 600);
     let ended = run.exits(0);
     let said = ended.stderr();
-    assert!(said.starts_with("600 tasks of 1 CMDB business"), "{ended}");
+    assert!(said.starts_with("600 tasks of 1 business"), "{ended}");
     let attempts = said.lines().filter(|line| line.contains("INFO attempt line=")).count();
     assert_eq!(attempts, 600, "there was room for all of them");
     ended
@@ -91,7 +91,7 @@ fn a_quiet_run_keeps_the_first_and_the_last_of_its_log() {
         .says("\n1,200 rows: 1,200 rejected\n");
     let said = ended.stderr();
     assert!(said.len() < 700 << 10, "{} bytes", said.len());
-    assert!(said.starts_with("1,200 tasks of 1 CMDB business"));
+    assert!(said.starts_with("1,200 tasks of 1 business"));
     let left_out = said.lines().filter_map(|line| {
         line.strip_suffix(" lines of the log left out here: -q keeps its beginning and its end)")
     });

@@ -55,7 +55,7 @@ fn quiet_is_nothing_at_all_unless_something_is_wrong() {
     let quiet = || scene.run().with("-q");
     quiet().with(QUICK).exits(0).says_nothing();
     let bad = quiet().input("bad.csv").report("s.csv").exits(1);
-    bad.says(["1 task of 1 CMDB business", "1 row: 1 rejected"]);
+    bad.says(["1 task of 1 business", "1 row: 1 rejected"]);
     quiet().input("no.csv").report("t.csv").exits(2).says("no.csv");
 }
 

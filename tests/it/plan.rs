@@ -8,9 +8,9 @@ use crate::harness::{HEADER, Outcome, Scene, launch, rows, scene};
 fn a_dry_run_tells_everything_and_sends_nothing() {
     let scene = scene("2,3\n2,4\n3,5,project\n2,3\n");
     let plan = scene.run_kept().with("--dry-run --rate 2/s").exits(0).prints([
-        "3 tasks of 1 CMDB business and 1 project at http://127.0.0.1",
-        "the token's user, by app app, at 2/s: at least 2 s",
-        "rows: 4 (3 to start, 1 duplicates, 0 that cannot be used)",
+        "3 tasks of 1 business and 1 project at 127.0.0.1:",
+        " as app app (token) at 2/s: at least 2 s",
+        "rows: 4 (3 to start, 1 duplicate, 0 that cannot be used)",
         "business 2: 2",
         "rate = 2/s (command line)",
         "retries = 4 (default)",
@@ -33,12 +33,12 @@ fn scopes_that_are_null_are_counted_in_the_plan() {
     scene.file("none.tsv", "2\t8\tproject\n");
     let first_line = |name: &str| {
         let run = scene.run().input(name).with("--force").exits(0);
-        run.stderr().lines().next().unwrap().to_owned()
+        run.stderr().lines().take(2).collect::<Vec<_>>().join("\n")
     };
     let two = first_line("tasks.tsv");
-    assert!(two.ends_with("; 2 rows have no scope (NULL), which means cmdb_biz"), "{two}");
+    assert!(two.contains(";\n  2 rows have no scope (NULL), which means cmdb_biz"), "{two}");
     let one = first_line("one.tsv");
-    assert!(one.ends_with("; 1 row has no scope (NULL), which means cmdb_biz"), "{one}");
+    assert!(one.contains(";\n  1 row has no scope (NULL), which means cmdb_biz"), "{one}");
     assert!(!first_line("none.tsv").contains("NULL"));
     let line = "cat tasks.tsv | PROGRAM run - --format tsv --dry-run --esb http://127.0.0.1:9";
     scene.shell(line).exits(0).prints("; 2 rows have no scope (NULL)");
@@ -52,7 +52,12 @@ fn scopes_that_are_null_are_counted_in_the_plan() {
 fn before_a_launch_one_line_says_what_will_happen() {
     let run = launch("2,3\n").exits(0);
     let first = run.stderr().lines().next().unwrap().to_owned();
-    assert!(first.starts_with("1 task of 1 CMDB business at http://127.0.0.1"), "{run}");
+    assert!(first.starts_with("1 task of 1 business at 127.0.0.1:"), "{run}");
+    assert!(!first.contains("http"), "the host alone: {run}");
+    let run = launch("2,3\n3,4\n3,5,project\n").with("--stop-at +1h").exits(0);
+    let told = run.stderr().split_once("\nrun ").unwrap().0.to_owned();
+    assert!(told.contains(";\n  until "), "{told}");
+    assert!(told.lines().all(|line| line.chars().count() <= 100), "{told}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn bad_rows_are_taken_up_again_and_their_last_word_wins() {
     run.resume().exits(1).says("is finished; nothing was sent");
 
     run.scene().change(|behaviour| behaviour.denied.clear());
-    let again = run.resume().with("--retry-failed").exits(1).says("3 tasks of 1 CMDB business");
+    let again = run.resume().with("--retry-failed").exits(1).says("3 tasks of 1 business");
     again.reports_all(6).reports_known([
         "started reply 2",
         "started reply 2",
@@ -305,7 +305,7 @@ fn of_two_resumes_at_the_same_time_one_is_turned_away() {
 fn a_dry_run_and_a_check_of_a_resume_send_nothing() {
     let run = launch(list(10)).against(slow(100)).with("--limit 4 --rate 7/s").exits(0);
     let plan = run.resume().with("--dry-run").exits(0);
-    plan.prints(["6 tasks of 1 CMDB business", "at 7/s", "rows: 10 (4 are settled, 6 to start"]);
+    plan.prints(["6 tasks of 1 business", " at 7/s: ", "rows: 10 (4 settled, 6 to start"]);
     let passed = ["passed: URL, credentials and the right to view are proved", "5 of 5 rows"];
     run.resume().with("--check").exits(0).says(passed);
     run.scene().change(|behaviour| behaviour.missing = [5].into());

@@ -84,8 +84,8 @@ fn a_line_says_what_will_happen() {
     let plan = Plan {
         rows: Rows::Unknown(NullWords::None),
         options: &settings.options,
-        target: "http://h/".into(),
-        user: "admin, by app ops".into(),
+        target: "h:8080".into(),
+        user: "admin (app ops)".into(),
         now: Timestamp::UNIX_EPOCH,
         timing: &settings.timing,
         stages: Vec::new(),
@@ -94,6 +94,6 @@ fn a_line_says_what_will_happen() {
     };
     assert_eq!(
         PlanText(&plan).to_string(),
-        "rows of standard input or a pipe at http://h/, as admin, by app ops, at 20/s"
+        "rows of standard input or a pipe at h:8080 as admin (app ops) at 20/s"
     );
 }

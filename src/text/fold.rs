@@ -1,0 +1,48 @@
+//! Long lines in several, at their semicolons.
+
+/// Maximum number of columns of a line.
+const MAX_COLUMNS: usize = 100;
+
+/// Breaks a line that is too long after as few of its semicolons as it takes.
+pub(crate) fn folded(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut columns = 0;
+    for (at, part) in line.split("; ").enumerate() {
+        let width = part.chars().count();
+        if at == 0 {
+            columns = width;
+        } else if columns + width + 3 > MAX_COLUMNS {
+            text.push_str(";\n  ");
+            columns = width + 2;
+        } else {
+            text.push_str("; ");
+            columns += width + 2;
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_only_where_it_is_too_long() {
+        let part = |length: usize| "x".repeat(length);
+        let (a, b, c) = (part(40), part(50), part(30));
+        for (parts, folded_to) in [
+            (vec![&a], a.clone()),
+            (vec![&a, &b], format!("{a}; {b}")),
+            (vec![&a, &b, &c], format!("{a}; {b};\n  {c}")),
+            (vec![&c, &a, &b, &a], format!("{c}; {a};\n  {b}; {a}")),
+        ] {
+            let parts: Vec<_> = parts.into_iter().map(String::as_str).collect();
+            let folded = folded(&parts.join("; "));
+            assert_eq!(folded, folded_to);
+            assert!(folded.lines().all(|line| line.len() <= MAX_COLUMNS), "{folded}");
+        }
+        let long = part(150);
+        assert_eq!(folded(&long), long, "a line without a semicolon stays as it is");
+    }
+}
