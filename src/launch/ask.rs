@@ -101,7 +101,7 @@ fn refusal(context: &RunContext, placement: AuthPlacement, answer: &Answer) -> A
         if unasked.to_header == 1 {
             warn!(
                 "the ESB refuses questions: states and links cannot be asked for. If it is the \
-                 legacy ESB, say --esb-legacy-get (it puts the credentials into the URL)"
+                 legacy ESB, use --esb-legacy-get (it puts the credentials into the URL)"
             );
         }
     });

@@ -195,7 +195,7 @@ impl Observer {
         let is_full = self.permits.is_full(this_session);
         let is_held = matches!(held, Some(limiter::Held::Businesses(..)));
         let room = if is_full && is_held && in_flight == 0 {
-            debug!("all rows of --lookahead wait for businesses that are held");
+            debug!("all rows of --lookahead wait for throttled businesses");
             Room::AllWait
         } else {
             Room::Free

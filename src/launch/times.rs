@@ -139,7 +139,7 @@ fn step((passed, before): (Duration, Reading), read: &Reading) -> Option<String>
     let passed = SignedDuration::try_from(passed).ok()?;
     let slept = read.since_boot - before.since_boot - passed;
     let stepped = before.wall.duration_until(read.wall) - passed - slept;
-    let effect = "a window goes by the wall clock";
+    let effect = "a window follows the wall clock";
     if stepped.abs() >= STEP_THRESHOLD {
         let way = if stepped.is_positive() { "ahead" } else { "back" };
         let seconds = whole_seconds(stepped.abs());

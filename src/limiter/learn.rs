@@ -144,7 +144,7 @@ fn tell_outage(change: OutageChange, says: &str) {
     match change {
         OutageChange::None => {}
         OutageChange::Began => {
-            warn!("bk-sops is gone: {says}; until it is back only one probe at a time is sent");
+            warn!("bk-sops is gone: {says}; until it is back, one request at a time is sent");
         }
         OutageChange::Over(lasted) => warn!("bk-sops is back after {:.0} s", lasted.as_secs_f64()),
     }

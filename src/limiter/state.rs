@@ -273,7 +273,3 @@ impl<T> LimiterState<T> {
         self.turns.clear();
     }
 }
-
-fn rows(count: usize) -> String {
-    if count == 1 { "1 row".into() } else { format!("{count} rows") }
-}

@@ -155,7 +155,7 @@ impl Notices {
             return std::mem::take(undelivered);
         }
         let why = format!("gave up after {:.1} s", patience.as_secs_f64());
-        vec![DeliveryError { what: "a notice", why }]
+        vec![DeliveryError { what: "a ping or notification", why }]
     }
 }
 
@@ -213,7 +213,7 @@ async fn session(
         let url = notify.as_ref()?.url();
         let send = |client: &Client, url| post(client, url, "application/json", json.clone());
         let why = deliver(url, send).await.err()?;
-        Some(DeliveryError { what: "the notice", why })
+        Some(DeliveryError { what: "the notification", why })
     };
     let (pinged, notified) = tokio::join!(pinged, notified);
     undelivered.extend(pinged.into_iter().chain(notified));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::console::BarFrame;
+use crate::domain::count::{counted, number};
 use crate::domain::duration::roughly;
 use crate::domain::rate::Rate;
 use crate::domain::record::AlreadyStarted;
@@ -89,12 +90,12 @@ impl Pause {
     fn text(&self) -> String {
         let left = seconds(self.left);
         match &self.who {
-            PauseReason::Businesses(1, business) => format!("{business} throttled, {left} s"),
+            PauseReason::Businesses(1, business) => format!("{business} throttled for {left} s"),
             PauseReason::Businesses(count, business) => {
-                format!("{count} businesses throttled, {business} for {left} s")
+                format!("{} businesses throttled, {business} for {left} s", number(*count))
             }
-            PauseReason::Everyone => format!("all throttled, {left} s"),
-            PauseReason::Outage(says) => format!("{says}, next probe in {left} s"),
+            PauseReason::Everyone => format!("all throttled for {left} s"),
+            PauseReason::Outage(says) => format!("{says}; next attempt in {left} s"),
         }
     }
 }
@@ -103,17 +104,18 @@ impl RunSnapshot {
     /// Formats `20 started, 580 already started, 0 bad`: tasks that another run started do not
     /// count as the work of this one.
     fn counts(&self) -> String {
-        let Self { started, already_started, bad, pending, .. } = self;
+        let Self { started, already_started, bad, pending, .. } = *self;
+        let (started, bad, others) = (number(started), number(bad), number(already_started));
         let ended = match (already_started, self.already) {
             (0, _) => format!("{started} started, {bad} bad"),
             (_, AlreadyStarted::Ok) => {
-                format!("{started} started, {already_started} already started, {bad} bad")
+                format!("{started} started, {others} already started, {bad} bad")
             }
             (_, AlreadyStarted::Fail) => {
-                format!("{started} started, {bad} bad, {already_started} of them already started")
+                format!("{started} started, {bad} bad, {others} of them already started")
             }
         };
-        if *pending > 0 { format!("{ended}, {pending} pending") } else { ended }
+        if pending > 0 { format!("{ended}, {} pending", number(pending)) } else { ended }
     }
 }
 
@@ -130,8 +132,12 @@ impl ProgressGoal {
     /// Returns one line with the current progress, for readers without a bar.
     #[must_use]
     pub fn told(&self, snapshot: &RunSnapshot, estimate: &Estimate) -> String {
-        let of = self.rows.map_or_else(String::new, |rows| format!(" of {rows}"));
-        format!("{}{of} rows: {}", snapshot.done, self.line(snapshot, estimate))
+        let done = snapshot.done;
+        let rows = match self.rows {
+            Some(rows) => format!("{} of {}", number(done), counted(rows, "row", "rows")),
+            None => counted(done, "row", "rows"),
+        };
+        format!("{rows}: {}", self.line(snapshot, estimate))
     }
 
     /// Puts the most important first: a narrow terminal cuts off the rest.
@@ -142,7 +148,7 @@ impl ProgressGoal {
             let _ = write!(line, "; {}", pause.text());
         }
         if snapshot.room == Room::AllWait {
-            line.push_str("; all rows of --lookahead wait, a larger one may go on");
+            line.push_str("; all rows of --lookahead wait: a larger one would go on");
         }
         match estimate.achieved {
             Some(achieved) => {
@@ -162,9 +168,11 @@ impl ProgressGoal {
             None => {}
             Some(Fit::Fits) => line.push_str(", fits"),
             Some(Fit::Leaves(rows)) => {
-                let _ = write!(line, ", does not fit: about {rows} rows will be left");
+                let rows = counted(rows, "row", "rows");
+                let _ = write!(line, ", does not fit: about {rows} will be left");
             }
         }
+        let (in_flight, waiting) = (number(*in_flight), number(*waiting));
         let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
         line
     }
@@ -203,8 +211,8 @@ impl Progress {
         match self.look {
             ProgressMode::Bar => self.screen.draw(BarFrame {
                 template: match self.goal.rows {
-                    Some(_) => "{wide_bar} {pos}/{len}\n{wide_msg}",
-                    None => "{spinner} {pos} rows\n{wide_msg}",
+                    Some(_) => "{wide_bar} {human_pos}/{human_len}\n{wide_msg}",
+                    None => "{spinner} {human_pos} rows\n{wide_msg}",
                 },
                 length: self.goal.rows,
                 position: snapshot.done,
@@ -297,15 +305,27 @@ mod tests {
     }
 
     #[test]
+    fn large_numbers_stand_in_groups_and_a_single_row_is_one() {
+        let large = RunSnapshot { pending: 1_500, waiting: 9_984, ..snapshot(12_000, 12_000) };
+        assert_eq!(
+            told(Some(1_000_000), &large, &Estimate::default()),
+            "12,000 of 1,000,000 rows: 12,000 started, 0 bad, 1,500 pending; 0.0/s of 20/s; \
+             2 in flight, 9,984 waiting"
+        );
+        let one = told(Some(1), &snapshot(1, 1), &Estimate::default());
+        assert!(one.starts_with("1 of 1 row: 1 started"), "{one}");
+    }
+
+    #[test]
     fn a_pause_says_whose_and_how_long() {
         let business = Business { scope: Scope::CmdbBiz, id: "3".parse().unwrap() };
         for (who, text) in [
-            (PauseReason::Businesses(1, business), "business 3 throttled, 12 s"),
+            (PauseReason::Businesses(1, business), "business 3 throttled for 12 s"),
             (PauseReason::Businesses(4, business), "4 businesses throttled, business 3 for 12 s"),
-            (PauseReason::Everyone, "all throttled, 12 s"),
+            (PauseReason::Everyone, "all throttled for 12 s"),
             (
                 PauseReason::Outage("nginx answers 502 for bk-sops".into()),
-                "nginx answers 502 for bk-sops, next probe in 12 s",
+                "nginx answers 502 for bk-sops; next attempt in 12 s",
             ),
         ] {
             assert_eq!(Pause { who, left: Duration::from_millis(11_200) }.text(), text);
@@ -328,7 +348,7 @@ mod tests {
         let full = RunSnapshot { room: Room::AllWait, ..snapshot(5, 5) };
         assert!(
             told(None, &full, &Estimate::default())
-                .contains("all rows of --lookahead wait, a larger")
+                .contains("all rows of --lookahead wait: a larger")
         );
     }
 

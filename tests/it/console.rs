@@ -57,7 +57,7 @@ fn the_summary_says_how_many_lines_were_lost() {
         .stderr();
     let (shown, end) = said.trim_end().rsplit_once('\n').unwrap();
     let lost = end.strip_suffix(" lines could not be shown, since nobody read standard error");
-    let lost: usize = lost.unwrap_or_else(|| panic!("{end}")).parse().unwrap();
+    let lost: usize = lost.unwrap_or_else(|| panic!("{end}")).replace(',', "").parse().unwrap();
     assert_eq!(logs(shown) + lost, 5_000, "an attempt and a decision a row");
     assert!(shown.contains("\n2,500 rows: 2,500 rejected\n"), "{end}");
 }
@@ -95,7 +95,8 @@ fn a_quiet_run_keeps_the_first_and_the_last_of_its_log() {
     let left_out = said.lines().filter_map(|line| {
         line.strip_suffix(" lines of the log left out here: -q keeps its beginning and its end)")
     });
-    let left_out: Vec<usize> = left_out.map(|line| line[1..].parse().unwrap()).collect();
+    let left_out: Vec<usize> =
+        left_out.map(|line| line[1..].replace(',', "").parse().unwrap()).collect();
     assert_eq!(left_out, [2_400 - logs(&said)], "an attempt and a decision a row");
 }
 

@@ -168,7 +168,7 @@ fn the_forecast_of_a_limit_is_that_of_its_rows() {
     let run = notifying(run).start();
     let mut live = Vec::new();
     until("the status was told", || {
-        live.extend(heard(&socket).into_iter().filter(|word| word.contains("of 3000 rows: ")));
+        live.extend(heard(&socket).into_iter().filter(|word| word.contains("of 3,000 rows: ")));
         !live.is_empty()
     });
     run.signal("TERM").exits(143);

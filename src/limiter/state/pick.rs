@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Gate, LimiterState, rows};
+use super::{Gate, LimiterState};
 use crate::domain::connections::Connections;
+use crate::domain::count::counted;
 use crate::limiter::choice::{Choice, Pick, RoundIsOver};
 use crate::limiter::circuit_breaker::{May, Round};
 use crate::limiter::demand;
@@ -204,7 +205,8 @@ impl<T> LimiterState<T> {
             self.outage_is_over(lasted, now);
             self.give_up(&GivenUp::BadRow, |_, line| lines.contains(&line));
             self.giving_up.add_questions(self.questions.remove(&lines));
-            warn!("bk-sops works, and fails what was sent for {}: that ends", rows(lines.len()));
+            let rows = counted(lines.len() as u64, "row", "rows");
+            warn!("bk-sops works, but fails each request for {rows}: they are not sent again");
         }
         Err(RoundIsOver)
     }

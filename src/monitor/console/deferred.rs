@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use crate::domain::count::counted;
+
 /// Kind of a text, which decides how much of it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextKind {
@@ -87,7 +89,7 @@ impl Deferred {
                     &mut all,
                     &format!(
                         "({} of the log left out here: -q keeps its beginning and its end)",
-                        lines_text(lines)
+                        counted(lines, "line", "lines")
                     ),
                 ),
             }
@@ -109,8 +111,4 @@ pub(super) fn push_line(all: &mut String, text: &str) {
 
 pub(super) fn count_lines(text: &str) -> u64 {
     text.split('\n').count() as u64
-}
-
-pub(super) fn lines_text(lines: u64) -> String {
-    format!("{lines} line{}", if lines == 1 { "" } else { "s" })
 }

@@ -6,7 +6,8 @@ use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::deferred::{Deferred, TextKind, count_lines, lines_text, push_line};
+use super::deferred::{Deferred, TextKind, count_lines, push_line};
+use crate::domain::count::counted;
 
 /// Maximum total wait for standard error at the end of the program, earlier waits included.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -251,7 +252,7 @@ impl QueueState {
             (None, _) => {
                 let lost = mem::take(&mut self.lost);
                 if lost > 0 {
-                    let lines = lines_text(lost);
+                    let lines = counted(lost, "line", "lines");
                     let text =
                         format!("{lines} could not be shown, since nobody read standard error");
                     push_line(&mut self.text, &text);
