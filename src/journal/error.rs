@@ -6,11 +6,11 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum JournalError {
-    #[error("{} is not there; this run cannot be resumed", path.display())]
+    #[error("{} is missing, so this run cannot be resumed", path.display())]
     Missing { path: PathBuf },
     #[error(
-        "{} is no journal of bk-launch, or was damaged ({what}); nothing was sent. Put it back from \
-         a backup, or start the run anew after a look at what the server already started",
+        "{} is damaged, or not a journal of bk-launch ({what}); nothing was sent. Restore it from a \
+         backup, or look at what the server already started, and launch the list as a new run",
         path.display()
     )]
     NotOne { path: PathBuf, what: String },
@@ -21,15 +21,15 @@ pub enum JournalError {
     )]
     Replay { path: PathBuf, what: String },
     #[error(
-        "{} has version {found} of the journal, and this bk-launch reads version {known}; nothing was \
-         sent. Finish the run with the bk-launch that began it, or start it anew after a look at \
-         what the server already started",
+        "{} has version {found} of the journal, but this bk-launch reads version {known}; nothing was \
+         sent. Finish the run with the bk-launch that began it, or look at what the server already \
+         started, and launch the list as a new run",
         path.display()
     )]
     Version { path: PathBuf, found: i64, known: i64 },
     #[error("cannot write the journal {}: {source}", path.display())]
     Write { path: PathBuf, source: rusqlite::Error },
-    #[error("the journal {} was taken away while the run went on", path.display())]
+    #[error("the journal {} was removed while the run was active", path.display())]
     Gone { path: PathBuf },
 }
 

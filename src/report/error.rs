@@ -11,7 +11,7 @@ use super::name::ReportName;
 #[derive(Debug, Error)]
 pub enum ReportError {
     /// The extension names no form.
-    #[error("{}: the name of a report ends in .csv, .tsv or .jsonl", path.display())]
+    #[error("{}: the name of a report must end in .csv, .tsv or .jsonl", path.display())]
     Extension {
         /// The report.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum ReportError {
         path: PathBuf,
     },
     /// The file cannot be made.
-    #[error("cannot make the report {}: {source}", path.display())]
+    #[error("cannot create the report {}: {source}", path.display())]
     Open {
         /// The report.
         path: PathBuf,
@@ -32,8 +32,8 @@ pub enum ReportError {
     },
     /// The file in which the report is to grow cannot be made.
     #[error(
-        "cannot make {}, in which the new {} would grow until it is complete: {source}; name a \
-         report in another folder with -o",
+        "cannot create {}, which holds the new {} until it is complete: {source}; name a report in \
+         another folder with -o",
         part.display(),
         path.display()
     )]
@@ -69,7 +69,7 @@ pub enum ReportError {
     },
     /// The complete report cannot take its place.
     #[error(
-        "the new report is complete, but stands in {} and not in {}: {why}",
+        "the new report is complete in {}, but could not replace {}: {why}",
         part.display(),
         path.display()
     )]

@@ -77,12 +77,12 @@ impl PartFile {
     pub(super) fn put_in_place(mut self, path: &Path) -> Result<PathBuf, ReportError> {
         let now = FileState::of_path(&self.target);
         if now.is_some() && now != self.before {
-            return Err(self.keep(path, "somebody changed that meanwhile, so it was left alone"));
+            return Err(self.keep(path, "somebody changed it meanwhile"));
         }
         if let Err(error) = fs::rename(&self.path, &self.target) {
             // A file that is mounted, say into a container, can be written, but not replaced.
             if let Err(second) = self.copy_over() {
-                let why = format!("that can be neither replaced ({error}) nor written ({second})");
+                let why = format!("it can be neither replaced ({error}) nor written ({second})");
                 return Err(self.keep(path, &why));
             }
             drop(fs::remove_file(&self.path));

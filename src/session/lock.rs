@@ -40,8 +40,8 @@ pub(crate) fn lock_name(
 #[derive(Debug, Error)]
 pub(crate) enum LockError {
     #[error(
-        "run {id} is still alive: {} works on it",
-        .holder.pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+        "run {id} is already active ({}); wait for it, or stop it",
+        .holder.pid.map_or_else(|| "another process".into(), |pid| format!("pid {pid}"))
     )]
     Alive { id: RunId, holder: Holder },
     #[error(transparent)]

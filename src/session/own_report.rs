@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
 use super::run::Run;
+use crate::domain::count::Digits;
 use crate::domain::file_state::FileState;
 use crate::domain::report_note::ReportNote;
 use crate::report::{self, IfExists};
@@ -55,13 +56,16 @@ pub(crate) struct Edited {
 
 /// Says what is different.
 fn difference(last: &ReportNote, now: &FileState) -> String {
-    let changed = format!("and has {} bytes, of {}", now.bytes, time(of_nanos(now.modified)));
+    let counted = |bytes| Digits::Plain.counted(bytes, "byte", "bytes");
+    let written = time(of_nanos(now.modified));
+    let changed = format!("now it has {}, written at {written}", counted(now.bytes));
     match *last {
         ReportNote::Complete { bytes, modified } => {
-            format!("it had {bytes} bytes, of {}, {changed}", time(of_nanos(modified)))
+            let written = time(of_nanos(modified));
+            format!("it had {}, written at {written}; {changed}", counted(bytes))
         }
         ReportNote::Unfinished { last_commit, .. } => {
-            format!("the run last wrote to it at {}, {changed}", time(last_commit))
+            format!("the run last wrote to it at {}; {changed}", time(last_commit))
         }
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::error::Refusal;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
-use crate::domain::count::counted;
+use crate::domain::count::Digits;
 use crate::domain::duration::briefly;
 use crate::domain::task::Business;
 use crate::input::{Checked, NullWords};
@@ -92,7 +92,7 @@ pub(crate) enum DoesNotFit {
     #[error(
         "does not fit: about {} would be left, slowed by {brake}; nothing was started, as \
          --require-fit asks",
-        counted(*rows, "row", "rows")
+        Digits::Plain.counted(*rows, "row", "rows")
     )]
     Leaves { rows: u64, brake: Brake },
     #[error(

@@ -267,8 +267,8 @@ pub(crate) struct Asked<'a> {
 /// A run was sent to another server before.
 #[derive(Debug, Error)]
 #[error(
-    "rows of this run were sent to {before}, and {target} is another server, which knows nothing of \
-     them; if it is the same bk-sops under another name, say --target-changed"
+    "this run sent rows to {before}, and {target} is another server; if it is the same bk-sops under \
+     another name, use --target-changed"
 )]
 pub(crate) struct TargetChanged {
     before: String,

@@ -29,7 +29,9 @@ impl Staging {
 
 /// Shares of an input whose number of rows is not known.
 #[derive(Debug, Error)]
-#[error("--stages with percentages needs a file: nobody knows how long standard input will be")]
+#[error(
+    "--stages with percentages needs a file: standard input cannot be counted before it is launched"
+)]
 pub(crate) struct SharesOfStream;
 
 impl Refusal for SharesOfStream {}

@@ -15,6 +15,7 @@ use super::reports::{self, Beside};
 use super::settings::{RunSettings, Settings};
 use super::zone;
 use crate::api::credentials::Credentials;
+use crate::domain::count::Digits;
 use crate::domain::lines::Lines;
 use crate::domain::request_id::RunId;
 use crate::input::{InputError, InputRows, NullWords};
@@ -92,7 +93,10 @@ pub(crate) fn check_rows(
 /// An input does not have the rows that it must have.
 #[derive(Debug, Error)]
 pub(crate) enum UnexpectedRows {
-    #[error("the input has {rows} rows, and --expect-rows says {expected}; nothing was started")]
+    #[error(
+        "the input has {}, but --expect-rows says {expected}; nothing was started",
+        Digits::Plain.counted(*rows, "row", "rows")
+    )]
     Differ { rows: u64, expected: ExpectedRows },
     #[error("--expect-rows needs a file: standard input cannot be counted before it is launched")]
     OfStream,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
+use crate::domain::count::Digits;
 use crate::domain::file_state::FileState;
 
 /// What a copy holds: its length, and its SHA-256 in hexadecimal digits.
@@ -111,13 +112,14 @@ pub(crate) fn check_copy(
     let found = file.metadata().map_err(failed)?.len();
     let may_be_more = growth == Growth::Grew || known.is_none();
     if found < bytes || (found > bytes && !may_be_more) {
-        return changed(format!("it had {bytes} bytes, and has {found}"));
+        let had = Digits::Plain.counted(bytes, "byte", "bytes");
+        return changed(format!("it had {had}, and now has {found}"));
     }
     let mut reader = BufReader::with_capacity(256 * 1024, file);
     let mut hash = Sha256::new();
     io::copy(&mut reader.by_ref().take(bytes), &mut Hashing(&mut hash)).map_err(failed)?;
     if known.is_some_and(|(_, sha256)| hexadecimal(&hash) != sha256) {
-        return changed("it holds something else".into());
+        return changed("its content is another".into());
     }
     let more = io::copy(&mut reader, &mut Hashing(&mut hash)).map_err(failed)?;
     Ok((bytes + more, hexadecimal(&hash)))
@@ -234,12 +236,12 @@ mod tests {
         assert_eq!(bytes, 4);
         let check = |growth| check_copy(&to, Some((bytes, &sha256)), growth);
         assert_eq!(check(Growth::Complete).unwrap(), (bytes, sha256.clone()));
-        let other = "something else";
+        let other = "its content is another";
         for (text, complete, grew) in [
             ("2,4\n", Some(other), Some(other)),
-            ("2,3\n2,4\n", Some("had 4 bytes, and has 8"), None),
-            ("2,4\n2,3\n", Some("had 4 bytes, and has 8"), Some(other)),
-            ("2,3", Some("had 4 bytes, and has 3"), Some("had 4 bytes, and has 3")),
+            ("2,3\n2,4\n", Some("had 4 bytes, and now has 8"), None),
+            ("2,4\n2,3\n", Some("had 4 bytes, and now has 8"), Some(other)),
+            ("2,3", Some("had 4 bytes, and now has 3"), Some("had 4 bytes, and now has 3")),
         ] {
             std::fs::write(&to, text).unwrap();
             for (growth, what) in [(Growth::Complete, complete), (Growth::Grew, grew)] {

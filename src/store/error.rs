@@ -12,7 +12,7 @@ use crate::domain::request_id::RunId;
 pub enum StoreError {
     /// It cannot be made.
     #[error(
-        "cannot make the run's folder {}: {source}; name another place with --state-dir, or keep \
+        "cannot create the run's folder {}: {source}; name another place with --state-dir, or keep \
          nothing with --no-journal",
         path.display()
     )]
@@ -68,7 +68,7 @@ pub enum StoreError {
     /// The input is changed while it is copied.
     #[error(
         "{} was changed while it was read, so a row may be cut in the middle; nothing was started. \
-         Launch it again once nobody writes to it",
+         Launch it once nobody writes to it any more",
         path.display()
     )]
     ChangedMeanwhile {
@@ -77,8 +77,8 @@ pub enum StoreError {
     },
     /// The copy of the input is not what it was.
     #[error(
-        "{} was changed since the run began ({what}); the input of a run may not be changed. Put it \
-         back, or launch the new rows as a run of their own",
+        "{} was changed since the run began ({what}); the input of a run may not be changed. Restore \
+         it, or launch the new rows as a run of their own",
         path.display()
     )]
     CopyChanged {

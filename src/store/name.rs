@@ -48,7 +48,7 @@ pub(crate) struct NameLock {
 
 /// Who runs under a name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a run named {name} is alive: {who}")]
+#[error("the run \"{name}\" is already active ({who}); wait for it, or stop it")]
 pub(crate) struct NameTaken {
     name: RunName,
     who: String,
@@ -81,7 +81,7 @@ impl NameLock {
         }
         file.set_len(0)?;
         file.rewind()?;
-        writeln!(file, "process {} since {now:.0}", std::process::id())?;
+        writeln!(file, "pid {}, since {now:.0}", std::process::id())?;
         Ok(Ok(Self { file }))
     }
 }
@@ -101,7 +101,10 @@ mod tests {
         let pid = std::process::id();
         assert_eq!(
             taken,
-            format!("a run named nightly is alive: process {pid} since 2026-12-01T22:00:00Z")
+            format!(
+                "the run \"nightly\" is already active (pid {pid}, since 2026-12-01T22:00:00Z); wait for \
+                 it, or stop it"
+            )
         );
         let other = "weekly".parse().unwrap();
         assert!(NameLock::take(&runs, &other, now).unwrap().is_ok());

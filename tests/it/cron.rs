@@ -10,7 +10,7 @@ fn one_run_of_a_name_goes_on_at_a_time() {
     let named = |name: &str| scene.run_kept().with(format!("--name {name}"));
     let nightly = || named("nightly").with("--rate 3/s");
     let run = nightly().start().once("it has begun", |seen| seen.starts >= 2);
-    let alive = format!("a run named nightly is alive: process {} since 20", run.pid());
+    let alive = format!("the run \"nightly\" is already active (pid {}, since 20", run.pid());
     nightly().exits(5).says(alive);
     nightly().with("--no-journal -o x.csv").exits(5);
     named("weekly").with("--limit 0").exits(0);
@@ -57,7 +57,7 @@ fn an_export_that_came_out_too_small_starts_nothing() {
     scene.file("empty.csv", HEADER);
     let expecting = |rows: &str| scene.run_kept().with(format!("--expect-rows {rows}"));
     for (file, expected, says) in [
-        ("tasks.csv", "6..", "the input has 5 rows, and --expect-rows says 6.."),
+        ("tasks.csv", "6..", "the input has 5 rows, but --expect-rows says 6.."),
         ("tasks.csv", "1..4", "says 1..4"),
         ("empty.csv", "1..", "the input has 0 rows"),
         ("-", "1..", "--expect-rows needs a file"),

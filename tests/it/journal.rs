@@ -60,7 +60,7 @@ fn a_journal_that_is_none_is_refused_in_words() {
         (fs::read(&foreign).unwrap(), "lacks the mark"),
         (
             fs::read(&older).unwrap(),
-            "has version 2 of the journal, and this bk-launch reads version 4",
+            "has version 2 of the journal, but this bk-launch reads version 4",
         ),
     ] {
         fs::write(run.journal(), content).unwrap();
@@ -116,7 +116,7 @@ fn a_journal_that_was_taken_away_stops_the_run() {
     let run = launch(list(2000)).against(slow(5)).with("--rate 500/s").start();
     let run = run.once("it has begun", |seen| seen.starts > 50);
     fs::remove_dir_all(run.scene.path("state")).unwrap();
-    let run = run.exits(6).says("was taken away while the run went on").reports_all(2000);
+    let run = run.exits(6).says("was removed while the run was active").reports_all(2000);
     assert!(run.scene().seen().starts < 2000);
 }
 
@@ -179,11 +179,11 @@ fn a_changed_copy_of_an_unfinished_stream_is_refused() {
     };
     // The last row, which was not sent yet; the first one, which was; and less.
     fs::write(&copy, whole.replace("2,30,", "2,31,")).unwrap();
-    refused("it holds something else");
+    refused("its content is another");
     fs::write(&copy, whole.replace("2,11,", "2,12,")).unwrap();
-    refused("it holds something else");
+    refused("its content is another");
     fs::write(&copy, whole.strip_suffix("2,30,\n").unwrap()).unwrap();
-    refused("bytes, and has");
+    refused(", and now has ");
     // What was read after the last commit is more, which no commit could note.
     let more = format!("{whole}2,41,\n");
     fs::write(&copy, &more).unwrap();

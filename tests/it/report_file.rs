@@ -147,8 +147,8 @@ fn what_somebody_writes_into_the_old_report_is_not_replaced() {
     let run = run.once("it sends", |seen| seen.starts >= 10);
     let edited = format!("{old}a remark\n");
     scene.file("r.csv", &edited);
-    let stands = format!("stands in {} and not in", part.display());
-    run.exits(6).says(stands).says("somebody changed that meanwhile");
+    let stands = format!("is complete in {}, but could not replace ", part.display());
+    run.exits(6).says(stands).says("somebody changed it meanwhile");
     assert_eq!(scene.read("r.csv"), edited);
     Report::read(&part).is_complete(30);
 }

@@ -282,8 +282,8 @@ fn before_anything_was_sent_another_server_is_taken() {
 fn a_run_that_is_alive_is_left_alone() {
     let run = launch(list(100)).against(slow(100)).with("--rate 5/s").start().once_sent(1);
     let scene = run.scene.clone();
-    let pid = format!("process {} works on it", run.pid());
-    scene.resume().exits(5).says(["is still alive", &pid]);
+    let active = format!("is already active (pid {})", run.pid());
+    scene.resume().exits(5).says(active);
     scene.command("runs").exits(0).prints("running");
     scene.command("runs prune --keep 0").exits(0).prints_only("");
     // Its report can be written all the same.
