@@ -3,9 +3,10 @@
 //! They pass the limiter like every request. No answer stops the run, except the one to the first
 //! question of a run that confirms.
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::context::{AskResult, RunContext};
+use super::row_log::row_log;
 use crate::api::{AuthPlacement, Renewal, TaskQuestion};
 use crate::domain::answer::{Answer, FailureClass, Verdict};
 use crate::domain::record::{Reason, Record};
@@ -60,7 +61,7 @@ pub(super) async fn state(
         let seen = Box::pin(client.status(&caller, task, question)).await;
         let known = context.limiter.heard(permit, &seen.answer);
         context.asked(&seen.answer);
-        log(id, &seen.answer, &format_args!("{:?}", seen.state));
+        log((line, task), id, &seen.answer, &format_args!("{:?}", seen.state));
         if context.after_question(&seen.answer, &known)? == AskResult::InVain {
             in_vain = Some(seen.answer);
             continue;
@@ -121,7 +122,7 @@ pub(super) async fn first(context: &RunContext, line: u64, task: &Task) {
         let answer = Box::pin(client.status(&caller, task, question)).await.answer;
         let known = context.limiter.heard(permit, &answer);
         context.asked(&answer);
-        log(&id, &answer, &"first question");
+        log((line, task), &id, &answer, &"first question");
         let Verdict::Failed(failure) = &answer.verdict else { return };
         if let Some(other) = client.other_auth_placement(placement, &answer) {
             placement = other;
@@ -161,7 +162,7 @@ pub(super) async fn link(context: &RunContext, line: u64, task: &Task) -> Option
         let (answer, found) = Box::pin(client.detail(&caller, task, question)).await;
         let known = limiter.heard(permit, &answer);
         context.asked(&answer);
-        log(&id, &answer, &"lookup");
+        log((line, task), &id, &answer, &"lookup");
         if context.after_question(&answer, &known).ok()? == AskResult::InVain {
             in_vain = Some(answer);
             continue;
@@ -197,8 +198,11 @@ pub(super) fn lacks_link(record: &Record) -> bool {
         && record.last.as_ref().is_some_and(|last| last.reply.task_url.is_empty())
 }
 
-fn log(id: &RequestId, answer: &Answer, found: &dyn std::fmt::Display) {
-    info!(
+fn log((line, task): (u64, &Task), id: &RequestId, answer: &Answer, found: &dyn std::fmt::Display) {
+    row_log!(
+        info,
+        line,
+        task,
         client_request_id = %id,
         verdict = answer.verdict.class().as_str(),
         http_status = answer.reply.http_status,

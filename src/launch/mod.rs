@@ -23,6 +23,7 @@ mod output_failure;
 mod pause_clock;
 mod permits;
 mod row;
+mod row_log;
 mod row_state;
 mod source;
 mod times;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{debug, info};
 
 use super::ask::{self, AuthRefusal, StateResult};
 use super::context::RunContext;
+use super::row_log::row_log;
 use super::row_state::RowState;
 use crate::api::{Caller, Renewal};
 use crate::domain::answer::{Answer, Delivery, Failure, FailureClass, Taken, Verdict};
@@ -138,13 +138,16 @@ impl Settling<'_> {
             self.context.stop_after_outage(&known)?;
             let retry_context = self.state.retry_context(&failure, &known);
             let next = options.policy.next(&failure, retry_context);
-            let (line, attempt) = (self.line, self.state.attempts);
-            debug!(line, attempt, class = %failure.class, ?next, ?retry_context, "decided");
+            let (line, task, attempt) = (self.line, &self.task, self.state.attempts);
+            row_log!(
+                debug, line, task, attempt, class = %failure.class, ?next, ?retry_context, "decided"
+            );
             match next {
                 Next::Stop(Stop::Auth)
                     if Box::pin(self.context.renew(&caller)).await == Renewal::Newer =>
                 {
-                    debug!(line, "sent again, with credentials that were not refused yet");
+                    let why = "sent again, with credentials that were not refused yet";
+                    row_log!(debug, line, task, "{why}");
                 }
                 Next::GiveUp => {
                     let outcome = Box::pin(self.give_up(failure.class)).await;
@@ -186,7 +189,7 @@ impl Settling<'_> {
         context.count(turn, &answer.verdict, latency);
         let known = limiter.heard(permit, &answer);
         context.saw(&answer);
-        log_attempt(*line, state.attempts, &id, latency, &answer);
+        log_attempt((*line, task), state.attempts, &id, latency, &answer);
         let Answer { verdict, reply, .. } = answer;
         let (class, message) = match &verdict {
             Verdict::Failed(failure) => (Some(failure.class), reply.message.clone()),
@@ -202,7 +205,7 @@ impl Settling<'_> {
     }
 
     async fn give_up_unsent(&mut self, why: &GivenUp) -> Result<Outcome, Closed> {
-        debug!(line = self.line, ?why, "given up");
+        row_log!(debug, self.line, self.task, ?why, "given up");
         let class = match why {
             GivenUp::Throttled(said) => {
                 let class = FailureClass::ThrottledBiz;
@@ -274,7 +277,8 @@ impl Settling<'_> {
             }
         }
         let again = was_created && self.state.may_go_again(self.context.options.policy.retries);
-        debug!(line = self.line, asked, was_created, again, "not confirmed in time");
+        let (line, task) = (self.line, &self.task);
+        row_log!(debug, line, task, asked, was_created, again, "not confirmed in time");
         Ok((!again).then_some(Outcome::Unconfirmed))
     }
 
@@ -329,10 +333,18 @@ const fn begun(doubt: Doubt, ownership: Ownership) -> Option<Outcome> {
 
 /// Logs one line per attempt. Texts of the server are written as literals, so that a terminal
 /// finds nothing to obey.
-fn log_attempt(line: u64, attempt: u32, id: &RequestId, latency: Duration, answer: &Answer) {
+fn log_attempt(
+    (line, task): (u64, &Task),
+    attempt: u32,
+    id: &RequestId,
+    latency: Duration,
+    answer: &Answer,
+) {
     let reply = &answer.reply;
-    info!(
+    row_log!(
+        info,
         line,
+        task,
         attempt,
         client_request_id = %id,
         verdict = answer.verdict.class().as_str(),

@@ -116,7 +116,15 @@ impl Limiter {
         let patience = throttle.patience(now, self.throttle_patience);
         if began == Began::Hold {
             let pause = throttle.held(now).map(|until| until - now);
-            debug!(whom = ?hold.whom, ?request_kind, ?pause, stated = ?hold.stated, "held");
+            debug!(
+                whom = ?hold.whom,
+                bk_biz_id = business.map(|business| business.id.get()),
+                scope = business.map(|business| business.scope.as_str()),
+                ?request_kind,
+                ?pause,
+                stated = ?hold.stated,
+                "held"
+            );
         }
         let until = state.everyone.held(now).unwrap_or(now);
         state.shares.excuse(held_before, until);

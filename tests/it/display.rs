@@ -64,13 +64,16 @@ fn logs_tell_attempts_and_decisions_to_people_and_programs() {
     let scene = forty();
     let run = || scene.run().input("bad.csv").with("--force");
     run().exits(1).never_says("attempt");
-    let attempt = ["INFO attempt line=1 attempt=1", "verdict=\"permission\"", "-s1-l1-a1"];
-    run().with("-v").exits(1).says(attempt);
-    run().with("-vv").exits(1).says(["DEBUG decided", "next=GiveUp"]);
+    let row = "line=1 bk_biz_id=2 scope=\"cmdb_biz\" task_id=500";
+    let attempt = format!("INFO attempt {row} attempt=1");
+    run().with("-v").exits(1).says([&*attempt, "verdict=\"permission\"", "-s1-l1-a1"]);
+    run().with("-vv").exits(1).says([&*format!("DEBUG decided {row} "), "next=GiveUp"]);
     let told = run().with("-v --log-format json").exits(1).stderr();
     let event = told.lines().find(|line| line.starts_with('{')).unwrap();
     let event: serde_json::Value = serde_json::from_str(event).unwrap();
     assert_eq!((&event["line"], &event["verdict"]), (&1.into(), &"permission".into()));
+    let task = (&event["bk_biz_id"], &event["scope"], &event["task_id"]);
+    assert_eq!(task, (&2.into(), &"cmdb_biz".into(), &500.into()));
     run().environment("RUST_LOG", "trace").exits(1).says("decided").never_says("hyper");
 }
 
