@@ -68,7 +68,9 @@ fn name(arg: &Arg) -> String {
     let named = arg.get_value_names().unwrap_or_default().join(" ");
     let choices = arg.get_possible_values();
     let choices: Vec<_> = choices.iter().map(PossibleValue::get_name).collect();
-    let value = if choices.is_empty() || arg.is_positional() { named } else { choices.join("|") };
+    // Of a list of choices each is told in the text alone.
+    let is_told = arg.is_positional() || arg.get_value_delimiter().is_some();
+    let value = if choices.is_empty() || is_told { named } else { choices.join("|") };
     let Some(long) = arg.get_long() else { return format!("`{value}`") };
     let is_optional = arg.get_num_args().is_some_and(|number| number.min_values() == 0);
     let form = match (takes_value, is_optional) {

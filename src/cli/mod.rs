@@ -16,6 +16,7 @@ mod monitoring;
 mod notice;
 mod outside;
 mod prune;
+mod reader;
 mod report;
 mod resume;
 mod run;

@@ -185,7 +185,7 @@ impl Resume {
         let is_part = run.about.input == InputState::Incomplete;
         let finished = format!(
             "is finished; nothing was sent\n{}",
-            kept_run::text(&done.summary, is_part, &done.reports)
+            kept_run::text(&done.summary, is_part, &done.reports, None)
         );
         let text = format!("run {} {finished}", run.folder.id);
         let Outside { notices, machine, .. } = &self.outside;

@@ -4,7 +4,7 @@
 
 use enum_map::EnumMap;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::{OptionalExtension, Params, named_params};
 
 use super::about::{About, Copied, InputState};
 use super::columns::{READ_OPEN_ROW, READ_RECORD};
@@ -302,9 +302,19 @@ impl Journal {
         sql: &str,
         each: &mut dyn FnMut(Record) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.each_of(sql, [], each)
+    }
+
+    /// Passes the records that `sql`, with these parameters, finds to `each`.
+    pub(super) fn each_of<E: From<JournalError>>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        each: &mut dyn FnMut(Record) -> Result<(), E>,
+    ) -> Result<(), E> {
         let damaged = |error: rusqlite::Error| E::from(self.damaged(&error));
         let mut select = self.connection.prepare(sql).map_err(damaged)?;
-        let mut found = select.query([]).map_err(damaged)?;
+        let mut found = select.query(parameters).map_err(damaged)?;
         while let Some(stored) = found.next().map_err(damaged)? {
             each(rows::record(stored).map_err(damaged)?)?;
         }

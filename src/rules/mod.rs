@@ -9,6 +9,7 @@ pub(crate) mod course;
 pub(crate) mod expected_rows;
 pub(crate) mod forecast;
 pub(crate) mod intents;
+pub(crate) mod outcome_filter;
 pub(crate) mod proof;
 pub(crate) mod resume;
 pub(crate) mod retry;

@@ -2,78 +2,52 @@
 
 use thiserror::Error;
 
-use super::error::SessionError;
+use super::error::{Refusal, SessionError};
+use super::exit::Exit;
 use super::input;
+use super::rewrite::Rewrite;
 use super::run::Run;
 use crate::domain::lines::Lines;
 use crate::domain::record::{Prior, Record};
 use crate::input::InputError;
 use crate::journal::{JournalError, Order};
 use crate::launch::{Resumable, left_open};
-use crate::report::{OpenReport, ReportError};
+use crate::report::ReportError;
 use crate::rules::resume::{self, Doubts, Planned};
-use crate::rules::stats::Summary;
 
 /// Writes every row of a run. In the order of the input, those that are not settled
 /// stand where they belong; in the order of settling they are left out.
-pub(crate) fn replay(
-    run: &Run,
-    order: Order,
-    reports: &mut Vec<OpenReport>,
-    summary: &mut Summary,
-) -> Result<(), SessionError> {
+pub(crate) fn replay(run: &Run, order: Order, into: &mut Rewrite) -> Result<(), SessionError> {
     run.journal.freeze()?;
     let open = match order {
         Order::Settled => Unsettled { rows: Box::new(std::iter::empty()), next: None },
         Order::Input => Unsettled::of(run)?,
     };
-    let replayed = replay_with(open, run, order, reports, summary);
+    let replayed = replay_with(open, run, order, into);
     run.journal.thaw()?;
-    match replayed {
-        Ok(()) => Ok(()),
-        Err(ReplayError::Journal(error)) => Err(error.into()),
-        Err(ReplayError::Report(error)) => Err(error.into()),
-        Err(ReplayError::Input(error)) => Err(error.into()),
-    }
+    Ok(replayed?)
 }
 
 fn replay_with(
     mut open: Unsettled,
     run: &Run,
     order: Order,
-    reports: &mut Vec<OpenReport>,
-    summary: &mut Summary,
+    into: &mut Rewrite,
 ) -> Result<(), ReplayError> {
-    let mut write = |record: &Record| {
-        summary.add(record);
-        each(reports, |report| report.record(record))
-    };
     run.journal.replay(order, &mut |record| {
-        while let Some(row) = open.before(record.row.line)? {
-            write(&row)?;
-        }
-        write(&record).map_err(ReplayError::from)
+        open.write_before(record.row.line, into)?;
+        into.write(&record).map_err(ReplayError::from)
     })?;
-    while let Some(row) = open.before(u64::MAX)? {
-        write(&row)?;
-    }
-    Ok(each(reports, OpenReport::flush)?)
+    open.write_before(u64::MAX, into)?;
+    Ok(into.flush()?)
 }
 
-/// Does something to every report. Whoever closed standard output has seen enough.
-fn each(
-    reports: &mut Vec<OpenReport>,
-    mut act: impl FnMut(&mut OpenReport) -> Result<(), ReportError>,
-) -> Result<(), ReportError> {
-    let mut failure = None;
-    reports.retain_mut(|report| match act(report) {
-        Ok(()) => true,
-        Err(error) => {
-            failure = failure.take().or(Some(error).filter(|error| !error.is_closed_stdout()));
-            false
-        }
-    });
-    failure.map_or(Ok(()), Err)
+/// Writes the rows of a run that are not settled, in the order of the input.
+pub(super) fn replay_unsettled(run: &Run, into: &mut Rewrite) -> Result<(), SessionError> {
+    run.journal.freeze()?;
+    let written = Unsettled::of(run)?.write_before(u64::MAX, into);
+    run.journal.thaw()?;
+    Ok(written?)
 }
 
 /// The rows of a run that are not settled, in the order of the input.
@@ -117,15 +91,33 @@ impl Unsettled {
         }
         Ok(self.next.take_if(|next| next.row.line < line))
     }
+
+    /// Writes those of them that stand before `line`.
+    fn write_before(&mut self, line: u64, into: &mut Rewrite) -> Result<(), ReplayError> {
+        while let Some(row) = self.before(line)? {
+            into.write(&row)?;
+        }
+        Ok(())
+    }
 }
 
 /// What keeps a report from being written again.
 #[derive(Debug, Error)]
-enum ReplayError {
+pub(super) enum ReplayError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error(transparent)]
     Input(#[from] InputError),
+}
+
+impl Refusal for ReplayError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Journal(error) => error.exit(),
+            Self::Report(error) => error.exit(),
+            Self::Input(error) => error.exit(),
+        }
+    }
 }

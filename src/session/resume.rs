@@ -16,6 +16,7 @@ use super::pipeline::Work;
 use super::plan::{self, Left, Plan, Rows};
 use super::replay;
 use super::reports::{self, Beside};
+use super::rewrite::Rewrite;
 use super::run::Run;
 use super::settings::Settings;
 use super::zone;
@@ -26,6 +27,7 @@ use crate::journal::{FINISHED, InputState, JournalError, Opening, Order};
 use crate::launch::{PlannedRows, RowSource, RunJournal};
 use crate::report::{Finished, IfExists, OpenReport, Placement};
 use crate::rules::forecast::Forecast;
+use crate::rules::outcome_filter::OutcomeFilter;
 use crate::rules::resume::{self, Doubts, Planned};
 use crate::rules::stats::Summary;
 use crate::shutdown::OUTAGE;
@@ -141,9 +143,10 @@ pub(crate) fn finish(
     already: AlreadyStarted,
     machine: &Machine,
 ) -> Result<FinishedRun, SessionError> {
-    let mut reports = open_reports(run, outputs, existing, machine)?;
-    let mut summary = Summary::new(already);
-    replay::replay(run, Order::Settled, &mut reports, &mut summary)?;
+    let reports = open_reports(run, outputs, existing, machine)?;
+    let mut rewrite = Rewrite::new(reports, OutcomeFilter::all(), Summary::new(already));
+    replay::replay(run, Order::Settled, &mut rewrite)?;
+    let Rewrite { reports, summary, .. } = rewrite;
     if run.about.input == InputState::Incomplete {
         // The next session counts, and then the copy must be as it is noted.
         run.journal.note_copy(&run.copied)?;

@@ -6,15 +6,33 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::summary::{counts, read_so_far};
-use crate::domain::count::Digits;
+use crate::domain::count::{Digits, counted};
+use crate::rules::outcome_filter::OutcomeWord;
 use crate::rules::stats::Summary;
 use crate::session::run::Run;
 
-/// The counts of a run, and where its reports are, for people.
-pub(crate) fn text(summary: &Summary, is_part: bool, reports: &[PathBuf]) -> String {
+/// Rows of a run that its reports were written with.
+pub(crate) struct Written<'a> {
+    /// What `--only` named; nothing for all rows.
+    pub only: &'a [OutcomeWord],
+    pub rows: u64,
+}
+
+/// The counts of a run, what of it was written, and where its reports are, for people.
+pub(crate) fn text(
+    summary: &Summary,
+    is_part: bool,
+    reports: &[PathBuf],
+    written: Option<&Written<'_>>,
+) -> String {
     let mut text = counts(summary);
     if is_part {
         let _ = write!(text, "\n{}", read_so_far(summary, Digits::Grouped));
+    }
+    if let Some(Written { only, rows }) = written.filter(|written| !written.only.is_empty()) {
+        let rows = counted(*rows, "row", "rows");
+        let only: Vec<_> = only.iter().map(ToString::to_string).collect();
+        let _ = write!(text, "\nwritten: {rows} (--only {})", only.join(","));
     }
     for report in reports.iter().filter(|report| report.as_os_str() != "-") {
         let _ = write!(text, "\nreport: {}", report.display());

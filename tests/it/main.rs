@@ -65,3 +65,4 @@ mod truth;
 mod watch;
 mod window;
 mod wire;
+mod written_again;

@@ -141,6 +141,8 @@ fn a_report_is_made_again_in_any_format_and_in_the_order_of_the_input() {
     report("-o a.csv --force").exits(0);
     report("-o a.pdf").exits(2);
     report("-o -").exits(0).prints_only(&scene.read("a.csv"));
+    let followed = report("-o - --follow").exits(0).stdout();
+    assert!(followed.lines().last().unwrap().contains(",pending,"), "open rows come last");
     // A reader that has seen enough is no error.
     scene.shell("PROGRAM report -o - | head -1; test ${PIPESTATUS[0]} = 0").exits(0);
 }
