@@ -16,6 +16,9 @@ use crate::domain::record::{
 /// Maximum number of separate groups of failures; all further failures form one group.
 const MAX_GROUPS: usize = 50;
 
+/// Maximum number of lines that are kept of a group as examples.
+const MAX_EXAMPLES: usize = 3;
+
 /// Counts over all records of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
@@ -40,8 +43,8 @@ pub struct Group {
     pub error: String,
     /// The server's message for the first of them.
     pub message: String,
-    /// Line of the first of them.
-    pub example: u64,
+    /// Lines of the first of them.
+    pub examples: Vec<u64>,
     pub rows: u64,
 }
 
@@ -90,10 +93,13 @@ impl Summary {
             outcome: record.outcome,
             error,
             message: message.to_owned(),
-            example: record.row.line,
+            examples: Vec::new(),
             rows: 0,
         });
         group.rows += 1;
+        if group.examples.len() < MAX_EXAMPLES {
+            group.examples.push(record.row.line);
+        }
     }
 
     #[must_use]
@@ -312,8 +318,9 @@ mod tests {
             summary.add(&rejected(line, message));
         }
         let groups: Vec<_> =
-            summary.failures().iter().map(|g| (g.rows, g.example, g.message.clone())).collect();
-        assert_eq!(groups, [(2, 2, "Task(id=17) does not exist".into()), (1, 4, "no".into())]);
+            summary.failures().iter().map(|g| (g.rows, &*g.examples, &*g.message)).collect();
+        let expected = [(2, &[2, 3][..], "Task(id=17) does not exist"), (1, &[4], "no")];
+        assert_eq!(groups, expected);
         assert_eq!(summary.bad(), 3);
     }
 
@@ -326,6 +333,7 @@ mod tests {
         }
         assert_eq!(summary.failures().len(), MAX_GROUPS + 1);
         assert_eq!(summary.failures().iter().map(|group| group.rows).sum::<u64>(), 200);
+        assert_eq!(summary.failures()[0].examples.len(), MAX_EXAMPLES);
     }
 
     #[test]

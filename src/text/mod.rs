@@ -4,6 +4,7 @@
 mod advice;
 pub(crate) mod bench;
 pub(crate) mod count;
+mod failures;
 pub(crate) mod fold;
 pub(crate) mod kept_run;
 pub(crate) mod location;

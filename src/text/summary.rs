@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::advice::advice;
 use super::count::many;
+use super::failures;
 use super::location::RunLocation;
 use crate::domain::answer::FailureClass;
 use crate::domain::count::{Digits, counted, number};
@@ -20,13 +20,10 @@ use crate::launch::{Ended, InputEnd, OutputFailure};
 use crate::rules::budget::UsedUp;
 use crate::rules::forecast::MIN_RATE_TIME;
 use crate::rules::retry::Stop;
-use crate::rules::stats::{Group, Requests, Summary, Unasked};
+use crate::rules::stats::{Requests, Summary, Unasked};
 use crate::session::exit::Exit;
 use crate::session::note::leaves_rows;
 use crate::shutdown::StopReason;
-
-/// Maximum number of groups of failures shown to people; programs get them all.
-const MAX_GROUPS: usize = 10;
 
 /// What a summary needs to know beside how the run ended.
 pub(crate) struct SummaryContext {
@@ -51,14 +48,7 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
     if let Some(queued) = not_looked_at(&ended.summary) {
         let _ = write!(text, "\n{queued}");
     }
-    for group in ended.summary.failures().into_iter().take(MAX_GROUPS) {
-        let _ = write!(text, "\n{}", failure(group));
-    }
-    let groups = ended.summary.failures().len();
-    if groups > MAX_GROUPS {
-        let more = counted((groups - MAX_GROUPS) as u64, "more kind", "more kinds");
-        let _ = write!(text, "\n  and {more}; the report has each row");
-    }
+    text.push_str(&failures::text(&ended.summary));
     if ended.requests.starts > 0 {
         let _ = write!(text, "\n{}\n{}", requests(ended), latencies(ended));
     }
@@ -157,20 +147,6 @@ fn not_looked_at(summary: &Summary) -> Option<String> {
         (queued, started) => format!("{} of {} started", number(queued), number(started)),
     };
     Some(format!("  {which}: queued by the server; --confirm also checks that they run"))
-}
-
-fn failure(group: &Group) -> String {
-    let Group { outcome, error, message, example, rows } = group;
-    let said =
-        if message.is_empty() { String::new() } else { format!(": {}", escape_control(message)) };
-    let many = if *rows == 1 {
-        format!("line {example}")
-    } else {
-        format!("{}, the first in line {example}", counted(*rows, "row", "rows"))
-    };
-    let kind =
-        if error.is_empty() { String::new() } else { format!(" ({})", escape_control(error)) };
-    format!("  {outcome}{kind} {many}{said}\n    {}", advice(*outcome, error))
 }
 
 fn requests(ended: &Ended) -> String {
@@ -355,20 +331,6 @@ fn next(ended: &Ended, context: &SummaryContext) -> Option<String> {
 /// How a run ended, for programs. `docs/input-and-report.md` has the schema.
 pub(crate) fn json(ended: &Ended, context: &SummaryContext) -> Value {
     let summary = &ended.summary;
-    let failures: Vec<_> = summary
-        .failures()
-        .into_iter()
-        .map(|group| {
-            json!({
-                "outcome": group.outcome.as_str(),
-                "error": group.error,
-                "message": group.message,
-                "rows": group.rows,
-                "example_line": group.example,
-                "advice": advice(group.outcome, &group.error),
-            })
-        })
-        .collect();
     let mut latency: serde_json::Map<_, _> = PERCENTILES
         .iter()
         .map(|(name, percent)| {
@@ -382,7 +344,7 @@ pub(crate) fn json(ended: &Ended, context: &SummaryContext) -> Value {
         "bad": summary.bad(),
         "cut_off": summary.cut_off,
         "cut_off_in_doubt": summary.cut_off_in_doubt,
-        "failures": failures,
+        "failures": failures::json(summary),
         "requests": ended.requests.starts,
         "retries": ended.requests.retries,
         "questions": ended.requests.questions,
