@@ -12,7 +12,7 @@ Examples:
   bk-launch resume --rate 100/m           with another rate; all else is as it was
 
 Rows that an earlier session may have started are sent again: the server starts a task at most
-once. Exit codes are those of run; 5 means that the run is still alive.";
+once. Exit codes are those of run; 5 means that the run is already active.";
 
 /// The flags of `resume`.
 #[derive(Debug, Args)]

@@ -10,6 +10,9 @@ use super::values::age;
 const EXAMPLES: &str = "\
 Examples:
   bk-launch runs                                  every run, the latest last
+  bk-launch runs --unfinished --watch             what goes on, and what can be resumed
+  bk-launch runs show                             the latest unfinished run, else the latest
+  bk-launch runs show nightly --bad               with every row that ended bad
   bk-launch runs show 20261201-2200 --json
   bk-launch runs prune --keep 20 --older-than 30d";
 
@@ -19,6 +22,8 @@ Examples:
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
     pub what: Option<What>,
+    #[command(flatten)]
+    pub list: ListArgs,
     /// Print JSON on standard output.
     #[arg(long, global = true)]
     pub json: bool,
@@ -30,18 +35,54 @@ pub(crate) struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
-    /// List every run with its state, age and counts (the default).
-    List,
-    /// Show one run with its sessions.
-    Show {
-        /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
-        run: Option<String>,
-    },
+    /// List runs with their states, names, counts, ages and exit codes (the default).
+    List(ListArgs),
+    /// Show one run: failures with advice, bad rows, rate, expected end, window, reports, sessions.
+    Show(ShowArgs),
     /// Remove finished runs, but never one that is going on.
     ///
     /// If both conditions are given, both must hold. Leftovers of runs that never began are always
     /// removed.
     Prune(PruneArgs),
+}
+
+/// The flags of `runs list`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct ListArgs {
+    /// List only runs with bad rows, and those that died, cannot be read, or ended by a failure (exit
+    /// 1, 2, 3 or 6); with --unfinished, runs of either kind.
+    #[arg(long)]
+    pub failed: bool,
+    /// List only runs that go on or can be resumed.
+    #[arg(long)]
+    pub unfinished: bool,
+    /// Renew the list every second, on a terminal, until Ctrl-C.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+impl ListArgs {
+    /// Joins the flags before and behind the word `list`.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self {
+            failed: self.failed || other.failed,
+            unfinished: self.unfinished || other.unfinished,
+            watch: self.watch || other.watch,
+        }
+    }
+}
+
+/// The flags of `runs show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
+    pub run: Option<String>,
+    /// Show all rows that ended bad, and not only the first 20.
+    #[arg(long)]
+    pub bad: bool,
+    /// Renew the page every second, on a terminal, until the run ends.
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// The flags of `runs prune`.

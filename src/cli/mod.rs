@@ -28,6 +28,7 @@ mod stages;
 mod stdout;
 mod terminal;
 mod warnings;
+mod watch;
 
 use std::ffi::OsString;
 use std::io;

@@ -28,10 +28,12 @@ use crate::session::lock::{lock, lock_name};
 use crate::session::resume::{self, Asked, Before, OtherTarget, TargetIs, named_reports};
 use crate::session::run::Run;
 use crate::session::settings::Settings;
+use crate::store::Flags;
 use crate::text::fold::folded;
 use crate::text::kept_run;
 use crate::text::location::RunLocation;
 use crate::text::plan::PlanText;
+use crate::text::runs::why_this;
 use crate::text::summary::SummaryContext;
 
 /// Runs the command; `typed` is what stands on the command line.
@@ -66,23 +68,28 @@ pub(crate) fn run(
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }
-    let choice = runs::told(&found);
-    if let Some(choice) = &choice {
-        outside.notices.say(choice);
-    }
+    let (choice, why_this) = (runs::told(&found), why_this(found.by));
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| variables(name).or_else(|| of_profile(name));
     let face = Face::of(&args.session);
     let location = RunLocation { folder: found.folder, state_dir: face.state_dir.clone() };
     let preview = args.session.preview.kind();
     let monitoring = Monitoring::new(args.session.monitors.clone(), &environment)?;
-    let mut resume = Resume { args, matches, run, is_named: choice.is_some(), outside };
+    let typed = saved_flags::of_session(typed);
+    let notices = outside.notices.clone();
+    let say_choice = || choice.iter().for_each(|choice| notices.say(choice));
+    let mut resume = Resume { args, matches, typed, why_this, run, outside };
+    if preview != Preview::None {
+        say_choice();
+    }
     match preview {
         Preview::None => {
             let name = resume.run.about.name.clone();
-            monitoring.around(name.as_deref(), |monitors| {
+            let done = monitoring.around(name.as_deref(), |monitors| {
                 resume.launch(location, &face, monitors, &environment)
-            })
+            });
+            // What is launched says itself which run it is.
+            done.inspect_err(|_| say_choice())
         }
         Preview::DryRun => resume.dry_run(&environment),
         Preview::Check => {
@@ -106,9 +113,11 @@ fn parse(words: Vec<OsString>) -> Result<(ResumeArgs, ArgMatches), CommandError>
 struct Resume {
     args: ResumeArgs,
     matches: ArgMatches,
+    /// Those of the flags that were typed now.
+    typed: Flags,
+    /// Why it is this run, if it was not named.
+    why_this: &'static str,
     run: Run,
-    /// Whether it was said which run it is.
-    is_named: bool,
     outside: Outside,
 }
 
@@ -139,7 +148,7 @@ impl Resume {
             return self.finish(face);
         }
         let other_target = self.other_target();
-        let Self { args, matches, run, is_named, outside } = self;
+        let Self { args, matches, typed, why_this, run, outside } = self;
         let Outside { mut machine, network, notices, driver, .. } = outside;
         let moment = Moment::of(&mut machine);
         let settings = settings::of_session(args.session, environment, moment)?;
@@ -155,14 +164,16 @@ impl Resume {
         let slots = settings.options.limits.slots.get();
         let client = settings.server.client(&network, credentials, slots)?;
         let client = client.rereading(settings.server.reread(&machine.executor));
-        let flags = (target_is == TargetIs::Another)
-            .then(|| saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None)));
-        let asked = Asked { reopens, flags: flags.as_ref(), forecast: forecast.as_ref() };
+        let flags = match target_is {
+            TargetIs::Same => run.flags.clone(),
+            TargetIs::Another => {
+                saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None))
+            }
+        };
+        let asked = Asked { reopens, flags: &flags, typed: &typed, forecast };
         let work = resume::begin(run, before, &settings, asked, &machine)?;
-        if !is_named {
-            notices.say(&format_args!("run {}", work.run));
-        }
-        notices.say(&folded(&format!("session {}: {line}", work.session)));
+        let line = format!("run {}{why_this}, session {}: {line}", work.run, work.session);
+        notices.say(&folded(&line));
         let context = SummaryContext {
             target: settings.server.target.to_string(),
             reports: named_reports(&location.folder, &settings.outputs),
@@ -183,15 +194,15 @@ impl Resume {
         let run = &mut self.run;
         let done = resume::finish(run, &output.outputs, existing, already, &self.outside.machine)?;
         let is_part = run.about.input == InputState::Incomplete;
-        let finished = format!(
-            "is finished; nothing was sent\n{}",
+        let text = format!(
+            "run {}{} is finished; nothing was sent\n{}",
+            run.folder.id,
+            self.why_this,
             kept_run::text(&done.summary, is_part, &done.reports, None)
         );
-        let text = format!("run {} {finished}", run.folder.id);
         let Outside { notices, machine, .. } = &self.outside;
         let outputs = EndOutputs { notices, stdout: &machine.streams.output };
-        let who = if self.is_named { "it" } else { &format!("run {}", run.folder.id) };
-        notices.say(&format_args!("{who} {finished}"));
+        notices.say(&text);
         systemd::ready(&text);
         let mut exit = done.exit;
         let json = kept_run::json(run, &done.summary, &done.reports, Some(exit.code()));

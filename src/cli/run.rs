@@ -32,7 +32,7 @@ use crate::session::lock::lock_name;
 use crate::session::plan::Plan;
 use crate::session::run_state::RunSummary;
 use crate::session::settings::RunSettings;
-use crate::session::start;
+use crate::session::start::{self, FIRST_SESSION};
 use crate::store::{RunDir, SavedFlags};
 use crate::text::fold::folded;
 use crate::text::location::RunLocation;
@@ -72,7 +72,8 @@ pub(crate) fn run(
         Preview::DryRun => return dry_run(&settings, &matches, profile.as_ref(), &outside),
         Preview::Check => return check_input(&settings),
     }
-    let flags = saved_flags::keep(&matches, target_of_environment(&environment));
+    let mut flags = saved_flags::keep(&matches, target_of_environment(&environment));
+    flags.note_session(FIRST_SESSION, saved_flags::of_session(&matches));
     let name = settings.name.as_ref().map(|(name, _)| name.to_string());
     monitoring.around(name.as_deref(), |monitors| {
         let (now, notices) = (outside.machine.now(), outside.notices.clone());

@@ -1,5 +1,6 @@
 //! `bk-launch runs`: list runs, show one, remove old ones.
 
+use std::ffi::OsString;
 use std::io::Write;
 
 use jiff::Timestamp;
@@ -9,31 +10,53 @@ use serde_json::Value;
 use super::command_error::CommandError;
 use super::notice::notice;
 use super::stdout::stdout;
+use super::watch;
 use super::{prune, settings};
-use crate::args::runs::{RunsArgs, What};
+use crate::args::runs::{ListArgs, RunsArgs, ShowArgs, What};
 use crate::args::session::StateArgs;
-use crate::domain::duration::roughly;
-use crate::journal::{InputState, Journal};
 use crate::session::exit::Exit;
-use crate::session::find::{Found, FoundBy, find};
-use crate::session::run_state::{RunState, RunSummary};
-use crate::store::{RunDir, RunStore};
-use crate::text::runs::{json, outcomes, state};
-use crate::text::time::full_moment;
+use crate::session::find::{Found, find};
+use crate::session::run_state::RunSummary;
+use crate::session::run_view::RunView;
+use crate::store::{Lock, RunDir, RunStore};
+use crate::text::location::RunLocation;
+use crate::text::run_page::RunPage;
+use crate::text::runs::{json, table, why_this};
+
+/// Number of bad rows that are shown without `--bad`.
+const SHOWN_BAD: usize = 20;
 
 /// Runs the command.
 pub(crate) fn run(args: RunsArgs) -> Result<Exit, CommandError> {
-    let RunsArgs { what, json, state_dir } = args;
+    let RunsArgs { what, list, json, state_dir } = args;
+    let told = state_dir.clone().map(OsString::from);
     let runs = settings::runs(StateArgs { state_dir }, &|name| std::env::var(name).ok())?;
     let form = if json { Form::Json } else { Form::Text };
-    match what.unwrap_or(What::List) {
-        What::List => list(&runs, form),
-        What::Show { run } => show(&choose(&runs, run.as_deref())?, form),
+    if json && is_watched(list, what.as_ref()) {
+        return Err("--watch is for people; a program asks for --json as often as it likes".into());
+    }
+    match what.unwrap_or_else(|| What::List(ListArgs::default())) {
+        What::List(args) => self::list(&runs, list.or(args), form),
+        What::Show(_) | What::Prune(_) if list != ListArgs::default() => {
+            Err("--failed, --unfinished and a --watch before the command are flags of: runs list"
+                .into())
+        }
+        What::Show(args) => show(&runs, &args, told, form),
         What::Prune(args) => prune::run(&runs, &args, json),
     }
 }
 
-#[derive(Clone, Copy)]
+fn is_watched(list: ListArgs, what: Option<&What>) -> bool {
+    list.watch
+        || match what {
+            Some(What::List(args)) => args.watch,
+            Some(What::Show(args)) => args.watch,
+            Some(What::Prune(_)) | None => false,
+        }
+}
+
+/// For whom something is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Text,
     Json,
@@ -50,85 +73,64 @@ pub(crate) fn choose(runs: &RunStore, named: Option<&str>) -> Result<RunDir, Com
 
 /// Says which run was found, if it was not named.
 pub(crate) fn told(found: &Found) -> Option<String> {
-    let id = &found.folder.id;
-    match found.by {
-        FoundBy::Named => None,
-        FoundBy::LatestUnfinished => Some(format!("run {id}, the latest that is not finished")),
-        FoundBy::Latest => Some(format!("run {id}, the latest")),
-    }
+    let why = why_this(found.by);
+    (!why.is_empty()).then(|| format!("run {}{why}", found.folder.id))
 }
 
-fn list(runs: &RunStore, form: Form) -> Result<Exit, CommandError> {
-    let now = Timestamp::now();
-    let all: Vec<_> = runs.all()?.iter().map(|run| RunSummary::of(run, now)).collect();
-    let mut stdout = stdout();
-    if let Form::Json = form {
-        writeln!(stdout, "{}", Value::from(all.iter().map(json).collect::<Vec<_>>()))?;
-        return Ok(Exit::Good);
-    }
-    if all.is_empty() {
-        notice(&format_args!("no runs in {}", runs.path().display()));
-        return Ok(Exit::Good);
-    }
+fn list(runs: &RunStore, args: ListArgs, form: Form) -> Result<Exit, CommandError> {
+    let ListArgs { failed, unfinished, watch } = args;
+    let is_wanted = |run: &RunSummary| {
+        let is_any = !failed && !unfinished;
+        is_any || (failed && run.has_failed()) || (unfinished && !run.state.is_over())
+    };
+    let read = || -> Result<Vec<RunSummary>, CommandError> {
+        let now = Timestamp::now();
+        let all = runs.all()?.into_iter().map(|run| RunSummary::of(&run, now));
+        Ok(all.filter(is_wanted).collect())
+    };
+    let such = if failed || unfinished { "such " } else { "" };
+    let none = format!("no {such}runs in {}", runs.path().display());
     let zone = TimeZone::system();
-    let states: Vec<_> = all.iter().map(|run| state(run, &zone)).collect();
-    let wide = states.iter().map(|state| state.chars().count()).max().unwrap_or_default();
-    writeln!(stdout, "{:<21}  {:<wide$}  EXIT  {:>10}  ROWS", "RUN", "STATE", "AGE")?;
-    for (run, state) in all.iter().zip(states) {
-        let name = run.about.as_ref().and_then(|about| about.name.as_deref());
-        let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
-        let age = run.age().map(roughly).unwrap_or_default();
-        let exit = run.exit().map(|exit| exit.to_string()).unwrap_or_default();
-        let (id, rows) = (run.id.as_str(), outcomes(run));
-        writeln!(stdout, "{id:<21}  {state:<wide$}  {exit:>4}  {age:>10}  {rows}{name}")?;
+    if watch {
+        let page =
+            || read().map(|all| if all.is_empty() { none.clone() } else { table(&all, &zone) });
+        return watch::renew(&page, &|| false);
+    }
+    let all = read()?;
+    match form {
+        Form::Json => {
+            writeln!(stdout(), "{}", Value::from(all.iter().map(json).collect::<Vec<_>>()))?;
+        }
+        Form::Text if all.is_empty() => notice(&none),
+        Form::Text => write!(stdout(), "{}", table(&all, &zone))?,
     }
     Ok(Exit::Good)
 }
 
-fn show(folder: &RunDir, form: Form) -> Result<Exit, CommandError> {
-    let run = RunSummary::of(folder, Timestamp::now());
-    if run.state == RunState::Damaged {
-        // The journal says what is wrong with it.
-        Journal::open(&folder.journal())?.about()?;
-    }
-    let mut stdout = stdout();
-    if let Form::Json = form {
-        writeln!(stdout, "{}", json(&run))?;
-        return Ok(Exit::Good);
-    }
-    writeln!(stdout, "run {}\n  folder  {}", run.id, run.folder.display())?;
-    if let Some(name) = run.about.as_ref().and_then(|about| about.name.as_ref()) {
-        writeln!(stdout, "  name    {name}")?;
-    }
+fn show(
+    runs: &RunStore,
+    args: &ShowArgs,
+    state_dir: Option<OsString>,
+    form: Form,
+) -> Result<Exit, CommandError> {
+    let ShowArgs { run, bad, watch } = args;
+    let Found { folder, by: found_by } = find(runs, run.as_deref(), Timestamp::now())?;
     let zone = TimeZone::system();
-    let more = match (run.state.pid(), run.exit()) {
-        (Some(pid), _) => format!(", process {pid}"),
-        (None, Some(exit)) => format!(", exit {exit}"),
-        (None, None) => String::new(),
+    let resume = RunLocation { folder: folder.clone(), state_dir }.resume();
+    let most = if *bad { usize::MAX } else { SHOWN_BAD };
+    let page = || -> Result<String, CommandError> {
+        let now = Timestamp::now();
+        let view = RunView::read(&folder, now, most)?;
+        let page = RunPage { view: &view, found_by, resume: &resume, zone: &zone, now };
+        Ok(match form {
+            Form::Text => page.text(),
+            Form::Json => format!("{}\n", page.json()),
+        })
     };
-    writeln!(stdout, "  state   {}{more}", state(&run, &zone))?;
-    if let Some(about) = &run.about {
-        let part = match about.input {
-            InputState::Ended => "",
-            InputState::Incomplete => " (not read to its end)",
-        };
-        writeln!(stdout, "  input   {}{part}", about.input_name)?;
+    if *watch {
+        let has_ended = || Lock::holder(&folder.path).is_ok_and(|holder| holder.is_none());
+        return watch::renew(&page, &has_ended);
     }
-    writeln!(stdout, "  rows    {}", outcomes(&run))?;
-    for (at, session) in run.sessions.iter().enumerate() {
-        let retry = if session.retry_failed { ", with --retry-failed" } else { "" };
-        let is_now = run.state.is_alive() && at + 1 == run.sessions.len();
-        let ending = match (&session.ended, &session.ending, session.exit) {
-            (Some(ended), Some(ending), Some(exit)) => {
-                format!("{} ({ending}, exit {exit})", full_moment(*ended, &zone))
-            }
-            (Some(ended), ..) => full_moment(*ended, &zone),
-            (None, ..) if is_now => "now".into(),
-            (None, ..) => "?".into(),
-        };
-        let (number, target) = (session.number, &session.target);
-        let began = full_moment(session.began, &zone);
-        writeln!(stdout, "  session {number}: {began} to {ending}, at {target}{retry}")?;
-    }
+    write!(stdout(), "{}", page()?)?;
     Ok(Exit::Good)
 }

@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
 use super::secret_flags::rivals;
 use crate::args::resume::ResumeArgs;
-use crate::store::SavedFlags;
+use crate::store::{Flags, SavedFlags};
 
 /// Flags that a run keeps for its later sessions. A test lists all others, too.
 const KEPT: [&str; 40] = [
@@ -58,6 +58,12 @@ const KEPT: [&str; 40] = [
     "window",
 ];
 
+/// Flags of one session alone that say what it does, and not only how it is shown.
+const OF_ONE_SESSION: [&str; 4] = ["jitter", "limit", "start_at", "stop_at"];
+
+/// Flags that a run keeps, and that are told of a session in another way.
+const TOLD_ELSEWHERE: [&str; 4] = ["esb", "gateway", "gateway_stage", "output"];
+
 /// Flags of which a run has only one.
 const TARGET: [&str; 2] = ["esb", "gateway"];
 
@@ -83,29 +89,39 @@ fn resume() -> Command {
 pub(crate) fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
     let mut kept =
         SavedFlags { program: env!("CARGO_PKG_VERSION").into(), ..SavedFlags::default() };
-    for arg in flags(&resume()) {
-        let (Some(long), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
-        if matches.value_source(id).is_none() {
-            continue;
-        }
-        let values = if matches!(arg.get_action(), ArgAction::SetTrue) {
-            if !matches.get_flag(id) {
-                continue;
-            }
-            Vec::new()
-        } else {
-            let values = matches.get_raw(id).into_iter().flatten();
-            let values = values.map(|value| value.to_string_lossy().into_owned());
-            if is_path(arg) { values.map(absolute).collect() } else { values.collect() }
-        };
-        kept.flags.insert(long.to_owned(), values);
-    }
+    kept.flags.extend(flags(&resume()).filter_map(|arg| given(arg, matches)));
     if let Some((flag, url)) = target
         && !TARGET.iter().any(|flag| kept.flags.contains_key(*flag))
     {
         kept.flags.insert(flag.to_owned(), vec![url]);
     }
     kept
+}
+
+/// Returns the flags that were typed for one session, and say what that does.
+pub(crate) fn of_session(typed: &ArgMatches) -> Flags {
+    let resume = resume();
+    let is_told = |arg: &&Arg| {
+        let id = arg.get_id().as_str();
+        let is_meant = KEPT.contains(&id) && !TOLD_ELSEWHERE.contains(&id);
+        (is_meant || OF_ONE_SESSION.contains(&id))
+            && typed.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    resume.get_arguments().filter(is_told).filter_map(|arg| given(arg, typed)).collect()
+}
+
+/// Returns a flag as it is kept, if it is set.
+fn given(arg: &Arg, matches: &ArgMatches) -> Option<(String, Vec<String>)> {
+    let (long, id) = (arg.get_long()?, arg.get_id().as_str());
+    matches.value_source(id)?;
+    let values = if matches!(arg.get_action(), ArgAction::SetTrue) {
+        matches.get_flag(id).then(Vec::new)?
+    } else {
+        let values = matches.get_raw(id).into_iter().flatten();
+        let values = values.map(|value| value.to_string_lossy().into_owned());
+        if is_path(arg) { values.map(absolute).collect() } else { values.collect() }
+    };
+    Some((long.to_owned(), values))
 }
 
 /// Whether the values of a flag are paths, which are kept as absolute ones.

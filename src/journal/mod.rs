@@ -22,6 +22,7 @@ pub(crate) use error::JournalError;
 pub use file::Journal;
 pub(crate) use look::Position;
 pub(crate) use read::Order;
+pub(crate) use reports::SessionReport;
 pub use session::Opening;
 pub(crate) use session::{FINISHED, PastSession};
 

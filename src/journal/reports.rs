@@ -11,6 +11,15 @@ use super::rows::signed;
 use crate::domain::file_state::FileState;
 use crate::domain::report_note::{BegunReport, ReportNote};
 
+/// A report, as the session that wrote it last noted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SessionReport {
+    pub path: PathBuf,
+    pub session: u32,
+    /// `None` for one that is written beside its path, and not complete.
+    pub note: Option<ReportNote>,
+}
+
 impl Journal {
     /// Notes at `now` which reports `session` is about to write.
     ///
@@ -94,6 +103,25 @@ impl Journal {
             let mut select = self.connection.prepare(sql)?;
             let notes = select.query_map(named_params! { ":path": absolute(path) }, note)?;
             notes.filter_map(Result::transpose).collect()
+        };
+        read().map_err(|error| self.damaged(&error))
+    }
+
+    /// Returns the reports that sessions wrote, each with the session that wrote it last.
+    pub(crate) fn reports(&self) -> Result<Vec<SessionReport>, JournalError> {
+        let read = || -> rusqlite::Result<Vec<SessionReport>> {
+            let sql = "SELECT path, session, bytes, modified, device, inode, commit_before, \
+                       last_commit FROM report \
+                       WHERE rowid IN (SELECT max(rowid) FROM report GROUP BY path) ORDER BY rowid";
+            let mut select = self.connection.prepare(sql)?;
+            let reports = select.query_map([], |row| {
+                Ok(SessionReport {
+                    path: row.get::<_, String>("path")?.into(),
+                    session: row.get("session")?,
+                    note: note(row)?,
+                })
+            })?;
+            reports.collect()
         };
         read().map_err(|error| self.damaged(&error))
     }

@@ -13,6 +13,7 @@ pub(crate) mod outcome_filter;
 pub(crate) mod proof;
 pub(crate) mod resume;
 pub(crate) mod retry;
+pub(crate) mod run_pace;
 pub(crate) mod sample;
 pub(crate) mod server_time;
 pub(crate) mod stages;

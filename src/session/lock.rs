@@ -40,7 +40,7 @@ pub(crate) fn lock_name(
 #[derive(Debug, Error)]
 pub(crate) enum LockError {
     #[error(
-        "run {id} is already active ({}); wait for it, or stop it",
+        "the run {id} is already active ({}); wait for it, or stop it",
         .holder.pid.map_or_else(|| "another process".into(), |pid| format!("pid {pid}"))
     )]
     Alive { id: RunId, holder: Holder },

@@ -31,7 +31,7 @@ use crate::rules::outcome_filter::OutcomeFilter;
 use crate::rules::resume::{self, Doubts, Planned};
 use crate::rules::stats::Summary;
 use crate::shutdown::OUTAGE;
-use crate::store::{RunDir, RunStore, SavedFlags};
+use crate::store::{Flags, RunDir, RunStore, SavedFlags};
 
 /// What earlier sessions left of a run.
 pub(crate) struct Before {
@@ -229,7 +229,9 @@ pub(crate) fn begin(
     let session = run.journal.begin(&opening, &before.doubts)?;
     let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
     run.journal.begin_reports(session, &begun, opening.at.wall)?;
-    if let Some(flags) = asked.flags {
+    let mut flags = asked.flags.clone();
+    flags.note_session(session, asked.typed.clone());
+    if flags != run.flags {
         flags.write(&run.folder)?;
     }
     let rows = input::reopen(&run.folder, &run.about)?.rows;
@@ -250,21 +252,22 @@ pub(crate) fn begin(
         },
         all: run.about.rows.or(Some(before.left.all)),
         agreed_to: run.about.agreed_to,
-        forecast: asked.forecast.cloned(),
+        forecast: asked.forecast,
         keeping: Some(RunJournal { journal: run.journal, copied: None }),
         reports,
     })
 }
 
 /// What a resume asks for beside its settings.
-#[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     /// Takes bad rows up again, if it says how "already started" counts.
     pub reopens: Option<AlreadyStarted>,
-    /// The flags that the run keeps from now on, if others than before.
-    pub flags: Option<&'a SavedFlags>,
+    /// The flags that the run keeps from now on.
+    pub flags: &'a SavedFlags,
+    /// The flags that were typed for this session.
+    pub typed: &'a Flags,
     /// What its plan foresees.
-    pub forecast: Option<&'a Forecast>,
+    pub forecast: Option<Forecast>,
 }
 
 /// A run was sent to another server before.

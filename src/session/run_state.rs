@@ -8,8 +8,9 @@ use std::time::Duration;
 use enum_map::EnumMap;
 use jiff::Timestamp;
 
+use super::exit::Exit;
 use super::input;
-use crate::domain::record::{AlreadyStarted, OutcomeKind};
+use crate::domain::record::{AlreadyStarted, OutcomeKind, Standing};
 use crate::domain::request_id::RunId;
 use crate::journal::{About, FINISHED, Journal, JournalError, PastSession};
 use crate::store::{Holder, Lock, RunDir, SavedFlags};
@@ -90,7 +91,7 @@ impl RunState {
 }
 
 /// Returns the process that works on the run in `folder`.
-fn holder(folder: &RunDir) -> Option<Holder> {
+pub(super) fn holder(folder: &RunDir) -> Option<Holder> {
     Lock::holder(&folder.path).ok().flatten()
 }
 
@@ -117,7 +118,7 @@ pub(crate) struct RunSummary {
 impl RunSummary {
     /// Reads the run in `folder` at `now`, as far as that is possible.
     pub(crate) fn of(folder: &RunDir, now: Timestamp) -> Self {
-        let empty = Self {
+        Self::read(folder, now).unwrap_or_else(|_| Self {
             id: folder.id.clone(),
             folder: folder.path.clone(),
             state: RunState::Damaged,
@@ -128,28 +129,38 @@ impl RunSummary {
             settled: 0,
             left: 0,
             at: now,
-        };
-        Self::read(folder, &empty, now).unwrap_or(empty)
+        })
     }
 
-    fn read(folder: &RunDir, empty: &Self, now: Timestamp) -> Result<Self, JournalError> {
+    fn read(folder: &RunDir, now: Timestamp) -> Result<Self, JournalError> {
         // Whoever works on the run may settle rows between two looks at its journal.
         let alive = holder(folder);
         let journal = Journal::open(&folder.journal())?;
         journal.freeze()?;
+        let run = Self::of_journal(folder, &journal, alive.as_ref(), now)?;
+        journal.thaw()?;
+        Ok(run)
+    }
+
+    /// Reads the run whose `journal` is frozen; `alive` is the process that worked on it before.
+    pub(super) fn of_journal(
+        folder: &RunDir,
+        journal: &Journal,
+        alive: Option<&Holder>,
+        now: Timestamp,
+    ) -> Result<Self, JournalError> {
         let (about, sessions) = (journal.about()?, journal.sessions()?);
         let mut counts = journal.counts()?;
         // Rows that are being confirmed at this moment are open.
         let unconfirmed = if alive.is_some() { 0 } else { journal.unconfirmed()? };
-        journal.thaw()?;
         let settled = counts.values().sum();
         let left = all_rows(folder, &about).map_or(unconfirmed, |all| all.saturating_sub(settled));
         counts[OutcomeKind::Unconfirmed] += unconfirmed;
         counts[OutcomeKind::Pending] += left.saturating_sub(unconfirmed);
         Ok(Self {
-            id: empty.id.clone(),
-            folder: empty.folder.clone(),
-            state: RunState::after(alive.as_ref(), sessions.last(), now),
+            id: folder.id.clone(),
+            folder: folder.path.clone(),
+            state: RunState::after(alive, sessions.last(), now),
             about: Some(about),
             sessions,
             already: SavedFlags::read(folder)
@@ -159,6 +170,22 @@ impl RunSummary {
             left,
             at: now,
         })
+    }
+
+    /// Returns how many rows have each outcome that counts as bad.
+    pub(crate) fn bad(&self) -> impl Iterator<Item = (OutcomeKind, u64)> {
+        let is_bad = |outcome: OutcomeKind| outcome.standing(self.already) == Standing::Bad;
+        self.counts.into_iter().filter(move |(outcome, count)| is_bad(*outcome) && *count > 0)
+    }
+
+    /// Whether somebody has to look at the run: rows ended bad, it died or cannot be read, or it
+    /// ended by a failure and not by a signal, its window or in order.
+    pub(crate) fn has_failed(&self) -> bool {
+        const FAILURES: [Exit; 4] = [Exit::Bad, Exit::Usage, Exit::Stopped, Exit::Output];
+        let is_failure = |code| FAILURES.into_iter().any(|exit| exit.code() == code);
+        matches!(self.state, RunState::Interrupted | RunState::Damaged)
+            || self.bad().next().is_some()
+            || self.exit().is_some_and(is_failure)
     }
 
     /// Rows that a resume would take up.

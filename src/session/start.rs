@@ -28,7 +28,7 @@ use crate::rules::resume::{self, Doubts};
 use crate::store::{Lock, PendingRun, RunDir, SavedFlags};
 
 /// Number of the session that a new run begins with.
-const FIRST_SESSION: u32 = 1;
+pub(crate) const FIRST_SESSION: u32 = 1;
 
 /// A run whose input was looked through, and whose credentials were read. Until it is
 /// created, dropping it leaves nothing behind.

@@ -21,5 +21,5 @@ pub(crate) use name::{NameLock, NameTaken, RunName};
 pub(crate) use pending::PendingRun;
 pub use run_dir::RunDir;
 pub use run_store::RunStore;
-pub(crate) use saved_flags::SavedFlags;
+pub(crate) use saved_flags::{Flags, SavedFlags};
 pub(crate) use unnamed::Unnamed;

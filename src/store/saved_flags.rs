@@ -13,17 +13,36 @@ use crate::domain::record::AlreadyStarted;
 
 const NAME: &str = "settings.json";
 
+/// Flags by their long names without `--`, each with its values; a flag without a value has none.
+pub(crate) type Flags = BTreeMap<String, Vec<String>>;
+
 /// The settings of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedFlags {
     /// The version of bk-launch that wrote them.
     pub program: String,
-    /// Flags by their long names without `--`, each with its values; a flag
-    /// without a value has none.
-    pub flags: BTreeMap<String, Vec<String>>,
+    pub flags: Flags,
+    /// Flags of single sessions that differ from those of the run: of one session alone, or typed
+    /// at a resume. They are kept to be shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sessions: BTreeMap<u32, Flags>,
 }
 
 impl SavedFlags {
+    /// Notes the flags that were typed for `session`, as far as they differ from those of the run.
+    pub(crate) fn note_session(&mut self, session: u32, mut typed: Flags) {
+        typed.retain(|name, values| self.flags.get(name) != Some(values));
+        if !typed.is_empty() {
+            self.sessions.insert(session, typed);
+        }
+    }
+
+    /// Returns the values that a flag had in `session`.
+    pub(crate) fn of_session(&self, session: u32, name: &str) -> Option<&[String]> {
+        let own = self.sessions.get(&session).and_then(|flags| flags.get(name));
+        own.or_else(|| self.flags.get(name)).map(Vec::as_slice)
+    }
+
     /// Writes them into `folder`: they are there whole, or as they were before.
     pub(crate) fn write(&self, folder: &RunDir) -> Result<(), StoreError> {
         let path = folder.path.join(NAME);

@@ -1,11 +1,15 @@
 //! States and counts of kept runs, and the same for programs.
 
+use std::fmt::Write;
+
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::time::full_moment;
-use crate::domain::record::{OutcomeKind, Standing};
+use crate::domain::duration::roughly;
+use crate::domain::record::OutcomeKind;
 use crate::journal::{InputState, PastSession};
+use crate::session::find::FoundBy;
 use crate::session::run_state::{RunState, RunSummary};
 
 /// `12 started, 2 failed, 6 pending`, as the summary of a session has it.
@@ -21,17 +25,53 @@ pub(crate) fn state(run: &RunSummary, zone: &TimeZone) -> String {
         RunState::Waiting(_, begins) => format!("{word} until {}", full_moment(*begins, zone)),
         RunState::Draining(_, why) | RunState::Stopped(why) => format!("{word}: {why}"),
         RunState::Finished => {
-            let is_bad = |outcome: OutcomeKind| outcome.standing(run.already) == Standing::Bad;
-            let bad = run.counts.into_iter().filter(|(outcome, _)| is_bad(*outcome));
             let is_part =
                 run.about.as_ref().is_some_and(|about| about.input == InputState::Incomplete);
             let part = is_part.then(|| "input incomplete".to_owned());
-            let more = [Some(told(bad)).filter(|bad| !bad.is_empty()), part];
+            let more = [Some(told(run.bad())).filter(|bad| !bad.is_empty()), part];
             let more: Vec<_> = more.into_iter().flatten().collect();
             if more.is_empty() { word.into() } else { format!("{word}, {}", more.join(", ")) }
         }
         RunState::Running(_) | RunState::Interrupted | RunState::Damaged => word.into(),
     }
+}
+
+/// Says why a run is the one that is shown, if it was not named.
+pub(crate) const fn why_this(by: FoundBy) -> &'static str {
+    match by {
+        FoundBy::Named => "",
+        FoundBy::LatestUnfinished => " (the latest unfinished)",
+        FoundBy::Latest => " (the latest)",
+    }
+}
+
+/// Returns a table of runs, with their names if any has one.
+pub(crate) fn table(runs: &[RunSummary], zone: &TimeZone) -> String {
+    let name = |run: &RunSummary| run.about.as_ref().and_then(|about| about.name.clone());
+    let names: Vec<_> = runs.iter().map(|run| name(run).unwrap_or_default()).collect();
+    let states: Vec<_> = runs.iter().map(|run| state(run, zone)).collect();
+    let wide = |column: &[String], title: &str| {
+        column.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(title.len())
+    };
+    let (of_name, of_state) = (wide(&names, ""), wide(&states, "STATE"));
+    let second = |name: &str| match of_name {
+        0 => String::new(),
+        of_name => format!("  {name:<wide$}", wide = of_name.max("NAME".len())),
+    };
+    let mut table = format!(
+        "{:<21}{}  {:<of_state$}  EXIT  {:>10}  ROWS\n",
+        "RUN",
+        second("NAME"),
+        "STATE",
+        "AGE"
+    );
+    for ((run, name), state) in runs.iter().zip(&names).zip(&states) {
+        let age = run.age().map(roughly).unwrap_or_default();
+        let exit = run.exit().map(|exit| exit.to_string()).unwrap_or_default();
+        let (id, name, rows) = (run.id.as_str(), second(name), outcomes(run));
+        let _ = writeln!(table, "{id:<21}{name}  {state:<of_state$}  {exit:>4}  {age:>10}  {rows}");
+    }
+    table
 }
 
 /// Returns the same for programs.

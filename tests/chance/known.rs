@@ -150,6 +150,12 @@ const FACE: &[Known] = &[
         &["Timestamp::now", "fastrand::u32"],
         "makes an id for the questions of a check, which launches nothing",
     ),
+    ("src/cli/reader.rs", &["io::stdout"], "waits for whoever reads a report; launches nothing"),
+    (
+        "src/cli/watch.rs",
+        &["Instant::now", "thread::sleep"],
+        "renews a page on the terminal; launches nothing",
+    ),
     ("src/cli/prune.rs", &["Timestamp::now"], "compares the age of old runs; launches nothing"),
     (
         "src/cli/runs.rs",

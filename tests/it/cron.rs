@@ -23,7 +23,7 @@ fn one_run_of_a_name_goes_on_at_a_time() {
     let resumed = resumed.once("it goes on", |seen| seen.starts > before);
     named("nightly").exits(5);
     resumed.exits(0).server_saw(|seen| seen.started, 60);
-    scene.command("runs").exits(0).prints(["(nightly)", "(weekly)"]);
+    scene.command("runs").exits(0).prints(["NAME ", "  nightly  ", "  weekly  "]);
     scene.command("runs show monthly").exits(2).says("no run begins with");
     named("../x").exits(2).says("a name begins with a letter");
 }

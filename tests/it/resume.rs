@@ -29,7 +29,7 @@ fn stopped_by_a_signal_the_rest_is_finished_and_old_lines_stay_as_they_are() {
 
     let resumed = stopped.resume().with("--rate unlimited --lookahead 7").exits(0);
     let resumed = resumed
-        .says([&*format!("run {id}, the latest that is not finished"), "session 2"])
+        .says(format!("run {id} (the latest unfinished), session 2: "))
         .reports_all(200)
         .reports(200, "started")
         .server_saw(|seen| seen.starts, 200);
@@ -282,7 +282,7 @@ fn before_anything_was_sent_another_server_is_taken() {
 fn a_run_that_is_alive_is_left_alone() {
     let run = launch(list(100)).against(slow(100)).with("--rate 5/s").start().once_sent(1);
     let scene = run.scene.clone();
-    let active = format!("is already active (pid {})", run.pid());
+    let active = format!("the run {} is already active (pid {})", scene.only_run().id, run.pid());
     scene.resume().exits(5).says(active);
     scene.command("runs").exits(0).prints("running");
     scene.command("runs prune --keep 0").exits(0).prints_only("");

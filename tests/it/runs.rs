@@ -1,7 +1,7 @@
 //! Runs that were: listed, shown, reported again and removed.
 
 use bk_launch::mock::{Behaviour, FaultKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Scene, each, launch, list, scene, slow, until, well};
 
@@ -43,8 +43,110 @@ fn runs_are_listed_and_shown_with_their_history() {
     assert_eq!(shown["outcomes"]["started"], 4);
     assert_eq!(shown["sessions"][0]["ending"], "limit");
     assert_eq!(shown["sessions"][2]["retry_failed"], true);
-    assert_eq!(scene.command("runs list --json").exits(0).json()[0], shown);
+    let listed = scene.command("runs list --json").exits(0).json();
+    for (key, value) in listed[0].as_object().unwrap().iter().filter(|(key, _)| *key != "sessions")
+    {
+        assert_eq!(value, &shown[key], "{key}");
+    }
     show("1999").exits(2).says("no run begins with");
+}
+
+#[test]
+fn a_page_about_a_run_says_what_to_do_about_it_and_what_each_session_was_told() {
+    let behaviour = Behaviour { missing: (1..=30).collect(), denied: [31].into(), ..well() };
+    let scene = scene(format!("{}2,x\n", list(35))).against(behaviour);
+    let run = scene.run_kept().with("-o r.csv --on-invalid skip --window 00:00-23:59 --tz UTC");
+    run.with("--limit 31 --rate unlimited --name nightly").exits(1);
+    let show = |flags: &str| scene.command(format!("runs show {flags}")).exits(0);
+    let failures = [
+        "failures:\n  rejected (not_found) 30 rows, such as lines 2, 3 and 4: ",
+        "\n    check the ids, and that scope says",
+        "  rejected (permission) line 32: ",
+        "  invalid (task_id must be written with the digits 0 to 9 alone, not \"x\") line 37\n    mend these",
+        "\nbad rows, the first 20 of 32 (--bad shows all):\n  line 2: rejected (not_found), task 1 of",
+    ];
+    let page = show("").prints(failures).prints([
+        " (the latest unfinished)\n  folder  ",
+        "  name    nightly\n  state   stopped: limit, exit 1; began ",
+        "  rows    36: 31 rejected, 1 invalid, 4 pending\n",
+        "r.csv\n  session 1: ",
+        " (limit, exit 1), with --limit=31\n  next    bk-launch resume 20",
+    ]);
+    assert_eq!(page.never_says("latest").stdout().matches("\n  line ").count(), 20);
+    let all = show("nightly --bad").prints(["\nbad rows:\n", "  line 37: invalid (task_id must"]);
+    assert_eq!(all.stdout().matches("\n  line ").count(), 32);
+
+    scene.shell("echo >> r.csv").exits(0);
+    scene.resume().with("--rate 900/s --retry-failed -o s.csv --stop-at +1h").exits(1);
+    let page =
+        show("").prints(["r.csv (changed since the run wrote it)\n", "s.csv\n", "--limit=31"]);
+    page.prints("), with --retry-failed --rate=900/s --stop-at=+1h\n");
+    let page = show("--json").json();
+    assert_eq!(
+        (&page["bad"], &page["left"], &page["resume"]),
+        (&32.into(), &0.into(), &Value::Null)
+    );
+    assert_eq!(page["bad_rows"].as_array().unwrap().len(), 20);
+    assert_eq!(page["failures"][0]["example_lines"], json!([2, 3, 4]));
+    assert_eq!(page["reports"][0]["state"], "changed");
+    assert_eq!(page["sessions"][0]["flags"], json!({ "limit": ["31"] }));
+    assert_eq!(
+        (&page["flags"]["rate"][0], &page["flags"]["tz"][0]),
+        (&"unlimited".into(), &"UTC".into())
+    );
+}
+
+#[test]
+fn of_a_live_run_the_page_tells_rate_window_and_end_and_is_renewed_until_it_ends() {
+    let scene = scene(list(400)).against(well());
+    let run = scene.run_kept().with("--rate 50/s --stop-at +1h --limit 300").start();
+    let shown = || scene.command("runs show --json").exits(0).json();
+    until("there is a rate", || !scene.runs().is_empty() && !shown()["rows_per_second"].is_null());
+    let page = shown();
+    let rate = page["rows_per_second"].as_f64().unwrap();
+    assert!((20.0..60.0).contains(&rate), "{rate}");
+    let time = |text: &Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time(&page["expected_end"]) < time(&page["window"]["stop"]), "{page}");
+    assert_eq!(page["reports"][0]["state"], "growing");
+    let told = scene.command("runs show").exits(0).stdout();
+    for part in [" rows/s (--rate 50/s)\n  end     about ", "  window  until ", "(grows while"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let terminal = scene.command("runs show --watch").on_a_terminal();
+    terminal.until("the page", |seen| seen.contains("running, process"));
+    run.signal("INT").exits(130);
+    let seen = terminal.exits(0);
+    assert!(seen.contains("state   stopped: SIGINT, exit 130"), "it ends with the run: {seen}");
+    scene.command("runs show --watch").exits(2).says("--watch draws on a terminal");
+}
+
+#[test]
+fn runs_are_listed_by_what_they_need() {
+    let scene = scene(list(3)).against(refusing());
+    scene.run_kept().with("--name bad").exits(1);
+    scene.run_kept().with("--name rest --limit 1").exits(0);
+    scene.file("good.csv", "2,1\n");
+    scene.run_kept().input("good.csv").with("--name good").exits(0);
+    for (flags, names) in [
+        ("", "bad rest good"),
+        ("list", "bad rest good"),
+        ("--failed", "bad"),
+        ("list --unfinished", "rest"),
+        ("--failed --unfinished", "bad rest"),
+        ("--failed list --unfinished", "bad rest"),
+    ] {
+        let listed = scene.command(format!("runs {flags}")).exits(0).stdout();
+        let found: Vec<_> =
+            listed.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(found.join(" "), names, "{flags}: {listed}");
+    }
+    let terminal = scene.command("runs --watch").on_a_terminal();
+    terminal.until("the list", |seen| seen.contains("good"));
+    terminal.signal("INT");
+    let (code, _) = terminal.ends();
+    assert_ne!(code, Some(0));
+    scene.command("runs --failed show").exits(2).says("flags of: runs list");
+    scene.command("runs --watch --json").exits(2).says("--watch is for people");
 }
 
 #[test]
@@ -72,7 +174,7 @@ fn a_run_that_waits_is_told_from_one_that_runs_and_one_that_drains() {
     assert!(listed.contains("draining: SIGINT"), "{listed}");
     assert_eq!((&shown["draining"], &shown["settled"]), (&"SIGINT".into(), &0.into()));
     let state = format!("state   draining: SIGINT, process {}", run.pid());
-    scene.command("runs show").exits(0).prints([&*state, " to now, at "]);
+    scene.command("runs show").exits(0).prints([&*state, " to now\n"]);
     // What was in flight was all that was left.
     run.exits(0);
     assert_eq!(told(&scene).1["state"], "finished");

@@ -33,7 +33,7 @@ use crate::session::staging::Staging;
 
 pub(crate) use error::SettingsError;
 pub(crate) use moment::Moment;
-pub(crate) use output::{SummaryForm, check_outputs, existing, progress};
+pub(crate) use output::{Output, SummaryForm, check_outputs, existing, progress};
 pub(crate) use server::server;
 pub(crate) use store::runs;
 pub(crate) use variables::set_variables;

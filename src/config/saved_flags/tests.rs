@@ -81,6 +81,27 @@ fn paths_are_kept_as_absolute_ones() {
     assert_eq!(kept.flags["esb"], ["http://h"]);
 }
 
+#[test]
+fn of_a_session_the_flags_are_told_that_differ_from_those_of_its_run() {
+    let told = |flags: &Flags| -> Vec<String> {
+        flags.iter().map(|(name, values)| format!("{name}={}", values.join(","))).collect()
+    };
+    let run = ["bk-launch", "run", "t.csv", "--esb", "http://h", "--rate", "5/s", "--limit", "3"];
+    let (matches, _) = parse(&run);
+    let mut kept = keep(&matches, None);
+    kept.note_session(1, of_session(&matches));
+    assert_eq!(told(&kept.sessions[&1]), ["limit=3"]);
+    let resume = ["--rate", "5/s", "--lookup", "--stop-at", "+1h", "-q", "-o", "r.csv", "--json"];
+    let (typed, _) = parse(&[&["bk-launch", "resume"], &resume[..]].concat());
+    kept.note_session(2, of_session(&typed));
+    assert_eq!(told(&kept.sessions[&2]), ["lookup=", "stop-at=+1h"]);
+    kept.note_session(3, of_session(&parse(&["bk-launch", "resume"]).0));
+    assert_eq!(kept.sessions.len(), 2, "one with the flags of the run needs no note");
+    let limit = |session| kept.of_session(session, "limit");
+    assert_eq!((limit(1), limit(2)), (Some(&["3".to_owned()][..]), None));
+    assert_eq!(kept.of_session(2, "rate"), Some(&["5/s".to_owned()][..]));
+}
+
 /// Flags that belong to one session, or to the one who looks at it.
 const OF_A_SESSION: [&str; 21] = [
     "check",
