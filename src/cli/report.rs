@@ -17,7 +17,7 @@ use crate::report::{Finished, Placement};
 use crate::rules::outcome_filter::OutcomeFilter;
 use crate::rules::stats::Summary;
 use crate::session::exit::Exit;
-use crate::session::follow::{self, follow};
+use crate::session::follow::{self, Reader, follow};
 use crate::session::machine::Streams;
 use crate::session::replay::replay;
 use crate::session::reports::{self, Beside};
@@ -48,7 +48,10 @@ pub(crate) fn run(args: ReportArgs) -> Result<Exit, CommandError> {
     if is_followed {
         let is_on_stdout = outputs.iter().any(|path| path == Path::new("-"));
         let stdout_use = if is_on_stdout { StdoutUse::Rows } else { StdoutUse::Nothing };
-        follow(&run, &mut rewrite, &mut || wait_for_reader(stdout_use))?;
+        if follow(&run, &mut rewrite, &mut || wait_for_reader(stdout_use))? == Reader::Gone {
+            // The counts would be those of a part.
+            return Ok(Exit::Good);
+        }
     } else {
         replay(&run, Order::Input, &mut rewrite)?;
     }

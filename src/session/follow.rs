@@ -20,34 +20,49 @@ pub(crate) enum Reader {
 
 /// Writes the rows of a run in the order in which they are settled, until no process works on it
 /// any more; then those that it left open, in the order of the input. Each time that all is
-/// written, `wait` waits a while, and says whether anybody still reads.
+/// written, `wait` waits a while, and says whether anybody still reads. Returns whether somebody
+/// read it to the end.
 pub(crate) fn follow(
     run: &Run,
     into: &mut Rewrite,
     wait: &mut dyn FnMut() -> Reader,
-) -> Result<(), SessionError> {
+) -> Result<Reader, SessionError> {
     let mut written = Position::default();
     loop {
         // A process that ends after this look has written all that it settles before the next.
         let is_live = Lock::holder(&run.folder.path)?.is_some();
+        if is_live && written == Position::default() && is_between_sessions(run)? {
+            // The next session may take rows up again that are settled now.
+            if wait() == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
+            continue;
+        }
         let last = run.journal.last_position()?;
         run.journal.replay_between((written, last), &mut |record| {
             into.write(&record).map_err(ReplayError::from)
         })?;
         written = last;
         into.flush()?;
-        if into.reports.is_empty() {
-            return Ok(());
-        }
         if !is_live {
             // The input may have ended since the run was opened.
-            return replay_unsettled(&Run::open(&run.folder)?, into);
+            replay_unsettled(&Run::open(&run.folder)?, into)?;
+        }
+        if into.reports.is_empty() {
+            return Ok(Reader::Gone);
+        }
+        if !is_live {
+            return Ok(Reader::Reads);
         }
         if wait() == Reader::Gone {
-            into.reports.clear();
-            return Ok(());
+            return Ok(Reader::Gone);
         }
     }
+}
+
+/// Whether the last session has ended, and none has begun since.
+fn is_between_sessions(run: &Run) -> Result<bool, SessionError> {
+    Ok(run.journal.sessions()?.last().is_none_or(|last| last.ended.is_some()))
 }
 
 /// Refuses a report that nobody would see before its end: a file appears once it is complete.

@@ -88,7 +88,7 @@ pub enum StoreError {
         what: String,
     },
     /// No such run.
-    #[error("no run begins with {text:?} in {}; 'bk-launch runs' lists them", path.display())]
+    #[error("no run is called {text:?} or has an id that begins so, in {}; 'bk-launch runs' lists them", path.display())]
     Unknown {
         /// What was typed.
         text: String,

@@ -185,10 +185,8 @@ impl RunPage<'_> {
             let told = |at: Option<Timestamp>| at.map(|at| at.to_string());
             json!({ "start": told(timing.window.start), "stop": told(timing.window.stop) })
         });
-        page["bad"] = self.view.bad().into();
         page["failures"] = failures::json(failures).into();
         page["bad_rows"] = bad_rows.iter().map(bad_row_json).collect();
-        page["left"] = run.left().into();
         page["rows_per_second"] = rounded(*rate);
         page["recent_rows_per_second"] = rounded(*recent_rate);
         page["expected_end"] = end.into();

@@ -95,6 +95,8 @@ pub(crate) fn json(run: &RunSummary) -> Value {
         "input_complete": about.map(|about| about.input == InputState::Ended),
         "rows": about.and_then(|about| about.rows),
         "settled": run.settled,
+        "bad": run.bad().map(|(_, count)| count).sum::<u64>(),
+        "left": run.left(),
         "outcomes": run.counts.into_iter().map(|(outcome, count)| (outcome.as_str(), count))
             .collect::<std::collections::BTreeMap<_, _>>(),
         "sessions": run.sessions.iter().map(session_json).collect::<Vec<_>>(),

@@ -24,7 +24,7 @@ fn one_run_of_a_name_goes_on_at_a_time() {
     named("nightly").exits(5);
     resumed.exits(0).server_saw(|seen| seen.started, 60);
     scene.command("runs").exits(0).prints(["NAME ", "  nightly  ", "  weekly  "]);
-    scene.command("runs show monthly").exits(2).says("no run begins with");
+    scene.command("runs show monthly").exits(2).says("no run is called");
     named("../x").exits(2).says("a name begins with a letter");
 }
 

@@ -48,7 +48,7 @@ fn runs_are_listed_and_shown_with_their_history() {
     {
         assert_eq!(value, &shown[key], "{key}");
     }
-    show("1999").exits(2).says("no run begins with");
+    show("1999").exits(2).says("no run is called");
 }
 
 #[test]

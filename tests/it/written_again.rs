@@ -7,14 +7,18 @@ use std::thread;
 
 use bk_launch::mock::{Behaviour, FaultKind};
 
-use crate::harness::{Running, Scene, each, list, next, scene, until, well};
+use crate::harness::{QUICK, Running, Scene, each, list, next, scene, until, well};
 
 #[test]
 fn rows_that_are_picked_by_outcome_are_the_input_of_another_run() {
     let bad =
         Behaviour { first: each([2, 5], FaultKind::BadGateway, 9), denied: [4].into(), ..well() };
     let scene = scene(list(6)).against(bad);
-    scene.run_kept().with("--retries 0").exits(1).says("3 started, 1 rejected, 2 unknown");
+    scene
+        .run_kept()
+        .with("--retries 0 --rate unlimited")
+        .exits(1)
+        .says("3 started, 1 rejected, 2 unknown");
     scene.change(|behaviour| *behaviour = well());
 
     let report = |flags: &str| scene.command("report").with(flags);
@@ -30,10 +34,12 @@ fn rows_that_are_picked_by_outcome_are_the_input_of_another_run() {
 
     // Nothing is sent twice: the mock tells what was started from what was not.
     for input in ["a.jsonl", "b.tsv", "a.csv"] {
-        let again = scene.run().input(input).report(format!("{input}.report.csv")).exits(0);
+        let again =
+            scene.run().with(QUICK).input(input).report(format!("{input}.report.csv")).exits(0);
         again.says("3 rows: ");
     }
-    let line = "PROGRAM report RUN --only good -o - | PROGRAM run - -o piped.csv --esb URL";
+    let line =
+        "PROGRAM report RUN --only good -o - | PROGRAM run - -o piped.csv --esb URL --rate 99/s";
     let first = scene.runs().into_iter().map(|run| run.id).min().unwrap();
     scene.shell(&line.replace("RUN", first.as_str())).exits(0);
     scene.report("piped.csv").is_complete(3);
@@ -83,7 +89,8 @@ fn whoever_follows_can_leave_at_any_time() {
     let scene = Scene::new();
     let run = typed(&scene);
     // Nothing is settled meanwhile.
-    scene.shell("PROGRAM report -o - --follow | head -2; test ${PIPESTATUS[0]} = 0").exits(0);
+    let head = "PROGRAM report -o - --follow | head -2; test ${PIPESTATUS[0]} = 0";
+    scene.shell(head).exits(0).never_says("3 rows");
     let refused = scene.command("report -o f.csv --follow").exits(2);
     refused.says(["--follow writes to standard output (-o -)", "f.csv"]);
     let mut left = scene.command("report -o - --follow").start();
