@@ -34,7 +34,8 @@ symbols() {
 
 # The pages that the manual has, as names of files.
 pages() {
-    "$program" man | awk '/^\.TH / { print $2 "." $3 ".gz" }' | sort
+    "$program" man --dir "$scratch/man"
+    (cd "$scratch/man" && printf '%s.gz\n' *)
 }
 
 # Compares the list of files that is read with what a package must have; $1 is the folder of zsh.
@@ -70,15 +71,20 @@ installed() {
         page=${page%.1.gz}
         man -P cat 1 "$page" | grep '^NAME' >/dev/null || fail "man shows no $page"
     done
-    bash -ec 'source /usr/share/bash-completion/completions/bk-launch; complete -p bk-launch'
+    # shellcheck disable=SC2016
+    bash -ec 'source /usr/share/bash-completion/completions/bk-launch
+        COMP_WORDS=(bk-launch run --rate-p) COMP_CWORD=2
+        _bk_launch bk-launch --rate-p
+        [ "${COMPREPLY[*]}" = --rate-per-biz ]' || fail "bash does not complete --rate-per-biz"
     systemd-analyze verify /usr/share/doc/bk-launch/examples/systemd/bk-launch-nightly.service
     TMPDIR=$scratch /usr/bin/bk-launch demo >/dev/null
 }
 
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 symbols
 in_rpm
 dpkg -s bk-launch >/dev/null 2>&1 && fail "a package bk-launch is installed here already"
-scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"; as_root dpkg --purge bk-launch' EXIT
 # Images of containers leave manuals out of what they install.
 as_root dpkg --path-include='/usr/share/*' -i "$deb"

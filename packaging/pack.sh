@@ -28,12 +28,7 @@ tree() {
     "$program" completions bash >"$share/bash-completion/completions/bk-launch"
     "$program" completions fish >"$share/fish/vendor_completions.d/bk-launch.fish"
     "$program" completions zsh >"$share/zsh/$2/_bk-launch"
-    # A page begins with two lines before its title.
-    "$program" man | awk -v folder="$share/man/man1" '
-        /^\.ie / { is_head = 1; head = "" }
-        is_head { head = head $0 "\n" }
-        is_head && /^\.TH / { file = folder "/" $2 "." $3; printf "%s", head >file; is_head = 0; next }
-        !is_head { print >file }'
+    "$program" man --dir "$share/man/man1"
     gzip -9n "$share"/man/man1/*
     cp README.md CHANGELOG.md "$share/doc/bk-launch"
     cp -r docs "$share/doc/bk-launch/docs"

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::display::DisplayArgs;
 use super::server::ServerArgs;
-use super::values::{at_least_one, duration, duration_or_off};
+use super::values::{at_least_one, duration, duration_or_off, format};
 use crate::bench::schedule::{MAX_DURATION, Schedule};
 use crate::bench::slo::Slo;
 use crate::bench::wake_ups::MAX_SLACK;
@@ -38,7 +38,7 @@ pub(crate) struct BenchArgs {
     #[arg(help_heading = "Arguments")]
     pub input: Option<PathBuf>,
     /// Format of the input [default: by its extension; csv without one].
-    #[arg(long, value_name = "csv|tsv|jsonl", help_heading = "Rows")]
+    #[arg(long, value_name = "csv|tsv|jsonl", value_parser = format(), hide_possible_values = true, help_heading = "Rows")]
     pub format: Option<crate::input::Format>,
     /// Go on with the first row after the last; then most answers are "already started".
     #[arg(long, help_heading = "Rows")]

@@ -44,7 +44,9 @@ impl Flag {
             (None, _) => String::new(),
         };
         let heading = arg.get_help_heading().unwrap_or("Options").to_owned();
-        let text = [marked(&help), choices(&arg.get_possible_values())].concat();
+        let possible = arg.get_possible_values();
+        let told = if arg.is_hide_possible_values_set() { &[][..] } else { &possible };
+        let text = [marked(&help), choices(told)].concat();
         Self { heading, name: name(arg), default, text }
     }
 }
@@ -161,7 +163,8 @@ fn page() -> String {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let run = program.find_subcommand("run").map(|run| flags(run, true)).unwrap_or_default();
-    let sections = program.get_subcommands().map(|command| section(command, "", &run));
+    let shown = program.get_subcommands().filter(|command| !command.is_hide_set());
+    let sections = shown.map(|command| section(command, "", &run));
     INTRODUCTION.to_owned() + &sections.collect::<String>()
 }
 

@@ -5,7 +5,9 @@
 //! command.
 
 pub(crate) mod bench;
+pub(crate) mod completion;
 pub(crate) mod display;
+pub(crate) mod docs;
 #[cfg(test)]
 mod flags_page;
 pub(crate) mod mock;
@@ -22,6 +24,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use bench::BenchArgs;
+use docs::{CompleteArgs, CompletionsArgs, ManArgs};
 use mock::MockArgs;
 use report::ReportArgs;
 use resume::ResumeArgs;
@@ -77,13 +80,12 @@ pub(crate) enum Command {
     /// Start the mock, launch a sample through it, and show the report.
     Demo,
     /// Print the completions for a shell.
-    Completions {
-        /// The shell.
-        #[arg(value_name = "SHELL")]
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual pages.
-    Man,
+    Completions(CompletionsArgs),
+    /// Print the manual pages, or write each to a file.
+    Man(ManArgs),
+    /// Print what can follow in a command line; asked by the completions of a shell.
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::session::StateArgs;
+use super::values::RunRef;
 use crate::rules::outcome_filter::OutcomeWord;
 
 const EXAMPLES: &str = "\
@@ -22,7 +23,7 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
     /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
-    pub run: Option<String>,
+    pub run: Option<RunRef>,
     /// Write a report: .csv, .tsv or .jsonl, or - for CSV on standard output; repeatable.
     #[arg(short, long = "output", value_name = "FILE", required = true)]
     pub outputs: Vec<PathBuf>,

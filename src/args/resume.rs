@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::session::SessionArgs;
+use super::values::RunRef;
 
 const RESUME_EXAMPLES: &str = "\
 Examples:
@@ -20,7 +21,7 @@ once. Exit codes are those of run; 5 means that the run is already active.";
 pub(crate) struct ResumeArgs {
     /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
     #[arg(help_heading = "Arguments")]
-    pub run: Option<String>,
+    pub run: Option<RunRef>,
     /// Launch rows that ended rejected, failed, unknown or unconfirmed again, too.
     #[arg(long, help_heading = "Input")]
     pub retry_failed: bool,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::session::SessionArgs;
+use super::values::format;
 use crate::input::Format;
 use crate::rules::expected_rows::ExpectedRows;
 use crate::store::RunName;
@@ -57,7 +58,7 @@ pub(crate) struct InputArgs {
     /// Format of the input [default: by its extension; csv without one].
     ///
     /// In TSV, NULL and \N in the columns of ids and scope mean no value, as databases write it.
-    #[arg(long, value_name = "csv|tsv|jsonl")]
+    #[arg(long, value_name = "csv|tsv|jsonl", value_parser = format(), hide_possible_values = true)]
     pub format: Option<Format>,
     /// What to do if a file has rows that cannot be used: start nothing, or start the others.
     ///

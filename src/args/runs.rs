@@ -1,11 +1,16 @@
 //! The flags of `runs`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "docs of flags are help texts, where backticks would show"
+)]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
-use super::values::age;
+use super::values::{RunRef, age};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,9 +32,9 @@ pub(crate) struct RunsArgs {
     /// Print JSON on standard output.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Folder where runs are kept [env: `BK_LAUNCH_STATE`] [default: `$XDG_STATE_HOME/bk-launch`, else
-    /// `~/.local/state/bk-launch`].
-    #[arg(long, value_name = "FOLDER", global = true)]
+    /// Folder where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
+    /// ~/.local/state/bk-launch].
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, global = true)]
     pub state_dir: Option<PathBuf>,
 }
 
@@ -76,7 +81,7 @@ impl ListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
-    pub run: Option<String>,
+    pub run: Option<RunRef>,
     /// Show all rows that ended bad, and not only the first 20.
     #[arg(long)]
     pub bad: bool,

@@ -9,12 +9,12 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use jiff::tz::TimeZone;
 
 use super::display::DisplayArgs;
 use super::server::ServerArgs;
-use super::values::{at_least_one, duration, duration_or_off, zone};
+use super::values::{ProfileName, at_least_one, duration, duration_or_off, zone};
 use crate::domain::rate::Rate;
 use crate::rules::budget::Budget;
 use crate::rules::retry::Backoff;
@@ -262,7 +262,7 @@ pub(crate) struct ConfigArgs {
     pub config: Option<PathBuf>,
     /// Profile of that file to use [default: the one it names, if any].
     #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    pub profile: Option<ProfileName>,
     /// Read no config file.
     #[arg(long, conflicts_with_all = ["config", "profile"])]
     pub no_config: bool,
@@ -274,6 +274,6 @@ pub(crate) struct ConfigArgs {
 pub(crate) struct StateArgs {
     /// Folder where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
     /// ~/.local/state/bk-launch].
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
 }

@@ -1,10 +1,56 @@
 //! How single words of the command line are read.
 
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use strum::VariantNames as _;
+
+use crate::domain::format::Format;
+
+/// Id of a kept run, its beginning, or its name: completions list what is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunRef(String);
+
+/// Name of a profile of the config file: completions list what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProfileName(String);
+
+impl From<String> for RunRef {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<String> for ProfileName {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for RunRef {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for ProfileName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Reads the format of an input.
+pub(crate) fn format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::VARIANTS).try_map(|word| word.parse::<Format>())
+}
 
 /// Reads a time such as 500ms, 35s or 15m.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod command_error;
+mod complete;
 mod demo;
 mod docs;
 mod drive;
@@ -57,8 +58,9 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(*args),
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
-        Command::Completions { shell } => docs::completions(shell),
-        Command::Man => docs::man(),
+        Command::Completions(args) => docs::completions(args.shell),
+        Command::Man(args) => docs::man(&args),
+        Command::Complete(args) => complete::run(&args),
     };
     end::end(done.unwrap_or_else(|error| failed(&error))).into()
 }

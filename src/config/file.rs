@@ -16,7 +16,7 @@ use crate::session::credentials::Environment;
 const HERE: &str = "./bk-launch.toml";
 
 /// The config file, by how it was found.
-enum ConfigFile {
+pub(super) enum ConfigFile {
     /// It was named, so it is the caller's own choice.
     Named(PathBuf),
     /// It stands in the working folder, where others may have put it.
@@ -27,7 +27,7 @@ enum ConfigFile {
 
 impl ConfigFile {
     /// The file that was named, else the one of the working folder, else the user's.
-    fn find(named: Option<&Path>, environment: Environment<'_>) -> Option<Self> {
+    pub(super) fn find(named: Option<&Path>, environment: Environment<'_>) -> Option<Self> {
         if let Some(named) = named {
             return Some(Self::Named(named.to_owned()));
         }
@@ -43,7 +43,7 @@ impl ConfigFile {
     }
 
     /// Reads the file: its text, and the mode of the very file that was read.
-    fn read(&self) -> Result<(String, u32), ConfigError> {
+    pub(super) fn read(&self) -> Result<(String, u32), ConfigError> {
         let path = self.path();
         let failed = |source| ConfigError::Read { path: path.to_owned(), source };
         let mut file = match self {
@@ -84,7 +84,7 @@ pub(crate) fn load(
     }
     let Some(found) = ConfigFile::find(config.as_deref(), environment) else {
         return match profile {
-            Some(name) => Err(ConfigError::NoFile { name: name.to_owned() }),
+            Some(name) => Err(ConfigError::NoFile { name: name.to_string() }),
             None => Ok(None),
         };
     };

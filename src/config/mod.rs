@@ -6,6 +6,7 @@ mod error;
 pub(crate) mod file;
 mod known_flags;
 pub(crate) mod profile;
+pub(crate) mod profiles;
 pub(crate) mod saved_flags;
 mod secret_flags;
 mod trust;

@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use strum::{Display, EnumString};
+use strum::{Display, EnumString, VariantNames};
 use thiserror::Error;
 
 /// Format of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, VariantNames)]
 #[strum(serialize_all = "lowercase", parse_err_ty = FormatError, parse_err_fn = FormatError::new)]
 pub enum Format {
     /// Comma-separated values.

@@ -59,7 +59,7 @@ pub(crate) fn left_behind(runs: &RunStore, name: &RunName, now: Timestamp) -> Op
 }
 
 /// Returns the name that the run in `folder` was given.
-fn name_of(folder: &RunDir) -> Option<String> {
+pub(super) fn name_of(folder: &RunDir) -> Option<String> {
     Journal::open(&folder.journal()).and_then(|journal| journal.about()).ok()?.name
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod follow;
 pub(crate) mod input;
+pub(crate) mod kept_runs;
 mod last_answers;
 pub(crate) mod lock;
 pub(crate) mod machine;

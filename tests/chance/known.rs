@@ -170,6 +170,11 @@ const FACE: &[Known] = &[
     ),
     ("src/cli/stdout.rs", &["io::stdout"], "is what commands print to"),
     ("src/cli/docs.rs", &["io::stdout"], "prints manuals; launches nothing"),
+    (
+        "src/cli/complete.rs",
+        &["Timestamp::now", "env::var", "io::stdout"],
+        "proposes words to a shell; launches nothing",
+    ),
     ("src/cli/mock.rs", &["io::stdout"], "prints the address of a mock; launches nothing"),
 ];
 

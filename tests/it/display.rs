@@ -80,11 +80,28 @@ fn logs_tell_attempts_and_decisions_to_people_and_programs() {
 #[test]
 fn completions_and_manual_pages_are_printed() {
     let scene = Scene::new();
-    for shell in ["bash", "zsh", "fish"] {
-        let script = scene.command(format!("completions {shell}")).exits(0);
-        script.prints(["bk-launch", "throttle-patience"]);
+    for (shell, has) in [
+        ("bash", "__complete"),
+        ("zsh", "__complete"),
+        ("fish", "__complete"),
+        ("elvish", "throttle-patience"),
+        ("powershell", "throttle-patience"),
+    ] {
+        scene.command(format!("completions {shell}")).exits(0).prints(["bk-launch", has]);
     }
-    scene.command("man").exits(0).prints([".TH bk-launch 1", ".TH bk-launch-run 1"]);
+    let manual = scene.command("man").exits(0).prints([".TH bk-launch 1", ".TH bk-launch-run 1"]);
+    let written = scene.command("man --dir share/man1");
+    written.exits(0).says_nothing();
+    let mut pages: Vec<_> = std::fs::read_dir(scene.path("share/man1")).unwrap().collect();
+    pages.sort_by_key(|page| page.as_ref().unwrap().file_name());
+    let names: Vec<_> = pages.iter().map(|page| page.as_ref().unwrap().file_name()).collect();
+    assert!(names.contains(&"bk-launch-runs-show.1".into()), "{names:?}");
+    for page in pages {
+        let page = std::fs::read_to_string(page.unwrap().path()).unwrap();
+        assert!(manual.stdout().contains(&page), "the same page is printed: {page}");
+    }
+    scene.file("taken", "");
+    scene.command("man --dir taken").exits(2).says("--dir: cannot write the manual to taken");
 }
 
 #[test]

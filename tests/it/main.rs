@@ -19,6 +19,7 @@ mod broken;
 mod budget;
 mod check;
 mod clocks;
+mod completions;
 mod config;
 mod confirm;
 mod connections;

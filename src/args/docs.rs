@@ -1,0 +1,47 @@
+//! The flags of `completions` and `man`, and of the command that completions ask.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(bk-launch completions bash)                             in ~/.bashrc
+  bk-launch completions zsh >\"${fpath[1]}/_bk-launch\"
+  bk-launch completions fish >~/.config/fish/completions/bk-launch.fish
+
+In bash, zsh and fish the program is asked while you type, so the ids and names of runs, profiles
+and time zones are completed, too. elvish and powershell get commands and flags.";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  bk-launch man --dir /usr/local/share/man/man1    then: man bk-launch-run
+  bk-launch man | man -l -                         all pages at once";
+
+/// The flags of `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// The flags of `man`.
+#[derive(Debug, Args)]
+#[command(after_help = MAN_EXAMPLES)]
+pub(crate) struct ManArgs {
+    /// Write a page for each command to this folder, and print nothing; the folder is made if it
+    /// is missing.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+/// The command line that is being typed.
+#[derive(Debug, Args)]
+pub(crate) struct CompleteArgs {
+    /// The words up to the cursor, the first of which is the name of the program.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
