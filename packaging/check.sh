@@ -44,8 +44,7 @@ contents() {
     listed=$(cat)
     for file in bin/bk-launch share/bash-completion/completions/bk-launch \
         share/fish/vendor_completions.d/bk-launch.fish "share/zsh/$1/_bk-launch" \
-        share/doc/bk-launch/examples/systemd/bk-launch-nightly.service \
-        share/doc/bk-launch/examples/systemd/bk-launch-nightly.timer \
+        $(cd samples && find . -type f | sed 's#^\.#share/doc/bk-launch/examples#') \
         $(pages | sed 's#^#share/man/man1/#'); do
         grep -qx "/usr/$file" <<<"$listed" || fail "a package lacks /usr/$file"
     done
@@ -76,7 +75,8 @@ installed() {
         COMP_WORDS=(bk-launch run --rate-p) COMP_CWORD=2
         _bk_launch bk-launch --rate-p
         [ "${COMPREPLY[*]}" = --rate-per-biz ]' || fail "bash does not complete --rate-per-biz"
-    systemd-analyze verify /usr/share/doc/bk-launch/examples/systemd/bk-launch-nightly.service
+    systemd-analyze verify /usr/share/doc/bk-launch/examples/systemd/*.{service,timer}
+    ! grep -r /usr/local/bin/ /usr/share/doc/bk-launch/examples || fail "a sample names another path"
     TMPDIR=$scratch /usr/bin/bk-launch demo >/dev/null
 }
 

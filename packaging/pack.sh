@@ -36,7 +36,7 @@ tree() {
     cp -r samples/. "$share/doc/bk-launch/examples"
     # The documents link it by that name.
     ln -s examples "$share/doc/bk-launch/samples"
-    sed -i 's#/usr/local/bin/#/usr/bin/#' "$share"/doc/bk-launch/examples/systemd/*.service
+    sed -i 's#/usr/local/bin/#/usr/bin/#' "$share"/doc/bk-launch/examples/{crontab,systemd/*.service}
     find "$1" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference -d "@$SOURCE_DATE_EPOCH" {} +
 }
 

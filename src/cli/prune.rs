@@ -86,7 +86,9 @@ impl Pruned {
             notice(&format_args!("spared {path}: not finished; --unfinished removes it, too"));
         }
         if removed.is_empty() && spared.is_empty() {
-            notice(&"nothing to remove; say --keep N, --older-than TIME, or both");
+            let is_asked = args.keep.is_some() || args.older_than.is_some();
+            let hint = if is_asked { "" } else { "; say --keep N, --older-than TIME, or both" };
+            notice(&format_args!("nothing to remove{hint}"));
         }
         Ok(Exit::Good)
     }

@@ -55,6 +55,7 @@ mod resume;
 mod routes;
 mod run;
 mod runs;
+mod samples;
 mod stages;
 mod suite;
 mod summary;

@@ -47,7 +47,7 @@ pub fn kitchen() -> Scene {
 }
 
 /// A window that is open now, where recipes have one that is open at night.
-fn open_window() -> String {
+pub fn open_window() -> String {
     let hour = |hours| {
         let moment = Timestamp::now() + SignedDuration::from_hours(hours);
         moment.to_string()[11..16].to_owned()

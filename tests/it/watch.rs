@@ -249,39 +249,3 @@ fn systemd_is_told_how_a_run_goes_and_gives_credentials() {
     notifying(scene.command(format!("resume {latest}"))).exits(0);
     assert!(heard(&socket)[0].starts_with("READY=1\nSTATUS=run "));
 }
-
-const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
-
-#[test]
-#[ignore = "needs systemd-analyze, of Debian's package systemd"]
-fn systemd_finds_nothing_wrong_with_the_sample_units() {
-    let scene = Scene::new();
-    for name in ["bk-launch-nightly.service", "bk-launch-nightly.timer"] {
-        let text = std::fs::read_to_string(format!("{SAMPLES}/systemd/{name}")).unwrap();
-        let program = env!("CARGO_BIN_EXE_bk-launch");
-        scene.file(name, text.replace("/usr/local/bin/bk-launch", program));
-    }
-    let line = "systemd-analyze verify $PWD/bk-launch-nightly.{service,timer}";
-    scene.shell(line).exits(0).never_says("bk-launch").never_prints("bk-launch");
-}
-
-#[test]
-fn the_flags_of_the_samples_are_those_of_the_program() {
-    let scene = scene("2,1\n");
-    scene.file("secret", "s3cret");
-    for (file, begins) in [
-        ("crontab", "50 21 * * * bk-launch "),
-        ("systemd/bk-launch-nightly.service", "ExecStart=/usr/local/bin/bk-launch "),
-    ] {
-        let text = std::fs::read_to_string(format!("{SAMPLES}/{file}")).unwrap();
-        let text = text.replace("\\\n", " ").replace("\\%", "%").replace("%%", "%");
-        let line = text.lines().find_map(|line| line.strip_prefix(begins)).unwrap();
-        let path = |word: &str| match word.rsplit_once('/') {
-            Some((_, "tonight.csv")) => "tasks.csv".to_owned(),
-            Some((_, "app_secret" | "token")) => "secret".to_owned(),
-            _ => word.to_owned(),
-        };
-        let words: Vec<_> = line.split_whitespace().map(path).collect();
-        scene.command(words.join(" ")).by_esb().with("--dry-run").exits(0);
-    }
-}
