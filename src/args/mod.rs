@@ -8,6 +8,7 @@ pub(crate) mod bench;
 pub(crate) mod completion;
 pub(crate) mod display;
 pub(crate) mod docs;
+mod equals_sign;
 #[cfg(test)]
 mod flags_page;
 pub(crate) mod mock;
@@ -36,7 +37,9 @@ use runs::RunsArgs;
 pub(crate) fn parse(
     words: impl IntoIterator<Item = OsString>,
 ) -> Result<(Command, ArgMatches), clap::Error> {
-    let mut matches = Cli::command().try_get_matches_from(words)?;
+    let words: Vec<_> = words.into_iter().collect();
+    let mut matches =
+        equals_sign::parsed(&words, |words| Cli::command().try_get_matches_from(words))?;
     let command = Cli::from_arg_matches(&matches)?.command;
     let of_command = matches.remove_subcommand().map(|(_, of_command)| of_command);
     Ok((command, of_command.unwrap_or(matches)))
