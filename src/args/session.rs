@@ -24,7 +24,8 @@ use crate::rules::window::{Daily, When};
 /// The flags that `run` and `resume` share.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
-    /// Launch only the first N rows that can be launched; the others stay pending.
+    /// Launch only the first N rows that can be launched; the others stay pending, come last in the
+    /// report, and do not count in the exit code.
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub limit: Option<u64>,
     #[command(flatten)]

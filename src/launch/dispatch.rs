@@ -108,25 +108,26 @@ impl Dispatcher {
         items: mpsc::Receiver<FeedItem>,
         staged: Staged,
         shutdown: &Shutdown,
-    ) -> InputEnd {
-        let (end, rows) = self.open_each(items, staged, shutdown).await;
+    ) -> Opened {
+        let (opened, rows) = self.open_each(items, staged, shutdown).await;
         self.context.batcher.put(Event::AllRead(rows));
         // The permit of a task that panicked comes back too, and its record is missed at the end.
         self.permits.all_back().await;
-        end
+        opened
     }
 
-    /// Opens all rows that come; how the input ended, and how many rows came.
+    /// Opens all rows that come; returns what came of that, and how many rows came.
     async fn open_each(
         &self,
         mut items: mpsc::Receiver<FeedItem>,
         staged: Staged,
         shutdown: &Shutdown,
-    ) -> (InputEnd, u64) {
+    ) -> (Opened, u64) {
         let mut stage = CurrentStage::new(staged);
         let mut batch = Vec::with_capacity(feed::BATCH);
         let mut end = None;
         let (mut left, mut rows) = (self.context.options.limit.unwrap_or(u64::MAX), 0);
+        let mut beyond = 0;
         let mut question = self.context.options.certainty.confirm;
         loop {
             if left == 0 && self.source == RowSource::Stream && !items.is_closed() {
@@ -141,7 +142,10 @@ impl Dispatcher {
                 continue;
             };
             if count == 0 {
-                return (end.unwrap_or_else(|| lost(shutdown)), rows);
+                let input = end.unwrap_or_else(|| lost(shutdown));
+                let limit = self.context.options.limit.filter(|_| left == 0);
+                let limit = limit.map(|limit| LimitReached { limit, beyond });
+                return (Opened { input, limit }, rows);
             }
             for item in batch.drain(..) {
                 match item {
@@ -155,6 +159,11 @@ impl Dispatcher {
                         continue;
                     }
                     FeedItem::Row(Planned::Launch(planned)) if left == 0 => {
+                        if beyond == 0 {
+                            // They come last in the report, after all that is launched.
+                            self.permits.all_back().await;
+                        }
+                        beyond += 1;
                         let record = self.cut_off(planned.row, planned.prior);
                         self.put(record, self.permits.one().await);
                     }
@@ -317,6 +326,27 @@ impl Drop for Guard<'_> {
             self.shutdown.drain(StopReason::Broken(what.into()));
         }
     }
+}
+
+/// What came of opening the rows of an input.
+pub(super) struct Opened {
+    pub input: InputEnd,
+    pub limit: Option<LimitReached>,
+}
+
+impl Opened {
+    /// Returns what came of it if it was broken off.
+    pub(super) const fn broken_off() -> Self {
+        Self { input: InputEnd::NotReached, limit: None }
+    }
+}
+
+/// As many rows were launched as `--limit` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitReached {
+    pub limit: u64,
+    /// Number of further rows that were read and could have been launched.
+    pub beyond: u64,
 }
 
 /// Stops the run, since the feed died without a word: nobody knows what would have come.

@@ -48,7 +48,7 @@ use crate::shutdown::{Shutdown, StopReason};
 use batch::EventBatcher;
 use collect::Collector;
 use context::{RunContext, SharedState};
-use dispatch::Dispatcher;
+use dispatch::{Dispatcher, Opened};
 use observe::Observer;
 use permits::RowPermits;
 use views::LiveCounts;
@@ -57,7 +57,7 @@ use workers::Workers;
 pub use collect::RunJournal;
 pub use context::Clock;
 pub use dispatch::Staged;
-pub(crate) use dispatch::{Answering, Proceed, StageApproval, StageChange};
+pub(crate) use dispatch::{Answering, LimitReached, Proceed, StageApproval, StageChange};
 pub use observe::{Audience, Draining, Systemd};
 pub use options::{Certainty, Lookup, Options};
 pub use output_failure::OutputFailure;
@@ -117,6 +117,8 @@ pub struct Ended {
     pub answers: Option<LastAnswers>,
     /// End of the input.
     pub input: InputEnd,
+    /// What `--limit` left, if it was reached.
+    pub limit: Option<LimitReached>,
     /// Reason why the run was stopped, if it was.
     pub stop_reason: Option<StopReason>,
     /// First failure of the journal or a report, if any.
@@ -163,7 +165,7 @@ impl Pipeline {
             context.begin().await;
             dispatcher.open_all(items, staged, &shutdown).await
         };
-        let input = observer.until(workers.serve(work)).await;
+        let Opened { input, limit } = observer.until(workers.serve(work)).await;
         observer.audience.progress.end();
         observer.finish_writing().await;
         let collected = workers.end().await;
@@ -176,6 +178,7 @@ impl Pipeline {
             took,
             answers: context.answers(),
             input,
+            limit,
             stop_reason: shutdown.stop_reason(),
             failure: collected.failure,
             journal: collected.journal,

@@ -13,7 +13,7 @@ use super::batch::{Event, EventBatcher};
 use super::collect::{self, Collected, Collector};
 use super::connections;
 use super::context::RunContext;
-use super::source::InputEnd;
+use super::dispatch::Opened;
 use super::views::LiveCounts;
 use crate::domain::executor::JobEnd;
 use crate::limiter::{IntentsWanted, Limiter};
@@ -89,7 +89,7 @@ impl Workers {
     /// If the limiter's loop fails, waiting rows are turned away, and the work ends.
     /// If records cannot be handed on any more, no permit comes back, and there is nothing left
     /// to wait for.
-    pub(super) async fn serve(&mut self, work: impl Future<Output = InputEnd>) -> InputEnd {
+    pub(super) async fn serve(&mut self, work: impl Future<Output = Opened>) -> Opened {
         let Self { limiter, shutdown, collecting, forwarding, turns, connecting, .. } = self;
         let broken = |what: &str| {
             shutdown.drain(StopReason::Broken(what.into()));
@@ -110,12 +110,12 @@ impl Workers {
         };
         tokio::select! {
             biased;
-            input = work => input,
-            input = turns => input,
-            input = connecting => input,
+            opened = work => opened,
+            opened = turns => opened,
+            opened = connecting => opened,
             _ = collecting => {
                 broken("the thread that writes records");
-                InputEnd::NotReached
+                Opened::broken_off()
             }
             handed_on = forwarding => {
                 // It ends by itself if nobody takes records any more.
@@ -123,7 +123,7 @@ impl Workers {
                     Ok(()) => "the thread that writes records",
                     Err(_) => "the task that hands records on",
                 });
-                InputEnd::NotReached
+                Opened::broken_off()
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::domain::count::{Digits, counted, number};
 use crate::domain::escape::escape_control;
 use crate::domain::record::OutcomeKind;
 use crate::journal::JournalError;
-use crate::launch::{Ended, InputEnd, OutputFailure};
+use crate::launch::{Ended, InputEnd, LimitReached, OutputFailure};
 use crate::rules::budget::UsedUp;
 use crate::rules::forecast::MIN_RATE_TIME;
 use crate::rules::retry::Stop;
@@ -48,6 +48,9 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
     if let Some(queued) = not_looked_at(&ended.summary) {
         let _ = write!(text, "\n{queued}");
     }
+    if let Some(limit) = limited(ended) {
+        let _ = write!(text, "\n{limit}");
+    }
     text.push_str(&failures::text(&ended.summary));
     if ended.requests.starts > 0 {
         let _ = write!(text, "\n{}\n{}", requests(ended), latencies(ended));
@@ -73,6 +76,24 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
         let _ = write!(text, "\n{next}");
     }
     text
+}
+
+/// Says what `--limit` left to be done, and why the exit code does not show it.
+fn limited(ended: &Ended) -> Option<String> {
+    let LimitReached { limit, beyond } = ended.limit?;
+    match (beyond, &ended.input) {
+        (0, InputEnd::NotReached) => {
+            let launched = counted(limit, "row was launched", "rows were launched");
+            Some(format!("  --limit: {launched}, and the input was read no further"))
+        }
+        (0, _) => None,
+        (left, _) => Some(format!(
+            "  --limit: {} of {} launched; {} left pending, which does not count in the exit code",
+            number(limit),
+            counted(ended.summary.rows(), "row", "rows"),
+            number(left)
+        )),
+    }
 }
 
 /// Says what is missing of the input.
@@ -134,7 +155,7 @@ pub(crate) fn counts(summary: &Summary) -> String {
     let counts: Vec<_> =
         summary.counts().map(|(outcome, count)| format!("{} {outcome}", number(count))).collect();
     match counts.as_slice() {
-        [] => "no rows".into(),
+        [] => "no rows: nothing was started".into(),
         counts => format!("{}: {}", counted(summary.rows(), "row", "rows"), counts.join(", ")),
     }
 }

@@ -40,6 +40,7 @@ fn ended(
         took: Duration::ZERO,
         answers: None,
         input,
+        limit: None,
         stop_reason,
         failure: None,
         journal: None,
