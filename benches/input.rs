@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark may end by a panic")]
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use bk_launch::internals::input::{self, Format};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -38,9 +39,9 @@ fn read(c: &mut Criterion) {
         let path = folder.path().join(format.to_string());
         std::fs::write(&path, list(format)).unwrap();
         group.bench_function(format!("check/{format}"), |b| {
-            b.iter(|| input::check(&path, "list", format).unwrap().rows);
+            b.iter(|| input::check(&path, "list", format, &Arc::default()).unwrap().rows);
         });
-        let checked = input::check(&path, "list", format).unwrap();
+        let checked = input::check(&path, "list", format, &Arc::default()).unwrap();
         group.bench_function(format!("read/{format}"), |b| {
             b.iter(|| checked.open().unwrap().rows.flatten().count());
         });

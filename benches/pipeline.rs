@@ -57,7 +57,7 @@ fn client(mock: &Mock) -> Client {
 
 fn pipeline(mock: &Mock, list: &str) -> Pipeline {
     let list = std::io::Cursor::new(list.to_owned().into_bytes());
-    let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
+    let opened = open_stream(Box::new(list), "list", Format::Csv, &Arc::default()).unwrap();
     let report = Path::new("/dev/null");
     let report = Destination::file(report, IfExists::Refuse, Placement::InPlace).unwrap();
     let slots = NonZeroUsize::new(64).unwrap();

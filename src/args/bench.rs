@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::display::DisplayArgs;
+use super::run::RowArgs;
 use super::server::ServerArgs;
 use super::values::{at_least_one, duration, duration_or_off, format};
 use crate::bench::schedule::{MAX_DURATION, Schedule};
@@ -40,6 +41,8 @@ pub(crate) struct BenchArgs {
     /// Format of the input [default: by its extension; csv without one].
     #[arg(long, value_name = "csv|tsv|jsonl", value_parser = format(), hide_possible_values = true, help_heading = "Rows")]
     pub format: Option<crate::input::Format>,
+    #[command(flatten)]
+    pub rows: RowArgs,
     /// Go on with the first row after the last; then most answers are "already started".
     #[arg(long, help_heading = "Rows")]
     pub reuse: bool,

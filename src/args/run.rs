@@ -13,6 +13,9 @@ use super::session::SessionArgs;
 use super::values::format;
 use crate::input::Format;
 use crate::rules::expected_rows::ExpectedRows;
+use crate::rules::selection::{
+    ColumnMap, ColumnMapping, Condition, LineRanges, MappedTwice, Selection, TaskIds,
+};
 use crate::store::RunName;
 
 const RUN_EXAMPLES: &str = "\
@@ -20,6 +23,7 @@ Examples:
   export BK_APP_CODE=ops BK_APP_SECRET=... BK_TOKEN=...
   bk-launch run tasks.csv -o report.csv --esb https://paas.example.com --confirm
   bk-launch run tasks.csv -o report.csv --gateway 'https://bkapi.example.com/api/{gateway_name}'
+  bk-launch run tasks.csv --where 'owner=amy' --where 'bk_biz_id in 2,3' --dry-run
   mysql -B -e 'select ...' | bk-launch run - --format tsv -o report.csv --rate 100/m
 
 Exit codes:
@@ -35,6 +39,8 @@ Exit codes:
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub input: InputArgs,
+    #[command(flatten)]
+    pub rows: RowArgs,
     #[command(flatten)]
     pub session: SessionArgs,
     #[command(flatten)]
@@ -65,6 +71,47 @@ pub(crate) struct InputArgs {
     /// Standard input cannot be checked first, so for it this is always skip.
     #[arg(long, value_enum, default_value_t = OnInvalidArg::Stop)]
     pub on_invalid: OnInvalidArg,
+}
+
+/// Which rows of the input are of the run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rows")]
+pub(crate) struct RowArgs {
+    /// Take only rows for which this holds: COLUMN=VALUE, COLUMN!=VALUE, COLUMN in A,B, COLUMN not in
+    /// A,B, COLUMN prefix A or COLUMN not prefix A; repeatable: all must hold.
+    ///
+    /// Any column of the input can be named. Rows that are left out are no part of the run: they are
+    /// in no report and no count.
+    #[arg(long = "where", id = "where", value_name = "CONDITION")]
+    pub conditions: Vec<Condition>,
+    /// Take only these tasks, such as 2001,2002; repeatable.
+    #[arg(long, value_name = "TASK_IDS", allow_hyphen_values = true)]
+    pub only: Vec<TaskIds>,
+    /// Leave out these tasks; repeatable.
+    #[arg(long, value_name = "TASK_IDS", allow_hyphen_values = true)]
+    pub skip: Vec<TaskIds>,
+    /// Take only rows that begin on these lines of the file: 100-200, 100-, -200 or 7; repeatable.
+    #[arg(long, value_name = "LINES", allow_hyphen_values = true)]
+    pub lines: Vec<LineRanges>,
+    /// Say which header (or key of JSON Lines) holds bk_biz_id, task_id or scope, if it has another
+    /// name: bk_biz_id=业务ID; repeatable.
+    #[arg(long, value_name = "COLUMN=HEADER")]
+    pub map: Vec<ColumnMapping>,
+}
+
+impl RowArgs {
+    /// Returns the selection that the flags make.
+    pub(crate) fn selection(self) -> Result<Selection, MappedTwice> {
+        let Self { conditions, only, skip, lines, map } = self;
+        let all = |lists: Vec<TaskIds>| lists.iter().flat_map(TaskIds::iter).collect();
+        Ok(Selection {
+            map: ColumnMap::of(map)?,
+            conditions,
+            only: all(only),
+            skip: all(skip),
+            lines: lines.into_iter().collect(),
+        })
+    }
 }
 
 /// What to do if a file holds rows that cannot be used.

@@ -114,6 +114,7 @@ pub(crate) fn launch(
     let _name_lock = named.map(|(name, runs)| lock_name(runs, name, machine.now())).transpose()?;
     let left_behind = named.and_then(|(name, runs)| left_behind(runs, name, machine.now()));
     warnings::warn(&settings.session.server, &notices);
+    warnings::tell_of_pipe(&settings.input, &notices);
     let checked = start::check(settings, &mut machine)?;
     let plan = checked.plan(settings, &machine);
     plan.check_fit()?;
@@ -183,6 +184,7 @@ fn dry_run(
 ) -> Result<Exit, CommandError> {
     let (server, streams) = (&settings.session.server, &outside.machine.streams);
     warnings::warn(server, &outside.notices);
+    warnings::tell_of_pipe(&settings.input, &outside.notices);
     let from = Source::read_through(&settings.input, settings.on_invalid, &streams.input)?;
     start::check_rows(settings.expect_rows, &from)?;
     let credentials = server.credentials.read()?;

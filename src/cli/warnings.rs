@@ -6,6 +6,7 @@ use std::path::Path;
 use super::outside::NoticeSink;
 use crate::api::Identity;
 use crate::session::credentials::others_may_read;
+use crate::session::input::Input;
 use crate::session::settings::ServerSettings;
 
 /// Warns of credentials that others may read: here, on the way, or at the other end.
@@ -24,6 +25,14 @@ pub(crate) fn warn(server: &ServerSettings, notices: &NoticeSink) {
              them; use https:// if the server has it",
             server.target
         ));
+    }
+}
+
+/// Says that a named pipe is waited for, which nothing else shows.
+pub(crate) fn tell_of_pipe(input: &Input, notices: &NoticeSink) {
+    if input.is_named_pipe() {
+        let name = input.name();
+        notices.say(&format_args!("waiting for a program that writes to the named pipe {name}"));
     }
 }
 

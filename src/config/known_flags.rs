@@ -12,7 +12,7 @@ use crate::api::gateway::Gateway;
 use crate::args::Cli;
 
 /// Flags that make no sense in a profile.
-const NEVER: [&str; 11] = [
+const NEVER: [&str; 15] = [
     "config",
     "profile",
     "no_config",
@@ -24,6 +24,10 @@ const NEVER: [&str; 11] = [
     "limit",
     "start_at",
     "stop_at",
+    "where",
+    "only",
+    "skip",
+    "lines",
 ];
 
 /// Stands for the stage of a gateway, which is another key.

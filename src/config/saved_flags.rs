@@ -12,10 +12,11 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
 use super::secret_flags::rivals;
 use crate::args::resume::ResumeArgs;
+use crate::args::run::RunArgs;
 use crate::store::{Flags, SavedFlags};
 
 /// Flags that a run keeps for its later sessions. A test lists all others, too.
-const KEPT: [&str; 40] = [
+const KEPT: [&str; 45] = [
     "already_started",
     "app_secret_cmd",
     "app_secret_file",
@@ -33,12 +34,15 @@ const KEPT: [&str; 40] = [
     "gateway",
     "gateway_stage",
     "insecure",
+    "lines",
     "lookahead",
     "lookup",
+    "map",
     "max_failures",
     "metrics_file",
     "no_config",
     "notify_url_file",
+    "only",
     "outage_patience",
     "output",
     "ping_url_file",
@@ -47,6 +51,7 @@ const KEPT: [&str; 40] = [
     "rate_per_biz",
     "require_fit",
     "retries",
+    "skip",
     "stage_ask",
     "stage_pause",
     "stages",
@@ -55,6 +60,7 @@ const KEPT: [&str; 40] = [
     "token_cmd",
     "token_file",
     "tz",
+    "where",
     "window",
 ];
 
@@ -73,9 +79,16 @@ const INSTEAD_OF_A_WINDOW: [&str; 2] = ["start_at", "stop_at"];
 /// Flags that name a config file, in whose place another one says that there is none.
 const CONFIG: [&str; 2] = ["config", "profile"];
 
-/// Returns every flag that a run keeps.
-fn flags(resume: &Command) -> impl Iterator<Item = &Arg> {
-    resume.get_arguments().filter(|arg| KEPT.contains(&arg.get_id().as_str()))
+/// Returns every flag of a command that a run keeps.
+fn flags(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|arg| KEPT.contains(&arg.get_id().as_str()))
+}
+
+/// Returns `run`, which has every flag that is kept; those that select rows are not of `resume`.
+fn run() -> Command {
+    let mut command = RunArgs::augment_args(Command::new("run"));
+    command.build();
+    command
 }
 
 fn resume() -> Command {
@@ -89,7 +102,7 @@ fn resume() -> Command {
 pub(crate) fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
     let mut kept =
         SavedFlags { program: env!("CARGO_PKG_VERSION").into(), ..SavedFlags::default() };
-    kept.flags.extend(flags(&resume()).filter_map(|arg| given(arg, matches)));
+    kept.flags.extend(flags(&run()).filter_map(|arg| given(arg, matches)));
     if let Some((flag, url)) = target
         && !TARGET.iter().any(|flag| kept.flags.contains_key(*flag))
     {
@@ -113,7 +126,7 @@ pub(crate) fn of_session(typed: &ArgMatches) -> Flags {
 /// Returns a flag as it is kept, if it is set.
 fn given(arg: &Arg, matches: &ArgMatches) -> Option<(String, Vec<String>)> {
     let (long, id) = (arg.get_long()?, arg.get_id().as_str());
-    matches.value_source(id)?;
+    matches.try_contains_id(id).ok().filter(|is_set| *is_set)?;
     let values = if matches!(arg.get_action(), ArgAction::SetTrue) {
         matches.get_flag(id).then(Vec::new)?
     } else {

@@ -20,5 +20,7 @@ pub(crate) mod request_id;
 pub(crate) mod row;
 pub(crate) mod secret;
 pub(crate) mod secret_command;
+pub(crate) mod shell_word;
 pub(crate) mod spreadsheet;
 pub(crate) mod task;
+pub(crate) mod task_column;

@@ -4,23 +4,32 @@
 //! things: the line on which a record begins, whether a quote is still open at the end, and when a
 //! record becomes too long.
 
-use std::io::{self, BufRead};
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::columns::{self, Field};
 use super::error::BadRecord;
-use super::fields::{MAX_RECORD_BYTES, TaskFields, whole};
-use super::layout::{First, Layout, TableOrigin, first_record};
+use super::fields::{MAX_RECORD_BYTES, TaskFields, has_leading_zeros, whole};
+use super::filter::RowFilter;
+use super::layout::{First, Layout, TableOrigin, by_names, first_record};
 use super::null::NullWords;
 use super::tail::Tail;
 use crate::domain::row::{Columns, Row};
 use crate::domain::spreadsheet::unguard;
+use crate::rules::selection::{ColumnMap, FieldKind, Selection};
+
+/// Maximum number of records looked at for a header below a title.
+const MAX_TITLE_LINES: usize = 20;
 
 const OPEN_QUOTE: &str = "this record opens a quote that is never closed";
 
 /// Iterates over records; its buffers are reused.
 pub(super) struct Records<R> {
     source: R,
+    delimiter: u8,
     core: Reader,
     tail: Tail,
     /// Number of the line that is read next, from 1.
@@ -31,6 +40,9 @@ pub(super) struct Records<R> {
     ends: Vec<usize>,
     fields: usize,
 }
+
+const NOT_UTF8: &str = "not UTF-8; save the file as UTF-8 (if a Chinese Excel wrote it, say: \
+                        iconv -f GB18030 -t UTF-8 FILE | bk-launch run -)";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RecordExtent {
@@ -48,6 +60,7 @@ impl<R: BufRead> Records<R> {
         let core = ReaderBuilder::new().delimiter(delimiter).build();
         Self {
             source,
+            delimiter,
             core,
             tail,
             line: 1,
@@ -155,18 +168,24 @@ pub(super) struct CsvRows<R> {
     records: Records<R>,
     layout: Layout,
     nulls: NullWords,
+    pub filter: RowFilter,
+    /// Fields of the columns of the filter's conditions.
+    conditions: Vec<Field>,
     /// Number of usable rows so far whose scope was one of `nulls`.
     pub null_scopes: u64,
+    /// Number of usable rows so far with an id that has leading zeros.
+    pub leading_zeros: u64,
     /// First record, if it is a row: read to learn the columns, and kept until it is asked for.
     first: Option<Row>,
 }
 
-impl<R: BufRead> CsvRows<R> {
+impl<R: Read> CsvRows<BufReader<R>> {
     /// Reads the header, or the first row; returns `None` if the input is empty. `nulls` mean "no
     /// value" in the columns that name a task.
     pub(super) fn open(
-        mut records: Records<R>,
+        mut records: Records<BufReader<R>>,
         nulls: NullWords,
+        selection: Arc<Selection>,
     ) -> io::Result<Result<Option<Self>, BadRecord>> {
         let Some((line, extent)) = records.next()? else { return Ok(Ok(None)) };
         let fault = |what: String| Ok(Err(BadRecord { line, what }));
@@ -182,21 +201,61 @@ impl<R: BufRead> CsvRows<R> {
                     return fault("a NUL byte; if this is UTF-16, save it as UTF-8".into());
                 }
                 Ok(text) => texts.push(text),
-                Err(_) => return fault("not UTF-8; save the file as UTF-8".into()),
+                Err(_) => return fault(NOT_UTF8.into()),
             }
         }
-        let (layout, is_row) = match first_record(&texts, nulls) {
-            Err(what) => return Ok(Err(BadRecord { line, what })),
+        let (layout, is_row) = match first_record(&texts, nulls, &selection.map) {
+            Err(what) => return fault(records.header_below(&selection.map).unwrap_or(what)),
             Ok(First::Header(layout)) => (layout, false),
             Ok(First::Row(layout)) => (layout, true),
         };
-        let mut rows = Self { records, layout, nulls, null_scopes: 0, first: None };
+        let headers: Vec<_> =
+            texts.iter().filter(|_| !is_row).map(|text| (*text).to_owned()).collect();
+        let conditions = match columns::fields_of_conditions(&layout, &headers, &selection) {
+            Err(what) => return fault(what),
+            Ok(conditions) => conditions,
+        };
+        let kinds = conditions.iter().map(|(_, kind)| *kind).collect();
+        let filter = RowFilter::new(selection, kinds);
+        let (null_scopes, leading_zeros) = (0, 0);
+        let mut rows = Self {
+            records,
+            layout,
+            nulls,
+            filter,
+            conditions,
+            null_scopes,
+            leading_zeros,
+            first: None,
+        };
         if is_row {
-            rows.first = Some(rows.row(line, RecordExtent::Whole));
+            rows.first = rows.row(line, RecordExtent::Whole);
         }
         Ok(Ok(Some(rows)))
     }
+}
 
+impl<R: Read> Records<BufReader<R>> {
+    /// Says where the header is, if it is below a title, in what has been read ahead.
+    fn header_below(&self, map: &ColumnMap) -> Option<String> {
+        let mut records = Records::new(self.source.buffer(), self.delimiter, Tail::Whole);
+        (records.line, records.after_cr) = (self.line, self.after_cr);
+        for _ in 0..MAX_TITLE_LINES {
+            let (line, extent) = records.next().ok()??;
+            let fields = (0..records.fields).map(|at| str::from_utf8(records.field(at)));
+            let Ok(fields) = fields.collect::<Result<Vec<_>, _>>() else { continue };
+            if extent == RecordExtent::Whole && by_names(&fields, map).is_ok() {
+                return Some(format!(
+                    "this is no header, and no row; the header is perhaps in line {line}: remove the \
+                     lines above it"
+                ));
+            }
+        }
+        None
+    }
+}
+
+impl<R: BufRead> CsvRows<R> {
     pub(super) fn columns(&self) -> Columns {
         self.layout.carried.iter().map(|(_, name)| name.clone()).collect()
     }
@@ -205,24 +264,37 @@ impl<R: BufRead> CsvRows<R> {
         self.records.line
     }
 
-    fn row(&mut self, line: u64, extent: RecordExtent) -> Row {
-        let Self { records, layout, nulls, .. } = self;
+    /// Makes a row of the record that was read; `None` if it is left out.
+    fn row(&mut self, line: u64, extent: RecordExtent) -> Option<Row> {
+        let Self { records, layout, nulls, filter, conditions, .. } = self;
+        if !filter.keeps_line(line) {
+            return None;
+        }
         let without = |reason: &str| Row {
             line,
             task: Err(TaskFields::default().bad(whole(reason.into()))),
             carried: Box::default(),
         };
         if extent == RecordExtent::TooLong {
-            return without("is longer than 1 MiB, and was passed over");
+            // Whether a condition would hold for it is not known.
+            return Some(without("is longer than 1 MiB, and was passed over"));
         }
         let text = |at: usize| {
             let text = String::from_utf8_lossy(records.field(at));
             match (layout.origin, text) {
-                (TableOrigin::Report, std::borrow::Cow::Borrowed(text)) => unguard(text).into(),
+                (TableOrigin::Report, Cow::Borrowed(text)) => unguard(text).into(),
                 (_, text) => text,
             }
         };
         let (biz_id, task_id) = (text(layout.biz_id), text(layout.task_id));
+        let keeps = filter.keeps_fields(&task_id, |condition| {
+            let (at, kind) = conditions[condition];
+            let field = at.map(text).unwrap_or_default();
+            if kind != FieldKind::Text && nulls.has(&field) { Cow::default() } else { field }
+        });
+        if !keeps {
+            return None;
+        }
         let scope = layout.scope.map(text).unwrap_or_default();
         let fields = TaskFields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
         let task = match fault_of_record(records, layout) {
@@ -230,9 +302,12 @@ impl<R: BufRead> CsvRows<R> {
             None => fields.task(*nulls),
         };
         let is_null = task.is_ok() && nulls.has(&scope);
+        let has_zeros =
+            task.is_ok() && [&biz_id, &task_id].into_iter().any(|id| has_leading_zeros(id));
         let carried = layout.carried.iter().map(|(at, _)| text(*at).into()).collect();
         self.null_scopes += u64::from(is_null);
-        Row { line, task, carried }
+        self.leading_zeros += u64::from(has_zeros);
+        Some(Row { line, task, carried })
     }
 }
 
@@ -243,20 +318,27 @@ impl<R: BufRead> Iterator for CsvRows<R> {
         if let Some(first) = self.first.take() {
             return Some(Ok(Ok(first)));
         }
-        let next = self.records.next().transpose()?;
-        Some(next.map(|(line, extent)| match extent {
+        loop {
+            let (line, extent) = match self.records.next().transpose()? {
+                Ok(next) => next,
+                Err(error) => return Some(Err(error)),
+            };
             // The open quote swallowed all rows after it, so this is not just one invalid row.
-            RecordExtent::OpenQuote => Err(BadRecord { line, what: OPEN_QUOTE.into() }),
-            RecordExtent::Whole | RecordExtent::TooLong | RecordExtent::Torn => {
-                Ok(self.row(line, extent))
+            if extent == RecordExtent::OpenQuote {
+                return Some(Ok(Err(BadRecord { line, what: OPEN_QUOTE.into() })));
             }
-        }))
+            if let Some(row) = self.row(line, extent) {
+                return Some(Ok(Ok(row)));
+            }
+        }
     }
 }
 
 /// Returns what is wrong with a record whatever its columns mean.
 fn fault_of_record<R: BufRead>(records: &Records<R>, layout: &Layout) -> Option<String> {
-    if records.fields > layout.width {
+    let is_empty = |at: usize| records.field(at).iter().all(u8::is_ascii_whitespace);
+    // Spreadsheets write separators up to the last column that ever held something.
+    if !(layout.width..records.fields).all(is_empty) {
         return Some(format!(
             "has {} fields, and the header {}; quote a field that holds a separator",
             records.fields, layout.width

@@ -13,12 +13,15 @@ pub enum InputError {
     Folder { name: String },
     #[error("cannot read {name} from line {line} on: {source}")]
     Read { name: String, line: u64, source: io::Error },
-    #[error("{name} is written in UTF-16; save it as UTF-8")]
-    Utf16 { name: String },
+    /// It is no text, or no text of lines.
+    #[error("{told}")]
+    Foreign { told: String },
     /// No row can be made of the record: the first one is neither a header nor a row, or a quote is
     /// never closed.
     #[error("{name}:{line}: {what}")]
     Record { name: String, line: u64, what: String },
+    #[error("{name}: {what}")]
+    Keys { name: String, what: String },
     #[error("the name of {} tells no format; say --format csv, tsv or jsonl", path.display())]
     Extension { path: PathBuf },
 }

@@ -52,11 +52,32 @@ impl TaskFields<'_> {
 fn fault(column: &'static str, error: &dyn std::fmt::Display, found: &str) -> Fault {
     let reason = if found.trim().is_empty() {
         error.to_string()
+    } else if is_shortened(found.trim()) {
+        let found = found.trim();
+        format!(
+            "is {found:.40}: Excel shortened it; give the column the number format 0, check the ids, \
+             and save it again"
+        )
     } else {
         let found: String = found.chars().take(40).collect();
         format!("{error}, not {found:?}")
     };
     Fault { column: Some(column), reason }
+}
+
+/// Whether a text is a long number as Excel shortens it, such as 1.23E+05.
+#[must_use]
+pub(super) fn is_shortened(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else { return false };
+    let (whole, part) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
+    digits(whole) && digits(part) && exponent.strip_prefix('+').is_some_and(digits)
+}
+
+/// Whether an id is written with zeros before it, which no request has.
+#[must_use]
+pub(super) fn has_leading_zeros(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t']).starts_with('0')
 }
 
 /// Returns the fault of an id that is a database's word for "no value".
@@ -92,10 +113,34 @@ mod tests {
                 "cmdb",
                 "scope must be cmdb_biz, project or empty (which means cmdb_biz), not \"cmdb\"",
             ),
+            (
+                "2",
+                "1.23E+05",
+                "",
+                "task_id is 1.23E+05: Excel shortened it; give the column the number format 0, check \
+                 the ids, and save it again",
+            ),
         ] {
             let bad = TaskFields { biz_id, task_id, scope }.task(NullWords::None).unwrap_err();
             assert_eq!(bad.fault.to_string(), fault);
             assert_eq!((&*bad.biz_id, &*bad.task_id, &*bad.scope), (biz_id, task_id, scope));
+        }
+    }
+
+    #[test]
+    fn a_number_that_excel_shortened_is_known() {
+        for (text, is_short) in [
+            ("1.23E+05", true),
+            ("1E+10", true),
+            ("1,23E+05", true),
+            ("1.23e+05", true),
+            ("1.23E-05", false),
+            ("E+05", false),
+            ("1.23E+", false),
+            ("0E", false),
+            ("123", false),
+        ] {
+            assert_eq!(is_shortened(text), is_short, "{text}");
         }
     }
 

@@ -1,105 +1,21 @@
 //! Rows of JSON Lines: one object per line.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::fields::{MAX_RECORD_BYTES, TaskFields, whole};
-use super::layout::{TableOrigin, carried_name};
+use super::error::BadRecord;
+use super::fields::{MAX_RECORD_BYTES, TaskFields, has_leading_zeros, whole};
+use super::filter::RowFilter;
+use super::keys::{Keys, NamedKeys, NewKeys, Object};
 use super::null::NullWords;
 use super::tail::Tail;
-use crate::domain::record::COLUMNS;
-use crate::domain::row::{Columns, Fault, Row};
-
-/// Further keys of an input, in the order of their first occurrence.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Keys {
-    names: Vec<Box<str>>,
-    origin: Option<TableOrigin>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NewKeys {
-    /// For checking a file: each key becomes a column of the report.
-    Add,
-    /// For reading: the report's columns are fixed, for a stream by its first object.
-    Ignore,
-}
-
-impl Keys {
-    pub(super) fn columns(&self) -> Columns {
-        let origin = self.origin.unwrap_or(TableOrigin::Foreign);
-        self.names.iter().filter_map(|name| carried_name(name, origin)).collect()
-    }
-
-    /// Learns from the first object whether the input is a report of this program.
-    fn see_first(&mut self, object: &Object) {
-        let has = |column: &str| object.0.iter().any(|(key, _)| key.eq_ignore_ascii_case(column));
-        let origin = if COLUMNS.iter().all(|column| has(column)) {
-            TableOrigin::Report
-        } else {
-            TableOrigin::Foreign
-        };
-        self.origin = Some(origin);
-        self.add(object);
-    }
-
-    fn add(&mut self, object: &Object) {
-        for (key, _) in &object.0 {
-            let own = self.origin == Some(TableOrigin::Report)
-                && COLUMNS.iter().any(|column| key.eq_ignore_ascii_case(column));
-            if !own && part(key).is_none() && !self.names.iter().any(|name| **name == **key) {
-                self.names.push(key.as_str().into());
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TaskPart {
-    BizId,
-    TaskId,
-    Scope,
-}
-
-fn part(key: &str) -> Option<TaskPart> {
-    [
-        ("bk_biz_id", TaskPart::BizId),
-        ("biz_id", TaskPart::BizId),
-        ("task_id", TaskPart::TaskId),
-        ("scope", TaskPart::Scope),
-    ]
-    .into_iter()
-    .find_map(|(name, part)| key.trim().eq_ignore_ascii_case(name).then_some(part))
-}
-
-/// Members of an object in their order, each value as written.
-struct Object(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Object(members))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
+use crate::domain::row::{Fault, Row};
+use crate::domain::task_column::TaskColumn;
+use crate::rules::selection::ColumnMap;
 
 pub(super) struct JsonRows<R> {
     source: R,
@@ -108,26 +24,36 @@ pub(super) struct JsonRows<R> {
     pub keys: Keys,
     new_keys: NewKeys,
     tail: Tail,
+    pub named: NamedKeys,
+    pub filter: RowFilter,
+    /// Number of usable rows so far with an id that has leading zeros.
+    pub leading_zeros: u64,
     /// First row: read to learn the keys, and kept until it is asked for.
     first: Option<Row>,
 }
 
 impl<R: BufRead> JsonRows<R> {
-    /// Reads the first object, if there is one; `keys` are those that a check found.
+    /// Reads the first line, if there is one; `keys` are those that a check found.
     pub(super) fn open(
         source: R,
         keys: Option<Keys>,
         new_keys: NewKeys,
-        tail: Tail,
-    ) -> io::Result<Self> {
+        (tail, named): (Tail, NamedKeys),
+    ) -> io::Result<Result<Self, BadRecord>> {
         let known = keys.is_some();
         let keys = keys.unwrap_or_default();
-        let (bytes, first) = (Vec::new(), None);
-        let mut rows = Self { source, line: 1, bytes, keys, new_keys, tail, first };
-        if !known {
-            rows.first = rows.next().transpose()?;
+        let (bytes, first, leading_zeros) = (Vec::new(), None, 0);
+        let filter = RowFilter::new(Arc::clone(&named.selection), named.kinds());
+        let line = 1;
+        let mut rows =
+            Self { source, line, bytes, keys, new_keys, tail, named, filter, leading_zeros, first };
+        if !known && let Some((line, extent)) = rows.read()? {
+            match rows.row(line, extent) {
+                Ok(first) => rows.first = first,
+                Err(bad) => return Ok(Err(bad)),
+            }
         }
-        Ok(rows)
+        Ok(Ok(rows))
     }
 
     pub(super) const fn line(&self) -> u64 {
@@ -156,27 +82,55 @@ impl<R: BufRead> JsonRows<R> {
         }
     }
 
-    fn row(&mut self, line: u64, extent: LineExtent) -> Row {
+    /// Makes a row of the line that was read; `None` if it is left out.
+    fn row(&mut self, line: u64, extent: LineExtent) -> Result<Option<Row>, BadRecord> {
+        let is_out = !self.filter.keeps_line(line);
+        // The first object tells the columns, also if it is left out.
+        if is_out && (self.keys.origin.is_some() || extent == LineExtent::TooLong) {
+            return Ok(None);
+        }
         let without = |reason: String| Row {
             line,
             task: Err(TaskFields::default().bad(whole(reason))),
             carried: Box::default(),
         };
         if extent == LineExtent::TooLong {
-            return without("is longer than 1 MiB, and was passed over".into());
+            // Whether a condition would hold for it is not known.
+            return Ok(Some(without("is longer than 1 MiB, and was passed over".into())));
         }
         let object: Object = match serde_json::from_slice(&self.bytes) {
             Ok(object) => object,
-            Err(error) => {
-                return without(format!("is no JSON object: column {}: {error}", error.column()));
-            }
+            Err(_) if is_out => return Ok(None),
+            Err(error) => return Ok(Some(without(fault_of_line(&self.bytes, &error)))),
         };
-        if self.keys.origin.is_none() {
-            self.keys.see_first(&object);
+        let Self { keys, named, filter, .. } = self;
+        let selection = Arc::clone(&named.selection);
+        if keys.origin.is_none() {
+            keys.see_first(&object, &selection.map);
+            named.see(&object);
+            if self.new_keys == NewKeys::Ignore
+                && let Some(what) = named.missing()
+            {
+                return Err(BadRecord { line, what });
+            }
         } else if self.new_keys == NewKeys::Add {
-            self.keys.add(&object);
+            named.see(&object);
         }
-        row_of(line, &object, &self.keys)
+        if is_out {
+            return Ok(None);
+        }
+        let task_id = object.parts(&selection.map, TaskColumn::TaskId).next();
+        let task_id = task_id.map(text_of).unwrap_or_default();
+        let value = |condition| named.value(&object, condition).map(text_of).unwrap_or_default();
+        if !filter.keeps_fields(&task_id, |condition| Cow::Owned(value(condition))) {
+            return Ok(None);
+        }
+        if self.new_keys == NewKeys::Add {
+            keys.add(&object, &selection.map);
+        }
+        let (row, has_zeros) = row_of(line, &object, keys, &selection.map);
+        self.leading_zeros += u64::from(has_zeros);
+        Ok(Some(row))
     }
 }
 
@@ -187,30 +141,33 @@ enum LineExtent {
 }
 
 impl<R: BufRead> Iterator for JsonRows<R> {
-    type Item = io::Result<Row>;
+    type Item = io::Result<Result<Row, BadRecord>>;
 
-    fn next(&mut self) -> Option<io::Result<Row>> {
+    fn next(&mut self) -> Option<Self::Item> {
         if let Some(first) = self.first.take() {
-            return Some(Ok(first));
+            return Some(Ok(Ok(first)));
         }
-        let next = self.read().transpose()?;
-        Some(next.map(|(line, extent)| self.row(line, extent)))
+        loop {
+            let row = match self.read().transpose()? {
+                Ok((line, extent)) => self.row(line, extent).transpose(),
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some(row) = row {
+                return Some(Ok(row));
+            }
+        }
     }
 }
 
-fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
-    let find = |wanted: TaskPart| object.0.iter().filter(move |(key, _)| part(key) == Some(wanted));
-    let text = |wanted| find(wanted).next().map(|(_, value)| text_of(value)).unwrap_or_default();
+/// Returns the row of an object, and whether it has a usable id with leading zeros.
+fn row_of(line: u64, object: &Object, keys: &Keys, map: &ColumnMap) -> (Row, bool) {
+    let text = |column| object.parts(map, column).next().map(text_of).unwrap_or_default();
     let (biz_id, task_id, scope) =
-        (text(TaskPart::BizId), text(TaskPart::TaskId), text(TaskPart::Scope));
+        (text(TaskColumn::BizId), text(TaskColumn::TaskId), text(TaskColumn::Scope));
     let fields = TaskFields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
-    let twice =
-        [(TaskPart::BizId, "bk_biz_id"), (TaskPart::TaskId, "task_id"), (TaskPart::Scope, "scope")]
-            .into_iter()
-            .find(|(part, _)| find(*part).count() > 1);
-    let task = match twice {
-        Some((_, column)) => Err(fields.bad(Fault {
-            column: Some(column),
+    let task = match object.repeated(map) {
+        Some(column) => Err(fields.bad(Fault {
+            column: Some(column.name()),
             reason: "stands in the object more than once".into(),
         })),
         // JSON has a null of its own, so no word means it.
@@ -224,7 +181,35 @@ fn row_of(line: u64, object: &Object, keys: &Keys) -> Row {
             value.map(|(_, value)| text_of(value)).unwrap_or_default().into()
         })
         .collect();
-    Row { line, task, carried }
+    let has_zeros = task.is_ok() && [&biz_id, &task_id].into_iter().any(|id| has_leading_zeros(id));
+    (Row { line, task, carried }, has_zeros)
+}
+
+/// Says why a line is no JSON object.
+fn fault_of_line(bytes: &[u8], error: &serde_json::Error) -> String {
+    let first = bytes.trim_ascii_start().first().copied().unwrap_or_default();
+    let other = match first {
+        b'[' => {
+            return "is a JSON array, not an object; if it is the whole list, jq -c '.[]' makes a \
+                    line of each object"
+                .into();
+        }
+        b'"' => "string",
+        b'-' | b'0'..=b'9' => "number",
+        b't' | b'f' => "boolean",
+        b'n' => "null",
+        _ => "",
+    };
+    let column = error.column();
+    let said = error.to_string();
+    let what = said.rsplit_once(" at line ").map_or(&*said, |(what, _)| what);
+    match error.classify() {
+        Category::Data if !other.is_empty() => format!("is a JSON {other}, not an object"),
+        Category::Eof if first == b'{' => {
+            "is the beginning of a JSON object only; jq -c . puts each object into one line".into()
+        }
+        _ => format!("is no JSON object: column {column}: {what}"),
+    }
 }
 
 /// Returns a string's text, nothing for null, and anything else as written.

@@ -4,26 +4,36 @@
 //! anything is done with it; a stream is read as it comes.
 
 mod check;
+mod columns;
 mod csv;
 mod error;
 mod fields;
+mod filter;
+mod foreign;
 mod jsonl;
+mod keys;
 mod layout;
+mod missing_column;
 mod null;
 mod opened;
 mod reading;
+mod start;
 mod tail;
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use crate::domain::format::Format;
+use crate::rules::selection::Selection;
 pub use check::check;
 pub(crate) use check::{Checked, check_again, check_stream};
 pub(crate) use error::InputError;
+pub(crate) use foreign::STDIN;
 pub(crate) use null::NullWords;
 pub(crate) use opened::{InputRows, OpenedInput};
 use reading::{InputReader, ReadOptions};
+use start::told_by_content;
 use tail::Tail;
 
 /// Returns the format that the extension of `path` names; CSV if there is none.
@@ -32,7 +42,10 @@ pub(crate) fn format_of(path: &Path) -> Result<Format, InputError> {
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ndjson")) {
         return Ok(Format::JsonLines);
     }
-    Format::of_path(path).ok_or_else(|| InputError::Extension { path: path.to_owned() })
+    Format::of_path(path).ok_or_else(|| match told_by_content(path) {
+        Some(told) => InputError::Foreign { told },
+        None => InputError::Extension { path: path.to_owned() },
+    })
 }
 
 /// Opens a stream and waits for its first line; errors call it `name`.
@@ -44,8 +57,10 @@ pub fn open_stream(
     source: Box<dyn Read + Send>,
     name: &str,
     format: Format,
+    selection: &Arc<Selection>,
 ) -> Result<OpenedInput, InputError> {
-    InputReader::new(source, name.to_owned(), format, ReadOptions::STREAM).map(InputReader::opened)
+    InputReader::new(source, name.to_owned(), format, ReadOptions::stream(selection))
+        .map(InputReader::opened)
 }
 
 /// Opens the copy of a file that was checked before; errors call it `name`.
@@ -53,13 +68,15 @@ pub(crate) fn reopen_file(
     path: &Path,
     name: &str,
     format: Format,
+    selection: &Arc<Selection>,
 ) -> Result<OpenedInput, InputError> {
     match format {
         Format::Csv | Format::Tsv => {
-            InputReader::of_file((path, name), format, ReadOptions::STREAM).map(InputReader::opened)
+            let options = ReadOptions::stream(selection);
+            InputReader::of_file((path, name), format, options).map(InputReader::opened)
         }
         // Only reading all of it tells the further keys.
-        Format::JsonLines => check(path, name, format)?.open(),
+        Format::JsonLines => check(path, name, format, selection)?.open(),
     }
 }
 
@@ -68,8 +85,9 @@ pub(crate) fn reopen_stream(
     path: &Path,
     name: &str,
     format: Format,
+    selection: &Arc<Selection>,
 ) -> Result<OpenedInput, InputError> {
-    let options = ReadOptions { tail: Tail::Torn, ..ReadOptions::STREAM };
+    let options = ReadOptions { tail: Tail::Torn, ..ReadOptions::stream(selection) };
     InputReader::of_file((path, name), format, options).map(InputReader::opened)
 }
 

@@ -1,17 +1,22 @@
 //! Reads an input, whatever its format, and tells where something went wrong.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::{BadRecord, InputError};
-use super::jsonl::{Keys, NewKeys};
+use super::foreign::ForeignKind;
+use super::keys::{Keys, NamedKeys, NewKeys};
 use super::null::NullWords;
 use super::opened::OpenedInput;
+use super::start::{TextStart, start_of};
 use super::tail::Tail;
 use super::{csv, jsonl};
 use crate::domain::format::Format;
 use crate::domain::row::{Columns, Row};
+use crate::domain::task::Id;
+use crate::rules::selection::Selection;
 
 pub(super) struct InputReader {
     name: String,
@@ -24,14 +29,32 @@ pub(super) struct ReadOptions {
     pub keys: Option<Keys>,
     pub new_keys: NewKeys,
     pub tail: Tail,
+    pub selection: Arc<Selection>,
 }
 
 impl ReadOptions {
-    pub(super) const STREAM: Self =
-        Self { keys: None, new_keys: NewKeys::Ignore, tail: Tail::Whole };
+    pub(super) fn stream(selection: &Arc<Selection>) -> Self {
+        let selection = Arc::clone(selection);
+        Self { keys: None, new_keys: NewKeys::Ignore, tail: Tail::Whole, selection }
+    }
 
     /// For checking: learns all keys.
-    pub(super) const CHECK: Self = Self { keys: None, new_keys: NewKeys::Add, tail: Tail::Whole };
+    pub(super) fn check(selection: &Arc<Selection>) -> Self {
+        Self { new_keys: NewKeys::Add, ..Self::stream(selection) }
+    }
+}
+
+/// Counts of what was read so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReadCounts {
+    /// Rows that are no part of the run.
+    pub left_out: u64,
+    /// Ids that the selection lists and no row has, each with its flag.
+    pub absent: Vec<(&'static str, Id)>,
+    /// Usable rows whose scope was a word for "no value".
+    pub null_scopes: u64,
+    /// Usable rows with an id that has leading zeros.
+    pub leading_zeros: u64,
 }
 
 type BufferedSource = BufReader<Box<dyn Read + Send>>;
@@ -63,28 +86,37 @@ impl InputReader {
         format: Format,
         options: ReadOptions,
     ) -> Result<Self, InputError> {
-        let ReadOptions { keys, new_keys, tail } = options;
+        let ReadOptions { keys, new_keys, tail, selection } = options;
         let read = |source| InputError::Read { name: name.clone(), line: 1, source };
-        let source = match without_byte_order_mark(source).map_err(read)? {
+        let foreign = |kind: ForeignKind| InputError::Foreign { told: kind.told(&name, format) };
+        let mut source = match start_of(source).map_err(read)? {
             TextStart::Text(source) => BufReader::with_capacity(64 * 1024, source),
-            TextStart::Utf16 => return Err(InputError::Utf16 { name }),
+            TextStart::Foreign(kind) => return Err(foreign(kind)),
         };
+        let first = source.fill_buf().map_err(read)?.trim_ascii_start().first();
+        let is_array = first == Some(&b'[');
+        let record =
+            |BadRecord { line, what }| InputError::Record { name: name.clone(), line, what };
         let separated = |delimiter, source| {
             let records = csv::Records::new(source, delimiter, tail);
-            match csv::CsvRows::open(records, NullWords::of(format)).map_err(read)? {
+            match csv::CsvRows::open(records, NullWords::of(format), selection.clone())
+                .map_err(read)?
+            {
                 Ok(Some(rows)) => Ok(RowReader::Separated(Box::new(rows))),
                 Ok(None) => Ok(RowReader::Empty),
-                Err(BadRecord { line, what }) => {
-                    Err(InputError::Record { name: name.clone(), line, what })
-                }
+                Err(_) if is_array => Err(foreign(ForeignKind::JsonArray)),
+                Err(bad) => Err(record(bad)),
             }
         };
         let rows = match format {
             Format::Csv => separated(b',', source)?,
             Format::Tsv => separated(b'\t', source)?,
-            Format::JsonLines => RowReader::JsonLines(Box::new(
-                jsonl::JsonRows::open(source, keys, new_keys, tail).map_err(read)?,
-            )),
+            Format::JsonLines if is_array => return Err(foreign(ForeignKind::JsonArray)),
+            Format::JsonLines => {
+                let named = NamedKeys::new(selection.clone());
+                let rows = jsonl::JsonRows::open(source, keys, new_keys, (tail, named));
+                RowReader::JsonLines(Box::new(rows.map_err(read)?.map_err(record)?))
+            }
         };
         Ok(Self { name, rows })
     }
@@ -98,12 +130,21 @@ impl InputReader {
         OpenedInput { columns, rows: Box::new(self) }
     }
 
-    /// Number of usable rows so far whose scope was a word for "no value".
-    pub(super) fn null_scopes(&self) -> u64 {
-        match &self.rows {
-            RowReader::Separated(rows) => rows.null_scopes,
-            RowReader::Empty | RowReader::JsonLines(_) => 0,
-        }
+    pub(super) fn counts(&self) -> ReadCounts {
+        let (filter, null_scopes, leading_zeros) = match &self.rows {
+            RowReader::Empty => return ReadCounts::default(),
+            RowReader::Separated(rows) => (&rows.filter, rows.null_scopes, rows.leading_zeros),
+            RowReader::JsonLines(rows) => (&rows.filter, 0, rows.leading_zeros),
+        };
+        let (left_out, absent) = (filter.left_out, filter.absent());
+        ReadCounts { left_out, absent, null_scopes, leading_zeros }
+    }
+
+    /// Returns an error if the selection names a key that no object had.
+    pub(super) fn check_keys(&self) -> Result<(), InputError> {
+        let RowReader::JsonLines(rows) = &self.rows else { return Ok(()) };
+        let missing = rows.named.missing();
+        missing.map_or(Ok(()), |what| Err(InputError::Keys { name: self.name.clone(), what }))
     }
 
     pub(super) fn keys(self) -> Option<Keys> {
@@ -121,7 +162,7 @@ impl Iterator for InputReader {
         let (row, line) = match &mut self.rows {
             RowReader::Empty => return None,
             RowReader::Separated(rows) => (rows.next()?, rows.line()),
-            RowReader::JsonLines(rows) => (rows.next()?.map(Ok), rows.line()),
+            RowReader::JsonLines(rows) => (rows.next()?, rows.line()),
         };
         let name = || self.name.clone();
         let error = match row {
@@ -132,44 +173,5 @@ impl Iterator for InputReader {
         // After a read error the source is not read again.
         self.rows = RowReader::Empty;
         Some(Err(error))
-    }
-}
-
-enum TextStart {
-    /// Without its byte order mark.
-    Text(Box<dyn Read + Send>),
-    Utf16,
-}
-
-/// Removes the mark that editors on Windows put before a text. It reads no more than necessary,
-/// since the rest may not have been typed yet.
-fn without_byte_order_mark(mut source: Box<dyn Read + Send>) -> io::Result<TextStart> {
-    const UTF8: [u8; 3] = [0xef, 0xbb, 0xbf];
-    let mut start = Vec::with_capacity(UTF8.len());
-    let mut byte = [0];
-    while start.len() < UTF8.len() && read_one(&mut source, &mut byte)? {
-        start.push(byte[0]);
-        if matches!(start[..], [0xff, 0xfe] | [0xfe, 0xff]) {
-            return Ok(TextStart::Utf16);
-        }
-        let may_be_a_mark = UTF8.starts_with(&start) || matches!(start[..], [0xff | 0xfe]);
-        if !may_be_a_mark {
-            break;
-        }
-    }
-    if start == UTF8 {
-        return Ok(TextStart::Text(source));
-    }
-    Ok(TextStart::Text(Box::new(Cursor::new(start).chain(source))))
-}
-
-/// Reads one byte; returns `false` at the end.
-fn read_one(source: &mut dyn Read, byte: &mut [u8; 1]) -> io::Result<bool> {
-    loop {
-        match source.read(byte) {
-            Ok(count) => return Ok(count == 1),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }

@@ -22,8 +22,13 @@ impl Read for Pieces {
     }
 }
 
+/// All rows of an input.
+fn all() -> Arc<Selection> {
+    Arc::default()
+}
+
 fn open(text: &[u8], format: Format) -> Result<OpenedInput, InputError> {
-    open_stream(Box::new(Cursor::new(text.to_vec())), "in", format)
+    open_stream(Box::new(Cursor::new(text.to_vec())), "in", format, &all())
 }
 
 fn shown(row: &Row) -> String {
@@ -130,7 +135,7 @@ fn a_null_of_a_database_is_no_value_in_the_columns_that_name_a_task() {
         ("2,17,NULL\n", Format::Csv, 0),
     ] {
         let source = Box::new(Cursor::new(text.as_bytes()));
-        let checked = check_stream(source, "in", format).unwrap();
+        let checked = check_stream(source, "in", format, &all()).unwrap();
         assert_eq!(checked.null_scopes, null_scopes, "{text:?}");
     }
     let in_csv = rows("2,17,NULL\n", Format::Csv);
@@ -170,11 +175,23 @@ fn json_lines_in_the_forms_that_people_have() {
     ] {
         assert_eq!(rows(text, Format::JsonLines), [expected], "{what}");
     }
-    let text = "\n[1]\n{\"biz_id\":2,\"task_id\":17}\r\n\n{\"biz_id\":\n";
+    let text = "\n2\n{\"biz_id\":2,\"task_id\":17}\r\n\n{\"biz_id\":\n[1]\n{2\n\"x\"\nbiz_id\n";
     let found = rows(text, Format::JsonLines);
-    assert!(found[0].starts_with("2: is no JSON object: column"), "{}", found[0]);
-    assert_eq!(found[1], "3: task 17 of business 2 []");
-    assert!(found[2].starts_with("5: is no JSON object: column"), "{}", found[2]);
+    for (row, expected) in [
+        "2: is a JSON number, not an object",
+        "3: task 17 of business 2 []",
+        "5: is the beginning of a JSON object only; jq -c . puts each object into one line",
+        "6: is a JSON array, not an object; if it is the whole list, jq -c '.[]' makes a line of each \
+         object",
+        "7: is no JSON object: column 2: key must be a string",
+        "8: is a JSON string, not an object",
+        "9: is no JSON object: column 1: expected value",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(found[row], expected);
+    }
 }
 
 #[test]
@@ -227,7 +244,7 @@ fn a_file_is_checked_as_a_whole() {
     let path = folder.path().join("tasks.csv");
     let bad: String = (0..12).map(|_| "2,x\n").collect();
     std::fs::write(&path, format!("biz_id,task_id\n2,17\n{bad}")).unwrap();
-    let checked = check(&path, "the list", Format::Csv).unwrap();
+    let checked = check(&path, "the list", Format::Csv, &all()).unwrap();
     assert_eq!((checked.rows, checked.bad, checked.first_bad.len()), (13, 12, 10));
     assert_eq!(checked.first_bad[0].0, 3);
     assert_eq!(checked.open().unwrap().rows.count(), 13);
@@ -235,15 +252,16 @@ fn a_file_is_checked_as_a_whole() {
     let path = folder.path().join("tasks.jsonl");
     std::fs::write(&path, "{\"biz_id\":2,\"task_id\":17}\n{\"biz_id\":2,\"task_id\":18,\"n\":1}\n")
         .unwrap();
-    let opened = check(&path, "the list", Format::JsonLines).unwrap().open().unwrap();
+    let opened = check(&path, "the list", Format::JsonLines, &all()).unwrap().open().unwrap();
     assert_eq!(&*opened.columns, [Box::from("n")], "keys of later objects have columns too");
     let found: Vec<_> = opened.rows.map(|row| shown(&row.unwrap())).collect();
     assert_eq!(found, ["1: task 17 of business 2 []", "2: task 18 of business 2 [1]"]);
 
-    let missing =
-        check(&folder.path().join("no.csv"), "no.csv", Format::Csv).unwrap_err().to_string();
+    let missing = check(&folder.path().join("no.csv"), "no.csv", Format::Csv, &all())
+        .unwrap_err()
+        .to_string();
     assert!(missing.contains("no.csv"), "{missing}");
-    let is_folder = check(folder.path(), "a folder", Format::Csv).unwrap_err();
+    let is_folder = check(folder.path(), "a folder", Format::Csv, &all()).unwrap_err();
     assert!(matches!(is_folder, InputError::Folder { .. }), "{is_folder}");
 }
 
@@ -268,7 +286,7 @@ fn a_row_comes_as_soon_as_its_line_is_there() {
         (Format::Csv, vec![&b"2,17\n"[..]]),
         (Format::JsonLines, vec![&b"{\"biz_id\":2,\"task_id\":17}\n"[..]]),
     ] {
-        let mut opened = open_stream(Box::new(Typed(lines)), "in", format).unwrap();
+        let mut opened = open_stream(Box::new(Typed(lines)), "in", format, &all()).unwrap();
         let row = opened.rows.next().unwrap().unwrap();
         assert!(row.task.is_ok());
     }
@@ -303,7 +321,7 @@ proptest! {
         let mut random = fastrand::Rng::with_seed(seed);
         let sizes = Box::new(move || random.usize(1..5));
         let pieces = Pieces { bytes: text.clone().into_bytes(), sizes };
-        let in_pieces = open_stream(Box::new(pieces), "in", Format::Csv)
+        let in_pieces = open_stream(Box::new(pieces), "in", Format::Csv, &all())
             .map(|opened| opened.rows.map(|row| row.map_or_else(|e| e.to_string(), |row| shown(&row))).collect::<Vec<_>>());
         let whole = open(text.as_bytes(), Format::Csv)
             .map(|opened| opened.rows.map(|row| row.map_or_else(|e| e.to_string(), |row| shown(&row))).collect::<Vec<_>>());
@@ -342,10 +360,10 @@ fn the_end_of_a_torn_copy_is_passed_over() {
         (Format::JsonLines, json, ""),
     ] {
         std::fs::write(&path, format!("{text}{torn}")).unwrap();
-        let opened = reopen_stream(&path, "the copy", format).unwrap();
+        let opened = reopen_stream(&path, "the copy", format, &all()).unwrap();
         let found: Vec<_> = opened.rows.map(|row| shown(&row.unwrap())).collect();
         assert_eq!(found, two, "{torn:?} after {text:?}");
     }
     std::fs::write(&path, "bk_biz_id,tas").unwrap();
-    assert_eq!(reopen_stream(&path, "the copy", Format::Csv).unwrap().rows.count(), 0);
+    assert_eq!(reopen_stream(&path, "the copy", Format::Csv, &all()).unwrap().rows.count(), 0);
 }

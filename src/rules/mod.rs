@@ -15,6 +15,7 @@ pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod run_pace;
 pub(crate) mod sample;
+pub(crate) mod selection;
 pub(crate) mod server_time;
 pub(crate) mod stages;
 pub(crate) mod stats;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,28 +14,45 @@ use crate::domain::escape::escape_control;
 use crate::input::{self, Checked, Format, InputError, OpenedInput};
 use crate::journal::{About, InputSource};
 use crate::launch;
-use crate::store::{self, Contents, PendingRun, RunDir, Tee, TeeState, Unnamed};
+use crate::rules::selection::{Selection, SelectionError};
+use crate::store::{self, Contents, PendingRun, RunDir, SavedFlags, Tee, TeeState, Unnamed};
+
+/// The rows of a run: where they come from, and which of them are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub origin: InputOrigin,
+    pub format: Format,
+    pub selection: Arc<Selection>,
+}
 
 /// Source of the rows, as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    File(PathBuf, Format),
-    Stdin(Format),
+pub(crate) enum InputOrigin {
+    File(PathBuf),
+    Stdin,
 }
 
 impl Input {
     /// Returns what it is called in messages.
     pub(crate) fn name(&self) -> String {
-        match self {
-            Self::File(path, _) => path.display().to_string(),
-            Self::Stdin(_) => "standard input".into(),
+        match &self.origin {
+            InputOrigin::File(path) => path.display().to_string(),
+            InputOrigin::Stdin => input::STDIN.into(),
         }
     }
 
-    pub(crate) const fn format(&self) -> Format {
-        match self {
-            Self::File(_, format) | Self::Stdin(format) => *format,
+    /// Returns the path of a file or a named pipe.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.origin {
+            InputOrigin::File(path) => Some(path),
+            InputOrigin::Stdin => None,
         }
+    }
+
+    /// Whether it is a named pipe, which opens only once somebody writes to it.
+    pub(crate) fn is_named_pipe(&self) -> bool {
+        let meta = self.path().and_then(|path| path.metadata().ok());
+        meta.is_some_and(|meta| meta.file_type().is_fifo())
     }
 }
 
@@ -58,13 +76,14 @@ impl Source {
     /// Looks through a file. A stream is left alone; a pipe that is named like a
     /// file is one too.
     pub(crate) fn look_through(input: &Input, on_invalid: OnInvalid) -> Result<Self, SessionError> {
-        let Input::File(path, format) = input else { return Ok(Self::Stream) };
+        let Some(path) = input.path() else { return Ok(Self::Stream) };
         let meta = path.metadata();
-        let meta = meta.map_err(|source| UnreadableInput { path: path.clone(), source })?;
+        let meta = meta.map_err(|source| UnreadableInput { path: path.to_owned(), source })?;
         if !meta.is_file() && !meta.is_dir() {
             return Ok(Self::Stream);
         }
-        judged(input::check(path, &path.display().to_string(), *format)?, path, on_invalid)
+        let checked = input::check(path, &input.name(), input.format, &input.selection)?;
+        judged(checked, path, on_invalid)
     }
 
     /// Looks through a file, and a stream too.
@@ -75,8 +94,8 @@ impl Source {
     ) -> Result<Self, SessionError> {
         match Self::look_through(input, on_invalid)? {
             Self::Stream => {
-                let (reader, name, format) = stream(input, stdin)?;
-                let checked = input::check_stream(reader, &name, format)?;
+                let (reader, name) = (stream(input, stdin)?, input.name());
+                let checked = input::check_stream(reader, &name, input.format, &input.selection)?;
                 Ok(Self::File(Box::new(checked)))
             }
             file @ Self::File(_) => Ok(file),
@@ -135,22 +154,21 @@ pub(crate) fn read(
     stdin: &OpenStdin,
 ) -> Result<InputRead, SessionError> {
     let Some(pending) = pending else { return read_unkept(input, on_invalid, stdin) };
-    let to = pending.folder().input(&input.format().to_string());
-    if let Input::File(path, format) = input
+    let Input { format, selection, .. } = input;
+    let (to, name) = (pending.folder().input(&format.to_string()), input.name());
+    if let Some(path) = input.path()
         && path.metadata().is_ok_and(|meta| meta.is_file())
     {
         let copy = store::copy_file(path, &to)?;
-        let name = path.display().to_string();
         // The copy is checked, and not the file: that may change in between.
-        let checked = input::check(&to, &name, *format)?;
+        let checked = input::check(&to, &name, *format, selection)?;
         let opened = checked.open()?;
         let from = judged(checked, path, on_invalid)?;
         return Ok(InputRead { opened, from, copy: Some(copy), tee: None });
     }
-    let (reader, name, format) = stream(input, stdin)?;
-    let tee = Tee::new(reader, &to)?;
+    let tee = Tee::new(stream(input, stdin)?, &to)?;
     let state = tee.state();
-    let opened = input::open_stream(Box::new(tee), &name, format)?;
+    let opened = input::open_stream(Box::new(tee), &name, *format, selection)?;
     Ok(InputRead { from: Source::Stream, opened, copy: None, tee: Some(state) })
 }
 
@@ -161,38 +179,44 @@ fn read_unkept(
     stdin: &OpenStdin,
 ) -> Result<InputRead, SessionError> {
     is_there(input)?;
-    let (from, opened) = match input {
-        Input::File(path, format) if path.metadata().is_ok_and(|meta| meta.is_file()) => {
+    let (Input { format, selection, .. }, name) = (input, input.name());
+    let (from, opened) = match input.path() {
+        Some(path) if path.metadata().is_ok_and(|meta| meta.is_file()) => {
             // What is checked is what is launched, whatever becomes of the file meanwhile.
             let copy = Unnamed::of(path)?;
             let reopen = Box::new(move || copy.reader());
-            let checked = input::check_again(reopen, &path.display().to_string(), *format)?;
+            let checked = input::check_again(reopen, &name, *format, selection)?;
             let opened = checked.open()?;
             (judged(checked, path, on_invalid)?, opened)
         }
-        Input::File(..) | Input::Stdin(_) => {
-            let (reader, name, format) = stream(input, stdin)?;
-            (Source::Stream, input::open_stream(reader, &name, format)?)
+        _ => {
+            let reader = stream(input, stdin)?;
+            (Source::Stream, input::open_stream(reader, &name, *format, selection)?)
         }
     };
     Ok(InputRead { from, opened, copy: None, tee: None })
 }
 
-/// Opens the copy of a run's input.
-pub(crate) fn reopen(folder: &RunDir, about: &About) -> Result<OpenedInput, SessionError> {
-    let path = folder.input(&about.input_format);
+/// Opens the copy of a run's input, of which it has the rows that its `flags` select.
+pub(crate) fn reopen(
+    folder: &RunDir,
+    about: &About,
+    flags: &SavedFlags,
+) -> Result<OpenedInput, SessionError> {
+    let (path, name) = (folder.input(&about.input_format), &about.input_name);
     let format: Format = about.input_format.parse()?;
+    let selection = Arc::new(Selection::of_flags(&flags.flags)?);
     Ok(match about.source {
-        InputSource::File => input::reopen_file(&path, &about.input_name, format)?,
-        InputSource::Stream => input::reopen_stream(&path, &about.input_name, format)?,
+        InputSource::File => input::reopen_file(&path, name, format, &selection)?,
+        InputSource::Stream => input::reopen_stream(&path, name, format, &selection)?,
     })
 }
 
 /// Returns an error if there is no such input, before anything is made for it.
 pub(crate) fn is_there(input: &Input) -> Result<(), SessionError> {
-    let Input::File(path, _) = input else { return Ok(()) };
+    let Some(path) = input.path() else { return Ok(()) };
     let meta = path.metadata();
-    let meta = meta.map_err(|source| UnreadableInput { path: path.clone(), source })?;
+    let meta = meta.map_err(|source| UnreadableInput { path: path.to_owned(), source })?;
     if meta.is_dir() {
         return Err(InputError::Folder { name: path.display().to_string() }.into());
     }
@@ -207,17 +231,11 @@ fn judged(checked: Checked, path: &Path, on_invalid: OnInvalid) -> Result<Source
     Ok(Source::File(Box::new(checked)))
 }
 
-type Stream = (Box<dyn Read + Send>, String, Format);
-
-fn stream(input: &Input, stdin: &OpenStdin) -> Result<Stream, UnreadableInput> {
-    match input {
-        Input::File(path, format) => {
-            let file = File::open(path)
-                .map_err(|source| UnreadableInput { path: path.clone(), source })?;
-            Ok((Box::new(file), path.display().to_string(), *format))
-        }
-        Input::Stdin(format) => Ok((stdin(), "standard input".into(), *format)),
-    }
+fn stream(input: &Input, stdin: &OpenStdin) -> Result<Box<dyn Read + Send>, UnreadableInput> {
+    let Some(path) = input.path() else { return Ok(stdin()) };
+    let file = File::open(path);
+    let file = file.map_err(|source| UnreadableInput { path: path.to_owned(), source })?;
+    Ok(Box::new(file))
 }
 
 #[derive(Debug, Error)]
@@ -251,6 +269,8 @@ impl std::fmt::Display for BadRows {
         write!(f, "mend them, or start the others with --on-invalid skip")
     }
 }
+
+impl Refusal for SelectionError {}
 
 impl Refusal for UnreadableInput {}
 

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::error::Refusal;
+use super::input::Input;
 use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
 use crate::domain::count::Digits;
 use crate::domain::duration::briefly;
 use crate::domain::task::Business;
-use crate::input::{Checked, NullWords};
+use crate::input::Checked;
 use crate::launch::Options;
 use crate::rules::budget::{Base, Ledger};
 use crate::rules::course::{
@@ -28,8 +29,8 @@ pub(crate) enum Rows<'a> {
     Known(&'a Checked),
     /// What is left of a run.
     Left(&'a Left),
-    /// A stream, in which these words mean "no value".
-    Unknown(NullWords),
+    /// A stream.
+    Unknown(&'a Input),
 }
 
 /// What is left of a run.
@@ -120,12 +121,16 @@ pub(crate) fn user(credentials: &Credentials) -> String {
 impl Plan<'_> {
     /// Number of rows that are launched, if it is known.
     pub(crate) fn launched(&self) -> Option<u64> {
-        let rows = match self.rows {
-            Rows::Known(checked) => checked.launchable(),
-            Rows::Left(left) => left.launchable(),
-            Rows::Unknown(_) => return None,
-        };
-        Some(rows.min(self.options.limit.unwrap_or(u64::MAX)))
+        Some(self.launchable()?.min(self.options.limit.unwrap_or(u64::MAX)))
+    }
+
+    /// Number of rows that can be launched, if it is known.
+    pub(crate) fn launchable(&self) -> Option<u64> {
+        match self.rows {
+            Rows::Known(checked) => Some(checked.launchable()),
+            Rows::Left(left) => Some(left.launchable()),
+            Rows::Unknown(_) => None,
+        }
     }
 
     /// The limits and the rows as a forecast needs them, and the rows that are settled before it

@@ -68,7 +68,7 @@ impl Unsettled {
     }
 
     fn after(run: &Run, settled: Lines, doubts: Doubts) -> Result<Self, SessionError> {
-        let rows = input::reopen(&run.folder, &run.about)?.rows;
+        let rows = input::reopen(&run.folder, &run.about, &run.flags)?.rows;
         let rows = resume::plan(rows, run.about.rows, settled, doubts);
         Ok(Self { rows: Box::new(rows), next: None })
     }

@@ -74,7 +74,7 @@ pub(crate) fn begin(
 
 /// Refuses a report that would overwrite the input.
 fn refuse_own_input(input: &Input, output: &Path) -> Result<(), OwnInput> {
-    let Input::File(input, _) = input else { return Ok(()) };
+    let Some(input) = input.path() else { return Ok(()) };
     let (Ok(from), Ok(to)) = (input.metadata(), output.metadata()) else { return Ok(()) };
     if from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino()) {
         return Err(OwnInput(output.to_owned()));

@@ -55,7 +55,7 @@ impl Before {
         }
         let mut left = Left { settled: settled.len(), ..Left::default() };
         let all = Cell::new(0);
-        let rows = input::reopen(&run.folder, &run.about)?.rows;
+        let rows = input::reopen(&run.folder, &run.about, &run.flags)?.rows;
         let rows = rows.inspect(|row| all.set(all.get() + u64::from(row.is_ok())));
         for planned in resume::plan(rows, run.about.rows, settled.clone(), Doubts::new()) {
             match planned? {
@@ -234,7 +234,7 @@ pub(crate) fn begin(
     if flags != run.flags {
         flags.write(&run.folder)?;
     }
-    let rows = input::reopen(&run.folder, &run.about)?.rows;
+    let rows = input::reopen(&run.folder, &run.about, &run.flags)?.rows;
     let rows = resume::plan(rows, run.about.rows, before.settled, before.doubts);
     // A stage is settled before the next begins, so none of its rows can wait.
     let rows: PlannedRows = if before.ended_in_outage && settings.staging.stages.is_none() {

@@ -154,7 +154,9 @@ impl RunSummary {
         // Rows that are being confirmed at this moment are open.
         let unconfirmed = if alive.is_some() { 0 } else { journal.unconfirmed()? };
         let settled = counts.values().sum();
-        let left = all_rows(folder, &about).map_or(unconfirmed, |all| all.saturating_sub(settled));
+        let flags = SavedFlags::read(folder).ok();
+        let left = all_rows(folder, &about, flags.as_ref())
+            .map_or(unconfirmed, |all| all.saturating_sub(settled));
         counts[OutcomeKind::Unconfirmed] += unconfirmed;
         counts[OutcomeKind::Pending] += left.saturating_sub(unconfirmed);
         Ok(Self {
@@ -163,8 +165,7 @@ impl RunSummary {
             state: RunState::after(alive, sessions.last(), now),
             about: Some(about),
             sessions,
-            already: SavedFlags::read(folder)
-                .map_or(AlreadyStarted::Ok, |flags| flags.already_started()),
+            already: flags.map_or(AlreadyStarted::Ok, |flags| flags.already_started()),
             counts,
             settled,
             left,
@@ -206,9 +207,9 @@ impl RunSummary {
 }
 
 /// All rows of a run, counted in the copy of its input if that did not come to its end.
-fn all_rows(folder: &RunDir, about: &About) -> Option<u64> {
+fn all_rows(folder: &RunDir, about: &About, flags: Option<&SavedFlags>) -> Option<u64> {
     about.rows.or_else(|| {
-        let rows = input::reopen(folder, about).ok()?.rows;
+        let rows = input::reopen(folder, about, flags?).ok()?.rows;
         Some(rows.flatten().count() as u64)
     })
 }

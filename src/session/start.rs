@@ -18,7 +18,7 @@ use crate::api::credentials::Credentials;
 use crate::domain::count::Digits;
 use crate::domain::lines::Lines;
 use crate::domain::request_id::RunId;
-use crate::input::{InputError, InputRows, NullWords};
+use crate::input::{InputError, InputRows};
 use crate::journal::{About, Copied, InputSource, InputState, Journal, Opening};
 use crate::launch::{PlannedRows, RunJournal};
 use crate::report::{OpenReport, Placement};
@@ -113,7 +113,7 @@ pub(crate) fn plan_of<'a>(
     Plan {
         rows: match from {
             Source::File(checked) => Rows::Known(checked),
-            Source::Stream => Rows::Unknown(NullWords::of(settings.input.format())),
+            Source::Stream => Rows::Unknown(&settings.input),
         },
         options: &session.options,
         target: session.server.target.host().to_owned(),
@@ -187,7 +187,7 @@ fn about(settings: &RunSettings, read: &InputRead, id: &RunId, zone: String) -> 
         id: id.clone(),
         name: settings.name.as_ref().map(|(name, _)| name.to_string()),
         input_name: settings.input.name(),
-        input_format: settings.input.format().to_string(),
+        input_format: settings.input.format.to_string(),
         source: match read.from {
             Source::File(_) => InputSource::File,
             Source::Stream => InputSource::Stream,

@@ -3,8 +3,12 @@
 /// Maximum number of columns of a line.
 const MAX_COLUMNS: usize = 100;
 
-/// Breaks a line that is too long after as few of its semicolons as it takes.
-pub(crate) fn folded(line: &str) -> String {
+/// Breaks each line that is too long after as few of its semicolons as it takes.
+pub(crate) fn folded(text: &str) -> String {
+    text.lines().map(folded_line).collect::<Vec<_>>().join("\n")
+}
+
+fn folded_line(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut columns = 0;
     for (at, part) in line.split("; ").enumerate() {
@@ -44,5 +48,7 @@ mod tests {
         }
         let long = part(150);
         assert_eq!(folded(&long), long, "a line without a semicolon stays as it is");
+        let two = format!("{a}; {b}\n{a}; {b}");
+        assert_eq!(folded(&two), two, "each line counts for itself");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::domain::shell_word::shell_word;
 use crate::store::RunDir;
 
 /// Folder of a run, and how it was named.
@@ -20,32 +21,9 @@ impl RunLocation {
     /// Returns the command that goes on with the run.
     pub(crate) fn resume(&self) -> String {
         let state = match &self.state_dir {
-            Some(folder) => format!(" --state-dir {}", quoted(&folder.to_string_lossy())),
+            Some(folder) => format!(" --state-dir {}", shell_word(&folder.to_string_lossy())),
             None => String::new(),
         };
         format!("bk-launch resume {}{state}", self.folder.id)
-    }
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_is_quoted_for_a_shell_only_where_it_must_be() {
-        for (word, expected) in
-            [("/var/lib/x-1", "/var/lib/x-1"), ("", "''"), ("a b", "'a b'"), ("a'b", r"'a'\''b'")]
-        {
-            assert_eq!(quoted(word), expected);
-        }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod fold;
 pub(crate) mod kept_run;
 pub(crate) mod location;
 pub(crate) mod plan;
+mod row_notes;
 pub(crate) mod run_page;
 pub(crate) mod runs;
 pub(crate) mod stopping;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::count::many;
+use super::row_notes::{nothing_to_start, row_notes};
 use super::time::moment;
 use crate::domain::count::{counted, number};
 use crate::domain::duration::{briefly, roughly};
 use crate::domain::task::Scope;
-use crate::input::NullWords;
 use crate::rules::budget::{Base, Ledger};
 use crate::rules::course::{AnswerTimes, Brake, ExpectedAnswers};
 use crate::session::plan::{Plan, PlanFit, Rows};
@@ -109,30 +109,21 @@ impl PlanText<'_> {
         }
     }
 
-    /// What becomes of scopes that are missing in the database that the rows come from.
-    fn null_scopes(&self) -> String {
-        let rows = match self.0.rows {
-            Rows::Unknown(NullWords::Sql) => return "; a scope that is NULL means cmdb_biz".into(),
-            Rows::Known(checked) => checked.null_scopes,
-            Rows::Left(_) | Rows::Unknown(NullWords::None) => 0,
-        };
-        let rows = many(rows, "row has", "rows have");
-        rows.map_or_else(String::new, |rows| {
-            format!("; {rows} no scope (NULL), which means cmdb_biz")
-        })
-    }
-
     /// The page of `--dry-run`; `settings` has a line for each setting, and
     /// `request` is the first one.
     pub(crate) fn page(&self, settings: &str, request: Option<&str>) -> String {
         let mut page = self.to_string();
         let rows = match self.0.rows {
             Rows::Known(checked) => Some(format!(
-                "{} ({} to start, {}, {} that cannot be used)",
+                "{} ({} to start, {}, {} that cannot be used){}",
                 number(checked.rows),
                 number(checked.launchable()),
                 counted(checked.duplicates, "duplicate", "duplicates"),
-                number(checked.bad)
+                number(checked.bad),
+                match many(checked.left_out, "more is", "more are") {
+                    Some(more) => format!("; {more} left out"),
+                    None => String::new(),
+                }
             )),
             Rows::Left(left) => Some(format!(
                 "{} ({} settled, {} to start, of which {} may already have started)",
@@ -173,6 +164,9 @@ impl PlanText<'_> {
 impl fmt::Display for PlanText<'_> {
     /// One line with everything that a person must know before it happens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(nothing) = nothing_to_start(&self.0.rows) {
+            return write!(f, "{nothing}{}", row_notes(&self.0.rows));
+        }
         match self.0.launched() {
             None => f.write_str("rows of standard input or a pipe")?,
             Some(rows) => {
@@ -181,7 +175,11 @@ impl fmt::Display for PlanText<'_> {
                     keys.filter(|business| business.scope == scope).count() as u64
                 };
                 let (businesses, projects) = (count(Scope::CmdbBiz), count(Scope::Project));
-                write!(f, "{} of ", many(rows, "task", "tasks").unwrap_or("no task".into()))?;
+                let all = self.0.launchable().unwrap_or(rows);
+                if rows < all {
+                    write!(f, "{} of ", number(rows))?;
+                }
+                write!(f, "{} of ", many(all, "task", "tasks").unwrap_or("no task".into()))?;
                 let businesses = many(businesses, "business", "businesses");
                 let projects = many(projects, "project", "projects");
                 match (businesses, projects) {
@@ -196,7 +194,9 @@ impl fmt::Display for PlanText<'_> {
             write!(f, ": {} {}", self.about("about", "at least"), roughly(time.total()))?;
         }
         f.write_str(&self.window())?;
-        f.write_str(&self.null_scopes())?;
-        self.slowed_by().map_or(Ok(()), |brake| write!(f, "; {brake}"))
+        if let Some(brake) = self.slowed_by() {
+            write!(f, "; {brake}")?;
+        }
+        f.write_str(&row_notes(&self.0.rows))
     }
 }

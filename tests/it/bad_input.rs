@@ -13,38 +13,6 @@ fn on(scene: &Scene, name: &str, content: &[u8]) -> Launch {
 }
 
 #[test]
-fn inputs_that_are_no_lists() {
-    let scene = Scene::new();
-    let utf16 = b"\xff\xfeb\0i\0z\0";
-    for (name, content, parts) in [
-        ("a.csv", &b"bk_biz_id,name\n2,x\n"[..], &["a.csv:1", "task_id"][..]),
-        (
-            "b.csv",
-            b"biz_id,task_id,Task_Id\n2,3,4\n",
-            &["b.csv:1", "columns 2 and 3 are both task_id"],
-        ),
-        ("c.csv", b"biz_id,task_id,n\n2,3,caf\xe9\n", &["c.csv:2", "not UTF-8 in column 3"]),
-        ("d.csv", b"biz_id,task_id\n2,3\0\n", &["d.csv:2", "NUL byte in column 2"]),
-        ("e.csv", b"biz_id,task_id,n\n2,3,\"x\n4,5,y\n", &["e.csv:2", "never closed"]),
-        ("f.csv", "biz_id,task_id\n2,１２\n".as_bytes(), &["f.csv:2: task_id", "digits 0 to 9"]),
-        (
-            "g.csv",
-            b"biz_id,task_id\n2,123456789012345678901234567890\n",
-            &["g.csv:2: task_id", "at most"],
-        ),
-        ("h.csv", utf16, &["h.csv", "UTF-16", "save it as UTF-8"]),
-        ("i.csv", b"biz_id;task_id\n2;3\n", &["i.csv:1", "semicolons"]),
-        ("j.jsonl", b"{\"biz_id\":2}\n", &["j.jsonl:1", "task_id is empty"]),
-        ("k.jsonl", b"[1]\n", &["k.jsonl:1", "no JSON object"]),
-        ("l.txt", b"2,3\n", &["l.txt", "--format"]),
-    ] {
-        on(&scene, name, content).exits(2).says(parts);
-        assert!(!scene.has("r.csv"), "{name}");
-    }
-    on(&scene, "empty.csv", b"").with("--force").exits(0).says("no rows");
-}
-
-#[test]
 fn a_line_of_a_hundred_megabytes_is_one_bad_row() {
     let mut long = b"biz_id,task_id,n\n2,3,".to_vec();
     long.resize(100_000_000, b'x');

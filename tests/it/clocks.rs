@@ -98,6 +98,7 @@ fn second_session(
         Box::new(std::io::Cursor::new(rows)),
         "list",
         bk_launch::internals::input::Format::Csv,
+        &Arc::default(),
     );
     let rows = rows.unwrap().rows;
     run(Pipeline {

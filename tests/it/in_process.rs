@@ -80,7 +80,7 @@ impl Launch<'_> {
     pub fn pipeline(self) -> Pipeline {
         let Self { list, report, journal, client } = self;
         let list = std::io::Cursor::new(list.to_owned().into_bytes());
-        let opened = open_stream(Box::new(list), "list", Format::Csv).unwrap();
+        let opened = open_stream(Box::new(list), "list", Format::Csv, &Arc::default()).unwrap();
         let report = Destination::file(report, IfExists::Refuse, Placement::InPlace).unwrap();
         let goal = ProgressGoal { rows: None, wanted: Rate::Unlimited };
         let run = RunId::new(Timestamp::now(), 1);

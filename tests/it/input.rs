@@ -79,7 +79,9 @@ fn a_named_pipe_is_a_stream() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let run = scene.run().input("pipe.csv").start();
     in_time("reader of the pipe", || std::fs::write(pipe, "2,3\n2,4\n")).unwrap();
-    run.exits(0).server_saw(|seen| seen.started, 2);
+    let run = run.exits(0).server_saw(|seen| seen.started, 2);
+    let first = "waiting for a program that writes to the named pipe pipe.csv\n";
+    assert!(run.stderr().starts_with(first), "{run}");
 }
 
 #[test]

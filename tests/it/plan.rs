@@ -92,9 +92,13 @@ fn a_limit_launches_the_first_rows_and_leaves_the_others_pending() {
         .reports(1, "invalid")
         .reports(1, "duplicate")
         .reports(6, "pending");
+    let run = run.says(["3 of 9 tasks of", "--limit: 3 of 11 rows launched; 6 left pending"]);
     let report = run.report();
     let started: Vec<_> = report.of("started").map(|line| &*line["line"]).collect();
     assert_eq!(started, ["3", "5", "6"]);
+    // Those that are left come last, in the order of the list.
+    let last: Vec<_> = report.lines[5..].iter().map(|line| &*line["line"]).collect();
+    assert_eq!(last, ["7", "8", "9", "10", "11", "12"][..]);
     let scene = run.scene();
     scene.file("good.csv", format!("{HEADER}{}", rows(2, 11, 3)));
     let good = scene.run().input("good.csv").report("s.csv").with("--limit 2");

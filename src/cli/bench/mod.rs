@@ -29,7 +29,8 @@ use setup::Setup;
 use workload::Workload;
 
 pub(crate) fn run(args: BenchArgs) -> Result<Exit, CommandError> {
-    let BenchArgs { input, format, reuse, yes_start, load, expect, server, output, looks } = args;
+    let BenchArgs { input, format, rows, reuse, yes_start, load, expect, server, .. } = args;
+    let (output, looks) = (args.output, args.looks);
     if looks.quiet {
         defer();
     }
@@ -47,7 +48,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<Exit, CommandError> {
     let existing = if force { IfExists::Overwrite } else { IfExists::Refuse };
     result_file::check(&outputs, existing)?;
     let look = settings::progress(looks.progress, looks.quiet.into());
-    let setup = Setup::prepare(input, format, reuse, server)?;
+    let setup = Setup::prepare(input, format, rows.selection()?, reuse, server)?;
     setup.permit(&workload, yes_start)?;
     let files = result_file::open(&outputs, existing)?;
     match measure_workload(&setup, &workload, look) {

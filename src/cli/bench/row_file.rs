@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 use thiserror::Error;
@@ -14,6 +15,7 @@ use crate::bench::feed::Tasks;
 use crate::domain::escape::escape_control;
 use crate::domain::task::{Business, Scope, Task};
 use crate::input::{self, Format, InputError};
+use crate::rules::selection::Selection;
 
 /// A file of valid rows. The check and the measurement read the same copy, so that nothing else is
 /// started than what was checked.
@@ -21,6 +23,7 @@ pub(crate) struct RowFile {
     path: PathBuf,
     copy: NamedTempFile,
     format: Format,
+    selection: Arc<Selection>,
     /// Number of rows.
     pub count: u64,
     /// Number of rows of each business.
@@ -33,7 +36,11 @@ const MAX_NAMED_ROWS: usize = 10;
 impl RowFile {
     /// Copies and checks the file at `path`; an invalid row is an error. Duplicates are not: the
     /// server starts a task at most once.
-    pub(crate) fn of(path: &Path, format: Option<Format>) -> Result<Self, CommandError> {
+    pub(crate) fn of(
+        path: &Path,
+        format: Option<Format>,
+        selection: Selection,
+    ) -> Result<Self, CommandError> {
         if path.as_os_str() == "-" {
             return Err(RowsError::Stdin.into());
         }
@@ -45,11 +52,13 @@ impl RowFile {
             path: path.to_owned(),
             copy: copied(path)?,
             format,
+            selection: Arc::new(selection),
             count: 0,
             businesses: BTreeMap::new(),
         };
         let (mut bad, mut named) = (0_u64, String::new());
-        for row in input::reopen_file(rows.copy.path(), &rows.name(), format)?.rows {
+        let opened = input::reopen_file(rows.copy.path(), &rows.name(), format, &rows.selection)?;
+        for row in opened.rows {
             let row = row?;
             rows.count += 1;
             match row.task {
@@ -79,8 +88,9 @@ impl RowFile {
     /// Returns the tasks in the order of the file, with [`Reuse::Again`] without an end.
     pub(crate) fn open(&self, reuse: Reuse) -> Result<Tasks, InputError> {
         let (path, name, format) = (self.copy.path().to_owned(), self.name(), self.format);
+        let selection = Arc::clone(&self.selection);
         let open = move || {
-            let rows = input::reopen_file(&path, &name, format)?.rows;
+            let rows = input::reopen_file(&path, &name, format, &selection)?.rows;
             // A file with an invalid row was refused.
             Ok::<_, InputError>(rows.filter_map(|row| match row {
                 Ok(row) => row.task.ok().map(|task| Ok((row.line, task))),
@@ -151,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tasks.csv");
         std::fs::write(&path, "bk_biz_id,task_id\n2,1\n3,1\n2,2\n").unwrap();
-        let rows = RowFile::of(&path, None).unwrap();
+        let rows = RowFile::of(&path, None, Selection::default()).unwrap();
         assert_eq!((rows.count, rows.businesses.len()), (3, 2));
         let lines = |reuse, count| {
             let tasks = rows.open(reuse).unwrap().take(count);
@@ -169,11 +179,14 @@ mod tests {
         let path = folder.path().join("tasks.csv");
         let error = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            RowFile::of(&path, None).err().map(|error| error.to_string()).unwrap_or_default()
+            RowFile::of(&path, None, Selection::default())
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
         };
         assert!(error("2,1\n2,x\n").contains("tasks.csv:2: "));
         assert!(error("bk_biz_id,task_id\n").contains("has no rows"));
-        assert!(RowFile::of(Path::new("-"), None).is_err());
+        assert!(RowFile::of(Path::new("-"), None, Selection::default()).is_err());
     }
 
     #[test]

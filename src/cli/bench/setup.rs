@@ -20,6 +20,7 @@ use crate::args::server::ServerArgs;
 use crate::bench::feed::Tasks;
 use crate::input::Format;
 use crate::mock::{Behaviour, Memory, Mock};
+use crate::rules::selection::Selection;
 use crate::session::settings::ServerSettings;
 use crate::text::bench::notices;
 
@@ -38,6 +39,7 @@ impl Setup {
     pub(crate) fn prepare(
         input: Option<PathBuf>,
         format: Option<Format>,
+        selection: Selection,
         reuse: Reuse,
         server: ServerArgs,
     ) -> Result<Self, CommandError> {
@@ -50,7 +52,7 @@ impl Setup {
         let variables = |name: &str| std::env::var(name).ok();
         let server = settings::server(server, &variables)?;
         warnings::warn(&server, &NoticeSink::Console);
-        let rows = Some(RowFile::of(&path, format)?);
+        let rows = Some(RowFile::of(&path, format, selection)?);
         Ok(Self { rows, reuse, server, _mock: None })
     }
 

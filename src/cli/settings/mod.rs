@@ -12,6 +12,7 @@ mod variables;
 mod window;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::api::LegacyGet;
 use crate::args::run::{CronArgs, InputArgs, OnInvalidArg, RunArgs};
@@ -26,8 +27,9 @@ use crate::limiter::Limits;
 use crate::monitor::console;
 use crate::rules::budget::Base;
 use crate::rules::retry::Policy;
+use crate::rules::selection::Selection;
 use crate::session::credentials::Environment;
-use crate::session::input::{Input, OnInvalid};
+use crate::session::input::{Input, InputOrigin, OnInvalid};
 use crate::session::settings::{RunSettings, Settings};
 use crate::session::staging::Staging;
 
@@ -63,7 +65,7 @@ pub(crate) fn of_run(
     environment: Environment<'_>,
     moment: Moment,
 ) -> Result<RunSettings, SettingsError> {
-    let RunArgs { input, session, cron, no_journal } = args;
+    let RunArgs { input, rows, session, cron, no_journal } = args;
     let CronArgs { name, expect_rows } = cron;
     let InputArgs { input, format, on_invalid } = input;
     let state = session.state.clone();
@@ -71,8 +73,8 @@ pub(crate) fn of_run(
     if no_journal && session.outputs.is_empty() && what == ForWhat::Launch {
         return Err(SettingsError::NoOutput);
     }
-    let input = input_of(input, format)?;
-    if matches!(input, Input::Stdin(_)) {
+    let input = input_of(input, format, rows.selection()?)?;
+    if input.path().is_none() {
         if expect_rows.is_some() {
             return Err(SettingsError::ExpectOfStdin);
         }
@@ -189,17 +191,25 @@ impl From<OnInvalidArg> for OnInvalid {
     }
 }
 
-fn input_of(input: Option<PathBuf>, format: Option<Format>) -> Result<Input, SettingsError> {
+fn input_of(
+    input: Option<PathBuf>,
+    format: Option<Format>,
+    selection: Selection,
+) -> Result<Input, SettingsError> {
+    let selection = Arc::new(selection);
     match input {
         Some(path) if path.as_os_str() != "-" => {
             let format = match format {
                 Some(format) => format,
                 None => format_of(&path)?,
             };
-            Ok(Input::File(path, format))
+            Ok(Input { origin: InputOrigin::File(path), format, selection })
         }
         None if std::io::IsTerminal::is_terminal(&std::io::stdin()) => Err(SettingsError::NoInput),
-        _ => Ok(Input::Stdin(format.unwrap_or(Format::Csv))),
+        _ => {
+            let format = format.unwrap_or(Format::Csv);
+            Ok(Input { origin: InputOrigin::Stdin, format, selection })
+        }
     }
 }
 

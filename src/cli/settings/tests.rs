@@ -1,6 +1,5 @@
 use super::*;
 use crate::args::{Cli, Command};
-use crate::input::NullWords;
 use crate::rules::course::{AnswerTimes, ExpectedAnswers};
 use crate::session::plan::{Plan, Rows};
 use crate::text::plan::PlanText;
@@ -80,9 +79,9 @@ fn a_line_says_what_will_happen() {
         &|name| name.starts_with("BK_").then(|| "x".to_owned()).filter(|_| !name.contains("URL")),
         MOMENT,
     );
-    let settings = settings.unwrap().session;
+    let RunSettings { input, session: settings, .. } = settings.unwrap();
     let plan = Plan {
-        rows: Rows::Unknown(NullWords::None),
+        rows: Rows::Unknown(&input),
         options: &settings.options,
         target: "h:8080".into(),
         user: "admin (app ops)".into(),

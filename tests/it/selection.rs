@@ -1,0 +1,86 @@
+//! Runs of some of the rows of a list: the others are no part of it, in whatever is done with it.
+
+use crate::harness::{Outcome, Scene, scene};
+
+/// The header is line 1. Rows of bob are invalid, or tasks that another row has, too.
+const LIST: &str = "bk_biz_id,task_id,scope,owner\n2,1,,amy\n2,x,,bob\n2,2,,bob\n3,2,,amy\n\
+                    2,2,,amy\n4,3,project,amy\n2,4,,\"amy, bob\"\n";
+
+/// Lines of the report that a command wrote, in its order.
+fn lines(outcome: &Outcome) -> Vec<String> {
+    let report = outcome.report();
+    report.lines.iter().map(|line| line["line"].clone()).collect()
+}
+
+#[test]
+fn rows_that_are_left_out_are_no_part_of_a_run_in_whatever_is_done_with_it() {
+    let scene = scene(LIST);
+    let run = || scene.run().with("--where owner=amy --skip 1,9 --lines 1-7");
+    let page = run().with("--dry-run").exits(0);
+    page.prints([
+        "3 tasks of 2 CMDB businesses and 1 project",
+        "; 4 rows are left out (--where, --skip, --lines)",
+        "note: no row has task 9 (--skip)",
+        "rows: 3 (3 to start, 0 duplicates, 0 that cannot be used); 4 more are left out",
+        "where = owner=amy (command line)",
+    ]);
+    run().with("--expect-rows 4..").exits(2).says("has 3 rows, and --expect-rows says");
+    run().with("--check").exits(0).says("3 rows");
+    // Line 6 would be a duplicate of line 4, which is left out.
+    let first = run().with("--limit 1 --expect-rows 3..3").exits(0);
+    assert_eq!(lines(&first), ["5", "6", "7"]);
+    let said = first.says("3 rows: 1 started, 2 pending");
+    said.server_saw(|seen| seen.starts, 1);
+    scene.resume().with("--dry-run").exits(0).prints("rows: 3 (1 are settled, 2 to start");
+    scene.command("runs").exits(0).prints("2 pending");
+    scene.command("report -o s.csv").exits(0);
+    assert_eq!(scene.report("s.csv").lines.len(), 3);
+    let resumed = scene.resume().with("-o t.csv").exits(0).server_saw(|seen| seen.starts, 3);
+    resumed.says("3 rows: 3 started");
+    assert_eq!(scene.report("t.csv").count("started"), 3);
+    scene.command("bench tasks.csv --where owner=amy --only 2 --requests 1 --json").exits(2);
+}
+
+#[test]
+fn the_rows_of_a_stream_are_those_of_its_resume() {
+    let scene = Scene::new();
+    let run = scene.run().piped(LIST).with("--where owner!=bob --lines 3-7").exits(0);
+    run.says("only those of --where, --lines").says("3 rows: 3 started");
+    scene.resume().with("--force").exits(0).says("3 rows: 3 started");
+    scene.command("report -o s.csv").exits(0).server_saw(|seen| seen.starts, 3);
+    assert_eq!(scene.report("s.csv").lines.len(), 3);
+    let json = "{\"业务\":2,\"task_id\":1,\"owner\":\"amy\"}\n{\"业务\":2,\"task_id\":2}\n";
+    let json = scene.run().piped(json).with("--format jsonl --force --map bk_biz_id=业务");
+    json.with("--where owner=amy").exits(0).says("1 row: 1 started").row(1).has("owner", ["amy"]);
+}
+
+#[test]
+fn a_name_that_no_column_has_is_told_with_those_that_there_are() {
+    let scene = scene(LIST);
+    scene.file(
+        "t.jsonl",
+        "{\"biz_id\":2,\"task_id\":1}\n{\"biz_id\":2,\"task_id\":2,\"owner\":1}\n",
+    );
+    let (table, object) =
+        ("there are bk_biz_id, task_id, scope, owner", "there are biz_id, task_id, owner");
+    for (input, flag, value, parts) in [
+        ("tasks.csv", "--where", "ownr!=amy", ["no column ownr (did you mean owner?)", table]),
+        ("t.jsonl", "--where", "ownr!=amy", ["no column ownr (did you mean owner?)", object]),
+        (
+            "tasks.csv",
+            "--map",
+            "scope=Kind",
+            ["no column Kind", "bk_biz_id, task_id, scope, owner"],
+        ),
+        ("t.jsonl", "--map", "scope=Kind", ["no column Kind", object]),
+        ("tasks.csv", "--where", "owner=amy,bob", ["--where", "owner in amy,bob"]),
+        ("tasks.csv", "--where", "owner", ["--where", "owner not prefix am"]),
+        ("tasks.csv", "--only", "owner=amy", ["--only", "write --where 'owner=amy'"]),
+        ("tasks.csv", "--lines", "9-2", ["--lines", "ends before it begins"]),
+        ("tasks.csv", "--map", "业务", ["--map", "bk_biz_id=HEADER"]),
+    ] {
+        let run = scene.run().input(input).arg(flag).arg(value).with("--dry-run");
+        run.exits(2).says(parts);
+    }
+    scene.run().input("t.jsonl").with("--where owner=1 --dry-run").exits(0).prints("1 task of");
+}
