@@ -76,7 +76,7 @@ pub mod journal {
 }
 pub mod launch {
     pub use crate::launch::{
-        Audience, Certainty, Clock, Deadline, Draining, Ended, InputEnd, Lookup, Options,
+        Audience, Certainty, Clock, Deadline, DrainStart, Ended, InputEnd, Lookup, Options,
         OutputFailure, Pipeline, RowSource, RunJournal, SendWindow, Staged, Systemd,
     };
 }

@@ -17,7 +17,7 @@ use super::stages::{self, Asking};
 use crate::api::Client;
 use crate::args::display::DisplayArgs;
 use crate::args::session::SessionArgs;
-use crate::launch::{Draining, Ended, Systemd};
+use crate::launch::{DrainStart, Ended, Systemd};
 use crate::monitor::console;
 use crate::monitor::notify::Urgency;
 use crate::monitor::progress::ProgressMode;
@@ -122,7 +122,7 @@ pub(crate) fn missed(
 }
 
 /// Says what a session that begins to stop waits for: each request has `timeout` at most.
-fn tell_draining(timeout: Duration, notices: NoticeSink) -> Box<dyn Fn(&Draining) + Send + Sync> {
+fn tell_draining(timeout: Duration, notices: NoticeSink) -> Box<dyn Fn(&DrainStart) + Send + Sync> {
     Box::new(move |draining| {
         let waiting = stopping::waiting(draining.in_flight, timeout);
         systemd::stopping(&waiting);

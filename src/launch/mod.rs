@@ -58,7 +58,7 @@ pub use collect::RunJournal;
 pub use context::Clock;
 pub use dispatch::Staged;
 pub(crate) use dispatch::{Answering, LimitReached, Proceed, StageApproval, StageChange};
-pub use observe::{Audience, Draining, Systemd};
+pub use observe::{Audience, DrainStart, Systemd};
 pub use options::{Certainty, Lookup, Options};
 pub use output_failure::OutputFailure;
 pub(crate) use row_state::Resumable;

@@ -36,12 +36,12 @@ pub struct Audience {
     /// Whether systemd wants to be told.
     pub systemd: Systemd,
     /// Is told once nothing new is sent any more.
-    pub draining: Box<dyn Fn(&Draining) + Send + Sync>,
+    pub draining: Box<dyn Fn(&DrainStart) + Send + Sync>,
 }
 
 /// What a session that sends nothing new any more still waits for, and why it stops.
 #[derive(Clone, Debug)]
-pub struct Draining {
+pub struct DrainStart {
     /// Why it stops.
     pub reason: Option<StopReason>,
     /// Requests in flight.
@@ -94,7 +94,7 @@ impl Observer {
                     is_told = true;
                     let LimiterSnapshot { in_flight, .. } = self.context.limiter.snapshot();
                     let reason = shutdown.stop_reason();
-                    (self.audience.draining)(&Draining { reason, in_flight });
+                    (self.audience.draining)(&DrainStart { reason, in_flight });
                 }
                 done = &mut work => return done,
                 now = drawing.next() => {

@@ -11,8 +11,8 @@ use super::timing::Timing;
 use crate::api::Client;
 use crate::domain::request_id::RunId;
 use crate::launch::{
-    Audience, Clock, Deadline, Draining, Pipeline, PlannedRows, RowSource, RunJournal, SendWindow,
-    StageApproval, StageChange, Staged, Systemd,
+    Audience, Clock, Deadline, DrainStart, Pipeline, PlannedRows, RowSource, RunJournal,
+    SendWindow, StageApproval, StageChange, Staged, Systemd,
 };
 use crate::monitor::metrics::Textfile;
 use crate::monitor::progress::{Progress, ProgressGoal, ProgressMode, Screen};
@@ -52,7 +52,7 @@ pub(crate) struct Frontend {
     /// Decides whether the next stage begins, if anybody is asked.
     pub approval: Option<StageApproval>,
     /// Is told once nothing new is sent any more.
-    pub draining: Box<dyn Fn(&Draining) + Send + Sync>,
+    pub draining: Box<dyn Fn(&DrainStart) + Send + Sync>,
 }
 
 /// Puts the launch together. It must be called within a tokio runtime, whose clock then

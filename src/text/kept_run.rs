@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::summary::{counts, read_so_far};
+use super::summary::counts;
+use super::summary::unfinished::read_so_far;
 use crate::domain::count::{Digits, counted};
 use crate::rules::outcome_filter::OutcomeWord;
 use crate::rules::stats::Summary;

@@ -2,6 +2,8 @@
 //!
 //! Text of what happened; nothing here decides anything.
 
+pub(super) mod unfinished;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,9 +16,7 @@ use super::location::RunLocation;
 use crate::domain::answer::FailureClass;
 use crate::domain::count::{Digits, counted, number};
 use crate::domain::escape::escape_control;
-use crate::domain::record::OutcomeKind;
-use crate::journal::JournalError;
-use crate::launch::{Ended, InputEnd, LimitReached, OutputFailure};
+use crate::launch::{Ended, InputEnd, OutputFailure};
 use crate::rules::budget::UsedUp;
 use crate::rules::forecast::MIN_RATE_TIME;
 use crate::rules::retry::Stop;
@@ -24,6 +24,7 @@ use crate::rules::stats::{Requests, Summary, Unasked};
 use crate::session::exit::Exit;
 use crate::session::note::leaves_rows;
 use crate::shutdown::StopReason;
+use unfinished::{in_doubt, incomplete, is_gone, limited};
 
 /// What a summary needs to know beside how the run ended.
 pub(crate) struct SummaryContext {
@@ -64,7 +65,7 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
     if let Some(why) = stopped(ended, context, Digits::Grouped) {
         let _ = write!(text, "\nstopped: {why}");
     }
-    if let Some(in_doubt) = in_doubt(ended, context) {
+    if let Some(in_doubt) = in_doubt(ended, context.location.as_ref()) {
         let _ = write!(text, "\n{in_doubt}");
     }
     for report in &context.reports {
@@ -76,56 +77,6 @@ pub(crate) fn text(ended: &Ended, context: &SummaryContext) -> String {
         let _ = write!(text, "\n{next}");
     }
     text
-}
-
-/// Says what `--limit` left to be done, and why the exit code does not show it.
-fn limited(ended: &Ended) -> Option<String> {
-    let LimitReached { limit, beyond } = ended.limit?;
-    match (beyond, &ended.input) {
-        (0, InputEnd::NotReached) => {
-            let launched = counted(limit, "row was launched", "rows were launched");
-            Some(format!("  --limit: {launched}, and the input was read no further"))
-        }
-        (0, _) => None,
-        (left, _) => Some(format!(
-            "  --limit: {} of {} launched; {} left pending, which does not count in the exit code",
-            number(limit),
-            counted(ended.summary.rows(), "row", "rows"),
-            number(left)
-        )),
-    }
-}
-
-/// Says what is missing of the input.
-fn incomplete(ended: &Ended, digits: Digits) -> Option<String> {
-    let read = read_so_far(&ended.summary, digits);
-    match &ended.input {
-        InputEnd::Failed(error) => Some(format!("{read}, then {error}")),
-        InputEnd::Incomplete => Some(format!("{read} before an earlier session stopped")),
-        InputEnd::Reached | InputEnd::NotReached => None,
-    }
-}
-
-/// Says how many rows were read of an input that is incomplete.
-pub(super) fn read_so_far(summary: &Summary, digits: Digits) -> String {
-    let read = digits.counted(summary.rows(), "row was read", "rows were read");
-    format!("input incomplete: {read}")
-}
-
-/// Says how many rows that were cut off may run already. Those of a run that is not kept are
-/// `unknown`, and a failure that is told.
-fn in_doubt(ended: &Ended, context: &SummaryContext) -> Option<String> {
-    context.location.as_ref()?;
-    let summary = &ended.summary;
-    let is_pending = |(outcome, _)| outcome != OutcomeKind::Unconfirmed.as_str();
-    let (one, more) = if summary.counts().all(is_pending) {
-        ("pending row", "pending rows")
-    } else {
-        ("unfinished row", "unfinished rows")
-    };
-    let rows = many(summary.cut_off_in_doubt, one, more);
-    let check = if is_gone(ended) { "" } else { "; resume will check" };
-    rows.map(|rows| format!("{rows} may already have started{check}"))
 }
 
 /// Says what could not be asked, and what may mend that.
@@ -319,11 +270,6 @@ fn question(class: FailureClass, message: &str) -> String {
 fn unfinished<'a>(ended: &Ended, context: &'a SummaryContext) -> Option<&'a RunLocation> {
     let is_left = leaves_rows(ended) || ended.failure.is_some();
     context.location.as_ref().filter(|_| is_left && !is_gone(ended))
-}
-
-/// Whether somebody took the run's folder away.
-const fn is_gone(ended: &Ended) -> bool {
-    matches!(&ended.failure, Some(OutputFailure::Journal(JournalError::Gone { .. })))
 }
 
 /// Returns the command that goes on from here, if something is left.
