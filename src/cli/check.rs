@@ -13,6 +13,7 @@ use super::warnings;
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet, Network, TaskQuestion};
 use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
+use crate::domain::count::counted;
 use crate::domain::escape::escape_control;
 use crate::domain::request_id::{RequestId, RunId};
 use crate::rules::proof::{Conclusion, Evidence, conclude};
@@ -177,11 +178,10 @@ impl CheckedServer {
 
     fn tell_success(&self, findings: &[Evidence]) {
         let shown = findings.iter().filter(|finding| **finding == Evidence::State).count();
-        let asked = findings.len();
-        let rows = if asked == 1 { "row" } else { "rows" };
+        let asked = counted(findings.len() as u64, "row", "rows");
         notice(&format_args!(
             "the check at {} passed: URL, credentials and the right to view are proved; it showed \
-             the state of {shown} of {asked} {rows}, and nothing was started",
+             the state of {shown} of {asked}, and nothing was started",
             self.target
         ));
     }
@@ -202,8 +202,8 @@ impl CheckedServer {
     fn tell_failure(&self, answer: &Answered<'_>) {
         if let Some(stop) = answer.stop {
             let cause = StopReason::Answer { stop, message: (&*answer.said).into() };
-            let reason = why(&cause, &self.target);
-            notice(&format_args!("the check at {} failed: {reason}", self.target));
+            // The reason names the target.
+            notice(&format_args!("the check failed: {}", why(&cause, &self.target)));
             return;
         }
         notice(&format_args!(
@@ -224,7 +224,7 @@ impl CheckedServer {
             (Evidence::Unanswered, _) => "check that the server is up",
             (_, Some(FailureClass::Auth)) if self.may_need_query => {
                 "check the credentials; if this is the legacy ESB, which reads those of a GET from its \
-                 query alone, say --esb-legacy-get"
+                 query alone, use --esb-legacy-get"
             }
             (_, Some(FailureClass::Auth)) => {
                 "check BK_APP_CODE, BK_APP_SECRET and BK_TOKEN or BK_USERNAME, and that the app may \
@@ -254,9 +254,9 @@ const fn stop(answer: &Answer) -> Option<Stop> {
 #[derive(Debug, Error)]
 pub(crate) enum CheckError {
     #[error(
-        "--check needs a file: standard input or a pipe cannot be looked through and then launched"
+        "--check needs a file: rows of standard input or a pipe could not be launched afterwards"
     )]
     Stdin,
-    #[error("--check needs a row that can be launched, and the input has none")]
+    #[error("--check needs a row that can be launched, but the input has none")]
     Empty,
 }

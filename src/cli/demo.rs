@@ -31,7 +31,7 @@ pub(crate) fn run() -> Result<Exit, CommandError> {
 
     let mut stdout = std::io::stdout();
     let rows = SAMPLE.lines().count() - 1;
-    writeln!(stdout, "a bk-sops of its own listens on {}; launching {rows} rows...", mock.url())?;
+    writeln!(stdout, "a mock of bk-sops listens on {}; launching {rows} rows...", mock.url())?;
     let args = typed(&mock.url(), &tasks, &folder.join("report.csv"))?;
     let face = Face::of(&args.session);
     let mut outside = Outside::of_process(Vec::new())?;

@@ -111,7 +111,7 @@ pub(crate) fn missed(
         let stop = timing.window.stop.map(|stop| moment(stop, &timing.zone, now));
         let cutoff = match timing.cutoff {
             Duration::ZERO => String::new(),
-            cutoff => format!(", and no row is begun within the --cutoff of {cutoff:?}"),
+            cutoff => format!(", and --cutoff begins no row in the last {cutoff:?} before"),
         };
         let stop = stop.unwrap_or_default();
         let text = format!("the window ends at {stop}{cutoff}: nothing was sent");

@@ -17,7 +17,7 @@ pub(crate) fn run(args: MockArgs) -> Result<Exit, CommandError> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", mock.url()).and_then(|()| stdout.flush())?;
     notice(&format_args!(
-        "a bk-sops listens on {url}\n  --esb {url}\n  --gateway '{gateway}'\n  counts: {url}/_mock/counts",
+        "a mock of bk-sops listens on {url}\n  --esb {url}\n  --gateway '{gateway}'\n  counts: {url}/_mock/counts",
         url = mock.url(),
         gateway = mock.gateway()
     ));

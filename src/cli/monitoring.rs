@@ -37,7 +37,7 @@ pub(crate) struct Monitoring {
 
 /// An address on the command line, which everybody can read.
 #[derive(Debug, Error)]
-#[error("{flag} wants a file that holds the URL, and not the URL: it is a secret")]
+#[error("{flag} takes a file that holds the URL, not the URL itself, which is a secret")]
 pub(crate) struct UrlTyped {
     flag: &'static str,
 }
@@ -129,7 +129,7 @@ impl Monitoring {
         match Notices::begin(addresses, fastrand::u128(..)) {
             Ok(notices) => notices,
             Err(error) => {
-                notice(&format_args!("warning: no pings: {error}"));
+                notice(&format_args!("warning: no pings and no notifications are sent: {error}"));
                 None
             }
         }
@@ -201,8 +201,9 @@ impl AddressSource {
             Self::File(path) => {
                 warn_of_readers(&path, &outside::NoticeSink::Console);
                 let shown = path.display();
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| format!("nobody is told: cannot read {shown}: {error}"))?;
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    format!("cannot read {shown}, so nothing is sent there: {error}")
+                })?;
                 Address::new(&text).map_err(|error| format!("{shown} holds {error}"))
             }
         }
@@ -212,7 +213,7 @@ impl AddressSource {
 fn begin(path: &Path, name: Option<&str>) -> Option<Textfile> {
     let begun = Textfile::begin(path, name);
     let failed = |error: &std::io::Error| {
-        notice(&format_args!("warning: no metrics in {}: {error}", path.display()));
+        notice(&format_args!("warning: no metrics are written to {}: {error}", path.display()));
     };
     begun.inspect_err(failed).ok()
 }

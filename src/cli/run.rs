@@ -22,6 +22,7 @@ use crate::args::{self, Command};
 use crate::config::profile::Profile;
 use crate::config::variables::target_of_environment;
 use crate::config::{file, saved_flags};
+use crate::domain::count::counted;
 use crate::launch::Ended;
 use crate::monitor::console;
 use crate::session::credentials::Environment;
@@ -161,10 +162,9 @@ fn hint(plan: &Plan<'_>) -> Option<&'static str> {
 fn tell_of_last(last: &RunSummary, state_dir: Option<OsString>, notices: &NoticeSink) {
     let folder = RunDir { id: last.id.clone(), path: last.folder.clone() };
     let resume = located(folder, state_dir).resume();
-    let (id, left) = (&last.id, last.left());
-    let rows = if left == 1 { "row" } else { "rows" };
+    let (id, rows) = (&last.id, counted(last.left(), "row", "rows"));
     notices.say(&format_args!(
-        "the last run of this name, {id}, left {left} {rows} pending; {resume} finishes it"
+        "the last run of this name, {id}, left {rows} pending; {resume} finishes it"
     ));
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn approval(asking: Asking) -> Option<StageApproval> {
 
 fn next(change: &StageChange) -> String {
     match change.to {
-        u64::MAX => format!("next is all from row {} on", change.from),
+        u64::MAX => format!("next are all rows from {} on", change.from),
         to => format!("next are rows {} to {to} of the input", change.from),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn warn(server: &ServerSettings, notices: &NoticeSink) {
     }
     if server.http_options.identity == Identity::AnyCertificate {
         notices.say(
-            &"warning: --insecure believes any certificate: whoever answers gets the credentials",
+            &"warning: --insecure accepts any certificate: whoever answers gets the credentials",
         );
     }
     if server.target.is_in_clear() {

@@ -103,7 +103,9 @@ impl Textfile {
     /// Returns an error if something else than a file is there.
     pub fn begin(path: &Path, name: Option<&str>) -> io::Result<Self> {
         let text = match path.metadata() {
-            Ok(meta) if !meta.is_file() => return Err(io::Error::other("it is no regular file")),
+            Ok(meta) if !meta.is_file() => {
+                return Err(io::Error::other("it is not a regular file"));
+            }
             Ok(_) => std::fs::read_to_string(path).unwrap_or_default(),
             Err(_) => String::new(),
         };

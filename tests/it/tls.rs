@@ -224,7 +224,7 @@ fn insecure_believes_any_certificate_and_says_so() {
     let trusting = Trusting::of(&own.pem());
     for flags in ["--insecure --check", "--insecure"] {
         let run = trusting.run(&format!("https://localhost:{port}")).with(flags).exits(0);
-        run.says("warning: --insecure believes any certificate");
+        run.says("warning: --insecure accepts any certificate");
     }
 }
 

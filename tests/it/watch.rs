@@ -121,9 +121,9 @@ fn what_is_no_file_for_metrics_holds_up_nothing() {
     let scene = scene("2,1\n");
     assert!(Command::new("mkfifo").arg(scene.path("m.prom")).status().unwrap().success());
     let run = scene.run_kept().with("--metrics-file m.prom").exits(0);
-    run.says("no metrics in m.prom: it is no regular file");
+    run.says("no metrics are written to m.prom: it is not a regular file");
     let typed = scene.run_kept().with("--ping-url-file https://hc.example.com/s3cret").exits(2);
-    typed.says("wants a file that holds the URL").never_says("s3cret");
+    typed.says("takes a file that holds the URL").never_says("s3cret");
 }
 
 #[test]

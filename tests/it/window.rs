@@ -96,7 +96,7 @@ fn stopped_while_it_waits_nothing_was_sent_and_a_resume_waits_no_more() {
 fn a_window_that_is_over_or_too_short_starts_nothing() {
     let scene = scene(list(100));
     for (flags, code, says) in [
-        ("--stop-at +1m --cutoff 5m", 4, "no row is begun within the --cutoff of 300s"),
+        ("--stop-at +1m --cutoff 5m", 4, "--cutoff begins no row in the last 300s before"),
         ("--start-at 2020-01-01T00:00 --stop-at 2020-01-01T04:00", 4, "the window ends at 2020"),
         (
             "--stop-at +2s --require-fit",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::bench::measured::Second;
 use crate::bench::observers::LoadObserver;
 use crate::bench::snapshot::LoadSnapshot;
+use crate::domain::count::number;
 use crate::monitor::console::{self, BarFrame, TextKind};
 use crate::monitor::progress::ProgressMode;
 
@@ -59,7 +60,8 @@ impl LiveView {
 
 /// Formats the progress as three lines.
 fn page(snapshot: &LoadSnapshot) -> String {
-    let LoadSnapshot { sent, late, dropped, in_flight, .. } = snapshot;
+    let LoadSnapshot { sent, late, dropped, in_flight, .. } = *snapshot;
+    let (all, late, in_flight) = (number(sent), number(late), number(in_flight));
     let mut page = String::new();
     if !snapshot.left.is_zero() {
         let _ = write!(page, "warming up, {} s left; ", snapshot.left.as_secs() + 1);
@@ -69,9 +71,10 @@ fn page(snapshot: &LoadSnapshot) -> String {
         let _ = write!(page, "{wanted:.1}/s wanted, ");
     }
     let now = last.map_or(0, |last| last.sent);
-    let _ = write!(page, "{now}/s sent, {sent} in all; {in_flight} in flight, {late} late");
-    if *dropped > 0 {
-        let _ = write!(page, ", {dropped} not sent: too many in flight");
+    let _ =
+        write!(page, "{}/s sent, {all} in all; {in_flight} in flight, {late} late", number(now));
+    if dropped > 0 {
+        let _ = write!(page, ", {} not sent: too many in flight", number(dropped));
     }
     let times = last.and_then(|last: &Second| last.response);
     let now = times.map_or_else(|| "-".into(), |times| pair(times.p50, times.p99));
@@ -79,7 +82,7 @@ fn page(snapshot: &LoadSnapshot) -> String {
     let _ = write!(page, "\nresponse p50 / p99: {now} now, {overall} overall");
     let classes = snapshot.by_class.iter().filter(|(_, count)| **count > 0);
     let classes: Vec<_> =
-        classes.map(|(class, count)| format!("{count} {}", class.as_str())).collect();
+        classes.map(|(class, count)| format!("{} {}", number(*count), class.as_str())).collect();
     let _ = write!(page, "\n{}", classes.join(", "));
     page
 }

@@ -116,9 +116,9 @@ impl ResultFile {
 
 #[derive(Debug, Error)]
 pub(crate) enum SaveError {
-    #[error("--output {}: a result ends in .json, .csv or .hgrm", .0.display())]
+    #[error("--output {}: the name of a result must end in .json, .csv or .hgrm", .0.display())]
     Extension(PathBuf),
-    #[error("--output {} is there already; say --force to overwrite it", .0.display())]
+    #[error("--output {} is there already; name another file, or overwrite it with --force", .0.display())]
     Exists(PathBuf),
     #[error("cannot write the result {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },

@@ -146,7 +146,7 @@ enum RowsError {
     Stdin,
     #[error("cannot read {}: {source}", path.display())]
     Copy { path: PathBuf, source: io::Error },
-    #[error("{} has no rows, so there is nothing to measure with", path.display())]
+    #[error("{} has no rows to measure with", path.display())]
     Empty { path: PathBuf },
     #[error("{bad} of {rows} rows of {} cannot be used, so nothing was started:{named}", path.display())]
     Bad { path: PathBuf, bad: u64, rows: u64, named: String },

@@ -125,6 +125,6 @@ fn credentials_of_the_mock(variable: &str) -> Option<String> {
 
 #[derive(Debug, Error)]
 #[error(
-    "no INPUT: name a file of rows to be started there, or leave the server out for a mock inside"
+    "no INPUT: name a file of rows to start there, or name no server, to measure a mock inside"
 )]
 struct InputMissing;

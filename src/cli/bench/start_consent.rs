@@ -53,9 +53,9 @@ pub(crate) enum Locality {
 
 #[derive(Debug, Error)]
 pub(crate) enum NotPermitted {
-    #[error("{told}, and --yes-start says {yes}; nothing was sent")]
+    #[error("{told}, but --yes-start says {yes}; nothing was sent")]
     OtherNumber { yes: u64, told: String },
-    #[error("{told}, and there is no terminal to ask on; say --yes-start {tasks} to start them")]
+    #[error("{told}, but there is no terminal to ask on; use --yes-start {tasks} to start them")]
     NobodyToAsk { told: String, tasks: u64 },
     #[error("that is not the number; nothing was sent")]
     Declined,

@@ -175,5 +175,5 @@ impl Workload {
 
 /// An unlimited rate is refused, since it would be a closed loop.
 #[derive(Debug, Error)]
-#[error("bench needs a --rate; for as fast as answers come, say --closed --concurrency N")]
+#[error("bench needs a --rate; for as fast as answers come, use --closed --concurrency N")]
 struct NoPace;

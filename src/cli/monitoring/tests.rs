@@ -58,6 +58,6 @@ fn a_file_beats_the_variable_and_no_error_shows_an_address() {
         notify_url_file: Some("https://h/s3cret".into()),
     };
     let Err(error) = Monitoring::new(typed, &|_| None) else { panic!("it is no file") };
-    assert!(error.to_string().starts_with("--notify-url-file wants a file"));
+    assert!(error.to_string().starts_with("--notify-url-file takes a file"));
     assert!(!error.to_string().contains("s3cret"));
 }

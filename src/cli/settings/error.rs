@@ -23,7 +23,7 @@ pub(crate) enum SettingsError {
     TwoOnStdout,
     #[error("{flag}: {error}")]
     Window { flag: &'static str, error: WindowError },
-    #[error("with --no-journal there is no run's folder for a report; name one with -o FILE")]
+    #[error("--no-journal keeps no run, so the report needs a place: name one with -o FILE")]
     NoOutput,
     #[error(transparent)]
     Staging(#[from] SharesOfStream),
@@ -33,7 +33,7 @@ pub(crate) enum SettingsError {
     ExpectOfStdin,
     #[error(transparent)]
     Map(#[from] MappedTwice),
-    #[error("no place to keep the run in: set HOME, or name one with --state-dir")]
+    #[error("there is no folder to keep the run in: set HOME, or name one with --state-dir")]
     NoState,
     #[error(transparent)]
     Input(#[from] input::InputError),

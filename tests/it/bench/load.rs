@@ -38,7 +38,7 @@ fn each_row_is_used_once_in_order_and_the_result_says_which() {
     assert_eq!(sent.sum::<u64>(), 120);
     assert!(scene.read("r.hgrm").contains("Total count    =          120]"));
 
-    bench().exits(2).says("is there already; say --force");
+    bench().exits(2).says("is there already; name another file, or overwrite it with --force");
     assert_eq!(scene.seen().starts, 120, "nothing more was sent");
 }
 
@@ -96,7 +96,7 @@ fn starts_elsewhere_are_asked_for_with_their_number() {
     let bench = || scene.bench().with("--rate 100/s --requests 5");
     let elsewhere = || bench().at(&url);
     let told = "this starts 5 tasks of business 2 at http://0.0.0.0";
-    elsewhere().exits(2).says([told, "say --yes-start 5"]);
+    elsewhere().exits(2).says([told, "use --yes-start 5"]);
     elsewhere().with("--yes-start 7").exits(2).says([told, "--yes-start says 7"]);
     bench().with("--yes-start 7").exits(2).says("--yes-start says 7");
     assert_eq!(scene.seen().requests, 0);
