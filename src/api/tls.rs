@@ -218,7 +218,7 @@ pub enum TlsError {
     )]
     NoCertificate { path: PathBuf },
     #[error(
-        "--cacert: certificate {number} in {} cannot be read ({source}); make the file anew",
+        "--cacert: certificate {number} in {} cannot be read ({source}); replace the file",
         path.display()
     )]
     BadCertificate {

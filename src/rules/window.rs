@@ -150,7 +150,7 @@ pub(crate) enum WindowError {
     Empty,
     #[error("the stop is not after the start")]
     Order,
-    #[error("that moment is beyond all calendars")]
+    #[error("that moment is too far away")]
     Far,
 }
 

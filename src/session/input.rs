@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
 use super::machine::OpenStdin;
+use crate::domain::count::Digits;
 use crate::domain::escape::escape_control;
 use crate::input::{self, Checked, Format, InputError, OpenedInput};
 use crate::journal::{About, InputSource};
@@ -257,8 +258,9 @@ impl std::error::Error for BadRows {}
 impl std::fmt::Display for BadRows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { path, checked } = self;
-        let (path, bad, rows) = (path.display(), checked.bad, checked.rows);
-        writeln!(f, "{bad} of {rows} rows of {path} cannot be used, so nothing was started:")?;
+        let (path, bad) = (path.display(), checked.bad);
+        let rows = Digits::Plain.counted(checked.rows, "row", "rows");
+        writeln!(f, "{bad} of {rows} of {path} cannot be used, so nothing was started:")?;
         for (line, fault) in &checked.first_bad {
             writeln!(f, "  {path}:{line}: {}", escape_control(&fault.to_string()))?;
         }
@@ -266,7 +268,7 @@ impl std::fmt::Display for BadRows {
         if more > 0 {
             writeln!(f, "  and {more} more")?;
         }
-        write!(f, "mend them, or start the others with --on-invalid skip")
+        write!(f, "fix them, or start the others with --on-invalid skip")
     }
 }
 

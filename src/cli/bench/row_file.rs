@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::super::command_error::CommandError;
 use crate::bench::feed::Tasks;
+use crate::domain::count::Digits;
 use crate::domain::escape::escape_control;
 use crate::domain::task::{Business, Scope, Task};
 use crate::input::{self, Format, InputError};
@@ -148,7 +149,9 @@ enum RowsError {
     Copy { path: PathBuf, source: io::Error },
     #[error("{} has no rows to measure with", path.display())]
     Empty { path: PathBuf },
-    #[error("{bad} of {rows} rows of {} cannot be used, so nothing was started:{named}", path.display())]
+    #[error("{bad} of {} of {} cannot be used, so nothing was started:{named}",
+        Digits::Plain.counted(*rows, "row", "rows"),
+        path.display())]
     Bad { path: PathBuf, bad: u64, rows: u64, named: String },
 }
 
