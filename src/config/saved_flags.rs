@@ -1,7 +1,8 @@
 //! The flags of a run, kept for its next session: what `run` was told becomes
 //! `settings.json`, and that becomes flags of `resume` again.
 //!
-//! Flags of one session or of display, and anything secret, are never kept.
+//! Flags of one session are noted to be shown, and no later session has them. Those of display, and
+//! anything secret, are never kept.
 
 use std::any::TypeId;
 use std::ffi::OsString;

@@ -54,7 +54,12 @@ impl RunPace {
 /// Forecasts a launch of `rows` rows that takes `each` per row and begins at `start`, if no new row
 /// is sent from `last` on.
 #[must_use]
-fn fit(rows: u64, each: Duration, start: Timestamp, last: Option<Timestamp>) -> Option<RunEnd> {
+pub(crate) fn fit(
+    rows: u64,
+    each: Duration,
+    start: Timestamp,
+    last: Option<Timestamp>,
+) -> Option<RunEnd> {
     let nanos = u64::try_from(each.as_nanos()).ok()?;
     let needed = Duration::from_nanos(nanos.saturating_mul(rows));
     let done = start.checked_add(needed).ok();

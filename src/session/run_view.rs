@@ -13,11 +13,12 @@ use super::session_window;
 use super::timing::Timing;
 use super::zone::zone;
 use crate::domain::file_state::FileState;
+use crate::domain::rate::Rate;
 use crate::domain::record::{AlreadyStarted, Record};
 use crate::domain::report_note::ReportNote;
 use crate::journal::{InputState, Journal, JournalError, PastSession, SessionReport};
 use crate::rules::outcome_filter::{OutcomeFilter, OutcomeWord};
-use crate::rules::run_pace::{RunEnd, RunPace};
+use crate::rules::run_pace::{self, RunEnd, RunPace};
 use crate::rules::stats::Summary;
 use crate::store::{RunDir, SavedFlags};
 
@@ -36,11 +37,20 @@ pub(crate) struct RunView {
     pub rate: Option<f64>,
     /// Rows per second that it settled of late, if it goes on.
     pub recent_rate: Option<f64>,
-    /// When it will be done, if it goes on like that.
-    pub forecast: Option<RunEnd>,
+    /// When it will be done.
+    pub forecast: Option<(ForecastBasis, RunEnd)>,
     /// Window of the session that goes on, or the next one of each day.
     pub timing: Option<Timing>,
     pub reports: Vec<ReportView>,
+}
+
+/// What a forecast is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForecastBasis {
+    /// The rate that the session achieved.
+    Achieved,
+    /// The rate that it may have at most, since it has none yet.
+    Allowed,
 }
 
 /// A report that a session wrote or writes.
@@ -115,19 +125,36 @@ impl RunView {
             return Ok(());
         }
         self.timing = session_window::of_session(&self.flags, session.number, session.began, &zone);
+        if let Some(timing) = &mut self.timing {
+            // The journal knows it to the moment, with --jitter.
+            timing.window.start = session.waits_until;
+        }
         if from <= recently {
             self.recent_rate =
                 RunPace { rows: settled.recent, from: recently, to: now }.per_second();
         }
-        let is_whole = self.run.about.as_ref().is_some_and(|a| a.input == InputState::Ended);
-        if matches!(self.run.state, RunState::Running(_)) && is_whole {
-            let limit = self.flags.of_session(session.number, "limit");
-            let limit = limit.and_then(|limit| limit.first()?.parse::<u64>().ok());
-            let allowed = limit.map_or(u64::MAX, |limit| limit.saturating_sub(settled.rows));
-            let last_row = self.timing.as_ref().and_then(Timing::last_row);
-            self.forecast = pace.forecast(self.run.left().min(allowed), last_row);
-        }
+        self.forecast = self.forecast(session.number, &pace);
         Ok(())
+    }
+
+    /// Forecasts the session that goes on, at the `pace` that it has. Nobody can say how much more
+    /// a stream will bring, nor what a session settles that drains.
+    fn forecast(&self, session: u32, pace: &RunPace) -> Option<(ForecastBasis, RunEnd)> {
+        let is_whole = self.run.about.as_ref().is_some_and(|a| a.input == InputState::Ended);
+        if !is_whole || !matches!(self.run.state, RunState::Running(_) | RunState::Waiting(..)) {
+            return None;
+        }
+        let flag = |name| self.flags.of_session(session, name).and_then(|values| values.first());
+        let limit = flag("limit").and_then(|limit| limit.parse::<u64>().ok());
+        let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(pace.rows));
+        let left = left.min(self.run.left());
+        let last_row = self.timing.as_ref().and_then(Timing::last_row);
+        if let Some(fit) = pace.forecast(left, last_row) {
+            return Some((ForecastBasis::Achieved, fit));
+        }
+        let rate = flag("rate").and_then(|rate| rate.parse::<Rate>().ok())?;
+        let fit = run_pace::fit(left, rate.interval()?, pace.from.max(pace.to), last_row)?;
+        Some((ForecastBasis::Allowed, fit))
     }
 
     /// Number of rows that ended bad, and will not be resumed.

@@ -16,7 +16,7 @@ use crate::domain::record::Record;
 use crate::journal::{InputState, PastSession};
 use crate::rules::run_pace::RunEnd;
 use crate::session::find::FoundBy;
-use crate::session::run_view::{RECENT, ReportState, ReportView, RunView};
+use crate::session::run_view::{ForecastBasis, RECENT, ReportState, ReportView, RunView};
 use crate::session::timing::Timing;
 use crate::store::Flags;
 
@@ -104,13 +104,19 @@ impl RunPage<'_> {
 
     /// Says when a run that goes on will end.
     fn end(&self) -> Option<String> {
-        Some(match self.view.forecast? {
+        let (basis, fit) = self.view.forecast?;
+        let (when, why) = match basis {
+            ForecastBasis::Achieved => ("about", ""),
+            ForecastBasis::Allowed => ("at the earliest", ", by --rate"),
+        };
+        Some(match fit {
             RunEnd::Fits(at) => {
                 let left = Duration::try_from(self.now.duration_until(at)).unwrap_or_default();
-                format!("about {}, in {}", moment(at, self.zone, self.now), roughly(left))
+                let at = moment(at, self.zone, self.now);
+                format!("{when} {at}, in {}{why}", roughly(left))
             }
             RunEnd::Leaves(rows) => {
-                format!("not within the window: about {rows} rows will be left")
+                format!("not within the window: about {rows} rows will be left{why}")
             }
         })
     }
@@ -177,10 +183,14 @@ impl RunPage<'_> {
         let RunView { forecast, timing, reports, .. } = self.view;
         let mut page = runs::json(run);
         let (end, leaves) = match forecast {
-            Some(RunEnd::Fits(at)) => (Some(format!("{at:.0}")), None),
-            Some(RunEnd::Leaves(rows)) => (None, Some(*rows)),
+            Some((_, RunEnd::Fits(at))) => (Some(format!("{at:.0}")), None),
+            Some((_, RunEnd::Leaves(rows))) => (None, Some(*rows)),
             None => (None, None),
         };
+        let basis = forecast.map(|(basis, _)| match basis {
+            ForecastBasis::Achieved => "achieved",
+            ForecastBasis::Allowed => "allowed",
+        });
         let window = timing.as_ref().map(|timing| {
             let told = |at: Option<Timestamp>| at.map(|at| at.to_string());
             json!({ "start": told(timing.window.start), "stop": told(timing.window.stop) })
@@ -190,6 +200,7 @@ impl RunPage<'_> {
         page["rows_per_second"] = rounded(*rate);
         page["recent_rows_per_second"] = rounded(*recent_rate);
         page["expected_end"] = end.into();
+        page["expected_by"] = basis.into();
         page["window_leaves"] = leaves.into();
         page["window"] = window.into();
         page["reports"] = reports.iter().map(report_json).collect();

@@ -106,6 +106,7 @@ fn of_a_live_run_the_page_tells_rate_window_and_end_and_is_renewed_until_it_ends
     let rate = page["rows_per_second"].as_f64().unwrap();
     assert!((20.0..60.0).contains(&rate), "{rate}");
     let time = |text: &Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(page["expected_by"], "achieved");
     assert!(time(&page["expected_end"]) < time(&page["window"]["stop"]), "{page}");
     assert_eq!(page["reports"][0]["state"], "growing");
     let told = scene.command("runs show").exits(0).stdout();
@@ -159,7 +160,9 @@ fn a_run_that_waits_is_told_from_one_that_runs_and_one_that_drains() {
     let pid = run.pid();
     assert_eq!((&shown["pid"], &shown["outcomes"]["pending"]), (&pid.into(), &1.into()));
     assert!(shown["waits_until"].as_str().unwrap() > shown["began"].as_str().unwrap());
-    assert_eq!(shown["exit"], Value::Null);
+    assert_eq!((&shown["exit"], &shown["expected_by"]), (&Value::Null, &"allowed".into()));
+    let page = scene.command("runs show").exits(0);
+    page.prints(["\n  end     at the earliest ", "min, by --rate\n"]);
     run.signal("TERM").exits(143);
     let (listed, shown) = told(&scene);
     assert!(listed.contains("stopped: SIGTERM   143 "), "{listed}");
