@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::failures;
 use super::runs::{self, outcomes, state};
 use super::time::{full_moment, moment};
+use crate::domain::count::{counted, number};
 use crate::domain::duration::roughly;
 use crate::domain::escape::escape_control;
 use crate::domain::record::Record;
@@ -69,7 +70,7 @@ impl RunPage<'_> {
         }));
         lines.extend(run.sessions.last().map(|last| ("server", last.target.clone())));
         let all: u64 = run.counts.values().sum();
-        lines.push(("rows", format!("{all}: {}", outcomes(run))));
+        lines.push(("rows", format!("{}: {}", number(all), outcomes(run))));
         lines.extend(self.rate().map(|rate| ("rate", rate)));
         lines.extend(self.end().map(|end| ("end", end)));
         lines.extend(timing.as_ref().and_then(|timing| Some(("window", self.window(timing)?))));
@@ -116,7 +117,8 @@ impl RunPage<'_> {
                 format!("{when} {at}, in {}{why}", roughly(left))
             }
             RunEnd::Leaves(rows) => {
-                format!("not within the window: about {rows} rows will be left{why}")
+                let rows = counted(rows, "row", "rows");
+                format!("not within the window: about {rows} will be left{why}")
             }
         })
     }
@@ -168,6 +170,7 @@ impl RunPage<'_> {
         match (bad_rows.len() as u64, self.view.bad()) {
             (0, _) => return,
             (shown, all) if shown < all => {
+                let (shown, all) = (number(shown), number(all));
                 let _ = writeln!(text, "bad rows, the first {shown} of {all} (--bad shows all):");
             }
             _ => text.push_str("bad rows:\n"),

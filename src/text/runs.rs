@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::time::full_moment;
+use crate::domain::count::number;
 use crate::domain::duration::roughly;
 use crate::domain::record::OutcomeKind;
 use crate::journal::{InputState, PastSession};
@@ -107,7 +108,8 @@ pub(crate) fn json(run: &RunSummary) -> Value {
 /// `12 started, 2 failed`
 fn told(counts: impl IntoIterator<Item = (OutcomeKind, u64)>) -> String {
     let counts = counts.into_iter().filter(|(_, count)| *count > 0);
-    counts.map(|(outcome, count)| format!("{count} {outcome}")).collect::<Vec<_>>().join(", ")
+    let told = counts.map(|(outcome, count)| format!("{} {outcome}", number(count)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn session_json(session: &PastSession) -> Value {

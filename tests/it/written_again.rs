@@ -28,7 +28,7 @@ fn rows_that_are_picked_by_outcome_are_the_input_of_another_run() {
     assert_eq!(lines, ["3", "5", "6"], "in the order of the input");
     let counts = report("--only bad -o b.tsv --json").exits(0).json();
     assert_eq!((&counts["rows"], &counts["written"]), (&6.into(), &3.into()));
-    report("--only pending -o c.csv").exits(0).says("written: no row");
+    report("--only pending -o c.csv").exits(0).says("written: 0 rows (--only pending)");
     assert_eq!(scene.read("c.csv").lines().count(), 1, "the header");
     report("--only nope -o d.csv").exits(2).says(["possible values: bad, good, started", "nope"]);
 
