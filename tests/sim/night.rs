@@ -48,6 +48,9 @@ pub fn list(history: &History) -> String {
     for row in &history.list {
         writer.write_record([&row.biz, &row.task, &row.scope, &row.owner]).unwrap();
     }
+    for decoy in history.decoys() {
+        writer.write_record(decoy).unwrap();
+    }
     String::from_utf8(writer.into_inner().unwrap()).unwrap()
 }
 

@@ -7,7 +7,7 @@ use super::flags::{self, Ground};
 use super::people::{self, Reach};
 use super::rows::rows;
 use super::server_plan::server_plan;
-use super::{Before, Event, Flag, History, InputKind, SessionPlan, When, faults};
+use super::{Before, Event, Flag, History, InputKind, SessionPlan, When, decoys, faults};
 
 impl History {
     /// Draws the history of a seed: always the same.
@@ -21,7 +21,8 @@ impl History {
         let is_stream = input != InputKind::File;
         let has_invalid = list.iter().any(|row| row.key().is_none());
         let ground = Ground { is_stream, has_invalid, route: server.route, rows };
-        let sessions = sessions(&mut dice.fork(), ground, &events);
+        let mut sessions = sessions(&mut dice.fork(), ground, &events);
+        sessions[0].flags.extend(decoys::flag(&mut dice.fork()));
         Self { seed, list, input, server, events, sessions }
     }
 }

@@ -1,6 +1,7 @@
 //! One history: everything that a seed decides before the program runs. What happens in it
 //! follows from these values alone, so it can be replayed, and shrunk by taking some away.
 
+mod decoys;
 mod dice;
 mod draw;
 mod faults;

@@ -100,7 +100,8 @@ fn every_flag_and_every_deed_occurs() {
     let flags = "rate burst rate-per-biz concurrency concurrency-per-biz lookahead retries \
         backoff throttle-patience outage-patience max-failures already-started confirm lookup \
         esb-legacy-get timeout connect-timeout stages stage-pause limit start-at stop-at window \
-        cutoff jitter require-fit output force no-journal on-invalid retry-failed target-changed";
+        cutoff jitter require-fit output force no-journal on-invalid retry-failed target-changed \
+        where skip";
     let deeds = "Signal Kill PowerLoss After Sent Answered BeforeCommit AfterCommit EditReport \
         RemoveReport MendCredentials OtherTarget";
     let worlds = "File Stream LegacyEsb NewEsb Gateway Direct Proxied";
