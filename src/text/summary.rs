@@ -16,6 +16,7 @@ use super::location::RunLocation;
 use crate::domain::answer::FailureClass;
 use crate::domain::count::{Digits, counted, number};
 use crate::domain::escape::escape_control;
+use crate::domain::shell_word::shell_word;
 use crate::launch::{Ended, InputEnd, OutputFailure};
 use crate::rules::budget::UsedUp;
 use crate::rules::forecast::MIN_RATE_TIME;
@@ -286,13 +287,9 @@ fn next(ended: &Ended, context: &SummaryContext) -> Option<String> {
     if summary.pending() == 0 {
         return None;
     }
-    let reports = &context.reports;
-    let csv = |path: &&PathBuf| path.extension().is_none_or(|e| e.eq_ignore_ascii_case("csv"));
-    let report = reports.iter().filter(|path| path.as_os_str() != "-").find(csv)?;
-    Some(format!(
-        "next: awk -F, 'NR==1 || $5==\"pending\"' {} | bk-launch run - -o rest.csv",
-        report.display()
-    ))
+    let report = context.reports.iter().find(|path| path.as_os_str() != "-")?;
+    let report = shell_word(&report.to_string_lossy());
+    Some(format!("next: bk-launch run {report} --where outcome=pending -o rest.csv"))
 }
 
 /// How a run ended, for programs. `docs/input-and-report.md` has the schema.

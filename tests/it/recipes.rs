@@ -76,7 +76,7 @@ pub fn cook(scene: &Scene, recipe: &str) -> Outcome {
 /// Leaves what a recipe takes up: a report with a failed row, or a run that stopped.
 fn prepare(scene: &Scene, recipe: &str) {
     let run = scene.run().report("report.csv");
-    if recipe.contains("--only failed") {
+    if recipe.contains("outcome=failed") {
         scene.change(|behaviour| behaviour.first = each([2], FaultKind::Crash, 1));
         run.with("--retries 0").exits(1);
     } else if recipe.contains("bk-launch resume") {
@@ -96,7 +96,7 @@ fn every_recipe_of_the_manual_works() {
         let started = scene.seen().started - before;
         let launches = recipe.contains("bk-launch ") && !recipe.contains("8080");
         assert!(started > 0 || !launches, "{recipe}\n{cooked}");
-        if recipe.contains("--only failed") {
+        if recipe.contains("outcome=failed") {
             assert_eq!(started, 1, "only the failed row was launched again");
         }
     }

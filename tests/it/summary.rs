@@ -61,7 +61,11 @@ fn a_failure_without_a_class_is_told_without_one() {
 fn the_command_that_goes_on_is_named_and_works() {
     let scene = scene("bk_biz_id,task_id,note\n2,3,\"a, b\"\n2,4,c\n");
     scene.change(|behaviour| behaviour.secret = Some("another".into()));
-    let stopped = scene.run().with("--no-journal").exits(3).says("next: awk -F, ");
+    let stopped = scene
+        .run()
+        .with("--no-journal")
+        .exits(3)
+        .says("next: bk-launch run r.csv --where outcome=pending -o rest.csv");
     scene.change(|behaviour| behaviour.secret = None);
     let next = stopped.stderr();
     let next = next.lines().find_map(|line| line.strip_prefix("next: ")).unwrap();
