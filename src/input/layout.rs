@@ -143,6 +143,7 @@ fn hint(names: &[String]) -> &'static str {
         [only] if only.contains('\t') => " (separated by tabs? then say --format tsv)",
         [only] if only.contains(',') => " (separated by commas? then say --format csv)",
         [only] if only.contains(';') => " (separated by semicolons? save it with commas)",
+        [first, ..] if first.starts_with('<') => " (a web page, perhaps of a login?)",
         [first, ..] if first.starts_with('{') => " (JSON Lines? then say --format jsonl)",
         _ => "",
     }

@@ -194,6 +194,77 @@ fn json_lines_in_the_forms_that_people_have() {
     }
 }
 
+/// The columns of a stream, and those of its rows that these flags leave.
+fn selected(text: &str, format: Format, flags: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    let flags = flags.iter().map(|(flag, value)| ((*flag).to_owned(), vec![(*value).to_owned()]));
+    let selection = Arc::new(Selection::of_flags(&flags.collect()).unwrap());
+    let source = Box::new(Cursor::new(text.as_bytes().to_vec()));
+    let opened = open_stream(source, "in", format, &selection).unwrap();
+    let columns = opened.columns.iter().map(ToString::to_string).collect();
+    let rows = opened.rows.map(|row| row.map_or_else(|error| error.to_string(), |row| shown(&row)));
+    (columns, rows.collect())
+}
+
+#[test]
+fn rows_are_left_out_in_every_format() {
+    let two = "{\"biz_id\":2,\"task_id\":1,\"n\":\"a\"}\n{\"biz_id\":2,\"task_id\":2}\n";
+    for (text, format, flag, columns, expected) in [
+        (
+            "2,17,,a\n3,18,,b\n",
+            Format::Csv,
+            ("where", "bk_biz_id=3"),
+            "column_4",
+            "2: task 18 of business 3 [b]",
+        ),
+        (
+            "2,17,,a\n3,18,,b\n",
+            Format::Csv,
+            ("where", "column_4=a"),
+            "column_4",
+            "1: task 17 of business 2 [a]",
+        ),
+        (
+            "biz_id,task_id\n2,x\n2,18\n",
+            Format::Csv,
+            ("lines", "3-"),
+            "",
+            "3: task 18 of business 2 []",
+        ),
+        (
+            "biz_id,task_id\n2,x\n2,18\n",
+            Format::Csv,
+            ("only", "18"),
+            "",
+            "3: task 18 of business 2 []",
+        ),
+        (
+            "2\t17\tNULL\n2\t18\tproject\n",
+            Format::Tsv,
+            ("where", "scope=cmdb_biz"),
+            "",
+            "1: task 17 of business 2 []",
+        ),
+        (two, Format::JsonLines, ("where", "n="), "n", "2: task 2 of business 2 []"),
+        // The first object tells the columns, also if it is left out.
+        (two, Format::JsonLines, ("lines", "2-"), "n", "2: task 2 of business 2 []"),
+        (two, Format::JsonLines, ("skip", "1"), "n", "2: task 2 of business 2 []"),
+    ] {
+        let (found, rows) = selected(text, format, &[flag]);
+        assert_eq!(
+            (found.join(","), rows),
+            (columns.to_owned(), vec![expected.to_owned()]),
+            "{flag:?}"
+        );
+    }
+    let late = format!("17\n{two}");
+    let (_, rows) = selected(&late, Format::JsonLines, &[("where", "m!=a")]);
+    let error = "in:2: --where 'm!=a': there is no column m; there are biz_id, task_id, n";
+    assert_eq!(rows, ["1: is a JSON number, not an object", error]);
+    let long = format!("biz_id,task_id,n\n2,1,{}\n2,2,b\n", "x".repeat(2 * MAX_RECORD_BYTES));
+    let (_, rows) = selected(&long, Format::Csv, &[("where", "n=a")]);
+    assert_eq!(rows, ["2: is longer than 1 MiB, and was passed over"], "nobody knows its fields");
+}
+
 #[test]
 fn a_record_beyond_reason_is_passed_over() {
     let long = "x".repeat(3 * MAX_RECORD_BYTES);

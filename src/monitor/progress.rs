@@ -309,7 +309,7 @@ mod tests {
         let large = RunSnapshot { pending: 1_500, waiting: 9_984, ..snapshot(12_000, 12_000) };
         assert_eq!(
             told(Some(1_000_000), &large, &Estimate::default()),
-            "12,000 of 1,000,000 rows: 12,000 started, 0 bad, 1,500 pending; 0.0/s of 20/s; \
+            "12,000 of 1,000,000 rows: 12,000 started, 0 bad, 1,500 pending; at 20/s; \
              2 in flight, 9,984 waiting"
         );
         let one = told(Some(1), &snapshot(1, 1), &Estimate::default());

@@ -52,7 +52,9 @@ impl Input {
 
     /// Whether it is a named pipe, which opens only once somebody writes to it.
     pub(crate) fn is_named_pipe(&self) -> bool {
-        let meta = self.path().and_then(|path| path.metadata().ok());
+        // A pipe of the shell, such as /dev/fd/63, has no place of its own, and is open already.
+        let path = self.path().and_then(|path| path.canonicalize().ok());
+        let meta = path.and_then(|path| path.metadata().ok());
         meta.is_some_and(|meta| meta.file_type().is_fifo())
     }
 }

@@ -44,7 +44,7 @@ fn a_new_run_of_a_name_says_what_the_last_one_left() {
     let second = run("nightly", 0);
     let notice = format!(
         "the last run of this name, {first}, left 54 rows pending; bk-launch resume {first} finishes it\n\
-         no task of 1 business"
+         0 of 60 tasks of 1 business"
     );
     assert!(second.stderr().starts_with(&notice), "{second}");
     scene.command("resume nightly").exits(0);
