@@ -89,7 +89,10 @@ fn variables_that_contradict_each_other_or_are_missing() {
     let nothing = to_nobody().without("BK_APP_CODE").without("BK_APP_SECRET").without("BK_TOKEN");
     nothing.exits(2).says("BK_APP_CODE");
     to_nobody().without("BK_APP_SECRET").exits(2).says("BK_APP_SECRET");
-    to_nobody().without("BK_TOKEN").exits(2).says("BK_TOKEN or BK_USERNAME");
+    to_nobody()
+        .without("BK_TOKEN")
+        .exits(2)
+        .says("BK_TOKEN, --token-file or --token-cmd; or BK_USERNAME");
     let bad = run().environment("BK_COMPONENT_API_URL", "paas").exits(2);
     bad.says("BK_COMPONENT_API_URL: not a URL");
 }

@@ -70,7 +70,7 @@ fn a_journal_that_is_none_is_refused_in_words() {
         scene.command("runs").exits(0).prints("damaged");
     }
     fs::remove_file(run.journal()).unwrap();
-    let gone = scene.command(format!("resume {}", run.id)).exits(2).says("is not there");
+    let gone = scene.command(format!("resume {}", run.id)).exits(2).says("is missing");
     gone.server_saw(|seen| seen.starts, 10);
     fs::write(run.journal(), whole).unwrap();
     scene.resume().exits(0).server_saw(|seen| seen.starts, 20);

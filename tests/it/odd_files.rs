@@ -38,7 +38,7 @@ const OTHER_FORMS: &[Odd] = &[
         "note: 2 rows have ids with leading zeros; they are sent without them",
     ),
     ("zero.csv", b"bk_biz_id,task_id\n02,17\n", 0, "note: 1 row has ids with leading zeros"),
-    ("trailing.csv", b"bk_biz_id,task_id\n2,1,,,\n2,2,\n", 0, "2 tasks of 1 CMDB business"),
+    ("trailing.csv", b"bk_biz_id,task_id\n2,1,,,\n2,2,\n", 0, "2 tasks of 1 business"),
     (
         "more.csv",
         b"bk_biz_id,task_id\n2,1,,x\n",
@@ -54,7 +54,7 @@ const OTHER_FORMS: &[Odd] = &[
     ("marked.csv", b"\xef\xbb\xbfbk_biz_id,task_id\n2,1\n", 0, "0 that cannot be used"),
     ("windows.csv", b"bk_biz_id,task_id\r\n2,1\r\n", 0, "0 that cannot be used"),
     ("mac.csv", b"bk_biz_id,task_id\r2,1\r", 0, "0 that cannot be used"),
-    ("unended.csv", b"bk_biz_id,task_id\n2,1", 0, "1 task of 1 CMDB business"),
+    ("unended.csv", b"bk_biz_id,task_id\n2,1", 0, "1 task of 1 business"),
     (
         "semicolons.csv",
         b"bk_biz_id;task_id\n2;1\n",
@@ -90,7 +90,7 @@ const OTHER_FORMS: &[Odd] = &[
     ("scope.csv", b"2,1,cmdb\n", 2, "scope.csv:1: scope must be cmdb_biz, project or empty"),
     ("null.csv", b"2,1,NULL\n", 2, "not \"NULL\""),
     ("null.tsv", b"2\t1\tNULL\n", 0, "1 row has no scope (NULL)"),
-    ("same.csv", b"bk_biz_id,task_id\n2,1\n2,1\n", 0, "1 to start, 1 duplicates"),
+    ("same.csv", b"bk_biz_id,task_id\n2,1\n2,1\n", 0, "1 to start, 1 duplicate,"),
 ];
 
 fn run(files: &[Odd]) {
@@ -119,7 +119,7 @@ fn a_list_that_must_not_be_empty_is_an_error_if_it_is() {
     let scene = Scene::new();
     scene.file("tasks.csv", HEADER);
     let run = |flags: &str| scene.run().at("http://127.0.0.1:9").with(flags);
-    run("--expect-rows 1..").exits(2).says("the input has 0 rows, and --expect-rows says 1..");
+    run("--expect-rows 1..").exits(2).says("the input has 0 rows, but --expect-rows says 1..");
     run("").exits(0).says(["the list is empty: nothing to start", "no rows: nothing was started"]);
     let none = run("--force --where task_id=1").exits(0);
     none.says("nothing to start; no row is left out (--where)");

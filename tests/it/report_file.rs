@@ -54,7 +54,7 @@ fn a_report_that_vanished_while_the_run_went_on_is_no_success() {
                 listed().prints("stopped: an output failed     6 ");
                 scene.command("runs prune --keep 0").exits(0).says("not finished");
                 let again = scene.resume().report("again.csv").exits(0);
-                again.says("not finished").reports_all(30);
+                again.says("the latest unfinished").reports_all(30);
                 listed().prints(" finished     0 ");
             }
         }

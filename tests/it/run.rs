@@ -175,5 +175,10 @@ fn what_is_missing_is_named() {
         assert!(!scene.has("r.csv"), "{words:?} left a report behind");
     }
     assert_eq!(scene.read("tasks.csv"), "2,3\n");
-    scene.run().at("http://h").without("BK_TOKEN").exits(2).says("BK_TOKEN or BK_USERNAME");
+    scene
+        .run()
+        .at("http://h")
+        .without("BK_TOKEN")
+        .exits(2)
+        .says("BK_TOKEN, --token-file or --token-cmd; or BK_USERNAME");
 }

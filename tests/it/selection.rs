@@ -18,21 +18,21 @@ fn rows_that_are_left_out_are_no_part_of_a_run_in_whatever_is_done_with_it() {
     let run = || scene.run().with("--where owner=amy --skip 1,9 --lines 1-7");
     let page = run().with("--dry-run --stages 1,100% --max-failures 34%").exits(0);
     page.prints([
-        "3 tasks of 2 CMDB businesses and 1 project",
+        "3 tasks of 2 businesses and 1 project",
         "; 4 rows are left out (--where, --skip, --lines)",
         "note: no row has task 9 (--skip)",
         "stages, by rows of the input: 1 to 1, 2 to 3",
         "rows: 3 (3 to start, 0 duplicates, 0 that cannot be used); 4 more are left out",
         "where = owner=amy (command line)",
     ]);
-    run().with("--expect-rows 4..").exits(2).says("has 3 rows, and --expect-rows says");
+    run().with("--expect-rows 4..").exits(2).says("has 3 rows, but --expect-rows says");
     run().with("--check").exits(0).says("3 rows");
     // Line 6 would be a duplicate of line 4, which is left out.
     let first = run().with("--limit 1 --expect-rows 3..3").exits(0);
     assert_eq!(lines(&first), ["5", "6", "7"]);
     let said = first.says("3 rows: 1 started, 2 pending");
     said.server_saw(|seen| seen.starts, 1);
-    scene.resume().with("--dry-run").exits(0).prints("rows: 3 (1 are settled, 2 to start");
+    scene.resume().with("--dry-run").exits(0).prints("rows: 3 (1 settled, 2 to start");
     scene.command("runs").exits(0).prints("2 pending");
     scene.command("report -o s.csv").exits(0);
     assert_eq!(scene.report("s.csv").lines.len(), 3);

@@ -133,12 +133,18 @@ fn a_plan_names_the_limit_that_slows_it_and_how_long_rows_took_before() {
         "(slowed by --max-failures: 3 rows at a time)",
     ]);
     let first = scene.run_kept().with("--rate 100/s --max-failures 2 --limit 10").exits(0);
-    first.says("slowed by --max-failures: 3 rows at a time; no earlier run of this server says");
+    first
+        .says(["slowed by --max-failures: 3 rows at a time", "no earlier run of this server says"]);
     let rest = scene.resume().with("--stop-at +100ms --require-fit").exits(2);
     rest.says(["does not fit: about ", "slowed by --max-failures: 3 rows at a time; nothing was"])
         .server_saw(|seen| seen.starts, 10);
     let rest = scene.resume().with("--stop-at +1h --require-fit").exits(0);
-    rest.says([": about 1 s; until ", ": fits, done about ", "in the last run here a row took "]);
+    rest.says([
+        ": about 1 s;",
+        "until ",
+        ": fits, done about ",
+        "in the last run here a row took ",
+    ]);
 }
 
 #[test]
