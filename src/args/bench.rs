@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::display::DisplayArgs;
+use super::exit_codes::OF_A_MEASUREMENT;
 use super::run::RowArgs;
 use super::server::ServerArgs;
 use super::values::{at_least_one, duration, duration_or_off, format};
@@ -22,32 +23,24 @@ Examples:
   bk-launch bench tasks.csv --load 50/s:30s,50..500/s:2m --slo 'p99<500ms' --slo 'errors<1%'
   bk-launch bench tasks.csv --find-max --slo 'p99<500ms'   the highest rate that holds
   bk-launch bench tasks.csv -o now.json --baseline base.json
-  bk-launch bench --compare base.json now.json
-
-Exit codes:
-  0  measured, and all expectations hold
-  1  an expectation was missed, requests could not be sent, this machine was the bottleneck,
-     or a figure became worse than --tolerance allows
-  2  nothing was sent: usage, settings or input
-  3  stopped by an auth or config answer
-  129, 130, 143  stopped by a signal; what was measured before is reported";
+  bk-launch bench --compare base.json now.json";
 
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_A_MEASUREMENT].join("\n\n"))]
 pub(crate) struct BenchArgs {
     /// File of rows to start, each once; without it, a mock inside is measured.
     #[arg(help_heading = "Arguments")]
     pub input: Option<PathBuf>,
     /// Format of the input [default: by its extension; csv without one].
-    #[arg(long, value_name = "csv|tsv|jsonl", value_parser = format(), hide_possible_values = true, help_heading = "Rows")]
+    #[arg(long, value_name = "csv|tsv|jsonl", value_parser = format(), hide_possible_values = true, help_heading = "Input")]
     pub format: Option<crate::input::Format>,
     #[command(flatten)]
     pub rows: RowArgs,
     /// Go on with the first row after the last; then most answers are "already started".
-    #[arg(long, help_heading = "Rows")]
+    #[arg(long, help_heading = "Input")]
     pub reuse: bool,
     /// Start N tasks without asking; N must be the number that would be started.
-    #[arg(long, value_name = "N", help_heading = "Rows")]
+    #[arg(long, value_name = "N", help_heading = "Input")]
     pub yes_start: Option<u64>,
     #[command(flatten)]
     pub load: LoadArgs,
@@ -58,7 +51,7 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub output: ResultArgs,
     #[command(flatten)]
-    pub looks: DisplayArgs,
+    pub display: DisplayArgs,
 }
 
 #[derive(Debug, Args)]
@@ -77,7 +70,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "STEPS", conflicts_with_all = ["rate", "duration", "requests", "closed", "find_max"])]
     pub load: Option<Schedule>,
     /// Gaps between requests: even, or random as of many independent senders (poisson).
-    #[arg(long, value_enum, default_value_t = ArrivalsArg::Even, conflicts_with = "closed")]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ArrivalsArg::Even, conflicts_with = "closed")]
     pub arrivals: ArrivalsArg,
     /// Seed of poisson arrivals; the same seed gives the same arrivals.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -121,7 +114,7 @@ pub(crate) struct ExpectArgs {
     /// Stop as soon as an expectation is missed (a rate is judged at the end alone).
     #[arg(long, requires = "slos", conflicts_with = "find_max")]
     pub abort_on_slo: bool,
-    /// Find the highest rate at which all --slo hold (none: errors<1%) and the server keeps up.
+    /// Find the highest rate at which all --slo hold (without --slo: errors<1%) and the server keeps up.
     #[arg(long, conflicts_with = "requests")]
     pub find_max: bool,
     /// Compare with an earlier result; exit 1 if a figure became worse than --tolerance allows.

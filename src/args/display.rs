@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Display")]
 pub(crate) struct DisplayArgs {
     /// How to show progress: auto is a bar on a terminal, else a line every ten seconds.
-    #[arg(long, value_enum, default_value_t = ProgressArg::Auto)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArg::Auto)]
     pub progress: ProgressArg,
     /// Say nothing, unless the exit code is not 0: then show everything at the end.
     #[arg(short, long)]
@@ -21,7 +21,7 @@ pub(crate) struct DisplayArgs {
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Format of logs.
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::exit_codes::OF_AN_AID;
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   source <(bk-launch completions bash)                             in ~/.bashrc
@@ -21,7 +23,7 @@ Examples:
 
 /// The flags of `completions`.
 #[derive(Debug, Args)]
-#[command(after_help = COMPLETIONS_EXAMPLES)]
+#[command(after_help = COMPLETIONS_EXAMPLES, after_long_help = [COMPLETIONS_EXAMPLES, OF_AN_AID].join("\n\n"))]
 pub(crate) struct CompletionsArgs {
     /// The shell.
     #[arg(value_name = "SHELL")]
@@ -30,7 +32,7 @@ pub(crate) struct CompletionsArgs {
 
 /// The flags of `man`.
 #[derive(Debug, Args)]
-#[command(after_help = MAN_EXAMPLES)]
+#[command(after_help = MAN_EXAMPLES, after_long_help = [MAN_EXAMPLES, OF_AN_AID].join("\n\n"))]
 pub(crate) struct ManArgs {
     /// Write a page for each command to this folder, and print nothing; the folder is made if it
     /// is missing.

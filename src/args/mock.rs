@@ -20,11 +20,12 @@ Examples:
 Routes: /api/c/compapi/v2/sops/... for --esb http://127.0.0.1:8080, and
 /api/bk-sops/{stage}/... for --gateway 'http://127.0.0.1:8080/api/{gateway_name}'.
 It listens on this machine alone. Every task exists and can be started once.
-FROM counts from the first request.";
+FROM is the time since the first request. It answers until a signal ends it; exit code 2 says that it could
+not begin.";
 
 /// The flags of `mock`.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct MockArgs {
     /// Port to listen on; 0 takes a free one and prints it.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
@@ -46,9 +47,9 @@ pub(crate) struct MockArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults")]
 pub(crate) struct FaultArgs {
-    /// Make requests fail with a chance: 429, 500, 502, 502-after, 503-after, hang, reset-before,
-    /// reset-after, broken-json, silent or https-port; repeatable. With -after the start is taken
-    /// first.
+    /// Make a share of the requests fail, such as 502=5%: 429, 500, 502, 502-after, 503-after, hang,
+    /// reset-before, reset-after, broken-json, silent or https-port; repeatable. With -after the
+    /// task is started first.
     #[arg(long = "fault", value_name = "KIND=CHANCE")]
     pub faults: Vec<FaultChance>,
     /// The same for questions about the state or the link of a task; repeatable.
@@ -60,7 +61,8 @@ pub(crate) struct FaultArgs {
     /// Take bk-sops away, for ever or for a time, and let something else answer: nginx (its page
     /// for 502), nginx-404 (an ingress without the route), esb (1306201, not connected), esb-502
     /// (1306201 for a 502), gateway (1650200) or permission (bk-sops' own 500 while its permission
-    /// service is away); repeatable. By ESB the gateway is not on the way, nor the ESB by gateway.
+    /// service is away); repeatable. Requests by --esb do not pass the gateway, nor those by --gateway
+    /// the ESB.
     #[arg(long, value_name = "FRONT[=FROM+DURATION]")]
     pub gone: Vec<Gone>,
     /// Answer nothing for DURATION, beginning FROM after the first request.

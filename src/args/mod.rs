@@ -9,6 +9,7 @@ pub(crate) mod completion;
 pub(crate) mod display;
 pub(crate) mod docs;
 mod equals_sign;
+mod exit_codes;
 #[cfg(test)]
 mod flags_page;
 pub(crate) mod mock;
@@ -48,7 +49,7 @@ pub(crate) fn parse(
 /// Starts many BlueKing bk-sops tasks from a list, within limits, and reports
 /// what became of every one.
 #[derive(Debug, Parser)]
-#[command(name = "bk-launch", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
+#[command(name = "bk-launch", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -61,9 +62,9 @@ Examples:
   bk-launch run tasks.csv -o report.csv        start every task of a file
   bk-launch resume                             finish what was interrupted
   bk-launch bench                              measure a mock; with INPUT, the endpoint
-  bk-launch mock --port 8080 --fault 502=5%    a bk-sops to try things on
+  bk-launch mock --port 8080 --fault 502=5%    a mock of bk-sops to try things on
 
-Run 'bk-launch COMMAND --help' for the flags of a command, with examples.";
+Run 'bk-launch COMMAND --help' for the flags of a command, with examples and exit codes.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -78,9 +79,12 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Measure the endpoint under load.
     Bench(Box<BenchArgs>),
-    /// Be a bk-sops to try things on: faults, latency, limits, its own counts.
+    /// Serve a mock of bk-sops to try things on: faults, latency, limits, its own counts.
     Mock(Box<MockArgs>),
     /// Start the mock, launch a sample through it, and show the report.
+    #[command(
+        after_help = "The exit code is that of its run, but 0 also if rows ended bad: the sample has some on purpose."
+    )]
     Demo,
     /// Print the completions for a shell.
     Completions(CompletionsArgs),

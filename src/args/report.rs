@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::exit_codes::OF_KEPT_RUNS;
 use super::session::StateArgs;
 use super::values::RunRef;
 use crate::rules::outcome_filter::OutcomeWord;
@@ -20,7 +21,7 @@ Examples:
 
 /// The flags of `report`.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_KEPT_RUNS].join("\n\n"))]
 pub(crate) struct ReportArgs {
     /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
     pub run: Option<RunRef>,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::exit_codes::OF_A_LAUNCH;
 use super::session::SessionArgs;
 use super::values::format;
 use crate::input::Format;
@@ -18,24 +19,17 @@ use crate::rules::selection::{
 };
 use crate::store::RunName;
 
-const RUN_EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   export BK_APP_CODE=ops BK_APP_SECRET=... BK_TOKEN=...
   bk-launch run tasks.csv -o report.csv --esb https://paas.example.com --confirm
   bk-launch run tasks.csv -o report.csv --gateway 'https://bkapi.example.com/api/{gateway_name}'
   bk-launch run tasks.csv --where 'owner=amy' --where 'bk_biz_id in 2,3' --dry-run
-  mysql -B -e 'select ...' | bk-launch run - --format tsv -o report.csv --rate 100/m
-
-Exit codes:
-  0  every row ended good          3  stopped: credentials, URL, budget, or the server is gone
-  1  some rows ended bad           6  the journal or a report could not be written
-  2  nothing was sent: usage, settings or input
-  4  stopped: the window closed; the rest is pending
-  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal stops at once";
+  mysql -B -e 'select ...' | bk-launch run - --format tsv -o report.csv --rate 100/m";
 
 /// The flags of `run`.
 #[derive(Debug, Args)]
-#[command(after_long_help = RUN_EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_A_LAUNCH].join("\n\n"))]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub input: InputArgs,
@@ -46,7 +40,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub cron: CronArgs,
     /// Keep no record of the run: it cannot be resumed, and a report must be named with -o.
-    #[arg(long, help_heading = "State")]
+    #[arg(long, help_heading = "Where runs are kept")]
     pub no_journal: bool,
 }
 
@@ -69,7 +63,7 @@ pub(crate) struct InputArgs {
     /// What to do if a file has rows that cannot be used: start nothing, or start the others.
     ///
     /// Standard input cannot be checked first, so for it this is always skip.
-    #[arg(long, value_enum, default_value_t = OnInvalidArg::Stop)]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnInvalidArg::Stop)]
     pub on_invalid: OnInvalidArg,
 }
 
@@ -127,7 +121,8 @@ pub(crate) enum OnInvalidArg {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cron")]
 pub(crate) struct CronArgs {
-    /// Name of the run; of each name, one run goes on at a time, and a second one ends with exit 5.
+    /// Name of the run, such as nightly; one run of a name goes on at a time, a second one ends with
+    /// exit code 5.
     #[arg(long, value_name = "NAME")]
     pub name: Option<RunName>,
     /// Start nothing if the file has fewer or more rows than this, such as 100.. or 1..500.

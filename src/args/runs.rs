@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueHint};
 
+use super::exit_codes::OF_KEPT_RUNS;
 use super::values::{RunRef, age};
 
 const EXAMPLES: &str = "\
@@ -23,7 +24,7 @@ Examples:
 
 /// The flags of `runs`.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES, args_conflicts_with_subcommands = false)]
+#[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_KEPT_RUNS].join("\n\n"), args_conflicts_with_subcommands = false)]
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
     pub what: Option<What>,
@@ -34,7 +35,7 @@ pub(crate) struct RunsArgs {
     pub json: bool,
     /// Folder where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
     /// ~/.local/state/bk-launch].
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, global = true)]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, global = true, help_heading = "Where runs are kept")]
     pub state_dir: Option<PathBuf>,
 }
 

@@ -148,13 +148,13 @@ pub(crate) struct RetryArgs {
     /// How long bk-sops may be gone before the run stops.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "15m")]
     pub outage_patience: Duration,
-    /// Stop once more rows than that have failed, such as 10 or 5% (exit 3).
+    /// Stop once more rows than this have failed: a number such as 10, or a share such as 5% (exit 3).
     ///
     /// No more rows are in flight than may still fail, so with 0 they go one by one.
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<Budget>,
     /// How a task counts that somebody else has already started.
-    #[arg(long, value_enum, default_value_t = AlreadyStartedArg::Ok)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = AlreadyStartedArg::Ok)]
     pub already_started: AlreadyStartedArg,
 }
 
@@ -237,7 +237,7 @@ pub(crate) struct StageArgs {
 
 /// Monitors of a run.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Cron")]
+#[command(next_help_heading = "Monitoring")]
 #[expect(clippy::struct_field_names, reason = "each flag names a file")]
 pub(crate) struct MonitorArgs {
     /// Write metrics for the textfile collector of node_exporter: at the start, every 15 s, and at
@@ -255,7 +255,7 @@ pub(crate) struct MonitorArgs {
 
 /// Whose settings are taken if a flag is not given.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Settings")]
+#[command(next_help_heading = "Config file")]
 pub(crate) struct ConfigArgs {
     /// File with profiles [default: bk-launch.toml here, if it is yours or root's and nobody else may
     /// write it, else $XDG_CONFIG_HOME/bk-launch/config.toml].
@@ -271,7 +271,7 @@ pub(crate) struct ConfigArgs {
 
 /// Where runs are kept.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "State")]
+#[command(next_help_heading = "Where runs are kept")]
 pub(crate) struct StateArgs {
     /// Folder where runs are kept [env: BK_LAUNCH_STATE] [default: $XDG_STATE_HOME/bk-launch, else
     /// ~/.local/state/bk-launch].

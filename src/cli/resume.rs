@@ -75,10 +75,10 @@ pub(crate) fn run(
     let location = RunLocation { folder: found.folder, state_dir: face.state_dir.clone() };
     let preview = args.session.preview.kind();
     let monitoring = Monitoring::new(args.session.monitors.clone(), &environment)?;
-    let typed = saved_flags::of_session(typed);
+    let typed_flags = saved_flags::of_session(typed);
     let notices = outside.notices.clone();
     let say_choice = || choice.iter().for_each(|choice| notices.say(choice));
-    let mut resume = Resume { args, matches, typed, why_this, run, outside };
+    let mut resume = Resume { args, matches, typed: typed_flags, why_this, run, outside };
     if preview != Preview::None {
         say_choice();
     }
@@ -91,7 +91,11 @@ pub(crate) fn run(
             // What is launched says itself which run it is.
             done.inspect_err(|_| say_choice())
         }
-        Preview::DryRun => resume.dry_run(&environment),
+        Preview::DryRun => {
+            let variables = settings::set_variables();
+            let list = setting_list(&resume.matches, typed, profile.as_ref(), &variables);
+            resume.dry_run(&list, &environment)
+        }
         Preview::Check => {
             let before = Before::read(&resume.run, resume.reopens())?;
             let moment = Moment::of(&mut resume.outside.machine);
@@ -213,10 +217,14 @@ impl Resume {
     }
 
     /// Says what the resume would do, and sends nothing.
-    fn dry_run(self, environment: Environment<'_>) -> Result<Exit, CommandError> {
+    fn dry_run(
+        self,
+        setting_list: &str,
+        environment: Environment<'_>,
+    ) -> Result<Exit, CommandError> {
         let before = Before::read(&self.run, self.reopens())?;
         let other_target = self.other_target();
-        let Self { args, matches, run, outside, .. } = self;
+        let Self { args, matches: _, run, outside, .. } = self;
         let Outside { mut machine, network, notices, .. } = outside;
         let moment = Moment::of(&mut machine);
         let settings: Settings = settings::of_session(args.session, environment, moment)?;
@@ -226,8 +234,7 @@ impl Resume {
         let client = settings.server.client(&network, credentials.clone(), 1)?;
         let request = before.left.sample.first().map(|task| client.show_start(&task));
         let plan = before.plan(&run, &settings, &credentials, &machine);
-        let listed = setting_list(&matches, &settings::set_variables(), None);
-        let page = PlanText(&plan).page(&listed, request.as_deref());
+        let page = PlanText(&plan).page(setting_list, request.as_deref());
         console::settle();
         write!((machine.streams.output)(), "{page}")?;
         Ok(Exit::Good)

@@ -48,6 +48,7 @@ pub(crate) fn run(
 ) -> Result<Exit, CommandError> {
     let variables = Rc::clone(&outside.variables);
     let mut profile = file::load(&typed.session.config, &*variables)?;
+    let typed_matches = matches;
     let (args, matches) = match &mut profile {
         None => (typed, matches.clone()),
         Some(profile) => with_profile(profile, matches, &outside.words, &*variables)?,
@@ -70,7 +71,11 @@ pub(crate) fn run(
     let settings = settings::of_run(args, ForWhat::of(preview), &environment, moment)?;
     match preview {
         Preview::None => {}
-        Preview::DryRun => return dry_run(&settings, &matches, profile.as_ref(), &outside),
+        Preview::DryRun => {
+            let variables = settings::set_variables();
+            let list = setting_list(&matches, typed_matches, profile.as_ref(), &variables);
+            return dry_run(&settings, &list, &outside);
+        }
         Preview::Check => return check_input(&settings),
     }
     let mut flags = saved_flags::keep(&matches, target_of_environment(&environment));
@@ -175,11 +180,10 @@ fn check_input(settings: &RunSettings) -> Result<Exit, CommandError> {
     check::run(&settings.session.server, file.name(), &file.sample)
 }
 
-/// Says what a run would do, and sends nothing. A stream is read to its end.
+/// Says what a run would do with the settings of `setting_list`, and sends nothing. A stream is read to its end.
 fn dry_run(
     settings: &RunSettings,
-    matches: &ArgMatches,
-    profile: Option<&Profile>,
+    setting_list: &str,
     outside: &Outside,
 ) -> Result<Exit, CommandError> {
     let (server, streams) = (&settings.session.server, &outside.machine.streams);
@@ -192,8 +196,7 @@ fn dry_run(
     let first = from.file().and_then(|checked| checked.sample.first());
     let request = first.map(|task| client.show_start(&task));
     let plan = start::plan_of(settings, &credentials, &from, &outside.machine);
-    let listed = setting_list(matches, &settings::set_variables(), profile);
-    let page = PlanText(&plan).page(&listed, request.as_deref());
+    let page = PlanText(&plan).page(setting_list, request.as_deref());
     console::settle();
     write!((streams.output)(), "{page}")?;
     Ok(Exit::Good)

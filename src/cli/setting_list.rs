@@ -7,11 +7,14 @@ use clap::parser::ValueSource;
 
 use crate::config::profile::Profile;
 
-/// Every setting that has a value, with where it comes from.
+/// Lists every setting of `matches` that has a value, with where it comes from: `typed` has what
+/// stands on the command line; what was put before that is of the profile, or was kept from the run
+/// that is resumed.
 pub(crate) fn setting_list(
     matches: &ArgMatches,
-    variables: &[&str],
+    typed: &ArgMatches,
     profile: Option<&Profile>,
+    variables: &[&str],
 ) -> String {
     let mut text = String::new();
     // Groups of flags have ids too, named like their types.
@@ -22,13 +25,13 @@ pub(crate) fn setting_list(
         let Some(source) = matches.value_source(id) else { continue };
         let Some(values) = matches.try_get_raw(id).ok().flatten() else { continue };
         let values: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
-        let source = match source {
-            ValueSource::DefaultValue => "default",
-            ValueSource::EnvVariable => "environment",
-            _ => match profile.filter(|profile| profile.gave(id)) {
-                Some(profile) => &format!("profile {}", profile.name),
-                None => "command line",
-            },
+        let is_typed = typed.value_source(id) == Some(ValueSource::CommandLine);
+        let source = match (source, profile.filter(|profile| profile.gave(id))) {
+            (ValueSource::DefaultValue, _) => "default",
+            (ValueSource::EnvVariable, _) => "environment",
+            _ if is_typed => "command line",
+            (_, Some(profile)) => &format!("profile {}", profile.name),
+            (_, None) => "kept from the run",
         };
         let name = id.replace('_', "-");
         let _ = writeln!(text, "  {name} = {} ({source})", values.join(", "));

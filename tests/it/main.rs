@@ -36,6 +36,7 @@ mod find_max;
 mod first_answer;
 mod fronts;
 mod gone;
+mod help;
 mod input;
 mod intents;
 mod journal;

@@ -26,6 +26,20 @@ fn a_dry_run_tells_everything_and_sends_nothing() {
 }
 
 #[test]
+fn a_resume_tells_what_was_typed_from_what_the_run_kept() {
+    let scene = scene("2,3\n2,4\n");
+    scene.run_kept().with("--limit 1 --retries 2").exits(0);
+    let plan = scene.resume().with("--rate 9/s --dry-run").exits(0).prints([
+        "rate = 9/s (command line)",
+        "dry-run = true (command line)",
+        "retries = 2 (kept from the run)",
+        "backoff = 500ms..30s (kept from the run)",
+        "stage-ask = false (default)",
+    ]);
+    plan.prints(format!("esb = {} (kept from the run)", scene.url()));
+}
+
+#[test]
 fn scopes_that_are_null_are_counted_in_the_plan() {
     let scene = Scene::new();
     scene.file("tasks.tsv", "2\t3\tNULL\n2\t4\t\\N\n3\t5\tproject\n3\t6\t\n");

@@ -30,11 +30,11 @@ use workload::Workload;
 
 pub(crate) fn run(args: BenchArgs) -> Result<Exit, CommandError> {
     let BenchArgs { input, format, rows, reuse, yes_start, load, expect, server, .. } = args;
-    let (output, looks) = (args.output, args.looks);
-    if looks.quiet {
+    let (output, display) = (args.output, args.display);
+    if display.quiet {
         defer();
     }
-    logs::begin(looks.log_format, looks.verbose);
+    logs::begin(display.log_format, display.verbose);
     let ExpectArgs { slos, abort_on_slo, find_max, baseline, compare, tolerance } = expect;
     if let Some(files) = compare {
         return comparing::compare_files(&files, tolerance);
@@ -47,7 +47,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<Exit, CommandError> {
     let ResultArgs { outputs, force, json } = output;
     let existing = if force { IfExists::Overwrite } else { IfExists::Refuse };
     result_file::check(&outputs, existing)?;
-    let look = settings::progress(looks.progress, looks.quiet.into());
+    let look = settings::progress(display.progress, display.quiet.into());
     let setup = Setup::prepare(input, format, rows.selection()?, reuse, server)?;
     setup.permit(&workload, yes_start)?;
     let files = result_file::open(&outputs, existing)?;

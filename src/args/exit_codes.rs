@@ -1,0 +1,39 @@
+//! What the exit codes of the commands mean, as their `--help` says it.
+
+/// Of `run` and `resume`.
+pub(crate) const OF_A_LAUNCH: &str = "\
+Exit codes:
+  0  every row ended good, or there was none
+  1  the launch finished, but some rows ended bad, the input was incomplete, or --lookup could
+     ask for no link
+  2  nothing was sent: usage, settings or input
+  3  stopped, and the rest is pending: credentials, URL, an outage, a limit that never frees, the
+     failure budget, or a stage that was declined
+  4  stopped, and the rest is pending: the window closed
+  5  another process works on the run, or on one of the same --name
+  6  the journal, a report or the summary could not be written; the run can be resumed
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal stops at once";
+
+/// Of `bench`.
+pub(crate) const OF_A_MEASUREMENT: &str = "\
+Exit codes:
+  0  measured, and all expectations hold
+  1  an expectation was missed, requests could not be sent, this machine was the bottleneck,
+     or a figure became worse than --tolerance allows
+  2  nothing was sent: usage, settings or input
+  3  stopped by an auth or config answer
+  6  the result could not be written
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was measured before is reported";
+
+/// Of commands that show, write or remove what is kept.
+pub(crate) const OF_KEPT_RUNS: &str = "\
+Exit codes:
+  0  done, whatever the runs came to
+  2  usage or settings, or there is no such run
+  6  a report, or standard output, could not be written";
+
+/// Of commands that print or write what a package brings.
+pub(crate) const OF_AN_AID: &str = "\
+Exit codes:
+  0  done
+  2  usage, or it could not be done";
