@@ -18,7 +18,7 @@ use crate::domain::rate::Rate;
 
 const EXAMPLES: &str = "\
 Examples:
-  bk-launch bench                                          against a mock inside, to see what it shows
+  bk-launch bench                                          a mock inside, to see what it shows
   bk-launch bench tasks.csv --rate 200/s --duration 30s    one real start a row
   bk-launch bench tasks.csv --load 50/s:30s,50..500/s:2m --slo 'p99<500ms' --slo 'errors<1%'
   bk-launch bench tasks.csv --find-max --slo 'p99<500ms'   the highest rate that holds
@@ -75,8 +75,8 @@ pub(crate) struct LoadArgs {
     /// Seed of poisson arrivals; the same seed gives the same arrivals.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Send requests that are due within this time of each other together, when the last of them is
-    /// due; off: each by itself. More slack saves CPU time, and makes sends late by up to that
+    /// Send requests that are due within this time of each other in one go, when the last of them
+    /// is due; off sends each by itself. More slack saves CPU time, and delays sends by up to that
     /// much.
     #[arg(long, value_name = "TIME", default_value = "100us", value_parser = slack, conflicts_with = "closed")]
     pub slack: Duration,

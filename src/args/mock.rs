@@ -20,8 +20,8 @@ Examples:
 Routes: /api/c/compapi/v2/sops/... for --esb http://127.0.0.1:8080, and
 /api/bk-sops/{stage}/... for --gateway 'http://127.0.0.1:8080/api/{gateway_name}'.
 It listens on this machine alone. Every task exists and can be started once.
-FROM is the time since the first request. It answers until a signal ends it; exit code 2 says that it could
-not begin.";
+FROM is the time since the first request. The mock answers until a signal ends it; exit code 2 says
+that it could not begin.";
 
 /// The flags of `mock`.
 #[derive(Debug, Args)]

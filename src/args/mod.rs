@@ -86,7 +86,7 @@ pub(crate) enum Command {
         after_help = "The exit code is that of its run, but 0 also if rows ended bad: the sample has some on purpose."
     )]
     Demo,
-    /// Print the completions for a shell.
+    /// Print a script with which a shell completes commands, flags and values.
     Completions(CompletionsArgs),
     /// Print the manual pages, or write each to a file.
     Man(ManArgs),

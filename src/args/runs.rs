@@ -22,6 +22,11 @@ Examples:
   bk-launch runs show 20261201-2200 --json
   bk-launch runs prune --keep 20 --older-than 30d";
 
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  bk-launch runs prune --keep 20 --older-than 30d --dry-run    what would be removed
+  bk-launch runs prune --keep 20";
+
 /// The flags of `runs`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_KEPT_RUNS].join("\n\n"), args_conflicts_with_subcommands = false)]
@@ -47,8 +52,9 @@ pub(crate) enum What {
     Show(ShowArgs),
     /// Remove finished runs, but never one that is going on.
     ///
-    /// If both conditions are given, both must hold. Leftovers of runs that never began are always
-    /// removed.
+    /// If --keep and --older-than are given, both must hold. Without either, only leftovers of runs
+    /// that never began are removed.
+    #[command(after_help = PRUNE_EXAMPLES)]
     Prune(PruneArgs),
 }
 
