@@ -4,26 +4,29 @@
 pub(crate) const OF_A_LAUNCH: &str = "\
 Exit codes:
   0  every row ended good, or there was none
-  1  the launch finished, but some rows ended bad, the input was incomplete, or --lookup could
-     ask for no link
+  1  finished, but some rows ended bad, the input was incomplete, or
+     --lookup could ask for no link
   2  nothing was sent: usage, settings or input
-  3  stopped, and the rest is pending: credentials, URL, an outage, a limit that never frees, the
-     failure budget, or a stage that was declined
-  4  stopped, and the rest is pending: the window closed
+  3  stopped, the rest is pending: credentials, URL, an outage, a limit
+     that never frees, the failure budget, or a stage that was declined
+  4  stopped, the rest is pending: the window closed
   5  another process works on the run, or on one of the same --name
-  6  the journal, a report or the summary could not be written; the run can be resumed
-  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal stops at once";
+  6  the journal, a report or the summary could not be written; the run
+     can be resumed
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; a second signal
+     stops at once";
 
 /// Of `bench`.
 pub(crate) const OF_A_MEASUREMENT: &str = "\
 Exit codes:
   0  measured, and all expectations hold
-  1  an expectation was missed, requests could not be sent, this machine was the bottleneck,
-     or a figure became worse than --tolerance allows
+  1  an expectation was missed, requests could not be sent, this machine
+     was the bottleneck, or a figure became worse than --tolerance allows
   2  nothing was sent: usage, settings or input
   3  stopped by an auth or config answer
   6  the result could not be written
-  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was measured before is reported";
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was measured
+     before is reported";
 
 /// Of commands that show, write or remove what is kept.
 pub(crate) const OF_KEPT_RUNS: &str = "\
