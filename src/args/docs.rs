@@ -1,6 +1,5 @@
-//! The flags of `completions` and `man`, and of the command that completions ask.
+//! The flags of `completions` and `man`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -38,12 +37,4 @@ pub(crate) struct ManArgs {
     /// is missing.
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
-}
-
-/// The command line that is being typed.
-#[derive(Debug, Args)]
-pub(crate) struct CompleteArgs {
-    /// The words up to the cursor, the first of which is the name of the program.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub words: Vec<OsString>,
 }

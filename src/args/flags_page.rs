@@ -163,8 +163,7 @@ fn page() -> String {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let run = program.find_subcommand("run").map(|run| flags(run, true)).unwrap_or_default();
-    let shown = program.get_subcommands().filter(|command| !command.is_hide_set());
-    let sections = shown.map(|command| section(command, "", &run));
+    let sections = program.get_subcommands().map(|command| section(command, "", &run));
     INTRODUCTION.to_owned() + &sections.collect::<String>()
 }
 

@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use bench::BenchArgs;
-use docs::{CompleteArgs, CompletionsArgs, ManArgs};
+use docs::{CompletionsArgs, ManArgs};
 use mock::MockArgs;
 use report::ReportArgs;
 use resume::ResumeArgs;
@@ -90,9 +90,6 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Print the manual pages, or write each to a file.
     Man(ManArgs),
-    /// Print what can follow in a command line; asked by the completions of a shell.
-    #[command(name = "__complete", hide = true)]
-    Complete(CompleteArgs),
 }
 
 #[cfg(test)]

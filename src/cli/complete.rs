@@ -1,31 +1,39 @@
-//! `bk-launch __complete`: what can follow in a command line that is being typed. The scripts in
-//! `completions/` ask it.
+//! `bk-launch __complete -- WORDS`: what can follow in a command line that is being typed. The
+//! scripts in `completions/` ask it; it is no command that people type, so clap does not know it.
 //!
 //! Nothing is changed and no error is told: where something cannot be read, nothing is proposed.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
 use jiff::Timestamp;
 
-use super::command_error::CommandError;
-
 use super::settings;
 use crate::args::Cli;
 use crate::args::completion::{Candidate, Completion, LocalValues, complete};
-use crate::args::docs::CompleteArgs;
 use crate::args::session::{ConfigArgs, StateArgs};
 use crate::config::profiles::profile_names;
 use crate::session::exit::Exit;
 use crate::session::kept_runs::{KeptRun, latest};
 
-/// Prints what can follow. The first line says what the shell is to do: take the words of the
-/// further lines, each with its help after a tab, or list files or folders after the prefix that
-/// follows the tab.
-pub(crate) fn run(args: &CompleteArgs) -> Result<Exit, CommandError> {
-    let words: Vec<_> = args.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+/// Returns the words that are being typed, if `words` ask what can follow them.
+pub(crate) fn asked(words: &[OsString]) -> Option<&[OsString]> {
+    match words {
+        [_, complete, dashes, typed @ ..] if complete == "__complete" && dashes == "--" => {
+            Some(typed)
+        }
+        _ => None,
+    }
+}
+
+/// Prints what can follow `typed`, whose last word is unfinished. The first line says what the shell
+/// is to do: take the words of the further lines, each with its help after a tab, or list files or
+/// folders after the prefix that follows the tab.
+pub(crate) fn run(typed: &[OsString]) -> io::Result<Exit> {
+    let words: Vec<_> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut completion = complete(Cli::command(), &words);
     let last = words.last().map(String::as_str).unwrap_or_default();
     let (prefix, lookup) = (completion.prefix.clone(), completion.lookup);

@@ -66,6 +66,5 @@ fn collect(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
     let mut text = Vec::new();
     man.render(&mut text)?;
     pages.push(Page { file: man.get_filename(), text });
-    let mut shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
-    shown.try_for_each(|sub| collect(sub, pages))
+    command.get_subcommands().try_for_each(|sub| collect(sub, pages))
 }

@@ -49,6 +49,9 @@ use crate::session::exit::Exit;
 pub fn main() -> ExitCode {
     console::catch_panics();
     let words: Vec<_> = std::env::args_os().collect();
+    if let Some(typed) = complete::asked(&words) {
+        return end::end(complete::run(typed).unwrap_or(Exit::Usage)).into();
+    }
     let (command, matches) = args::parse(words.clone()).unwrap_or_else(|error| error.exit());
     let done = match command {
         Command::Run(args) => in_process(words, |outside| run::run(*args, &matches, outside)),
@@ -60,7 +63,6 @@ pub fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Completions(args) => docs::completions(args.shell),
         Command::Man(args) => docs::man(&args),
-        Command::Complete(args) => complete::run(&args),
     };
     end::end(done.unwrap_or_else(|error| failed(&error))).into()
 }
