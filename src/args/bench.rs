@@ -29,7 +29,6 @@ Examples:
 #[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_A_MEASUREMENT].join("\n\n"))]
 pub(crate) struct BenchArgs {
     /// File of rows to start, each once; without it, a mock inside is measured.
-    #[arg(help_heading = "Arguments")]
     pub input: Option<PathBuf>,
     /// Format of the input [default: by its extension; csv without one].
     #[arg(long, value_name = "csv|tsv|jsonl", value_parser = format(), hide_possible_values = true, help_heading = "Input")]

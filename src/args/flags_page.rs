@@ -43,7 +43,8 @@ impl Flag {
             }
             (None, _) => String::new(),
         };
-        let heading = arg.get_help_heading().unwrap_or("Options").to_owned();
+        let usual = if arg.is_positional() { "Arguments" } else { "Options" };
+        let heading = arg.get_help_heading().unwrap_or(usual).to_owned();
         let possible = arg.get_possible_values();
         let told = if arg.is_hide_possible_values_set() { &[][..] } else { &possible };
         let text = [marked(&help), choices(told)].concat();

@@ -22,7 +22,6 @@ once.";
 #[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_A_LAUNCH].join("\n\n"))]
 pub(crate) struct ResumeArgs {
     /// Id of a run, its beginning, or a --name [default: the latest unfinished run, else the latest].
-    #[arg(help_heading = "Arguments")]
     pub run: Option<RunRef>,
     /// Launch rows that ended rejected, failed, unknown or unconfirmed again, too.
     #[arg(long, help_heading = "Input")]

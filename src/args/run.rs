@@ -53,7 +53,7 @@ pub(crate) struct InputArgs {
     /// CSV or TSV with a header (bk_biz_id or biz_id, task_id and scope in any order; other columns
     /// are copied to the report), or without one in that order; or JSON Lines. A report of this
     /// program is a valid input.
-    #[arg(help_heading = "Arguments")]
+    #[arg(help_heading = None::<&str>)]
     pub input: Option<PathBuf>,
     /// Format of the input [default: by its extension; csv without one].
     ///
