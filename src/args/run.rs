@@ -36,9 +36,9 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub rows: RowArgs,
     #[command(flatten)]
-    pub session: SessionArgs,
-    #[command(flatten)]
     pub cron: CronArgs,
+    #[command(flatten)]
+    pub session: SessionArgs,
     /// Keep no record of the run: it cannot be resumed, and a report must be named with -o.
     #[arg(long, help_heading = "Where runs are kept")]
     pub no_journal: bool,
