@@ -47,6 +47,6 @@ pub enum TargetError {
     /// The stage is no single path segment.
     #[error("a stage is written with letters, digits, - and _ alone, such as prod")]
     Stage,
-    #[error("only {{gateway_name}} (or {{api_name}}) can be filled in")]
+    #[error("a template may hold no other {{…}} than {{gateway_name}} (or {{api_name}})")]
     Placeholder,
 }

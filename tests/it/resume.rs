@@ -30,6 +30,7 @@ fn stopped_by_a_signal_the_rest_is_finished_and_old_lines_stay_as_they_are() {
     let resumed = stopped.resume().with("--rate unlimited --lookahead 7").exits(0);
     let resumed = resumed
         .says(format!("run {id} (the latest unfinished), session 2: "))
+        .says_times(1, &id.to_string())
         .reports_all(200)
         .reports(200, "started")
         .server_saw(|seen| seen.starts, 200);
@@ -42,7 +43,11 @@ fn stopped_by_a_signal_the_rest_is_finished_and_old_lines_stay_as_they_are() {
     // Finished: it says so, writes its report where asked, and ends as it did.
     let finished = resumed.resume().report("again.csv").exits(0);
     let again = finished
-        .says(["is finished; nothing was sent", "200 rows: 200 started", "again.csv"])
+        .says(format!(
+            "run {id}, the latest\nit is finished; nothing was sent\n200 rows: 200 started"
+        ))
+        .says("again.csv")
+        .says_times(1, &id.to_string())
         .server_saw(|seen| seen.starts, 200)
         .report();
     for line in 2..202 {

@@ -14,7 +14,7 @@ pub(crate) fn not_compared(why: &str) -> String {
 /// Warns if two results are of different loads.
 pub(crate) fn other_load(base: &BenchResult, now: &BenchResult) -> Option<String> {
     let (base, now) = (&base.load, &now.load);
-    (base != now).then(|| format!("warning: the loads differ: {base}, and {now}"))
+    (base != now).then(|| format!("warning: the loads differ: {base} before, {now} now"))
 }
 
 /// Formats a comparison as a table with an explanation.

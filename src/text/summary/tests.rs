@@ -25,3 +25,15 @@ fn what_could_not_be_asked_names_the_flag_that_may_mend_it() {
     assert!(text.contains("--esb-legacy-get"), "{text}");
     assert!(!of(0, 3, 0).contains("--esb-legacy-get"), "of another reason");
 }
+
+#[test]
+fn too_many_failures_are_counted_for_people_and_for_programs() {
+    for (failures, tolerated, people, programs) in [
+        (1, 0, "1 row failed (limit 0).", "1 row failed (limit 0)."),
+        (1_201, 1_200, "1,201 rows failed (limit 1,200).", "1201 rows failed (limit 1200)."),
+    ] {
+        let used_up = UsedUp { failures, tolerated };
+        assert_eq!(over_budget(&used_up, Digits::Grouped), people);
+        assert_eq!(over_budget(&used_up, Digits::Plain), programs);
+    }
+}
