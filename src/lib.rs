@@ -27,7 +27,7 @@
 //! layer 1 rules     rules
 //! layer 2 adapters  input api limiter journal report store monitor shutdown system_clocks system_executor mock
 //! layer 3 engines   launch bench
-//! layer 4 sessions  session
+//! layer 4 sessions  session doctor
 //! layer 5 words     args config text
 //! layer 6 face      cli
 //! layer 7 outside   internals
@@ -41,6 +41,7 @@ mod args;
 mod bench;
 mod cli;
 mod config;
+mod doctor;
 mod domain;
 mod input;
 #[doc(hidden)]

@@ -28,6 +28,7 @@ mod reply;
 mod tls;
 mod transport;
 mod transport_kind;
+pub(crate) mod way;
 
 pub(crate) use caller::{Caller, Renewal, Reread};
 pub use client::Client;
@@ -43,3 +44,4 @@ pub use transport::{
     Transport, TransportError,
 };
 pub use transport_kind::TransportKind;
+pub(crate) use transport_kind::proxy_of;

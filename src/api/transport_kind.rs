@@ -18,10 +18,12 @@ impl TransportKind {
     /// Returns the way to `target` by the proxies that the environment names.
     #[must_use]
     pub(crate) fn for_target(target: &Target) -> Self {
-        let uri = target.origin().parse::<Uri>().ok().filter(|_| !target.is_loopback());
-        match uri.and_then(|uri| Matcher::from_system().intercept(&uri)) {
-            Some(_) => Self::Proxied,
-            None => Self::Direct,
-        }
+        if proxy_of(target).is_some() { Self::Proxied } else { Self::Direct }
     }
+}
+
+/// Returns the proxy by which the environment lets `target` be reached, without its password.
+pub(crate) fn proxy_of(target: &Target) -> Option<Uri> {
+    let uri = target.origin().parse::<Uri>().ok().filter(|_| !target.is_loopback())?;
+    Some(Matcher::from_system().intercept(&uri)?.uri().clone())
 }

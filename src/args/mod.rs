@@ -8,6 +8,7 @@ pub(crate) mod bench;
 pub(crate) mod completion;
 pub(crate) mod display;
 pub(crate) mod docs;
+pub(crate) mod doctor;
 mod equals_sign;
 mod exit_codes;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use bench::BenchArgs;
 use docs::{CompletionsArgs, ManArgs};
+use doctor::DoctorArgs;
 use mock::MockArgs;
 use report::ReportArgs;
 use resume::ResumeArgs;
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// Write the report of a run again, in any format, in the order of its input.
     Report(ReportArgs),
+    /// Look at all that a run needs: settings, credentials, the server, this machine; start nothing.
+    Doctor(Box<DoctorArgs>),
     /// Measure the endpoint under load.
     Bench(Box<BenchArgs>),
     /// Serve a mock of bk-sops to try things on: faults, latency, limits, its own counts.

@@ -11,7 +11,7 @@ use super::notice::notice;
 use super::outside::NoticeSink;
 use super::warnings;
 use crate::api::target::Target;
-use crate::api::{Client, LegacyGet, Network, TaskQuestion};
+use crate::api::{Client, LegacyGet, Network};
 use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
 use crate::domain::count::counted;
 use crate::domain::escape::escape_control;
@@ -21,6 +21,7 @@ use crate::rules::retry::Stop;
 use crate::rules::sample::{RowSample, SampledRow};
 use crate::session::exit::Exit;
 use crate::session::settings::ServerSettings;
+use crate::session::state_question;
 use crate::shutdown::StopReason;
 use crate::text::summary::why;
 
@@ -53,7 +54,7 @@ async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec
     let mut answers = Vec::with_capacity(rows.len());
     for row in rows {
         let id = RequestId::question(&run, 1, row.line, 0);
-        let answer = Answered::new(list, *row, &ask(client, row, &id).await);
+        let answer = Answered::new(list, *row, &state_question::ask(client, &row.task, &id).await);
         let is_last = answer.finding.holds_for_all();
         answers.push(answer);
         if is_last {
@@ -61,23 +62,6 @@ async fn ask_all<'a>(client: &Client, list: &'a str, rows: &[SampledRow]) -> Vec
         }
     }
     answers
-}
-
-async fn ask(client: &Client, row: &SampledRow, id: &RequestId) -> StatusAnswer {
-    let caller = client.caller();
-    let placement = client.auth_placement();
-    let ask = async |placement| match client.connect().await {
-        Ok(connection) => {
-            let question = TaskQuestion { id, placement, connection };
-            client.status(&caller, &row.task, question).await
-        }
-        Err(answer) => StatusAnswer { answer, state: None, started: None },
-    };
-    let seen = ask(placement).await;
-    match client.other_auth_placement(placement, &seen.answer) {
-        Some(placement) => ask(placement).await,
-        None => seen,
-    }
 }
 
 /// A question with its answer.

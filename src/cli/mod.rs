@@ -9,6 +9,7 @@ mod command_error;
 mod complete;
 mod demo;
 mod docs;
+mod doctor;
 mod drive;
 mod end;
 mod logs;
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Runs(args) => runs::run(args),
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(*args),
+        Command::Doctor(args) => doctor::run(&args, &words),
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
         Command::Completions(args) => docs::completions(args.shell),

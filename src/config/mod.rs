@@ -9,5 +9,6 @@ pub(crate) mod profile;
 pub(crate) mod profiles;
 pub(crate) mod saved_flags;
 mod secret_flags;
+pub(crate) mod set_flags;
 mod trust;
 pub(crate) mod variables;

@@ -116,6 +116,13 @@ impl fmt::Display for MockBusiness {
     }
 }
 
+impl Behaviour {
+    /// Whether `task` does not exist: it was said so, or its number is the last one that there is.
+    pub(super) fn lacks(&self, task: u64) -> bool {
+        task == i64::MAX.unsigned_abs() || self.missing.contains(&task)
+    }
+}
+
 /// The two ESBs, which differ (FACTS.md sections 2 and 3b).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EsbKind {

@@ -236,7 +236,7 @@ impl Service {
         responder: &Responder<'_>,
     ) -> MockResponse {
         // The real server's order: it needs the task to look up the right.
-        if world.behaviour.missing.contains(&key.id) {
+        if world.behaviour.lacks(key.id) {
             return responder.unseen(StartResult::Missing, key);
         }
         let may_not = world.behaviour.view == View::Denied;

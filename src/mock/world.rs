@@ -157,7 +157,7 @@ impl World {
         {
             return StartResult::AppThrottled(bucket.rate);
         }
-        if self.behaviour.missing.contains(&key.id) {
+        if self.behaviour.lacks(key.id) {
             return StartResult::Missing;
         }
         if self.behaviour.denied.contains(&key.id) {

@@ -264,7 +264,7 @@ pub(crate) fn others_may_read(path: &Path) -> bool {
 
 #[derive(Debug, Error)]
 pub(crate) enum CredentialError {
-    #[error("no credentials: {} not given", listed(.0))]
+    #[error("no credentials: {} not given; bk-launch doctor shows what is set", listed(.0))]
     Missing(Vec<&'static str>),
     #[error("cannot read the credential in {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },

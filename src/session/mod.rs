@@ -38,6 +38,7 @@ mod session_window;
 pub(crate) mod settings;
 pub(crate) mod staging;
 pub(crate) mod start;
+pub(crate) mod state_question;
 pub(crate) mod timing;
 pub(crate) mod zone;
 

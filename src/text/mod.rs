@@ -4,6 +4,7 @@
 mod advice;
 pub(crate) mod bench;
 pub(crate) mod count;
+pub(crate) mod doctor;
 mod failures;
 pub(crate) mod fold;
 pub(crate) mod kept_run;

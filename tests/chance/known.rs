@@ -156,6 +156,11 @@ const FACE: &[Known] = &[
         &["Instant::now", "thread::sleep"],
         "renews a page on the terminal; launches nothing",
     ),
+    (
+        "src/cli/doctor.rs",
+        &["Timestamp::now", "env::var", "fastrand::u32"],
+        "looks at this machine and asks a server; launches nothing",
+    ),
     ("src/cli/prune.rs", &["Timestamp::now"], "compares the age of old runs; launches nothing"),
     (
         "src/cli/runs.rs",
@@ -180,6 +185,7 @@ const FACE: &[Known] = &[
 
 /// What is outside of a launch.
 const OUTSIDE: &[Known] = &[
+    ("src/doctor/", &["Instant::now"], "measures how long a step takes; launches nothing"),
     (
         "src/bench/",
         &["Instant::now", "time::clock_gettime", "fs::read_dir"],

@@ -102,7 +102,8 @@ fn every_flag_that_the_manual_names_is_one_of_the_program() {
     };
     let scene = Scene::new();
     let mut known = BTreeSet::from(OF_CARGO.map(str::to_owned));
-    for command in ["", "run", "resume", "runs", "runs prune", "report", "bench", "mock", "man"] {
+    let more = ["bench", "mock", "man", "doctor"];
+    for command in ["", "run", "resume", "runs", "runs prune", "report"].into_iter().chain(more) {
         known.extend(flags(&scene.command(command).with("--help").exits(0).stdout()));
     }
     assert!(known.contains("--confirm") && known.len() > 60, "{known:?}");

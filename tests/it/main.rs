@@ -29,6 +29,7 @@ mod cron;
 mod demo;
 mod display;
 mod docs;
+mod doctor;
 mod draining;
 mod durability;
 mod fairness;

@@ -53,7 +53,7 @@ impl TransportError {
     }
 
     /// Returns why a connection could not be made.
-    pub(super) fn of_connecting(error: &(dyn Error + 'static)) -> Self {
+    pub(in crate::api) fn of_connecting(error: &(dyn Error + 'static)) -> Self {
         match find::<rustls::Error>(error) {
             Some(error) => Self::Handshake(handshake::why(error)),
             None => Self::Unconnected(root(error)),

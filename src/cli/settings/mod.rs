@@ -36,8 +36,8 @@ use crate::session::staging::Staging;
 pub(crate) use error::SettingsError;
 pub(crate) use moment::Moment;
 pub(crate) use output::{Output, SummaryForm, check_outputs, existing, progress};
-pub(crate) use server::server;
-pub(crate) use store::runs;
+pub(crate) use server::{ServerParts, parts, server};
+pub(crate) use store::{runs, state_folder};
 pub(crate) use variables::set_variables;
 
 /// Whether a report must be named if no run is kept.
@@ -191,7 +191,8 @@ impl From<OnInvalidArg> for OnInvalid {
     }
 }
 
-fn input_of(
+/// Returns the rows that were named.
+pub(crate) fn input_of(
     input: Option<PathBuf>,
     format: Option<Format>,
     selection: Selection,

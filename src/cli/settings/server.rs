@@ -18,11 +18,26 @@ use crate::session::settings::ServerSettings;
 const ESB_TIMEOUT: Duration = Duration::from_secs(35);
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);
 
+/// What the flags of a server mean, each looked at by itself.
+pub(crate) struct ServerParts {
+    /// The server, and how it is called.
+    pub target: Result<(Target, HttpOptions), SettingsError>,
+    pub secrets: NamedSecrets,
+}
+
 /// Returns the server that flags or the environment name. A flag beats both variables.
 pub(crate) fn server(
     server: ServerArgs,
     environment: Environment<'_>,
 ) -> Result<ServerSettings, SettingsError> {
+    let ServerParts { target, secrets } = parts(server, environment);
+    let (target, http_options) = target?;
+    let credentials = Origin::find(secrets, environment)?;
+    Ok(ServerSettings { target, http_options, credentials, legacy_get: LegacyGet::Forbidden })
+}
+
+/// Returns what the flags of a server mean, also if something is missing.
+pub(crate) fn parts(server: ServerArgs, environment: Environment<'_>) -> ServerParts {
     let ServerArgs {
         esb,
         gateway,
@@ -36,43 +51,54 @@ pub(crate) fn server(
         timeout,
         connect_timeout,
     } = server;
+    let target = target(esb.as_deref(), gateway.as_deref(), &gateway_stage, environment);
+    let target = target.map(|target| {
+        let own_timeout = match target {
+            Target::Esb(_) => ESB_TIMEOUT,
+            Target::Gateway(_) => GATEWAY_TIMEOUT,
+        };
+        let http_options = HttpOptions {
+            timeout: timeout.unwrap_or(own_timeout),
+            connect_timeout,
+            cacert,
+            identity: if insecure { Identity::AnyCertificate } else { Identity::Proven },
+            transport: TransportKind::for_target(&target),
+        };
+        (target, http_options)
+    });
+    let secrets = NamedSecrets {
+        app_secret: NamedSecret::of(app_secret_file, app_secret_cmd, "--app-secret-cmd"),
+        token: NamedSecret::of(token_file, token_cmd, "--token-cmd"),
+    };
+    ServerParts { target, secrets }
+}
+
+fn target(
+    esb: Option<&str>,
+    gateway: Option<&str>,
+    gateway_stage: &str,
+    environment: Environment<'_>,
+) -> Result<Target, SettingsError> {
     let variable = |name| environment(name).filter(|value| !value.trim().is_empty());
     let as_esb = |source, url: &str| match Esb::new(url) {
         Ok(esb) => Ok(Target::Esb(esb)),
         Err(error) => Err(SettingsError::Target { source_name: source, error }),
     };
-    let as_gateway = |source, template: &str| match Gateway::new(template, &gateway_stage) {
+    let as_gateway = |source, template: &str| match Gateway::new(template, gateway_stage) {
         Ok(gateway) => Ok(Target::Gateway(gateway)),
         Err(TargetError::Stage) => {
             Err(SettingsError::Target { source_name: "--gateway-stage", error: TargetError::Stage })
         }
         Err(error) => Err(SettingsError::Target { source_name: source, error }),
     };
-    let target = match (esb, gateway) {
-        (Some(url), _) => as_esb("--esb", &url)?,
-        (None, Some(template)) => as_gateway("--gateway", &template)?,
+    match (esb, gateway) {
+        (Some(url), _) => as_esb("--esb", url),
+        (None, Some(template)) => as_gateway("--gateway", template),
         (None, None) => match (variable(ESB_VARIABLE), variable(GATEWAY_VARIABLE)) {
-            (Some(url), None) => as_esb(ESB_VARIABLE, &url)?,
-            (None, Some(template)) => as_gateway(GATEWAY_VARIABLE, &template)?,
-            (Some(_), Some(_)) => return Err(SettingsError::TwoTargets),
-            (None, None) => return Err(SettingsError::NoTarget),
+            (Some(url), None) => as_esb(ESB_VARIABLE, &url),
+            (None, Some(template)) => as_gateway(GATEWAY_VARIABLE, &template),
+            (Some(_), Some(_)) => Err(SettingsError::TwoTargets),
+            (None, None) => Err(SettingsError::NoTarget),
         },
-    };
-    let own_timeout = match target {
-        Target::Esb(_) => ESB_TIMEOUT,
-        Target::Gateway(_) => GATEWAY_TIMEOUT,
-    };
-    let http_options = HttpOptions {
-        timeout: timeout.unwrap_or(own_timeout),
-        connect_timeout,
-        cacert,
-        identity: if insecure { Identity::AnyCertificate } else { Identity::Proven },
-        transport: TransportKind::for_target(&target),
-    };
-    let named = NamedSecrets {
-        app_secret: NamedSecret::of(app_secret_file, app_secret_cmd, "--app-secret-cmd"),
-        token: NamedSecret::of(token_file, token_cmd, "--token-cmd"),
-    };
-    let credentials = Origin::find(named, environment)?;
-    Ok(ServerSettings { target, http_options, credentials, legacy_get: LegacyGet::Forbidden })
+    }
 }

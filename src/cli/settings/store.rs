@@ -8,11 +8,19 @@ use crate::config::variables::STATE_VARIABLE;
 use crate::session::credentials::Environment;
 use crate::store::RunStore;
 
-/// Returns the place where runs are kept: the one that was named, else the user's.
+/// Returns the place where runs are kept, in the folder of [`state_folder`].
 pub(crate) fn runs(
     state: StateArgs,
     environment: Environment<'_>,
 ) -> Result<RunStore, SettingsError> {
+    Ok(RunStore::of(&state_folder(state, environment)?))
+}
+
+/// Returns the state folder: the one that was named, else the user's.
+pub(crate) fn state_folder(
+    state: StateArgs,
+    environment: Environment<'_>,
+) -> Result<PathBuf, SettingsError> {
     let StateArgs { state_dir } = state;
     let variable = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let of_user = || {
@@ -22,5 +30,5 @@ pub(crate) fn runs(
     };
     let state = state_dir.or_else(|| variable(STATE_VARIABLE)).or_else(of_user);
     let state = state.ok_or(SettingsError::NoState)?;
-    Ok(RunStore::of(&std::path::absolute(&state).unwrap_or(state)))
+    Ok(std::path::absolute(&state).unwrap_or(state))
 }

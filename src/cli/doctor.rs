@@ -1,0 +1,178 @@
+//! `bk-launch doctor`: look at all that a run would need here.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::ArgMatches;
+use jiff::Timestamp;
+
+use super::command_error::CommandError;
+use super::outside;
+use super::settings::{self, ServerParts, state_folder};
+use super::stdout::stdout;
+use crate::api::LegacyGet;
+use crate::args::doctor::DoctorArgs;
+use crate::args::run::{InputArgs, RowArgs, RunArgs};
+use crate::args::session::SessionArgs;
+use crate::args::{self, Command};
+use crate::config::file;
+use crate::config::profile::Profile;
+use crate::config::set_flags::set_flags;
+use crate::doctor::{self, Area, Finding, ServerLook};
+use crate::domain::count::counted;
+use crate::domain::request_id::RunId;
+use crate::rules::sample::SampledRow;
+use crate::session::credentials::{Environment, Search};
+use crate::session::exit::Exit;
+use crate::session::input::{OnInvalid, Source};
+use crate::text::doctor::DoctorPage;
+
+/// Runs the command, which was typed as `words`: its flags are those of a `run`.
+pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, CommandError> {
+    let variables = |name: &str| std::env::var(name).ok();
+    let mut findings = Vec::new();
+    let typed = words.iter().take(1).cloned().chain(["run".into()]);
+    let typed: Vec<_> = typed.chain(words.iter().skip(2).cloned()).collect();
+    let mut as_run = parse(typed.clone())?;
+    let mut profile = match file::load(&args.config, &variables) {
+        Ok(profile) => profile,
+        Err(error) => {
+            findings.push(Finding::error(Area::Settings, "profile", error.to_string()));
+            None
+        }
+    };
+    match profile.as_mut().map(|profile| with_profile(profile, &as_run.1, &typed)) {
+        Some(Ok(with_profile)) => as_run = with_profile,
+        Some(Err(error)) => {
+            findings.push(Finding::error(Area::Settings, "profile", error.to_string()));
+        }
+        None => {}
+    }
+    let (run, matches) = as_run;
+    if let Some(profile) = &profile {
+        findings.insert(0, Finding::ok(Area::Settings, "profile", profile.to_string()));
+    } else if findings.is_empty() {
+        findings.push(Finding::ok(Area::Settings, "profile", "none is used"));
+    }
+    let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
+    let environment = |name: &str| variables(name).or_else(|| of_profile(name));
+    let legacy_get = if run.session.confirmation.esb_legacy_get {
+        LegacyGet::Allowed
+    } else {
+        LegacyGet::Forbidden
+    };
+    let RunArgs { input, rows, session, cron: _, no_journal: _ } = run;
+    let rows = some_rows(input, rows, &mut findings);
+    findings.extend(examine(session, rows, legacy_get, &variables, &environment)?);
+    let exit = doctor::exit(&findings);
+    let flags = set_flags(&matches, profile.as_ref());
+    let variables = settings::set_variables();
+    let page = DoctorPage { flags: &flags, variables: &variables, findings: &findings, exit };
+    if args.json {
+        writeln!(stdout(), "{}", page.json())?;
+    } else {
+        write!(stdout(), "{}", page.text())?;
+    }
+    Ok(exit)
+}
+
+fn parse(words: Vec<OsString>) -> Result<(RunArgs, ArgMatches), CommandError> {
+    match args::parse(words)? {
+        (Command::Run(args), matches) => Ok((*args, matches)),
+        _ => Err("the flags are not those of a run".into()),
+    }
+}
+
+/// Returns the flags that were typed, with those of a profile where nothing was typed.
+fn with_profile(
+    profile: &mut Profile,
+    typed: &ArgMatches,
+    words: &[OsString],
+) -> Result<(RunArgs, ArgMatches), CommandError> {
+    let words = profile.with_words(typed, words, &|name| std::env::var(name).ok());
+    match args::parse(words).map_err(|error| profile.fault(&error))? {
+        (Command::Run(args), matches) => Ok((*args, matches)),
+        _ => Err(format!("{profile} makes another command of this one").into()),
+    }
+}
+
+/// Returns some rows of the input, if there is one that can be read.
+fn some_rows(
+    input: InputArgs,
+    rows: RowArgs,
+    findings: &mut Vec<Finding>,
+) -> Option<Vec<SampledRow>> {
+    input.input.as_ref()?;
+    let (found, rows) = match sample(input, rows) {
+        Ok((found, rows)) => (found, Some(rows)),
+        Err(error) => (Finding::error(Area::Settings, "input", error.to_string()), None),
+    };
+    findings.push(found);
+    rows
+}
+
+fn sample(input: InputArgs, rows: RowArgs) -> Result<(Finding, Vec<SampledRow>), CommandError> {
+    let InputArgs { input, format, on_invalid: _ } = input;
+    let input = settings::input_of(input, format, rows.selection()?)?;
+    let source = Source::look_through(&input, OnInvalid::Skip)?;
+    let Some(checked) = source.file() else {
+        return Err("INPUT must be a file: a pipe could not be launched after a look at it".into());
+    };
+    let (name, rows) = (input.name(), checked.sample.rows());
+    if rows.is_empty() {
+        return Err(format!("{name} has no row that can be launched").into());
+    }
+    let says = format!("{name}: {}", counted(checked.rows, "row", "rows"));
+    let found = match checked.bad {
+        0 => Finding::ok(Area::Settings, "input", says),
+        bad => Finding::warning(
+            Area::Settings,
+            "input",
+            format!("{says}, of which {bad} cannot be used"),
+        )
+        .with_advice("bk-launch run --dry-run names them; --on-invalid skip starts the others"),
+    };
+    Ok((found, rows))
+}
+
+/// Looks at credentials, server and machine. `variables` is the environment alone, `environment`
+/// that with the profile.
+fn examine(
+    session: SessionArgs,
+    rows: Option<Vec<SampledRow>>,
+    legacy_get: LegacyGet,
+    variables: Environment<'_>,
+    environment: Environment<'_>,
+) -> Result<Vec<Finding>, CommandError> {
+    let ServerParts { target, secrets } = settings::parts(session.server, environment);
+    let search = Search::of(secrets, environment);
+    let (mut findings, credentials) = doctor::credentials(&search, variables);
+    let state = state_folder(session.state, environment);
+    let mut error = |name, error: &dyn std::fmt::Display| {
+        findings.push(Finding::error(Area::Settings, name, error.to_string()));
+    };
+    if let Err(wrong) = &target {
+        error("server", wrong);
+    }
+    if let Err(wrong) = &state {
+        error("state folder", wrong);
+    }
+    let target = target.ok();
+    if let Some((target, http_options)) = &target {
+        findings.push(Finding::ok(Area::Settings, "server", target.to_string()));
+        let now = Timestamp::now;
+        let run = RunId::new(now(), fastrand::u32(..));
+        let look =
+            ServerLook { target, http_options, legacy_get, credentials, rows, run, now: &now };
+        let runtime = outside::runtime()?;
+        findings.extend(runtime.block_on(look.look()));
+        runtime.shutdown_background();
+    } else {
+        findings.extend(doctor::nothing_asked("no server is named"));
+    }
+    let server = target.as_ref().map(|(target, _)| target);
+    let state = state.ok();
+    let concurrency = session.limits.concurrency;
+    findings.extend(doctor::machine(state.as_deref(), concurrency, server, variables));
+    Ok(findings)
+}
