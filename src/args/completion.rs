@@ -198,15 +198,20 @@ impl<'a> TypedLine<'a> {
             && !others.any(|other| excludes(arg, other) || excludes(other, arg))
     }
 
-    /// The values of `arg` that begin with `word`.
+    /// The values of `arg` that begin with `word`, which follows `prefix`. Of a list the last value
+    /// is completed.
     fn value(self, arg: &Arg, prefix: &str, word: &str) -> Completion {
+        let comma = arg.get_value_delimiter();
+        let begins = comma.and_then(|comma| Some(word.rfind(comma)? + comma.len_utf8()));
+        let (listed, word) = word.split_at(begins.unwrap_or(0));
+        let prefix = [prefix, listed].concat();
         let known = arg.get_possible_values();
         let meant =
             known.iter().filter(|value| !value.is_hide_set() && value.get_name().starts_with(word));
         let candidates =
-            meant.map(|value| candidate(&[prefix, value.get_name()].concat(), value.get_help()));
+            meant.map(|value| candidate(&[&prefix, value.get_name()].concat(), value.get_help()));
         let candidates = candidates.collect();
-        Completion { prefix: prefix.into(), candidates, lookup: lookup(arg), given: self.given }
+        Completion { prefix, candidates, lookup: lookup(arg), given: self.given }
     }
 }
 

@@ -24,6 +24,8 @@ fn words_that_can_follow_are_known() {
         ("bk-launch run --progress ", &["auto", "bar", "plain", "none"]),
         ("bk-launch run --progress=b", &["--progress=bar"]),
         ("bk-launch run --format t", &["tsv"]),
+        ("bk-launch report --only failed,unk", &["failed,unknown"]),
+        ("bk-launch report --only=failed,unk", &["--only=failed,unknown"]),
         ("bk-launch run --rate ", &[]),
         ("bk-launch run --nothing=", &[]),
         ("bk-launch run --confirm --prog", &["--progress"]),
