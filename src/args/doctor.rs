@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::exit_codes::OF_A_LOOK;
 use super::run::RowArgs;
 use super::server::ServerArgs;
 use super::session::{ConfigArgs, StateArgs};
@@ -15,20 +16,15 @@ const EXAMPLES: &str = "\
 Examples:
   bk-launch doctor                                  what a run would use here, and what is missing
   bk-launch doctor tasks.csv                        and whether the tasks of a list may be viewed
-  bk-launch doctor --profile prod --json | jq .     the same for a program
-
-Exit codes:
-  0  all is well; there may be warnings
-  2  settings, credentials or this machine: something is missing or wrong
-  3  the server cannot be reached, or refuses";
+  bk-launch doctor --profile prod --json | jq .     the same for a program";
 
 /// The flags of `doctor`.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_A_LOOK].join("\n\n"))]
 pub(crate) struct DoctorArgs {
     /// File of rows; up to five of different businesses are asked for. Without it the right to view
     /// cannot be proved.
-    #[arg(help_heading = "Arguments")]
+    #[arg(help_heading = None::<&str>)]
     pub input: Option<PathBuf>,
     /// Format of the input [default: by its extension; csv without one].
     #[arg(long, value_name = "csv|tsv|jsonl", value_parser = format(), hide_possible_values = true)]

@@ -28,6 +28,13 @@ Exit codes:
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was measured
      before is reported";
 
+/// Of `doctor`.
+pub(crate) const OF_A_LOOK: &str = "\
+Exit codes:
+  0  all is well; there may be warnings
+  2  settings, credentials or this machine: something is missing or wrong
+  3  the server cannot be reached, or refuses";
+
 /// Of commands that show, write or remove what is kept.
 pub(crate) const OF_KEPT_RUNS: &str = "\
 Exit codes:
