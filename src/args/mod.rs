@@ -13,6 +13,7 @@ mod equals_sign;
 mod exit_codes;
 #[cfg(test)]
 mod flags_page;
+pub(crate) mod init;
 pub(crate) mod mock;
 pub(crate) mod report;
 pub(crate) mod resume;
@@ -29,6 +30,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use bench::BenchArgs;
 use docs::{CompletionsArgs, ManArgs};
 use doctor::DoctorArgs;
+use init::InitArgs;
 use mock::MockArgs;
 use report::ReportArgs;
 use resume::ResumeArgs;
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// Write the report of a run again, in any format, in the order of its input.
     Report(ReportArgs),
+    /// Write a config file with a profile, from flags or from answers on the terminal.
+    Init(Box<InitArgs>),
     /// Look at all that a run needs: settings, credentials, the server, this machine; start nothing.
     Doctor(Box<DoctorArgs>),
     /// Measure the endpoint under load.

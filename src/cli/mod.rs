@@ -12,6 +12,7 @@ mod docs;
 mod doctor;
 mod drive;
 mod end;
+mod init;
 mod logs;
 mod mock;
 mod monitoring;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(*args),
         Command::Doctor(args) => doctor::run(&args, &words),
+        Command::Init(args) => init::run(*args),
         Command::Mock(args) => mock::run(*args),
         Command::Demo => demo::run(),
         Command::Completions(args) => docs::completions(args.shell),

@@ -13,7 +13,7 @@ use crate::args::session::ConfigArgs;
 use crate::session::credentials::Environment;
 
 /// The config file of the working folder.
-const HERE: &str = "./bk-launch.toml";
+pub(crate) const HERE: &str = "./bk-launch.toml";
 
 /// The config file, by how it was found.
 pub(super) enum ConfigFile {
@@ -35,11 +35,7 @@ impl ConfigFile {
         if here.is_file() {
             return Some(Self::Here(here));
         }
-        let home = || std::env::home_dir().map(|home| home.join(".config"));
-        let user =
-            environment("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let user = user.or_else(home)?.join("bk-launch/config.toml");
-        user.is_file().then_some(Self::OfUser(user))
+        user_file(environment).filter(|path| path.is_file()).map(Self::OfUser)
     }
 
     /// Reads the file: its text, and the mode of the very file that was read.
@@ -70,6 +66,14 @@ impl ConfigFile {
             Self::Named(path) | Self::Here(path) | Self::OfUser(path) => path,
         }
     }
+}
+
+/// Returns where the user's own file is, or would be.
+pub(crate) fn user_file(environment: Environment<'_>) -> Option<PathBuf> {
+    let home = || std::env::home_dir().map(|home| home.join(".config"));
+    let named = environment("XDG_CONFIG_HOME").map(PathBuf::from);
+    let folder = named.filter(|path| path.is_absolute()).or_else(home)?;
+    Some(folder.join("bk-launch/config.toml"))
 }
 
 /// Loads the profile that is meant: the one that was named, else the file's own

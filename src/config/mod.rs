@@ -10,5 +10,6 @@ pub(crate) mod profiles;
 pub(crate) mod saved_flags;
 mod secret_flags;
 pub(crate) mod set_flags;
+pub(crate) mod template;
 mod trust;
 pub(crate) mod variables;

@@ -77,7 +77,7 @@ fn held(name: &'static str, place: &SecretPlace, is_set: IsSet<'_>) -> (Finding,
     match place.read() {
         Err(error) => {
             let found = Finding::error(Area::Credentials, name, error.to_string());
-            (found.with_advice("mend the file or the command, or name another one"), None)
+            (found, None)
         }
         Ok(secret) => {
             let found = match place {

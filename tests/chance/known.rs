@@ -157,6 +157,11 @@ const FACE: &[Known] = &[
         "renews a page on the terminal; launches nothing",
     ),
     (
+        "src/cli/init.rs",
+        &["env::var"],
+        "finds the user's config file, and writes it; launches nothing",
+    ),
+    (
         "src/cli/doctor.rs",
         &["Timestamp::now", "env::var", "fastrand::u32"],
         "looks at this machine and asks a server; launches nothing",

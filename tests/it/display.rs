@@ -110,12 +110,12 @@ fn every_command_has_a_manual_page_and_every_flag_stands_in_it() {
     let manual = scene.command("man").exits(0).stdout();
     let titles = manual.lines().filter_map(|line| line.strip_prefix(".TH "));
     let pages: Vec<_> = titles.map(|title| title.split(' ').next().unwrap()).collect();
-    let commands =
-        "run resume runs runs-list runs-show runs-prune report bench mock demo completions man";
+    let commands = "run resume runs runs-list runs-show runs-prune report init doctor bench mock demo \
+         completions man";
     let commands = commands.split(' ').map(|command| format!("bk-launch-{command}"));
     assert_eq!(pages, [vec!["bk-launch".to_owned()], commands.collect()].concat());
     let manual = manual.replace("\\-", "-");
-    for command in ["run", "resume", "runs prune", "report", "bench", "mock"] {
+    for command in ["run", "resume", "runs prune", "report", "bench", "mock", "doctor", "init"] {
         let help = scene.command(format!("{command} --help")).exits(0).stdout();
         let flags = help.lines().filter_map(|line| line.split_once("--"));
         let flags = flags.filter(|(before, _)| before.trim().len() <= 3).map(|(_, flag)| flag);

@@ -102,7 +102,7 @@ fn every_flag_that_the_manual_names_is_one_of_the_program() {
     };
     let scene = Scene::new();
     let mut known = BTreeSet::from(OF_CARGO.map(str::to_owned));
-    let more = ["bench", "mock", "man", "doctor"];
+    let more = ["bench", "mock", "man", "doctor", "init"];
     for command in ["", "run", "resume", "runs", "runs prune", "report"].into_iter().chain(more) {
         known.extend(flags(&scene.command(command).with("--help").exits(0).stdout()));
     }

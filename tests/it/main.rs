@@ -38,6 +38,7 @@ mod first_answer;
 mod fronts;
 mod gone;
 mod help;
+mod init;
 mod input;
 mod intents;
 mod journal;
