@@ -43,9 +43,7 @@ fn stopped_by_a_signal_the_rest_is_finished_and_old_lines_stay_as_they_are() {
     // Finished: it says so, writes its report where asked, and ends as it did.
     let finished = resumed.resume().report("again.csv").exits(0);
     let again = finished
-        .says(format!(
-            "run {id}, the latest\nit is finished; nothing was sent\n200 rows: 200 started"
-        ))
+        .says(format!("run {id} (the latest) is finished; nothing was sent\n200 rows: 200 started"))
         .says("again.csv")
         .says_times(1, &id.to_string())
         .server_saw(|seen| seen.starts, 200)
