@@ -9,21 +9,23 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::exit_codes::OF_AN_AID;
+
 const EXAMPLES: &str = "\
 Examples:
-  bk-launch init                                            asks on the terminal
+  bk-launch init                                 asks on the terminal
   bk-launch init --esb https://paas.example.com --app-code ops --rate 100/m
-  bk-launch init --user --esb https://paas.example.com --token-cmd 'vault kv get -field=token ops/bk'
+  bk-launch init --user --esb https://paas.example.com --token-cmd 'pass show bk'
 
 Secrets stand in files, in the output of commands or in variables, and never in this file.";
 
 /// The flags of `init`.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = [EXAMPLES, OF_AN_AID].join("\n\n"))]
 pub(crate) struct InitArgs {
     /// File to write [default: bk-launch.toml here; with a command that prints a secret the file of
     /// --user, since none is run that a file of the working folder names].
-    #[arg(value_name = "FILE", help_heading = "Arguments", conflicts_with = "user")]
+    #[arg(value_name = "FILE", help_heading = None::<&str>, conflicts_with = "user")]
     pub file: Option<PathBuf>,
     /// Write your own file, $XDG_CONFIG_HOME/bk-launch/config.toml.
     #[arg(long, help_heading = "File")]
@@ -53,19 +55,19 @@ pub(crate) struct AnswerArgs {
     pub gateway_stage: Option<String>,
     /// File with certificates (PEM) to trust beside the system's.
     #[arg(long, value_name = "FILE")]
-    pub cacert: Option<String>,
+    pub cacert: Option<PathBuf>,
     /// Code of the app.
     #[arg(long, value_name = "CODE")]
     pub app_code: Option<String>,
     /// File with the app secret.
     #[arg(long, value_name = "FILE", conflicts_with = "app_secret_cmd")]
-    pub app_secret_file: Option<String>,
+    pub app_secret_file: Option<PathBuf>,
     /// Command that prints the app secret.
     #[arg(long, value_name = "COMMAND")]
     pub app_secret_cmd: Option<String>,
     /// File with the token.
     #[arg(long, value_name = "FILE", conflicts_with = "token_cmd")]
-    pub token_file: Option<String>,
+    pub token_file: Option<PathBuf>,
     /// Command that prints the token.
     #[arg(long, value_name = "COMMAND")]
     pub token_cmd: Option<String>,

@@ -65,11 +65,11 @@ fn given(args: AnswerArgs) -> Vec<Given> {
         ("esb", esb),
         ("gateway", gateway),
         ("gateway_stage", gateway_stage),
-        ("cacert", cacert.map(absolute)),
+        ("cacert", cacert.map(|path| absolute(&path))),
         ("app_code", app_code),
-        ("app_secret_file", app_secret_file.map(absolute)),
+        ("app_secret_file", app_secret_file.map(|path| absolute(&path))),
         ("app_secret_cmd", app_secret_cmd),
-        ("token_file", token_file.map(absolute)),
+        ("token_file", token_file.map(|path| absolute(&path))),
         ("token_cmd", token_cmd),
         ("username", username),
         ("rate", rate),
@@ -80,8 +80,9 @@ fn given(args: AnswerArgs) -> Vec<Given> {
     all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
-fn absolute(path: String) -> String {
-    std::path::absolute(&path).map_or(path, |path| path.display().to_string())
+fn absolute(path: &Path) -> String {
+    let absolute = std::path::absolute(path);
+    absolute.as_deref().unwrap_or(path).display().to_string()
 }
 
 /// Asks for what the flags do not say.
@@ -149,7 +150,7 @@ fn source(file: &'static str, command: &'static str, typed: &str) -> Result<Opti
     match typed.strip_prefix('!') {
         Some(line) => accepted(command, line.trim()),
         None if typed.is_empty() => Ok(None),
-        None if Path::new(typed).is_file() => accepted(file, &absolute(typed.to_owned())),
+        None if Path::new(typed).is_file() => accepted(file, &absolute(Path::new(typed))),
         None => {
             Err("there is no such file; a secret itself is not written into the config file".into())
         }

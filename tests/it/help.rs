@@ -5,8 +5,19 @@ use std::fs;
 use crate::docs::root;
 use crate::harness::Scene;
 
-const COMMANDS: [&str; 10] =
-    ["", "run", "resume", "runs", "report", "bench", "mock", "doctor", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "",
+    "run",
+    "resume",
+    "runs",
+    "report",
+    "bench",
+    "mock",
+    "init",
+    "doctor",
+    "completions",
+    "man",
+];
 
 fn help(command: &str, form: &str) -> String {
     Scene::new().command(command).with(form).exits(0).stdout()
