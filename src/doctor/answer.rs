@@ -51,8 +51,8 @@ pub(super) fn judge(answers: &[AskedTask], asked: AskedFor, esb: LegacyEsb) -> V
     }
     vec![
         Finding::ok(Area::Server, PATH, "leads to bk-sops").within(first.took),
-        Finding::ok(Area::Server, CREDENTIALS, "accepted"),
-        right(answers, &evidence, asked),
+        Finding::ok(Area::Server, CREDENTIALS, "accepted").within(first.took),
+        right(answers, &evidence, asked).within(answers.iter().map(|answer| answer.took).sum()),
     ]
 }
 
@@ -79,7 +79,8 @@ fn refusal(answer: &AskedTask, esb: LegacyEsb) -> Vec<Finding> {
         return vec![
             Finding::ok(Area::Server, PATH, "leads to an ESB or gateway").within(answer.took),
             Finding::error(Area::Server, CREDENTIALS, format!("refused: {said}"))
-                .with_advice(advice),
+                .with_advice(advice)
+                .within(answer.took),
             unseen(RIGHT, "the credentials are refused"),
         ];
     }
