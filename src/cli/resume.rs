@@ -176,7 +176,7 @@ impl Resume {
         };
         let asked = Asked { reopens, flags: &flags, typed: &typed, forecast };
         let work = resume::begin(run, before, &settings, asked, &machine)?;
-        let line = format!("run {}{why_this}, session {}: {line}", work.run, work.session);
+        let line = format!("run {}{why_this}, session {}:\n  {line}", work.run, work.session);
         notices.say(&folded(&line));
         let context = SummaryContext {
             target: settings.server.target.to_string(),

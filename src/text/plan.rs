@@ -10,6 +10,7 @@ use super::row_notes::{nothing_to_start, row_notes};
 use super::time::moment;
 use crate::domain::count::{counted, number};
 use crate::domain::duration::{briefly, roughly};
+use crate::domain::rate::Rate;
 use crate::domain::task::Scope;
 use crate::rules::budget::{Base, Ledger};
 use crate::rules::course::{AnswerTimes, Brake, ExpectedAnswers};
@@ -189,9 +190,13 @@ impl fmt::Display for PlanText<'_> {
                 }
             }
         }
-        write!(f, " at {} as {} at {}", self.0.target, self.0.user, self.0.options.limits.rate)?;
-        if let Some(time) = self.0.time() {
-            write!(f, ": {} {}", self.about("about", "at least"), roughly(time.total()))?;
+        write!(f, " at {} as {} ", self.0.target, self.0.user)?;
+        match self.0.options.limits.rate {
+            Rate::Unlimited => f.write_str("without a limit on the rate")?,
+            rate @ Rate::Limited { .. } => write!(f, "at {rate}")?,
+        }
+        if let Some(time) = self.0.time().map(|time| time.total()).filter(|time| !time.is_zero()) {
+            write!(f, ": {} {}", self.about("about", "at least"), roughly(time))?;
         }
         f.write_str(&self.window())?;
         if let Some(brake) = self.slowed_by() {

@@ -29,7 +29,7 @@ fn stopped_by_a_signal_the_rest_is_finished_and_old_lines_stay_as_they_are() {
 
     let resumed = stopped.resume().with("--rate unlimited --lookahead 7").exits(0);
     let resumed = resumed
-        .says(format!("run {id} (the latest unfinished), session 2: "))
+        .says(format!("run {id} (the latest unfinished), session 2:\n  "))
         .says_times(1, &id.to_string())
         .reports_all(200)
         .reports(200, "started")

@@ -91,12 +91,12 @@ fn time_of(story: &[(Duration, String)], word: &str) -> Duration {
 }
 
 fn took(story: &[(Duration, String)]) -> Duration {
-    time_of(story, "the session ends").saturating_sub(time_of(story, ", session 2: "))
+    time_of(story, "the session ends").saturating_sub(time_of(story, ", session 2:"))
 }
 
 /// Reads `about 34 s` or `about 3 min` from a plan.
 fn planned(story: &[(Duration, String)]) -> Duration {
-    let (_, plan) = story.iter().find(|(_, sentence)| sentence.contains(", session 2: ")).unwrap();
+    let (_, plan) = story.iter().find(|(_, sentence)| sentence.contains(", session 2:")).unwrap();
     let (_, time) = plan.split_once(": about ").unwrap_or_else(|| panic!("no time in {plan}"));
     let mut words = time.split([' ', ';', '\n']);
     let (count, unit) = (words.next().unwrap().parse().unwrap(), words.next().unwrap());
