@@ -125,11 +125,12 @@ impl Client {
         if !Arc::ptr_eq(&self.present(), caller) {
             return Renewal::Newer;
         }
-        if unchanged.as_ref().is_some_and(|known| Arc::ptr_eq(known, caller)) {
+        let is_unchanged = unchanged.as_ref().is_some_and(|known| Arc::ptr_eq(known, caller));
+        if is_unchanged || !caller.is_renewable() {
             return Renewal::None;
         }
         let changed = (self.reread)().await.filter(|found| *found != caller.credentials);
-        if let Some(Ok(newer)) = changed.map(Caller::new) {
+        if let Some(Ok(newer)) = changed.map(Caller::renewed) {
             *self.present() = Arc::new(newer);
             return Renewal::Newer;
         }
@@ -332,6 +333,7 @@ impl Client {
         self.traffic.received.fetch_add(body.len() as u64, Ordering::Relaxed);
         let http = HttpAnswer { status, headers: &headers, body: &body, extent };
         let mut answer = verdict(&RawResponse::Http(http), &caller.mask);
+        caller.learn(&answer.verdict);
         answer.waited = waited;
         answer.date = self.last_date.read(&headers);
         answer.reply.cut();

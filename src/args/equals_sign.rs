@@ -3,6 +3,7 @@
 //! Their value is optional, so a word after a blank is one of its own, and would be the INPUT.
 
 use std::ffi::OsString;
+use std::fmt::Write;
 
 use clap::error::ErrorKind;
 
@@ -22,9 +23,11 @@ pub(super) fn parsed<T>(
         parse(&joined).is_ok().then_some((flag, pair[1].display()))
     });
     let Some((flag, value)) = found else { return parse(words) };
-    let told = format!(
-        "write {flag}={value}, with an equals sign (for an INPUT of this name: ./{value})\n"
-    );
+    let mut told = format!("write {flag}={value}, with an equals sign");
+    if words.get(1).is_some_and(|command| command == "run") {
+        let _ = write!(told, " (for an INPUT of this name: ./{value})");
+    }
+    told.push('\n');
     Err(clap::Error::raw(ErrorKind::UnknownArgument, told))
 }
 

@@ -80,7 +80,7 @@ impl Session<'_> {
             screen: Box::new(screen::Stderr(notices.clone())),
             metrics: monitors.metrics.clone(),
             systemd: if systemd::is_told() { Systemd::Listens } else { Systemd::Absent },
-            stage_settled: stages::settled(settings.staging.pause, notices.clone()),
+            stage_settled: stages::settled(settings.staging.pause, face.asking, notices.clone()),
             approval: stages::approval(face.asking),
             draining: tell_draining(settings.server.http_options.timeout, notices.clone()),
         };

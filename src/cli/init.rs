@@ -94,17 +94,17 @@ fn ask_all(answers: &mut Vec<Given>) -> Result<(), InitError> {
         accepted(key, url)
     })?);
     if !has(&["app_code"], answers) {
-        let code = "App code [none: BK_APP_CODE is set]: ";
+        let code = "App code [nothing: BK_APP_CODE gives it]: ";
         answers.extend(ask(code, |code| optional("app_code", code))?);
     }
     if !has(&["app_secret_file", "app_secret_cmd"], answers) {
-        let secret = "File with the app secret, or ! and a command that prints it [none: BK_APP_SECRET \
-                      is set]: ";
+        let secret = "File with the app secret, or ! and a command that prints it [nothing: \
+                      BK_APP_SECRET gives it]: ";
         answers.extend(ask(secret, |typed| source("app_secret_file", "app_secret_cmd", typed))?);
     }
     if !has(&["token_file", "token_cmd", "username"], answers) {
-        let user = "File with the token, ! and a command, or @ and a user name [none: BK_TOKEN is \
-                    set]: ";
+        let user = "File with the token, ! and a command, or @ and a user name [nothing: BK_TOKEN \
+                    gives it]: ";
         answers.extend(ask(user, |typed| match typed.strip_prefix('@') {
             Some(name) => optional("username", name.trim()),
             None => source("token_file", "token_cmd", typed),

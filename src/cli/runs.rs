@@ -19,6 +19,7 @@ use crate::session::find::{Found, find};
 use crate::session::run_state::RunSummary;
 use crate::session::run_view::RunView;
 use crate::store::{Lock, RunDir, RunStore};
+use crate::text::count::many;
 use crate::text::location::RunLocation;
 use crate::text::run_page::RunPage;
 use crate::text::runs::{json, table, why_this};
@@ -54,6 +55,9 @@ fn is_watched(list: ListArgs, what: Option<&What>) -> bool {
             Some(What::Prune(_)) | None => false,
         }
 }
+
+/// Maximum number of runs in a list that is renewed: a terminal cuts off what is below its end.
+const MAX_WATCHED: usize = 20;
 
 /// For whom something is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +96,16 @@ fn list(runs: &RunStore, args: ListArgs, form: Form) -> Result<Exit, CommandErro
     let none = format!("no {such}runs in {}", runs.path().display());
     let zone = TimeZone::system();
     if watch {
-        let page =
-            || read().map(|all| if all.is_empty() { none.clone() } else { table(&all, &zone) });
+        let page = || -> Result<String, CommandError> {
+            let all = read()?;
+            let (older, latest) = all.split_at(all.len().saturating_sub(MAX_WATCHED));
+            let more = many(older.len() as u64, "older run", "older runs");
+            Ok(match (latest, more) {
+                ([], _) => none.clone(),
+                (latest, None) => table(latest, &zone),
+                (latest, Some(more)) => format!("{more}, and:\n{}", table(latest, &zone)),
+            })
+        };
         return watch::renew(&page, &|| false);
     }
     let all = read()?;

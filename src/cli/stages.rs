@@ -16,15 +16,23 @@ pub(crate) enum Asking {
     Terminal,
 }
 
-/// Says that a stage is settled, and how long the next one waits.
+/// Says that a stage is settled, and how long the next one waits. If somebody is asked, the
+/// question says which rows are next.
 pub(crate) fn settled(
     pause: Option<Duration>,
+    asking: Asking,
     notices: NoticeSink,
 ) -> Arc<dyn Fn(&StageChange) + Send + Sync> {
     Arc::new(move |change| {
         let StageChange { done, all, .. } = change;
-        let wait = pause.map(|pause| format!(", in {}", roughly(pause))).unwrap_or_default();
-        notices.say(&format_args!("stage {done} of {all} is settled; {}{wait}", next(change)));
+        let wait = pause.map(roughly);
+        let then = match (asking, wait) {
+            (Asking::Nobody, None) => format!("; {}", next(change)),
+            (Asking::Nobody, Some(wait)) => format!("; {}, in {wait}", next(change)),
+            (Asking::Terminal, None) => String::new(),
+            (Asking::Terminal, Some(wait)) => format!("; in {wait} you are asked to go on"),
+        };
+        notices.say(&format_args!("stage {done} of {all} is settled{then}"));
     })
 }
 

@@ -31,6 +31,16 @@ impl fmt::Display for FlagSource {
     }
 }
 
+/// Returns a value without the user and password that a URL may have.
+fn without_user(value: &str) -> String {
+    let begin = value.find("://").map_or(0, |at| at + 3);
+    let end = value[begin..].find('/').map_or(value.len(), |at| begin + at);
+    match value[begin..end].rfind('@') {
+        Some(at) if begin > 0 => format!("{}***{}", &value[..begin], &value[begin + at..]),
+        Some(_) | None => value.to_owned(),
+    }
+}
+
 /// Returns the flags that are not at their defaults, by name.
 pub(crate) fn set_flags(matches: &ArgMatches, profile: Option<&Profile>) -> Vec<SetFlag> {
     // Groups of flags have ids too, named like their types.
@@ -39,7 +49,7 @@ pub(crate) fn set_flags(matches: &ArgMatches, profile: Option<&Profile>) -> Vec<
     let ids = matches.ids().map(clap::Id::as_str).filter(is_flag).filter(is_set);
     let flag = |id: &str| {
         let values = matches.try_get_raw(id).ok().flatten()?;
-        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        let values: Vec<_> = values.map(|value| without_user(&value.to_string_lossy())).collect();
         let of_profile = profile.filter(|profile| profile.gave(id));
         let source = of_profile
             .map_or(FlagSource::CommandLine, |profile| FlagSource::Profile(profile.name.clone()));
@@ -48,4 +58,21 @@ pub(crate) fn set_flags(matches: &ArgMatches, profile: Option<&Profile>) -> Vec<
     let mut flags: Vec<_> = ids.filter_map(flag).collect();
     flags.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_not_told() {
+        for (value, told) in [
+            ("http://me:pw@h/x@y", "http://***@h/x@y"),
+            ("https://me@h:8080", "https://***@h:8080"),
+            ("https://h/me@x", "https://h/me@x"),
+            ("owner=amy@example.com", "owner=amy@example.com"),
+        ] {
+            assert_eq!(without_user(value), told);
+        }
+    }
 }

@@ -287,17 +287,20 @@ impl<R: BufRead> CsvRows<R> {
             }
         };
         let (biz_id, task_id) = (text(layout.biz_id), text(layout.task_id));
-        let keeps = filter.keeps_fields(&task_id, |condition| {
-            let (at, kind) = conditions[condition];
-            let field = at.map(text).unwrap_or_default();
-            if kind != FieldKind::Text && nulls.has(&field) { Cow::default() } else { field }
-        });
+        // Nor is it known for one whose fields are shifted or cannot be read.
+        let fault = fault_of_record(records, layout);
+        let keeps = fault.is_some()
+            || filter.keeps_fields(&task_id, |condition| {
+                let (at, kind) = conditions[condition];
+                let field = at.map(text).unwrap_or_default();
+                if kind != FieldKind::Text && nulls.has(&field) { Cow::default() } else { field }
+            });
         if !keeps {
             return None;
         }
         let scope = layout.scope.map(text).unwrap_or_default();
         let fields = TaskFields { biz_id: &biz_id, task_id: &task_id, scope: &scope };
-        let task = match fault_of_record(records, layout) {
+        let task = match fault {
             Some(reason) => Err(fields.bad(whole(reason))),
             None => fields.task(*nulls),
         };

@@ -11,6 +11,9 @@ use super::file::Journal;
 use super::rows;
 use crate::domain::record::{OutcomeKind, Record};
 
+/// Maximum number of records that are read at once.
+const MAX_PAGE: usize = 1_000;
+
 /// Position of a record in the order of settling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position(i64);
@@ -61,23 +64,29 @@ impl Journal {
         self.each_of(&sql, [], each)
     }
 
-    /// Returns the position of the record that was settled last.
-    pub(crate) fn last_position(&self) -> Result<Position, JournalError> {
-        let sql = "SELECT coalesce(max(seq), 0) FROM record";
-        let last = self.connection.query_row(sql, [], |row| row.get(0));
-        last.map(Position).map_err(|error| self.damaged(&error))
-    }
-
-    /// Passes the records that were settled after the one at `after`, up to the one at `last`, to
-    /// `each`, in the order of settling.
-    pub(crate) fn replay_between<E: From<JournalError>>(
+    /// Returns the records that were settled after the one at `after`, in the order of settling, up
+    /// to [`MAX_PAGE`] of them, and the position of the last one. Nothing is read any more when it
+    /// returns, so that whoever writes the records may take their time.
+    pub(crate) fn page_after(
         &self,
-        (Position(after), Position(last)): (Position, Position),
-        each: &mut dyn FnMut(Record) -> Result<(), E>,
-    ) -> Result<(), E> {
+        Position(after): Position,
+    ) -> Result<(Vec<Record>, Position), JournalError> {
+        let sql = format!(
+            "SELECT coalesce(max(seq), :after) FROM (SELECT seq FROM record \
+             WHERE reopened_by IS NULL AND seq > :after ORDER BY seq LIMIT {MAX_PAGE})"
+        );
+        let last = self
+            .connection
+            .query_row(&sql, named_params! { ":after": after }, |row| row.get::<_, i64>(0));
+        let last = last.map_err(|error| self.damaged(&error))?;
         let sql = format!(
             "{READ_RECORD} WHERE reopened_by IS NULL AND seq > :after AND seq <= :last ORDER BY seq"
         );
-        self.each_of(&sql, named_params! { ":after": after, ":last": last }, each)
+        let mut page = Vec::new();
+        self.each_of(&sql, named_params! { ":after": after, ":last": last }, &mut |record| {
+            page.push(record);
+            Ok::<_, JournalError>(())
+        })?;
+        Ok((page, Position(last)))
     }
 }

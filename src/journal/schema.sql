@@ -34,7 +34,7 @@ CREATE TABLE session (
     exit         INTEGER,          -- its exit code
     request_s    REAL,             -- mean seconds that a request of it was in flight...
     row_s        REAL,             -- ...and a row at risk: in flight, or being confirmed
-    row_requests REAL,             -- requests per settled row
+    row_requests REAL,             -- requests per settled row, questions included and retries not
     confirmed    INTEGER           -- 1: it asked whether accepted rows run
 );
 

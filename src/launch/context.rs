@@ -115,7 +115,7 @@ impl RunContext {
 
     /// Returns how long the server took so far.
     pub(super) fn answers(&self) -> Option<LastAnswers> {
-        let questions = self.options.questions();
+        let questions = self.options.confirmation();
         self.limiter.answer_times().map(|times| LastAnswers { times, questions })
     }
 

@@ -127,7 +127,7 @@ impl Dispatcher {
         let mut batch = Vec::with_capacity(feed::BATCH);
         let mut end = None;
         let (mut left, mut rows) = (self.context.options.limit.unwrap_or(u64::MAX), 0);
-        let mut beyond = 0;
+        let (mut beyond, mut is_reached) = (0, left == 0);
         let mut question = self.context.options.certainty.confirm;
         loop {
             if left == 0 && self.source == RowSource::Stream && !items.is_closed() {
@@ -143,7 +143,7 @@ impl Dispatcher {
             };
             if count == 0 {
                 let input = end.unwrap_or_else(|| lost(shutdown));
-                let limit = self.context.options.limit.filter(|_| left == 0);
+                let limit = self.context.options.limit.filter(|_| is_reached);
                 let limit = limit.map(|limit| LimitReached { limit, beyond });
                 return (Opened { input, limit }, rows);
             }
@@ -174,6 +174,7 @@ impl Dispatcher {
                         self.enter(&mut stage, planned.position, shutdown).await;
                         left -= 1;
                         self.open(planned, shutdown).await;
+                        is_reached = left == 0 && shutdown.takes_new_rows();
                     }
                     FeedItem::Row(Planned::Unsent(row, outcome)) => {
                         self.put(never_sent(row, outcome), self.permits.one().await);

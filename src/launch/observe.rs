@@ -171,7 +171,15 @@ impl Observer {
             paused: self.context.state.pauses.total(now),
             answers: self.context.limiter.answer_times(),
         };
-        let estimate = self.audience.estimator.estimate(counts, now);
+        let mut estimate = self.audience.estimator.estimate(counts, now);
+        if snapshot.pause.is_some() {
+            // The pause slows the launch, and no limit.
+            estimate.slowed_by = None;
+        }
+        if snapshot.pause.is_some() && snapshot.in_flight == 0 {
+            // Nobody knows how long those who are held take.
+            estimate = Estimate { left: None, fit: None, ..estimate };
+        }
         if self.context.shutdown.takes_new_rows() {
             return (snapshot, estimate);
         }

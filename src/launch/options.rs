@@ -30,7 +30,7 @@ pub struct Options {
 impl Options {
     /// Returns whether accepted rows are asked about.
     #[must_use]
-    pub(crate) const fn questions(&self) -> Confirmation {
+    pub(crate) const fn confirmation(&self) -> Confirmation {
         match self.certainty.confirm {
             Some(_) => Confirmation::EachRow,
             None => Confirmation::None,

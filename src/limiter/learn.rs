@@ -36,7 +36,7 @@ impl Limiter {
             let asked = SentRequest { request_kind, sent: sent + answer.waited };
             let ended = EndedAttempt { line: Some(line), role, at: now };
             let feedback = self.learn(state, Some(asked), ended, answer);
-            state.spent.in_flight(sent, now);
+            state.spent.in_flight(request_kind, sent, answer);
             state.release(request_kind, role, now);
             feedback
         })

@@ -4,21 +4,35 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::request_kind::RequestKind;
+use crate::domain::answer::{Answer, Delivery, Speaker, Verdict};
 use crate::rules::course::AnswerTimes;
 
 /// Time that requests were in flight and rows were at risk, of those that no longer are.
 #[derive(Debug, Default)]
 pub(super) struct Spent {
     requests: u64,
+    questions: u64,
     in_flight: Duration,
     at_risk: Duration,
 }
 
 impl Spent {
-    /// Adds a request that left at `sent`.
-    pub(super) fn in_flight(&mut self, sent: Instant, now: Instant) {
-        self.requests += 1;
-        self.in_flight += now.saturating_duration_since(sent);
+    /// Adds a request that left at `sent`. Only what bk-sops answered at its own pace says how long
+    /// it takes: a hung or a throttled request does not.
+    pub(super) fn in_flight(&mut self, kind: RequestKind, sent: Instant, answer: &Answer) {
+        let is_question = !matches!(kind, RequestKind::Start(..));
+        self.questions += u64::from(is_question);
+        let is_timed = match &answer.verdict {
+            Verdict::Accepted | Verdict::AlreadyStarted => true,
+            Verdict::Failed(failure) => {
+                failure.hold.is_none() && failure.delivery == Delivery::Answered(Speaker::BkSops)
+            }
+        };
+        if is_timed {
+            self.requests += 1;
+            self.in_flight += sent.elapsed();
+        }
     }
 
     /// Adds a time for which a row was at risk.
@@ -33,7 +47,7 @@ impl Spent {
         (settled > 0 && self.requests > 0).then(|| AnswerTimes {
             request: mean(self.in_flight, self.requests),
             row: mean(self.at_risk, settled),
-            requests: self.requests as f64 / settled as f64,
+            requests: 1.0 + self.questions as f64 / settled as f64,
         })
     }
 }
@@ -41,15 +55,40 @@ impl Spent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::answer::{Failure, FailureClass, Hold, Reply, Taken, Whom};
+    use crate::domain::task::{Business, Scope};
+    use crate::limiter::Try;
 
-    #[test]
-    fn means_are_of_requests_and_of_settled_rows() {
+    fn answer(verdict: Verdict) -> Answer {
+        Answer { verdict, reply: Reply::default(), waited: Duration::ZERO, date: None }
+    }
+
+    fn throttled() -> Verdict {
+        Verdict::Failed(Failure {
+            class: FailureClass::ThrottledApp,
+            delivery: Delivery::Answered(Speaker::Front),
+            taken: Taken::No,
+            hold: Some(Hold { whom: Whom::Everyone, stated: None }),
+            server: Box::default(),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn means_are_of_requests_and_of_settled_rows() {
         let begin = Instant::now();
         let after = |seconds| begin + Duration::from_secs(seconds);
+        let business = Business { scope: Scope::CmdbBiz, id: "2".parse().unwrap() };
+        let start = RequestKind::Start(business, Try::First);
         let mut spent = Spent::default();
         assert_eq!(spent.answer_times(0), None);
-        for (sent, back) in [(0, 2), (1, 2), (3, 6)] {
-            spent.in_flight(after(sent), after(back));
+        tokio::time::advance(Duration::from_secs(6)).await;
+        for (kind, sent, verdict) in [
+            (start, 2, Verdict::Accepted),
+            (start, 4, Verdict::AlreadyStarted),
+            (RequestKind::Poll, 6, Verdict::Accepted),
+            (start, 0, throttled()),
+        ] {
+            spent.in_flight(kind, after(sent), &answer(verdict));
             assert_eq!(spent.answer_times(0), None);
         }
         spent.at_risk(after(0), after(2));

@@ -158,9 +158,6 @@ impl ProgressGoal {
                 let _ = write!(line, "; at {}", self.wanted);
             }
         }
-        if let Some(brake) = estimate.slowed_by {
-            let _ = write!(line, ", slowed by {brake}");
-        }
         if let Some(left) = estimate.left {
             let _ = write!(line, ", {} left", roughly(left));
         }
@@ -171,6 +168,9 @@ impl ProgressGoal {
                 let rows = counted(rows, "row", "rows");
                 let _ = write!(line, ", does not fit: about {rows} will be left");
             }
+        }
+        if let Some(brake) = estimate.slowed_by {
+            let _ = write!(line, "; slowed by {brake}");
         }
         let (in_flight, waiting) = (number(*in_flight), number(*waiting));
         let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
@@ -338,7 +338,7 @@ mod tests {
         let estimate = Estimate { achieved: Some(4.2), slowed_by, ..Estimate::default() };
         assert_eq!(
             told(Some(9), &snapshot(5, 5), &estimate),
-            "5 of 9 rows: 5 started, 0 bad; 4.2/s of 20/s, slowed by --max-failures: 3 rows at a \
+            "5 of 9 rows: 5 started, 0 bad; 4.2/s of 20/s; slowed by --max-failures: 3 rows at a \
              time; 2 in flight, 4 waiting"
         );
     }

@@ -11,7 +11,7 @@ use super::name::ReportName;
 #[derive(Debug, Error)]
 pub enum ReportError {
     /// The extension names no form.
-    #[error("{}: the name of a report must end in .csv, .tsv or .jsonl", path.display())]
+    #[error("{}: the name of a report must end in .csv, .tsv or .jsonl, or have no extension, which is CSV", path.display())]
     Extension {
         /// The report.
         path: PathBuf,

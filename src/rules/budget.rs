@@ -110,7 +110,7 @@ impl Ledger {
     #[must_use]
     pub(crate) fn room(&self) -> Option<u64> {
         let tolerated = self.tolerated()?;
-        Some((tolerated + 1).saturating_sub(self.failures + self.at_risk))
+        Some(tolerated.saturating_add(1).saturating_sub(self.failures + self.at_risk))
     }
 
     /// Records that a request of a row leaves.

@@ -23,6 +23,8 @@ pub struct Brakes {
     pub lookahead: NonZeroUsize,
     /// Time between two stages.
     pub pause: Duration,
+    /// Whether accepted rows are asked about.
+    pub confirmation: Confirmation,
 }
 
 /// Whether accepted rows are asked about.
@@ -40,7 +42,7 @@ pub struct AnswerTimes {
     pub request: f64,
     /// Time in seconds that a row is at risk: its request is in flight, or it is being confirmed.
     pub row: f64,
-    /// Number of requests per settled row, retries and questions included.
+    /// Number of requests per settled row: its start, and what is asked of it.
     pub requests: f64,
 }
 
@@ -186,6 +188,14 @@ impl fmt::Display for Brake {
     }
 }
 
+impl Brake {
+    /// Whether the limit is one of each business. The largest then goes on alone at the end.
+    #[must_use]
+    pub const fn is_of_business(self) -> bool {
+        matches!(self, Self::RatePerBiz | Self::ConcurrencyPerBiz(_))
+    }
+}
+
 impl CourseTime {
     /// Returns all of the time, or the longest there is.
     #[must_use]
@@ -281,7 +291,10 @@ impl Course {
         let interval = |rate: &Rate| rate.interval().unwrap_or_default().as_secs_f64();
         let of_largest = rows * self.largest;
         let requests = rows * answers.requests;
-        let by_rate = if answers.requests > 1.5 { Brake::RateWithQuestions } else { Brake::Rate };
+        let by_rate = match self.brakes.confirmation {
+            Confirmation::None => Brake::Rate,
+            Confirmation::EachRow => Brake::RateWithQuestions,
+        };
         let mut slowest = (0.0, Brake::None);
         let mut slow = |time: f64, brake| {
             if time > slowest.0 {

@@ -57,7 +57,7 @@ pub struct Estimate {
     pub left: Option<Duration>,
     /// `None` without a window, or if the rest is unknown.
     pub fit: Option<Fit>,
-    /// Limit that slows the rest most, if it is none on the rate of requests.
+    /// Limit that slows the rest most, if it is not `--rate`.
     pub slowed_by: Option<Brake>,
 }
 
@@ -113,7 +113,12 @@ impl Estimator {
         let so_far = now.saturating_duration_since(self.began).saturating_sub(paused);
         let foreseen = course.time(replayed, done, &answers).active;
         let ratio = if foreseen > 0.0 { so_far.as_secs_f64() / foreseen } else { 1.0 };
-        let rest = course.time(done, rows, &answers).active * ratio;
+        let mut rest = course.time(done, rows, &answers).active * ratio;
+        let whole = course.time(replayed, rows, &answers);
+        if whole.brake.is_of_business() {
+            // Rows of smaller businesses go faster, and say nothing of the largest.
+            rest = rest.max(whole.active - so_far.as_secs_f64());
+        }
         let pauses = course.pauses(done.max(replayed + 1), rows);
         Duration::try_from_secs_f64(rest + pauses).ok()
     }
@@ -121,7 +126,7 @@ impl Estimator {
     fn slowed_by(&self, counts: ProgressCounts) -> Option<Brake> {
         let Forecast { course, .. } = self.forecast.as_ref()?;
         let brake = course.time(counts.done, course.rows(), &counts.answers?).brake;
-        (!matches!(brake, Brake::None | Brake::Rate)).then_some(brake)
+        (!matches!(brake, Brake::None | Brake::Rate | Brake::RateWithQuestions)).then_some(brake)
     }
 
     #[expect(
@@ -145,7 +150,7 @@ impl Estimator {
 mod tests {
     use super::*;
     use crate::domain::rate::Rate;
-    use crate::rules::course::{Brakes, CourseStage};
+    use crate::rules::course::{Brakes, Confirmation, CourseStage};
     use std::num::NonZeroUsize;
 
     const ANSWERS: AnswerTimes = AnswerTimes { request: 0.1, row: 0.1, requests: 1.0 };
@@ -172,6 +177,7 @@ mod tests {
                 slots_per_biz: None,
                 lookahead: many,
                 pause: Duration::from_secs(30),
+                confirmation: Confirmation::None,
             },
             stages: ends.iter().map(|&end| CourseStage { end, at_risk: None }).collect(),
             sent: 1.0,
@@ -229,6 +235,18 @@ mod tests {
         let mut estimator = estimator(Some(course(&[100])), begin, None);
         let left = estimator.estimate(counts(0, 0), now).left;
         assert_eq!(left, Some(Duration::from_secs(65)));
+    }
+
+    #[test]
+    fn the_largest_business_takes_as_long_as_planned_however_fast_the_others_are() {
+        let begin = Instant::now();
+        let mut course = course(&[400]);
+        // Three quarters of the rows are of one business, at one a second.
+        course.brakes.rate_per_biz = "1/s".parse().unwrap();
+        course.largest = 0.75;
+        let mut estimator = estimator(Some(course), begin, None);
+        let left = estimator.estimate(counts(110, 0), begin + Duration::from_secs(10)).left;
+        assert_eq!(left.map(|left| left.as_secs()), Some(290));
     }
 
     #[test]

@@ -264,7 +264,7 @@ pub(crate) fn others_may_read(path: &Path) -> bool {
 
 #[derive(Debug, Error)]
 pub(crate) enum CredentialError {
-    #[error("no credentials: {} not given; bk-launch doctor shows what is set", listed(.0))]
+    #[error("credentials are missing: {}; bk-launch doctor shows what is set", .0.join(", "))]
     Missing(Vec<&'static str>),
     #[error("cannot read the credential in {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
@@ -272,12 +272,6 @@ pub(crate) enum CredentialError {
     Empty { path: PathBuf },
     #[error("{flag}: {failure}")]
     Command { flag: &'static str, failure: CommandFailure },
-}
-
-/// Names what is missing, with the verb.
-fn listed(missing: &[&str]) -> String {
-    let verb = if missing.len() == 1 { "is" } else { "are" };
-    format!("{} {verb}", missing.join(", "))
 }
 
 impl Refusal for CredentialError {}

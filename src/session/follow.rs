@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::error::{Refusal, SessionError};
-use super::replay::{ReplayError, replay_unsettled};
+use super::replay::{ReplayError, write_unsettled};
 use super::rewrite::Rewrite;
 use super::run::Run;
 use crate::journal::Position;
@@ -27,27 +27,23 @@ pub(crate) fn follow(
     into: &mut Rewrite,
     wait: &mut dyn FnMut() -> Reader,
 ) -> Result<Reader, SessionError> {
-    let mut written = Position::default();
+    let mut followed = Followed::default();
     loop {
         // A process that ends after this look has written all that it settles before the next.
         let is_live = Lock::holder(&run.folder.path)?.is_some();
-        if is_live && written == Position::default() && is_between_sessions(run)? {
+        if is_live && followed.session.is_none() && is_between_sessions(run)? {
             // The next session may take rows up again that are settled now.
             if wait() == Reader::Gone {
                 return Ok(Reader::Gone);
             }
             continue;
         }
-        let last = run.journal.last_position()?;
-        run.journal.replay_between((written, last), &mut |record| {
-            into.write(&record).map_err(ReplayError::from)
-        })?;
-        written = last;
-        into.flush()?;
-        if !is_live {
-            // The input may have ended since the run was opened.
-            replay_unsettled(&Run::open(&run.folder)?, into)?;
+        if is_live {
+            followed.write(run, into)?;
+        } else {
+            followed.finish(run, into)?;
         }
+        into.flush()?;
         if into.reports.is_empty() {
             return Ok(Reader::Gone);
         }
@@ -60,10 +56,60 @@ pub(crate) fn follow(
     }
 }
 
+/// What a follower has written.
+#[derive(Default)]
+struct Followed {
+    written: Position,
+    /// The last session when it began to write.
+    session: Option<u32>,
+}
+
+impl Followed {
+    /// Writes all that is settled by now.
+    fn write(&mut self, run: &Run, into: &mut Rewrite) -> Result<(), SessionError> {
+        loop {
+            let sessions = run.journal.sessions()?;
+            let first = *self.session.get_or_insert(sessions.last().map_or(0, |last| last.number));
+            if sessions.iter().any(|session| session.number > first && session.retry_failed) {
+                return Err(TakenUpAgain.into());
+            }
+            let (page, last) = run.journal.page_after(self.written)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for record in page {
+                into.write(&record).map_err(ReplayError::from)?;
+            }
+            self.written = last;
+        }
+    }
+
+    /// Writes all that is left of a run that nobody works on, as it is at one moment: a session may
+    /// begin meanwhile.
+    fn finish(&mut self, run: &Run, into: &mut Rewrite) -> Result<(), SessionError> {
+        // The input may have ended since the run was opened.
+        let run = Run::open(&run.folder)?;
+        run.journal.freeze()?;
+        self.write(&run, into)?;
+        write_unsettled(&run, into)?;
+        Ok(run.journal.thaw()?)
+    }
+}
+
 /// Whether the last session has ended, and none has begun since.
 fn is_between_sessions(run: &Run) -> Result<bool, SessionError> {
     Ok(run.journal.sessions()?.last().is_none_or(|last| last.ended.is_some()))
 }
+
+/// Rows have a new last word, and their old one is written already.
+#[derive(Debug, Error)]
+#[error(
+    "a resume with --retry-failed took rows up again whose lines are written already; bk-launch \
+     report --follow begins anew"
+)]
+pub(crate) struct TakenUpAgain;
+
+impl Refusal for TakenUpAgain {}
 
 /// Refuses a report that nobody would see before its end: a file appears once it is complete.
 pub(crate) fn check_outputs(outputs: &[PathBuf]) -> Result<(), FollowedFile> {

@@ -13,7 +13,7 @@ const MAX_RUNS: usize = 20;
 /// Returns how long the server of `settings` takes for an answer: as in the newest of `runs` that
 /// tells, or at most as long as a request may take.
 pub(crate) fn known_answers(settings: &Settings, runs: Option<&RunStore>) -> ExpectedAnswers {
-    let questions = settings.options.questions();
+    let questions = settings.options.confirmation();
     let target = settings.server.target.to_string();
     match runs.and_then(|runs| last_answers(runs, &target, questions)) {
         Some(times) => ExpectedAnswers::AsBefore(times),

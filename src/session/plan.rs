@@ -143,7 +143,10 @@ impl Plan<'_> {
         };
         let sent = share(launchable, all.saturating_sub(settled));
         let most = self.businesses().values().max().copied().unwrap_or_default();
-        let limit = self.options.limit.map_or(u64::MAX, |limit| settled.saturating_add(limit));
+        // Positions, of which some are of rows that are not sent and do not count.
+        let limit = self.options.limit.map_or(u64::MAX, |limit| {
+            settled.saturating_add(positions(limit, launchable, all.saturating_sub(settled)))
+        });
         let limits = &self.options.limits;
         let at_risk = |base| {
             let budget = limits.budget.map(|(budget, _)| (budget, Base::Rows(base)));
@@ -162,6 +165,7 @@ impl Plan<'_> {
             slots_per_biz: limits.slots_per_biz,
             lookahead: self.options.lookahead,
             pause: self.stage_pause,
+            confirmation: self.options.confirmation(),
         };
         Some((Course { brakes, stages, sent, largest: share(most, launchable) }, settled))
     }
@@ -240,6 +244,13 @@ impl Plan<'_> {
     }
 }
 
+/// Returns among how many of `all` rows `limit` are launched, if `launchable` of them can be.
+fn positions(limit: u64, launchable: u64, all: u64) -> u64 {
+    let share = u128::from(limit) * u128::from(all);
+    let positions = share.checked_div(u128::from(launchable)).unwrap_or_default();
+    u64::try_from(positions).unwrap_or(u64::MAX)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a forecast is no closer than a few percent")]
 fn share(part: u64, all: u64) -> f64 {
     if all == 0 { 0.0 } else { part as f64 / all as f64 }
@@ -278,6 +289,15 @@ mod tests {
             outage_patience: Duration::MAX,
             certainty: Certainty { confirm, lookup: Lookup::Nothing },
             already_started: AlreadyStarted::Ok,
+        }
+    }
+
+    #[test]
+    fn a_limit_counts_the_rows_that_are_launched() {
+        for (limit, launchable, all, among) in
+            [(60, 100, 200, 120), (100, 100, 200, 200), (0, 100, 200, 0), (5, 0, 7, 0)]
+        {
+            assert_eq!(positions(limit, launchable, all), among, "{limit} of {launchable}");
         }
     }
 

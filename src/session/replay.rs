@@ -43,11 +43,8 @@ fn replay_with(
 }
 
 /// Writes the rows of a run that are not settled, in the order of the input.
-pub(super) fn replay_unsettled(run: &Run, into: &mut Rewrite) -> Result<(), SessionError> {
-    run.journal.freeze()?;
-    let written = Unsettled::of(run)?.write_before(u64::MAX, into);
-    run.journal.thaw()?;
-    Ok(written?)
+pub(super) fn write_unsettled(run: &Run, into: &mut Rewrite) -> Result<(), SessionError> {
+    Ok(Unsettled::of(run)?.write_before(u64::MAX, into)?)
 }
 
 /// The rows of a run that are not settled, in the order of the input.

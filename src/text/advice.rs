@@ -5,7 +5,7 @@ use crate::domain::record::Outcome;
 /// Returns what to do about rows that ended like this.
 pub(super) fn advice(outcome: Outcome, error: &str) -> &'static str {
     match (outcome, error) {
-        (Outcome::Invalid, _) => "mend these rows; they were never sent",
+        (Outcome::Invalid, _) => "fix these rows; they were never sent",
         (Outcome::Unconfirmed, "") => {
             "the server took these tasks, but does not run them; look whether its workers do"
         }
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn every_bad_outcome_has_its_advice() {
         for (outcome, error, part) in [
-            (Outcome::Invalid, "task_id is empty", "mend these rows"),
+            (Outcome::Invalid, "task_id is empty", "fix these rows"),
             (Outcome::Unknown, "ambiguous", "may have started"),
             (Outcome::Unconfirmed, "", "does not run them"),
             (Outcome::Unconfirmed, "not_found", "their state could not be asked"),

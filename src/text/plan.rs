@@ -198,6 +198,9 @@ impl fmt::Display for PlanText<'_> {
         if let Some(time) = self.0.time().map(|time| time.total()).filter(|time| !time.is_zero()) {
             write!(f, ": {} {}", self.about("about", "at least"), roughly(time))?;
         }
+        if self.0.stages.len() > 1 {
+            write!(f, "; in {} stages", self.0.stages.len())?;
+        }
         f.write_str(&self.window())?;
         if let Some(brake) = self.slowed_by() {
             write!(f, "; {brake}")?;

@@ -117,7 +117,7 @@ fn not_looked_at(summary: &Summary) -> Option<String> {
     let which = match (summary.started_by_reply, summary.started()) {
         (0, _) => return None,
         (queued, started) if queued == started => "started".into(),
-        (queued, started) => format!("{} of {} started", number(queued), number(started)),
+        (queued, started) => format!("{} of the {} started", number(queued), number(started)),
     };
     Some(format!("  {which}: queued by the server; --confirm also checks that they run"))
 }
@@ -125,11 +125,14 @@ fn not_looked_at(summary: &Summary) -> Option<String> {
 fn requests(ended: &Ended) -> String {
     let Requests { starts, retries, questions, .. } = &ended.requests;
     let seconds = ended.took.as_secs_f64();
-    let questions = many(*questions, "question", "questions");
+    let asked = *questions;
+    let questions = many(asked, "question", "questions");
     let achieved = if ended.took < MIN_RATE_TIME {
         String::new()
     } else {
-        format!(": {}", ended.figures.wanted.achieved(rate(ended)))
+        // Questions count in the rate, too. Of n requests the last leaves n - 1 turns after the first.
+        let turns = (starts + asked).saturating_sub(1);
+        format!(": {}", ended.figures.wanted.achieved(rate(turns, ended)))
     };
     format!(
         "{} ({}, {}, {}){} in {seconds:.1} s{achieved}",
@@ -142,8 +145,8 @@ fn requests(ended: &Ended) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate is told with one digit after the point")]
-fn rate(ended: &Ended) -> f64 {
-    ended.requests.starts as f64 / ended.took.as_secs_f64().max(1e-6)
+fn rate(starts: u64, ended: &Ended) -> f64 {
+    starts as f64 / ended.took.as_secs_f64().max(1e-6)
 }
 
 const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0)];
@@ -282,7 +285,14 @@ fn next(ended: &Ended, context: &SummaryContext) -> Option<String> {
     if context.location.is_some() {
         let is_told = matches!(ended.stop_reason, Some(StopReason::Budget(_)));
         let is_told = is_told && ended.failure.is_none();
-        return unfinished(ended, context).filter(|_| !is_told).and(context.how_to_go_on());
+        let next = unfinished(ended, context).filter(|_| !is_told).and(context.how_to_go_on());
+        let wrong_url = matches!(
+            ended.stop_reason,
+            Some(StopReason::Answer { stop: Stop::Config | Stop::NeverReached, .. })
+        );
+        // The run keeps its URL.
+        let another = if wrong_url { " (for another URL: with --esb or --gateway)" } else { "" };
+        return next.map(|next| next + another);
     }
     if summary.pending() == 0 {
         return None;
@@ -317,7 +327,7 @@ pub(crate) fn json(ended: &Ended, context: &SummaryContext) -> Value {
         "throttled": ended.counters.throttled,
         "holds": ended.counters.holds,
         "seconds": (ended.took.as_secs_f64() * 1e3).round() / 1e3,
-        "requests_per_second": (rate(ended) * 10.0).round() / 10.0,
+        "requests_per_second": (rate(ended.requests.starts, ended) * 10.0).round() / 10.0,
         "latency_ms": latency,
         "stopped": stopped(ended, context, Digits::Plain),
         "input_error": match &ended.input {

@@ -133,6 +133,17 @@ fn a_resume_runs_the_command_of_its_run_and_what_is_typed_takes_its_place() {
 }
 
 #[test]
+fn a_user_who_is_refused_stops_the_run_though_a_command_prints_another_secret_each_time() {
+    let scene = scene(list(60)).against(knowing("first"));
+    scene.file("give", "#!/bin/sh\necho >>calls\necho first $(wc -l <calls)\n");
+    scene.mode("give", 0o700);
+    let run = without_secrets(scene.run()).with("--rate unlimited --app-secret-cmd ./give");
+    let run = run.environment("BK_TOKEN", "any").exits(3).says("refuses the credentials");
+    run.reports_all(60).server_saw(|seen| seen.started, 0);
+    assert_eq!(calls(&scene), 2, "once more, and no further");
+}
+
+#[test]
 fn a_stop_does_not_wait_for_a_command() {
     let scene = with_a_giver(list(60));
     let run = without_secrets(scene.run()).with("--rate 60/s --app-secret-cmd ./give");

@@ -112,6 +112,13 @@ fn tls_and_proxies_are_steps_of_the_way() {
 }
 
 #[test]
+fn a_password_in_a_url_is_not_shown() {
+    let scene = Scene::new();
+    let page = scene.command("doctor --esb http://me:s3cret@127.0.0.1:9").exits(2);
+    page.prints("esb = http://***@127.0.0.1:9").never_prints("s3cret").never_says("s3cret");
+}
+
+#[test]
 fn each_setting_has_its_source() {
     let scene = scene("2,1\n");
     let text = format!(

@@ -109,7 +109,7 @@ fn the_recipe_with_mysql_starts_what_the_database_says() {
     assert_eq!(expected.len(), 5);
 
     let cooked = cook(&recipe).exits(0);
-    let cooked = cooked.says(["5 rows: 5 started", "; a scope that is NULL means cmdb_biz"]);
+    let cooked = cooked.says(["5 rows: 5 started", "a scope that is NULL means cmdb_biz"]);
     assert_eq!(started(&cooked), expected, "{cooked}");
     let scopes = cooked.scene().report("report.csv");
     assert_eq!((&*scopes.line(2)["scope"], &*scopes.line(3)["scope"]), ("cmdb_biz", "project"));

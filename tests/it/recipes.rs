@@ -81,6 +81,9 @@ fn prepare(scene: &Scene, recipe: &str) {
     if recipe.contains("outcome=failed") {
         scene.change(|behaviour| behaviour.first = each([2], FaultKind::Crash, 1));
         run.with("--retries 0").exits(1);
+    } else if recipe.contains("resume nightly --retry-failed") {
+        scene.change(|behaviour| behaviour.first = each([2], FaultKind::Crash, 1));
+        run.with("--name nightly --retries 0").exits(1);
     } else if recipe.contains("bk-launch resume") {
         run.with("--limit 1").exits(0);
     }

@@ -62,7 +62,7 @@ fn a_page_about_a_run_says_what_to_do_about_it_and_what_each_session_was_told() 
         "failures:\n  rejected (not_found) 30 rows, such as lines 2, 3 and 4: ",
         "\n    check the ids, and that scope says",
         "  rejected (permission) line 32: ",
-        "  invalid (task_id must be written with the digits 0 to 9 alone, not \"x\") line 37\n    mend these",
+        "  invalid (task_id must be written with the digits 0 to 9 alone, not \"x\") line 37\n    fix these",
         "\nbad rows, the first 20 of 32 (--bad shows all):\n  line 2: rejected (not_found), task 1 of",
     ];
     let page = show("").prints(failures).prints([

@@ -58,6 +58,25 @@ fn the_rows_of_a_stream_are_those_of_its_resume() {
 }
 
 #[test]
+fn a_row_whose_fields_are_shifted_or_cannot_be_read_is_not_left_out_in_silence() {
+    let scene = Scene::new();
+    scene
+        .file("shifted.csv", "bk_biz_id,task_id,scope,note,owner\n2,1,,one, two,amy\n2,2,,x,bob\n");
+    scene.file("latin.csv", b"bk_biz_id,task_id,scope,note,owner\n2,1\xff,,x,amy\n2,2,,x,amy\n");
+    for (input, flags, says) in [
+        ("shifted.csv", "--where owner=amy", "shifted.csv:2: has 6 fields, and the header 5"),
+        ("latin.csv", "--only 1,2", "latin.csv:2: is not UTF-8 in column 2"),
+    ] {
+        let run = scene.run().input(input).with(flags).with("--dry-run").at("http://127.0.0.1:9");
+        run.exits(2).says(says);
+    }
+    // What --lines leaves out is not looked at.
+    let rest =
+        scene.run().input("shifted.csv").with("--lines 3 --dry-run").at("http://127.0.0.1:9");
+    rest.exits(0).prints("1 task of");
+}
+
+#[test]
 fn a_name_that_no_column_has_is_told_with_those_that_there_are() {
     let scene = scene(LIST);
     scene.file(

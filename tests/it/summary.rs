@@ -40,7 +40,7 @@ fn a_plain_run_says_that_nobody_looked_whether_tasks_run() {
     first.says(format!("\n  started: queued by the server; {NOBODY}\n")).prints_only("");
     // One task was seen to run; of the other only the reply tells, as before.
     let rest = scene.resume().with("--confirm").exits(0);
-    rest.says(format!("  1 of 2 started: queued by the server; {NOBODY}"));
+    rest.says(format!("  1 of the 2 started: queued by the server; {NOBODY}"));
     // Seen to run, or started before.
     for (list, flags) in [("2,5\n", "--confirm"), ("2,3\n", "")] {
         scene.file("other.csv", list);

@@ -30,6 +30,8 @@ _bk_launch() {
         # What stands before the last break is not replaced.
         value=${value#"${words[last]%"$current"}"}
         printf -v value %q "$value"
+        # No shell takes a comma for more than itself.
+        value=${value//\\,/,}
         COMPREPLY+=("$value")
     done
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then

@@ -11,6 +11,7 @@ fn free() -> Course {
             slots_per_biz: None,
             lookahead: many,
             pause: Duration::ZERO,
+            confirmation: Confirmation::None,
         },
         stages: vec![CourseStage { end: 600, at_risk: None }],
         sent: 1.0,
@@ -49,7 +50,10 @@ fn cases_of_one_limit() -> Vec<Case> {
         ("rate", braked(|b| b.rate = rate("20/s")), ANSWERS, 30.5, Brake::Rate),
         (
             "rate, of which questions use half",
-            braked(|b| b.rate = rate("20/s")),
+            braked(|b| {
+                b.rate = rate("20/s");
+                b.confirmation = Confirmation::EachRow;
+            }),
             CONFIRMED,
             61.0,
             Brake::RateWithQuestions,

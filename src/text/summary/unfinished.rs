@@ -20,7 +20,7 @@ pub(super) fn limited(ended: &Ended) -> Option<String> {
         (left, _) => Some(format!(
             "  --limit: {} of {} launched; {} left pending, which does not count in the exit code",
             number(limit),
-            counted(ended.summary.rows(), "row", "rows"),
+            counted(limit.saturating_add(left), "row", "rows"),
             number(left)
         )),
     }
