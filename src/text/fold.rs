@@ -3,7 +3,7 @@
 /// Maximum number of columns of a line.
 const MAX_COLUMNS: usize = 100;
 
-/// Breaks each line that is too long after as few of its semicolons as it takes.
+/// Breaks each line that is too long in place of as few of its semicolons as it takes.
 pub(crate) fn folded(text: &str) -> String {
     text.lines().map(folded_line).collect::<Vec<_>>().join("\n")
 }
@@ -15,8 +15,8 @@ fn folded_line(line: &str) -> String {
         let width = part.chars().count();
         if at == 0 {
             columns = width;
-        } else if columns + width + 3 > MAX_COLUMNS {
-            text.push_str(";\n  ");
+        } else if columns + width + 2 > MAX_COLUMNS {
+            text.push_str("\n  ");
             columns = width + 2;
         } else {
             text.push_str("; ");
@@ -38,8 +38,8 @@ mod tests {
         for (parts, folded_to) in [
             (vec![&a], a.clone()),
             (vec![&a, &b], format!("{a}; {b}")),
-            (vec![&a, &b, &c], format!("{a}; {b};\n  {c}")),
-            (vec![&c, &a, &b, &a], format!("{c}; {a};\n  {b}; {a}")),
+            (vec![&a, &b, &c], format!("{a}; {b}\n  {c}")),
+            (vec![&c, &a, &b, &a], format!("{c}; {a}\n  {b}; {a}")),
         ] {
             let parts: Vec<_> = parts.into_iter().map(String::as_str).collect();
             let folded = folded(&parts.join("; "));
