@@ -37,7 +37,7 @@ pub(crate) fn run() -> Result<Exit, CommandError> {
     let mut outside = Outside::of_process(Vec::new())?;
     let moment = Moment::of(&mut outside.machine);
     let settings = settings::of_run(args, ForWhat::Launch, &variable, moment)?;
-    let (ended, context) =
+    let (ended, context, _lock) =
         run::launch(&settings, &SavedFlags::default(), &face, Monitors::default(), outside)?;
     console::settle();
     writeln!(stdout, "{}", summary::text(&ended, &context))?;

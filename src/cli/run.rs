@@ -34,7 +34,7 @@ use crate::session::plan::Plan;
 use crate::session::run_state::RunSummary;
 use crate::session::settings::RunSettings;
 use crate::session::start::{self, FIRST_SESSION};
-use crate::store::{RunDir, SavedFlags};
+use crate::store::{Lock, RunDir, SavedFlags};
 use crate::text::fold::folded;
 use crate::text::location::RunLocation;
 use crate::text::plan::PlanText;
@@ -87,9 +87,12 @@ pub(crate) fn run(
         if let Some(missed) = drive::missed(&settings.session.timing, now, &notices) {
             return Ok(missed);
         }
-        let (ended, context) = launch(&settings, &flags, &face, monitors, outside)?;
+        let (ended, context, lock) = launch(&settings, &flags, &face, monitors, outside)?;
         let outputs = EndOutputs { notices: &notices, stdout: &stdout };
-        Ok(drive::finish(ended, &context, face.summary, &outputs))
+        let result = drive::finish(ended, &context, face.summary, &outputs);
+        // Only now does the journal say how the session ended.
+        drop(lock);
+        Ok(result)
     })
 }
 
@@ -107,14 +110,15 @@ fn with_profile(
     }
 }
 
-/// Launches what `settings` say: check, plan, create, tell, run.
+/// Launches what `settings` say: check, plan, create, tell, run. The lock of the run is to be held
+/// until its end is noted.
 pub(crate) fn launch(
     settings: &RunSettings,
     flags: &SavedFlags,
     face: &Face,
     monitors: Monitors,
     outside: Outside,
-) -> Result<(Ended, SummaryContext), CommandError> {
+) -> Result<(Ended, SummaryContext, Option<Lock>), CommandError> {
     let Outside { mut machine, network, notices, driver, .. } = outside;
     let named = settings.name.as_ref();
     let _name_lock = named.map(|(name, runs)| lock_name(runs, name, machine.now())).transpose()?;
@@ -146,8 +150,7 @@ pub(crate) fn launch(
     let session =
         Session { settings: &settings.session, client, work: run.work, monitors, face, notices };
     let ended = session.run(driver, &mut machine, &context)?;
-    drop(run.lock);
-    Ok((ended, context))
+    Ok((ended, context, run.lock))
 }
 
 const fn located(folder: RunDir, state_dir: Option<OsString>) -> RunLocation {

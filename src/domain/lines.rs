@@ -61,6 +61,16 @@ impl Lines {
         self.count
     }
 
+    /// Returns the number of lines up to `last`.
+    #[must_use]
+    pub fn count_to(&self, last: u64) -> u64 {
+        let (whole, bit) = Self::place(last);
+        let ones = |bits: &u64| u64::from(bits.count_ones());
+        let before: u64 = self.bits.iter().take(whole).map(ones).sum();
+        let up_to = bit | (bit - 1);
+        before + self.bits.get(whole).map_or(0, |bits| ones(&(bits & up_to)))
+    }
+
     /// Whether the set has no line.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -95,6 +105,14 @@ mod tests {
         ] {
             let set: Lines = lines.iter().copied().collect();
             assert_eq!(set.ranges().collect::<Vec<_>>(), ranges);
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_up_to_one() {
+        let set: Lines = [2, 3, 63, 64, 200].into_iter().collect();
+        for (last, count) in [(0, 0), (2, 1), (3, 2), (63, 3), (64, 4), (199, 4), (u64::MAX, 5)] {
+            assert_eq!(set.count_to(last), count, "up to {last}");
         }
     }
 

@@ -119,22 +119,20 @@ pub enum CourseFit {
     IfRowTakes(Duration, Brake),
 }
 
-/// Rows of a launch by their positions in the input.
+/// Rows that are launched, in their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {
     pub brakes: Brakes,
-    /// Stages in order; without any asked for, one.
+    /// Stages with rows that are launched, in order; without any asked for, one.
     pub stages: Vec<CourseStage>,
-    /// Share of the rows that are sent; others are invalid or duplicates.
-    pub sent: f64,
-    /// Share of the sent rows that is of the business with most of them.
+    /// Share of the rows that is of the business with most of them.
     pub largest: f64,
 }
 
 /// A part of the rows that is settled before the next begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CourseStage {
-    /// Position of its last row.
+    /// Number of rows up to its last one, those of earlier stages included.
     pub end: u64,
     /// Maximum number of rows at risk, if rows may fail only so often.
     pub at_risk: Option<u64>,
@@ -211,7 +209,7 @@ impl Course {
         self.stages.last().map_or(0, |stage| stage.end)
     }
 
-    /// Forecasts the rows after position `from`, up to position `to`.
+    /// Forecasts the rows after the first `from`, up to the one at `to`.
     #[must_use]
     pub fn time(&self, from: u64, to: u64, answers: &AnswerTimes) -> CourseTime {
         let mut active = 0.0;
@@ -219,7 +217,7 @@ impl Course {
         let mut begin = 0;
         for &CourseStage { end, at_risk } in &self.stages {
             let rows = end.min(to).saturating_sub(begin.max(from));
-            let (time, brake) = self.stage(count(rows) * self.sent, at_risk, answers);
+            let (time, brake) = self.stage(count(rows), at_risk, answers);
             active += time;
             if time > longest.0 {
                 longest = (time, brake);
@@ -230,7 +228,7 @@ impl Course {
         CourseTime { active, pauses, brake: longest.1 }
     }
 
-    /// Returns the time in seconds between stages that end at `first` or later, and before `to`.
+    /// Returns the time in seconds between stages that end at row `first` or later, and before `to`.
     #[must_use]
     pub fn pauses(&self, first: u64, to: u64) -> f64 {
         let ends = self.stages.iter().map(|stage| stage.end);
@@ -238,14 +236,13 @@ impl Course {
         count(borders as u64) * self.brakes.pause.as_secs_f64()
     }
 
-    /// Forecasts whether the rows after position `from` fit into `room`. `worst` stands for
-    /// answers that nobody knows yet.
+    /// Forecasts whether all rows fit into `room`.
     #[must_use]
-    pub fn fit(&self, from: u64, room: Duration, known: &ExpectedAnswers) -> CourseFit {
-        let time = |answers: &AnswerTimes| self.time(from, self.rows(), answers);
+    pub fn fit(&self, room: Duration, known: &ExpectedAnswers) -> CourseFit {
+        let time = |answers: &AnswerTimes| self.time(0, self.rows(), answers);
         let least = known.least();
         if time(&least).total() > room {
-            return CourseFit::Leaves(self.left_after(from, room, &least));
+            return CourseFit::Leaves(self.left_after(room, &least));
         }
         let ExpectedAnswers::AtMost(worst) = known else { return CourseFit::Fits };
         let slowest = time(worst);
@@ -265,21 +262,18 @@ impl Course {
         CourseFit::IfRowTakes(row, slowest.brake)
     }
 
-    /// Returns how many of the rows after position `from` are not settled within `room`.
-    fn left_after(&self, from: u64, room: Duration, answers: &AnswerTimes) -> u64 {
-        let (mut fits, mut beyond) = (from, self.rows().max(from));
-        if self.time(from, beyond, answers).total() <= room {
-            return 0;
-        }
+    /// Returns how many rows are not settled within `room`.
+    fn left_after(&self, room: Duration, answers: &AnswerTimes) -> u64 {
+        let (mut fits, mut beyond) = (0, self.rows());
         while beyond - fits > 1 {
             let middle = fits + (beyond - fits) / 2;
-            if self.time(from, middle, answers).total() <= room {
+            if self.time(0, middle, answers).total() <= room {
                 fits = middle;
             } else {
                 beyond = middle;
             }
         }
-        round(count(self.rows() - fits) * self.sent).max(1)
+        (self.rows() - fits).max(1)
     }
 
     /// Forecasts `rows` of a stage in which `at_risk` rows may be at risk.
@@ -328,15 +322,6 @@ fn in_parallel(all: f64, at_a_time: u64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a forecast is no closer than a few percent")]
 const fn count(rows: u64) -> f64 {
     rows as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a count is one"
-)]
-fn round(rows: f64) -> u64 {
-    rows.round() as u64
 }
 
 #[cfg(test)]

@@ -32,8 +32,22 @@ pub struct ProgressCounts {
 #[derive(Clone, Debug)]
 pub struct Forecast {
     pub course: Course,
+    /// Number of rows that can be launched, those beyond a `--limit` included.
+    pub launchable: u64,
+    /// Number of rows that are handed out, those that are never sent included.
+    pub rows: u64,
     /// How long the server took for earlier rows.
     pub answers: AnswerTimes,
+}
+
+impl Forecast {
+    /// Returns how many of the rows that this session handed out were launched, by their share.
+    fn launched(&self, counts: ProgressCounts) -> u64 {
+        let handed_out = counts.done.saturating_sub(counts.replayed);
+        let part = u128::from(handed_out) * u128::from(self.launchable);
+        let launched = part.checked_div(u128::from(self.rows)).unwrap_or_default();
+        u64::try_from(launched).unwrap_or(u64::MAX).min(self.course.rows())
+    }
 }
 
 /// Estimates the end of a launch from counts that it gets now and then.
@@ -103,29 +117,30 @@ impl Estimator {
     /// done was.
     fn left(&self, counts: ProgressCounts, now: Instant) -> Option<Duration> {
         let ProgressCounts { done, replayed, paused, answers, .. } = counts;
-        let Forecast { course, answers: known } = self.forecast.as_ref()?;
-        let rows = course.rows();
-        rows.checked_sub(done)?;
-        let Some(answers) = answers.filter(|_| done > replayed) else {
-            let planned = course.time(replayed, rows, known).total();
+        let forecast = self.forecast.as_ref()?;
+        let course = &forecast.course;
+        let (launched, rows) = (forecast.launched(counts), course.rows());
+        let Some(answers) = answers.filter(|_| done > replayed && launched > 0) else {
+            let planned = course.time(0, rows, &forecast.answers).total();
             return Some(planned + self.began.saturating_duration_since(now));
         };
         let so_far = now.saturating_duration_since(self.began).saturating_sub(paused);
-        let foreseen = course.time(replayed, done, &answers).active;
+        let foreseen = course.time(0, launched, &answers).active;
         let ratio = if foreseen > 0.0 { so_far.as_secs_f64() / foreseen } else { 1.0 };
-        let mut rest = course.time(done, rows, &answers).active * ratio;
-        let whole = course.time(replayed, rows, &answers);
+        let mut rest = course.time(launched, rows, &answers).active * ratio;
+        let whole = course.time(0, rows, &answers);
         if whole.brake.is_of_business() {
             // Rows of smaller businesses go faster, and say nothing of the largest.
             rest = rest.max(whole.active - so_far.as_secs_f64());
         }
-        let pauses = course.pauses(done.max(replayed + 1), rows);
+        let pauses = course.pauses(launched, rows);
         Duration::try_from_secs_f64(rest + pauses).ok()
     }
 
     fn slowed_by(&self, counts: ProgressCounts) -> Option<Brake> {
-        let Forecast { course, .. } = self.forecast.as_ref()?;
-        let brake = course.time(counts.done, course.rows(), &counts.answers?).brake;
+        let forecast = self.forecast.as_ref()?;
+        let Forecast { course, .. } = forecast;
+        let brake = course.time(forecast.launched(counts), course.rows(), &counts.answers?).brake;
         (!matches!(brake, Brake::None | Brake::Rate | Brake::RateWithQuestions)).then_some(brake)
     }
 
@@ -140,7 +155,8 @@ impl Estimator {
         if left <= room {
             return Some(Fit::Fits);
         }
-        let rows = self.forecast.as_ref()?.course.rows().saturating_sub(counts.done) as f64;
+        let forecast = self.forecast.as_ref()?;
+        let rows = forecast.course.rows().saturating_sub(forecast.launched(counts)) as f64;
         let share = 1.0 - room.as_secs_f64() / left.as_secs_f64();
         Some(Fit::Leaves((rows * share).ceil() as u64))
     }
@@ -180,14 +196,17 @@ mod tests {
                 confirmation: Confirmation::None,
             },
             stages: ends.iter().map(|&end| CourseStage { end, at_risk: None }).collect(),
-            sent: 1.0,
             largest: 1.0,
         }
     }
 
     fn estimator(course: Option<Course>, began: Instant, last_row: Option<Instant>) -> Estimator {
         let answers = AnswerTimes { row: 0.0, ..ANSWERS };
-        Estimator::new(course.map(|course| Forecast { course, answers }), began, last_row)
+        let forecast = course.map(|course| {
+            let rows = course.rows();
+            Forecast { course, launchable: rows, rows, answers }
+        });
+        Estimator::new(forecast, began, last_row)
     }
 
     #[test]
@@ -206,7 +225,7 @@ mod tests {
             (Some(400), Some(30), counts(200, 200), Some(10), Some(Fit::Fits)),
             (None, Some(30), counts(200, 0), None, None),
         ] {
-            let course = rows.map(|rows| course(&[rows]));
+            let course = rows.map(|rows| course(&[rows - at.replayed]));
             let mut estimator = estimator(course, begin, window.map(after));
             let estimate = estimator.estimate(at, after(10));
             let found = estimate.left.map(rounded);

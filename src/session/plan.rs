@@ -13,6 +13,7 @@ use super::timing::{Misfit, Timing};
 use crate::api::credentials::{Credentials, User};
 use crate::domain::count::Digits;
 use crate::domain::duration::briefly;
+use crate::domain::lines::Lines;
 use crate::domain::task::Business;
 use crate::input::Checked;
 use crate::launch::Options;
@@ -38,6 +39,8 @@ pub(crate) enum Rows<'a> {
 pub(crate) struct Left {
     /// Rows that can be launched, by business.
     pub businesses: BTreeMap<Business, u64>,
+    /// Their positions in the input.
+    pub positions: Lines,
     /// All rows of the input.
     pub all: u64,
     /// Those that are settled.
@@ -133,31 +136,23 @@ impl Plan<'_> {
         }
     }
 
-    /// The limits and the rows as a forecast needs them, and the rows that are settled before it
-    /// begins; `None` if nobody knows how many rows come.
-    pub(crate) fn course(&self) -> Option<(Course, u64)> {
-        let (all, settled, launchable) = match self.rows {
-            Rows::Known(checked) => (checked.rows, 0, checked.launchable()),
-            Rows::Left(left) => (left.all, left.settled, left.launchable()),
-            Rows::Unknown(_) => return None,
-        };
-        let sent = share(launchable, all.saturating_sub(settled));
-        let most = self.businesses().values().max().copied().unwrap_or_default();
-        // Positions, of which some are of rows that are not sent and do not count.
-        let limit = self.options.limit.map_or(u64::MAX, |limit| {
-            settled.saturating_add(positions(limit, launchable, all.saturating_sub(settled)))
-        });
+    /// The limits and the rows as a forecast needs them; `None` if nobody knows how many rows come.
+    fn course(&self) -> Option<Course> {
+        let launched = self.launched()?;
         let limits = &self.options.limits;
-        let at_risk = |base| {
-            let budget = limits.budget.map(|(budget, _)| (budget, Base::Rows(base)));
+        let at_risk = |end| {
+            let budget = limits.budget.map(|(budget, _)| (budget, Base::Rows(end)));
             Ledger::new(budget).tolerated().map(|tolerated| tolerated.saturating_add(1))
         };
-        let last = all.min(limit);
-        let borders = self.stages.iter().filter(|end| **end < last);
-        let mut stages: Vec<_> =
-            borders.map(|end| CourseStage { end: *end, at_risk: at_risk(*end) }).collect();
-        let base = self.stages.iter().find(|end| **end >= last).copied().unwrap_or(all);
-        stages.push(CourseStage { end: last, at_risk: at_risk(base) });
+        let all = self.all_rows()?;
+        let ends = if self.stages.is_empty() { &[all] } else { &*self.stages };
+        let mut stages: Vec<CourseStage> = Vec::with_capacity(ends.len());
+        for position in ends {
+            let end = self.launchable_up_to(*position).min(launched);
+            if end > stages.last().map_or(0, |stage| stage.end) {
+                stages.push(CourseStage { end, at_risk: at_risk(*position) });
+            }
+        }
         let brakes = Brakes {
             rate: limits.rate,
             rate_per_biz: limits.rate_per_biz,
@@ -167,20 +162,55 @@ impl Plan<'_> {
             pause: self.stage_pause,
             confirmation: self.options.confirmation(),
         };
-        Some((Course { brakes, stages, sent, largest: share(most, launchable) }, settled))
+        let most = self.businesses().values().max().copied().unwrap_or_default();
+        Some(Course { brakes, stages, largest: share(most, self.launchable()?) })
+    }
+
+    /// All rows of the input, if they are known.
+    fn all_rows(&self) -> Option<u64> {
+        match self.rows {
+            Rows::Known(checked) => Some(checked.rows),
+            Rows::Left(left) => Some(left.all),
+            Rows::Unknown(_) => None,
+        }
+    }
+
+    /// Number of rows up to a position of the input that can be launched. Of a file that was looked
+    /// through only their share is known.
+    fn launchable_up_to(&self, position: u64) -> u64 {
+        match self.rows {
+            Rows::Known(checked) => {
+                let part =
+                    u128::from(position.min(checked.rows)) * u128::from(checked.launchable());
+                let rows = part.div_ceil(u128::from(checked.rows.max(1)));
+                u64::try_from(rows).unwrap_or(u64::MAX)
+            }
+            Rows::Left(left) => left.positions.count_to(position),
+            Rows::Unknown(_) => 0,
+        }
     }
 
     /// What progress begins with; `None` if nobody knows how many rows come.
     pub(crate) fn forecast(&self) -> Option<Forecast> {
-        let (course, _) = self.course()?;
-        Some(Forecast { course, answers: self.answers.least() })
+        let rows = match self.rows {
+            Rows::Known(checked) => checked.rows,
+            Rows::Left(left) => left.all.saturating_sub(left.settled),
+            Rows::Unknown(_) => return None,
+        };
+        let course = self.course()?;
+        Some(Forecast {
+            course,
+            launchable: self.launchable()?,
+            rows,
+            answers: self.answers.least(),
+        })
     }
 
     /// The time that the launch takes; if the server was never timed, the least that its limits
     /// allow.
     pub(crate) fn time(&self) -> Option<CourseTime> {
-        let (course, settled) = self.course()?;
-        Some(course.time(settled, course.rows(), &self.answers.least()))
+        let course = self.course()?;
+        Some(course.time(0, course.rows(), &self.answers.least()))
     }
 
     /// The limit that slows the launch most. If the server was never timed, it is one that may.
@@ -188,8 +218,8 @@ impl Plan<'_> {
         if let Some(PlanFit::IfRowTakes(_, brake)) = self.window_fit() {
             return Some(brake);
         }
-        let (course, settled) = self.course()?;
-        let brake = |answers: &AnswerTimes| course.time(settled, course.rows(), answers).brake;
+        let course = self.course()?;
+        let brake = |answers: &AnswerTimes| course.time(0, course.rows(), answers).brake;
         if let ExpectedAnswers::AtMost(worst) = &self.answers
             && let brake @ Brake::MaxFailures(_) = brake(worst)
         {
@@ -201,13 +231,13 @@ impl Plan<'_> {
     /// Whether the launch fits into its window, as far as that can be told before.
     pub(crate) fn window_fit(&self) -> Option<PlanFit> {
         self.launched().filter(|rows| *rows > 0)?;
-        let (course, settled) = self.course()?;
+        let course = self.course()?;
         let start = self.timing.window.start.unwrap_or(self.now);
         let room = match self.timing.last_row() {
             Some(last) => Duration::try_from(start.duration_until(last)).unwrap_or_default(),
             None => Duration::MAX,
         };
-        Some(match course.fit(settled, room, &self.answers) {
+        Some(match course.fit(room, &self.answers) {
             CourseFit::Fits => {
                 let needed = self.time()?.total();
                 PlanFit::Fits(start.checked_add(needed).unwrap_or(Timestamp::MAX))
@@ -244,13 +274,6 @@ impl Plan<'_> {
     }
 }
 
-/// Returns among how many of `all` rows `limit` are launched, if `launchable` of them can be.
-fn positions(limit: u64, launchable: u64, all: u64) -> u64 {
-    let share = u128::from(limit) * u128::from(all);
-    let positions = share.checked_div(u128::from(launchable)).unwrap_or_default();
-    u64::try_from(positions).unwrap_or(u64::MAX)
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a forecast is no closer than a few percent")]
 fn share(part: u64, all: u64) -> f64 {
     if all == 0 { 0.0 } else { part as f64 / all as f64 }
@@ -259,96 +282,4 @@ fn share(part: u64, all: u64) -> f64 {
 impl Refusal for DoesNotFit {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::record::AlreadyStarted;
-    use crate::domain::task::Scope;
-    use crate::launch::{Certainty, Lookup};
-    use crate::limiter::Limits;
-    use crate::rules::retry::Policy;
-    use crate::rules::window::Window;
-    use jiff::SignedDuration;
-    use jiff::tz::TimeZone;
-    use std::num::NonZeroUsize;
-
-    fn options(rate: &str, rate_per_biz: &str, confirm: Option<Duration>) -> Options {
-        Options {
-            limit: None,
-            lookahead: NonZeroUsize::MIN,
-            limits: Limits {
-                rate: rate.parse().unwrap(),
-                burst: None,
-                rate_per_biz: rate_per_biz.parse().unwrap(),
-                slots: NonZeroUsize::MIN,
-                slots_per_biz: None,
-                backoff: "1s..2s".parse().unwrap(),
-                throttle_patience: Duration::MAX,
-                budget: None,
-            },
-            policy: Policy { retries: 0 },
-            outage_patience: Duration::MAX,
-            certainty: Certainty { confirm, lookup: Lookup::Nothing },
-            already_started: AlreadyStarted::Ok,
-        }
-    }
-
-    #[test]
-    fn a_limit_counts_the_rows_that_are_launched() {
-        for (limit, launchable, all, among) in
-            [(60, 100, 200, 120), (100, 100, 200, 200), (0, 100, 200, 0), (5, 0, 7, 0)]
-        {
-            assert_eq!(positions(limit, launchable, all), among, "{limit} of {launchable}");
-        }
-    }
-
-    #[test]
-    fn the_tightest_limit_says_whether_it_fits() {
-        let business = |id: &str| Business { scope: Scope::CmdbBiz, id: id.parse().unwrap() };
-        let left = Left {
-            businesses: [(business("2"), 90), (business("3"), 10)].into(),
-            all: 100,
-            ..Left::default()
-        };
-        let start = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
-        let confirm = Some(Duration::from_mins(1));
-        for (rate, per_biz, confirm, room, expected) in [
-            ("1/s", "unlimited", None, 100, Ok(100)),
-            ("1/s", "unlimited", None, 99, Err(1)),
-            ("1/s", "unlimited", confirm, 200, Ok(200)),
-            ("1/s", "unlimited", confirm, 100, Err(50)),
-            ("10/s", "1/s", None, 90, Ok(90)),
-            ("unlimited", "unlimited", None, 1, Ok(0)),
-        ] {
-            let at = |seconds| start + SignedDuration::from_secs(seconds);
-            let timing = Timing {
-                window: Window { start: Some(start), stop: Some(at(room + 60)) },
-                zone: TimeZone::UTC,
-                cutoff: Duration::from_mins(1),
-                misfit: Misfit::Refused,
-            };
-            let options = options(rate, per_biz, confirm);
-            let plan = Plan {
-                rows: Rows::Left(&left),
-                options: &options,
-                target: "http://h/".into(),
-                user: "admin".into(),
-                now: Timestamp::UNIX_EPOCH,
-                timing: &timing,
-                stages: Vec::new(),
-                stage_pause: Duration::ZERO,
-                answers: ExpectedAnswers::AsBefore(AnswerTimes {
-                    request: 0.0,
-                    row: 0.0,
-                    requests: if confirm.is_some() { 2.0 } else { 1.0 },
-                }),
-            };
-            let expected = match expected {
-                Ok(seconds) => PlanFit::Fits(at(seconds)),
-                Err(rows) => PlanFit::Leaves(rows),
-            };
-            assert_eq!(plan.window_fit(), Some(expected), "{rate} {per_biz} {confirm:?} {room}");
-            let fits = matches!(expected, PlanFit::Fits(_));
-            assert_eq!(plan.check_fit().is_ok(), fits);
-        }
-    }
-}
+mod tests;

@@ -62,6 +62,7 @@ impl Before {
                 Planned::Unsent(..) => left.unsent += 1,
                 Planned::Launch(launch) => {
                     *left.businesses.entry(launch.task.business).or_default() += 1;
+                    left.positions.insert(launch.position);
                     left.sample.add(launch.row.line, launch.task);
                 }
             }

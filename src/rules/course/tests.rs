@@ -14,7 +14,6 @@ fn free() -> Course {
             confirmation: Confirmation::None,
         },
         stages: vec![CourseStage { end: 600, at_risk: None }],
-        sent: 1.0,
         largest: 1.0,
     }
 }
@@ -112,13 +111,6 @@ fn cases_of_stages_and_shares() -> Vec<Case> {
             100.0,
             Brake::MaxFailures(3),
         ),
-        (
-            "rows of which half are sent",
-            Course { sent: 0.5, ..braked(|b| b.rate = "20/s".parse().unwrap()) },
-            ANSWERS,
-            15.5,
-            Brake::Rate,
-        ),
     ]
 }
 
@@ -191,7 +183,7 @@ fn what_is_not_known_is_said_only_where_it_matters() {
         ),
         ("no room", rate(free()), 0, ExpectedAnswers::AsBefore(ANSWERS), CourseFit::Leaves(600)),
     ] {
-        let found = course.fit(0, Duration::from_secs(room), &known);
+        let found = course.fit(Duration::from_secs(room), &known);
         match (found, fit) {
             (
                 CourseFit::IfRowTakes(row, brake),
