@@ -1,4 +1,4 @@
-//! What can follow in a command line that is being typed, from what clap knows of the commands.
+//! Candidates for the end of a command line that is being typed, from what clap knows of the commands.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub(crate) enum LocalValues {
     TimeZones,
 }
 
-/// What can follow.
+/// Candidates for the last word, and values to look up for it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Completion {
     /// Part of the last word before the value that is completed, such as `--output=`.
@@ -62,7 +62,7 @@ pub(crate) fn complete(mut program: Command, words: &[String]) -> Completion {
     line.complete(last)
 }
 
-/// How far a command line has been read.
+/// Reading position in a command line.
 struct TypedLine<'a> {
     command: &'a Command,
     /// Flag whose values come next, and how many of them.
@@ -226,7 +226,7 @@ fn candidate(word: &str, help: Option<&StyledStr>) -> Candidate {
     Candidate { word: word.to_owned(), help: help[..end.unwrap_or(help.len())].to_owned() }
 }
 
-/// Where the values of `arg` are looked up, by the type of its values.
+/// Returns the local values that `arg` takes, by the type of its values.
 fn lookup(arg: &Arg) -> Option<LocalValues> {
     let kind = arg.get_value_parser().type_id();
     [

@@ -1,4 +1,4 @@
-//! What the exit codes of the commands mean, as their `--help` says it.
+//! Meanings of the exit codes, for the `--help` of each command.
 
 /// Of `run` and `resume`.
 pub(crate) const OF_A_LAUNCH: &str = "\

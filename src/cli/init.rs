@@ -157,12 +157,12 @@ fn source(file: &'static str, command: &'static str, typed: &str) -> Result<Opti
     }
 }
 
-/// Where the file goes.
+/// Place of the new file.
 enum Place {
-    /// Into the working folder, where a run finds it.
+    /// Working folder, where a run finds it.
     Here(PathBuf),
     OfUser(PathBuf),
-    /// Where only `--config` finds it.
+    /// Found only by `--config`.
     Named(PathBuf),
 }
 

@@ -10,7 +10,7 @@ use crate::session::follow::Reader;
 /// Time between two looks at a run that is followed.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What becomes of standard output while a run is followed.
+/// Use of standard output while a run is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StdoutUse {
     /// Rows are written to it.

@@ -31,7 +31,7 @@ pub(super) struct Document<'a> {
     pub choice: FileChoice,
 }
 
-/// Who chose the file.
+/// Chooser of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileChoice {
     /// The user, who named it or keeps it.

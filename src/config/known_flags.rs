@@ -66,7 +66,7 @@ pub(super) struct KnownFlag<'a> {
     run: &'a Command,
 }
 
-/// What a flag takes.
+/// Kind of value that a flag takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
     Nothing,

@@ -18,7 +18,7 @@ use super::variables::{STATE_VARIABLE, target_of_environment};
 use crate::domain::secret::Secret;
 use crate::session::credentials::{self, Environment};
 
-/// What a profile says.
+/// Flags and credentials of a profile.
 pub(crate) struct Profile {
     pub name: String,
     pub path: PathBuf,

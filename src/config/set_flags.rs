@@ -15,7 +15,7 @@ pub(crate) struct SetFlag {
     pub source: FlagSource,
 }
 
-/// Who set a flag.
+/// Origin of a flag's value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FlagSource {
     CommandLine,

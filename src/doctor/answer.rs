@@ -1,4 +1,4 @@
-//! What the answers to questions say of path, credentials and the right to view.
+//! Findings about path, credentials and the right to view, from the answers to questions.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct AskedTask {
     pub took: Duration,
 }
 
-/// What a list of tasks was asked for.
+/// Tasks that were asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskedFor {
     /// Rows of an input.

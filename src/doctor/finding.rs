@@ -1,4 +1,4 @@
-//! What was found: values, of which the words are laid out elsewhere.
+//! Findings as values; their words are laid out elsewhere.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::session::exit::Exit;
 
-/// What was found about one thing.
+/// Finding about one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub area: Area,
@@ -14,7 +14,7 @@ pub(crate) struct Finding {
     pub name: &'static str,
     pub grade: Grade,
     pub says: String,
-    /// What to do about it.
+    /// Advice, if something is to be done.
     pub advice: Option<String>,
     pub took: Option<Duration>,
 }
@@ -32,7 +32,7 @@ pub(crate) enum Area {
     Machine,
 }
 
-/// How well a thing is.
+/// Grade of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Grade {

@@ -1,6 +1,6 @@
 //! Counts as people say them.
 
-/// How the digits of a number stand.
+/// Layout of the digits of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Digits {
     /// In groups of three, for people: `2,000`.

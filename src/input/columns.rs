@@ -48,7 +48,7 @@ fn find(layout: &Layout, headers: &[String], selection: &Selection, name: &str) 
     Some((Some(*at), kind(layout, *at)))
 }
 
-/// What the field at a position of a table is.
+/// Returns the kind of the field at a position of a table.
 fn kind(layout: &Layout, at: usize) -> FieldKind {
     if at == layout.biz_id || at == layout.task_id {
         FieldKind::Id

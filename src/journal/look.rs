@@ -18,7 +18,7 @@ const MAX_PAGE: usize = 1_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position(i64);
 
-/// What a session settled by sending, and when.
+/// Rows that a session settled by sending, and the time of the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SessionRows {
     /// Number of settled rows that were sent.

@@ -329,7 +329,7 @@ impl Drop for Guard<'_> {
     }
 }
 
-/// What came of opening the rows of an input.
+/// Result of opening the rows of an input.
 pub(super) struct Opened {
     pub input: InputEnd,
     pub limit: Option<LimitReached>,

@@ -39,7 +39,7 @@ pub struct Audience {
     pub draining: Box<dyn Fn(&DrainStart) + Send + Sync>,
 }
 
-/// What a session that sends nothing new any more still waits for, and why it stops.
+/// Requests that a stopping session still waits for, and its reason to stop.
 #[derive(Clone, Debug)]
 pub struct DrainStart {
     /// Why it stops.

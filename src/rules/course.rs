@@ -89,7 +89,7 @@ impl LastAnswers {
     }
 }
 
-/// What is known of answers before they come.
+/// Expectation of answers that have not come yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ExpectedAnswers {
     /// They take as long as earlier ones.

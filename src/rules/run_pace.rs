@@ -1,4 +1,4 @@
-//! How fast a session of a run was, as its journal tells, and when it will be done.
+//! Pace of a session, as its journal tells, and the end that it foresees.
 
 use std::time::Duration;
 

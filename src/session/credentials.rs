@@ -137,7 +137,7 @@ impl Search {
     }
 }
 
-/// What gives each credential.
+/// Sources of each credential, as messages name them.
 pub(crate) const APP_CODE_WANTED: &str = "the app code (BK_APP_CODE)";
 pub(crate) const APP_SECRET_WANTED: &str =
     "the app secret (BK_APP_SECRET, --app-secret-file or --app-secret-cmd)";
@@ -174,7 +174,7 @@ pub(crate) enum UserPlace {
     Name(VariableValue),
 }
 
-/// How credentials can be read anew.
+/// Way in which credentials can be read anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rereading {
     /// They stand in variables, which cannot change.

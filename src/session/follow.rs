@@ -56,7 +56,7 @@ pub(crate) fn follow(
     }
 }
 
-/// What a follower has written.
+/// Progress of a follower: what it has written.
 #[derive(Default)]
 struct Followed {
     written: Position,

@@ -1,4 +1,4 @@
-//! How long a server took in earlier runs, which forecasts the next one.
+//! Answer times of a server in earlier runs, which forecast the next one.
 
 use std::time::Duration;
 

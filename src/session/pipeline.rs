@@ -34,7 +34,7 @@ pub(crate) struct Work {
     pub all: Option<u64>,
     /// The last position of the input whose stage was agreed to in an earlier session.
     pub agreed_to: Option<u64>,
-    /// What the plan foresees, if the number of rows is known.
+    /// Forecast of the plan, if the number of rows is known.
     pub forecast: Option<Forecast>,
     /// Journal of the run, if it is kept.
     pub keeping: Option<RunJournal>,

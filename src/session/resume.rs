@@ -267,7 +267,7 @@ pub(crate) struct Asked<'a> {
     pub flags: &'a SavedFlags,
     /// The flags that were typed for this session.
     pub typed: &'a Flags,
-    /// What its plan foresees.
+    /// Forecast of its plan.
     pub forecast: Option<Forecast>,
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct RunView {
     pub reports: Vec<ReportView>,
 }
 
-/// What a forecast is made from.
+/// Basis of a forecast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForecastBasis {
     /// The rate that the session achieved.
@@ -61,7 +61,7 @@ pub(crate) struct ReportView {
     pub state: ReportState,
 }
 
-/// What has become of a report.
+/// State of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReportState {
     Complete,

@@ -197,7 +197,7 @@ enum Why {
     NoText,
 }
 
-/// How a program ended that failed.
+/// End of a program that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 enum ProgramEnd {
     #[error("ended with exit status {0}")]

@@ -1,4 +1,4 @@
-//! What `doctor` found, as one page for people and as one object for programs.
+//! Findings of `doctor`, as one page for people and as one object for programs.
 
 use std::fmt::Write;
 use std::time::Duration;

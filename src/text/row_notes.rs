@@ -1,4 +1,4 @@
-//! What a plan says of its rows, beside how many there are.
+//! Notes of a plan on its rows, beside their number.
 
 use std::fmt::Write;
 

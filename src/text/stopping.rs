@@ -1,4 +1,4 @@
-//! What is said when a signal stops a session: at the first one, and at the second.
+//! Messages when a signal stops a session: at the first one, and at the second.
 
 use std::time::Duration;
 

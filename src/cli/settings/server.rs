@@ -18,7 +18,7 @@ use crate::session::settings::ServerSettings;
 const ESB_TIMEOUT: Duration = Duration::from_secs(35);
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(125);
 
-/// What the flags of a server mean, each looked at by itself.
+/// Settings of a server, each checked by itself.
 pub(crate) struct ServerParts {
     /// The server, and how it is called.
     pub target: Result<(Target, HttpOptions), SettingsError>,

@@ -1,4 +1,4 @@
-//! What a session left unfinished: input that was not read, and rows that were cut off.
+//! Sentences on unfinished work: input that was not read, and rows that were cut off.
 
 use super::super::count::many;
 use super::super::location::RunLocation;
