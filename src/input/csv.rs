@@ -106,9 +106,11 @@ impl<R: BufRead> Records<R> {
         }
     }
 
+    /// Reads one record; unless it is whole it has no fields.
     fn read(&mut self) -> io::Result<RecordExtent> {
         let (mut length, mut ends) = (0, 0);
         let mut extent = RecordExtent::Whole;
+        self.fields = 0;
         loop {
             let input = self.source.fill_buf()?;
             let at_end = input.is_empty();
@@ -125,7 +127,9 @@ impl<R: BufRead> Records<R> {
             match result {
                 _ if at_end && self.tail == Tail::Torn => return Ok(RecordExtent::Torn),
                 ReadRecordResult::Record => {
-                    self.fields = ends;
+                    if extent == RecordExtent::Whole {
+                        self.fields = ends;
+                    }
                     return Ok(extent);
                 }
                 ReadRecordResult::InputEmpty if at_end => return Ok(RecordExtent::OpenQuote),

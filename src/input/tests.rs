@@ -363,6 +363,14 @@ fn a_row_comes_as_soon_as_its_line_is_there() {
     }
 }
 
+#[test]
+fn a_quote_left_open_below_a_title_is_no_header() {
+    for text in ["title\r2,\"1", "a,b,c\r2,\"1\r2,2\n", "}\"a\"\r,\r\"}\",\""] {
+        let said = open(text.as_bytes(), Format::Csv).err().unwrap().to_string();
+        assert!(said.starts_with("in:1: neither a header"), "{text:?}: {said}");
+    }
+}
+
 fn any_format() -> impl Strategy<Value = Format> {
     prop_oneof![Just(Format::Csv), Just(Format::Tsv), Just(Format::JsonLines)]
 }

@@ -6,7 +6,118 @@ use crate::harness::{HEADER, Scene};
 /// what it says.
 type Odd = (&'static str, &'static [u8], i32, &'static str);
 
-const OTHER_KINDS: &[Odd] = &[        ( "a.xlsx", b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0[Content_Types].xml", 2, "a.xlsx is a workbook (Excel), not CSV; save it as \"CSV UTF-8\"", ), ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1", 2, "or say: ssconvert a.xls tasks.csv"), ( "a.ods", b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0mimetypeapplication/vnd.oasis.opendocument.spreadsheet", 2, "a workbook (OpenDocument)", ), ("workbook.csv", b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0xl/workbook.xml", 2, "a workbook (Excel), not CSV"), ("a.zip", b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0tasks.csv", 2, "is a zip archive; say: unzip -p a.zip | bk-launch run -"), ( "a.csv.gz", b"\x1f\x8b\x08\0", 2, "compressed by gzip; say: gunzip -c a.csv.gz | bk-launch run -\n", ), ( "a.tsv.gz", b"\x1f\x8b\x08\0", 2, "gunzip -c a.tsv.gz | bk-launch run - --format tsv", ), ("my list.csv", b"\x1f\x8b\x08\0", 2, "gunzip -c 'my list.csv' | bk-launch run -"), ("a.bz2", b"BZh91AY", 2, "bzip2 -dc a.bz2 | bk-launch run -"), ("a.xz", b"\xfd7zXZ\0", 2, "xz -dc a.xz | bk-launch run -"), ("a.zst", b"\x28\xb5\x2f\xfd", 2, "zstd -dc a.zst | bk-launch run -"), ( "a16.csv", b"\xff\xfeb\0k\0_\0b\0i\0z\0_\0i\0d\0\n\0", 2, "iconv -f UTF-16 -t UTF-8 a16.csv | bk-launch run -", ), ( "b16.csv", b"\xfe\xff\0b\0k\0_\0b\0i\0z\0_\0i\0d\0\n", 2, "iconv -f UTF-16 -t UTF-8 b16.csv", ), ( "c16.csv", b"b\0k\0_\0b\0i\0z\0_\0i\0d\0\n\0", 2, "iconv -f UTF-16LE -t UTF-8 c16.csv", ), ( "d16.tsv", b"\0b\0k\0_\0b\0i\0z\0_\0i\0d\0\n", 2, "iconv -f UTF-16BE -t UTF-8 d16.tsv | bk-launch run - --format tsv", ), ("gbk.csv", b"\xd2\xb5\xce\xf1,task_id\n2,1\n", 2, "iconv -f GB18030 -t UTF-8"), ( "cell.csv", b"bk_biz_id,task_id,n\n2,1,\xce\xf1\n", 2, "cell.csv:2: is not UTF-8 in column 3", ), ( "a.json", b"[{\"bk_biz_id\":2,\"task_id\":1}]\n", 2, "a.json is a JSON array, and not one object a line; say: jq -c '.[]' a.json | bk-launch run - --format jsonl", ), ("a.jsonl", b"[{\"bk_biz_id\":2,\"task_id\":1}]\n", 2, "jq -c '.[]' a.jsonl | bk-launch run - --format jsonl"), ( "pretty.jsonl", b"[\n  {\n    \"bk_biz_id\": 2\n  }\n]\n", 2, "jq -c '.[]' pretty.jsonl | bk-launch run - --format jsonl", ), ("array.csv", b"[{\"bk_biz_id\":2,\"task_id\":1}]\n", 2, "jq -c '.[]' array.csv | bk-launch run - --format jsonl"), ("lines.json", b"{\"bk_biz_id\":2,\"task_id\":1}\n", 2, "say --format jsonl"), ( "lines.csv", b"{\"bk_biz_id\":2,\"task_id\":1}\n", 2, "(JSON Lines? then say --format jsonl)", ), ( "object.jsonl", b"{\n  \"bk_biz_id\": 2\n}\n", 2, "object.jsonl:1: is the beginning of a JSON object only; jq -c . puts", ), ("number.jsonl", b"17\n", 2, "number.jsonl:1: is a JSON number, not an object"), ( "inner.jsonl", b"{\"biz_id\":2,\"task_id\":1}\n[1]\n", 2, "inner.jsonl:2: is a JSON array, not an object", ), ( "comma.jsonl", b"{\"biz_id\":2,\"task_id\":1},\n", 2, "comma.jsonl:1: is no JSON object: column 25: trailing characters\n", ), ( "table.jsonl", b"bk_biz_id,task_id\n", 2, "table.jsonl:1: is no JSON object: column 1: expected value", ), ("page.csv", b"<!DOCTYPE html>\n<html>\n", 2, "(a web page, perhaps of a login?)"), ("a.txt", b"2,1\n", 2, "the name of a.txt tells no format; say --format"), ];
+const OTHER_KINDS: &[Odd] = &[
+    (
+        "a.xlsx",
+        b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+            [Content_Types].xml",
+        2,
+        "a.xlsx is a workbook (Excel), not CSV; save it as \"CSV UTF-8\"",
+    ),
+    ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1", 2, "or say: ssconvert a.xls tasks.csv"),
+    (
+        "a.ods",
+        b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+            mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+        2,
+        "a workbook (OpenDocument)",
+    ),
+    (
+        "workbook.csv",
+        b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+            xl/workbook.xml",
+        2,
+        "a workbook (Excel), not CSV",
+    ),
+    (
+        "a.zip",
+        b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+            tasks.csv",
+        2,
+        "is a zip archive; say: unzip -p a.zip | bk-launch run -",
+    ),
+    (
+        "a.csv.gz",
+        b"\x1f\x8b\x08\0",
+        2,
+        "compressed by gzip; say: gunzip -c a.csv.gz | bk-launch run -\n",
+    ),
+    ("a.tsv.gz", b"\x1f\x8b\x08\0", 2, "gunzip -c a.tsv.gz | bk-launch run - --format tsv"),
+    ("my list.csv", b"\x1f\x8b\x08\0", 2, "gunzip -c 'my list.csv' | bk-launch run -"),
+    ("a.bz2", b"BZh91AY", 2, "bzip2 -dc a.bz2 | bk-launch run -"),
+    ("a.xz", b"\xfd7zXZ\0", 2, "xz -dc a.xz | bk-launch run -"),
+    ("a.zst", b"\x28\xb5\x2f\xfd", 2, "zstd -dc a.zst | bk-launch run -"),
+    (
+        "a16.csv",
+        b"\xff\xfeb\0k\0_\0b\0i\0z\0_\0i\0d\0\n\0",
+        2,
+        "iconv -f UTF-16 -t UTF-8 a16.csv | bk-launch run -",
+    ),
+    ("b16.csv", b"\xfe\xff\0b\0k\0_\0b\0i\0z\0_\0i\0d\0\n", 2, "iconv -f UTF-16 -t UTF-8 b16.csv"),
+    ("c16.csv", b"b\0k\0_\0b\0i\0z\0_\0i\0d\0\n\0", 2, "iconv -f UTF-16LE -t UTF-8 c16.csv"),
+    (
+        "d16.tsv",
+        b"\0b\0k\0_\0b\0i\0z\0_\0i\0d\0\n",
+        2,
+        "iconv -f UTF-16BE -t UTF-8 d16.tsv | bk-launch run - --format tsv",
+    ),
+    ("gbk.csv", b"\xd2\xb5\xce\xf1,task_id\n2,1\n", 2, "iconv -f GB18030 -t UTF-8"),
+    ("cell.csv", b"bk_biz_id,task_id,n\n2,1,\xce\xf1\n", 2, "cell.csv:2: is not UTF-8 in column 3"),
+    (
+        "a.json",
+        b"[{\"bk_biz_id\":2,\"task_id\":1}]\n",
+        2,
+        "a.json is a JSON array, and not one object a line; say: jq -c '.[]' a.json | bk-launch run - \
+         --format jsonl",
+    ),
+    (
+        "a.jsonl",
+        b"[{\"bk_biz_id\":2,\"task_id\":1}]\n",
+        2,
+        "jq -c '.[]' a.jsonl | bk-launch run - --format jsonl",
+    ),
+    (
+        "pretty.jsonl",
+        b"[\n  {\n    \"bk_biz_id\": 2\n  }\n]\n",
+        2,
+        "jq -c '.[]' pretty.jsonl | bk-launch run - --format jsonl",
+    ),
+    (
+        "array.csv",
+        b"[{\"bk_biz_id\":2,\"task_id\":1}]\n",
+        2,
+        "jq -c '.[]' array.csv | bk-launch run - --format jsonl",
+    ),
+    ("lines.json", b"{\"bk_biz_id\":2,\"task_id\":1}\n", 2, "say --format jsonl"),
+    ("lines.csv", b"{\"bk_biz_id\":2,\"task_id\":1}\n", 2, "(JSON Lines? then say --format jsonl)"),
+    (
+        "object.jsonl",
+        b"{\n  \"bk_biz_id\": 2\n}\n",
+        2,
+        "object.jsonl:1: is the beginning of a JSON object only; jq -c . puts",
+    ),
+    ("number.jsonl", b"17\n", 2, "number.jsonl:1: is a JSON number, not an object"),
+    (
+        "inner.jsonl",
+        b"{\"biz_id\":2,\"task_id\":1}\n[1]\n",
+        2,
+        "inner.jsonl:2: is a JSON array, not an object",
+    ),
+    (
+        "comma.jsonl",
+        b"{\"biz_id\":2,\"task_id\":1},\n",
+        2,
+        "comma.jsonl:1: is no JSON object: column 25: trailing characters\n",
+    ),
+    (
+        "table.jsonl",
+        b"bk_biz_id,task_id\n",
+        2,
+        "table.jsonl:1: is no JSON object: column 1: expected value",
+    ),
+    ("page.csv", b"<!DOCTYPE html>\n<html>\n", 2, "(a web page, perhaps of a login?)"),
+    ("a.txt", b"2,1\n", 2, "the name of a.txt tells no format; say --format"),
+];
 
 const OTHER_FORMS: &[Odd] = &[
     (
@@ -14,6 +125,12 @@ const OTHER_FORMS: &[Odd] = &[
         b"Tasks of the night\n\nbk_biz_id,task_id\n2,1\n",
         2,
         "title.csv:1: this is no header, and no row; the header is perhaps in line 3: remove the lines above it",
+    ),
+    (
+        "titled.csv",
+        b"Tasks \"of\" the night\r2,\"1\r2,2",
+        2,
+        "titled.csv:1: neither a header with task_id",
     ),
     (
         "titles.csv",
