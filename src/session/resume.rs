@@ -227,6 +227,11 @@ pub(crate) fn begin(
         // All that may be sent from now on stands in the copy, and it grows no more.
         run.journal.note_copy(&run.copied)?;
     }
+    if run.journal.sessions()?.is_empty() {
+        // The first session died as it began, and the reports that it noted stay its own.
+        let died = Opening { reopens: None, waits_until: None, ..opening.clone() };
+        run.journal.begin(&died, &Doubts::new())?;
+    }
     let session = run.journal.begin(&opening, &before.doubts)?;
     let begun: Vec<_> = reports.iter().filter_map(OpenReport::begun).collect();
     run.journal.begin_reports(session, &begun, opening.at.wall)?;

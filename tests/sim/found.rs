@@ -59,3 +59,13 @@ fn a_row_that_a_dead_session_sent_at_an_unknown_time_is_not_called_somebody_else
     history.events = [1, 2, 4].map(hangs_after).to_vec();
     keeps_its_promises(&history);
 }
+
+#[test]
+fn a_report_is_known_although_its_session_died_as_it_began() {
+    // The second session commits beside the report of the first one, which it does not write.
+    let named = ("output", "report-a.csv");
+    let died = session(&[named], &[(Moment::Within(1), Deed::Kill)]);
+    let mut elsewhere = session(&[("output", "-")], &[(Moment::Answered(4), Deed::Kill)]);
+    elsewhere.gap = Duration::from_mins(1);
+    keeps_its_promises(&history(5, vec![died, elsewhere, session(&[named], &[])]));
+}
