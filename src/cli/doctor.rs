@@ -16,8 +16,8 @@ use crate::args::run::{InputArgs, RowArgs, RunArgs};
 use crate::args::session::SessionArgs;
 use crate::args::{self, Command};
 use crate::config::file;
+use crate::config::flag_values::{FlagValue, flag_values};
 use crate::config::profile::Profile;
-use crate::config::set_flags::set_flags;
 use crate::doctor::{self, Area, Finding, ServerLook};
 use crate::domain::count::counted;
 use crate::domain::request_id::RunId;
@@ -26,6 +26,7 @@ use crate::session::credentials::{Environment, Search};
 use crate::session::exit::Exit;
 use crate::session::input::{OnInvalid, Source};
 use crate::text::doctor::DoctorPage;
+use crate::text::settings::SettingList;
 
 /// Runs the command, which was typed as `words`: its flags are those of a `run`.
 pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, CommandError> {
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, Command
     let typed = words.iter().take(1).cloned().chain(["run".into()]);
     let typed: Vec<_> = typed.chain(words.iter().skip(2).cloned()).collect();
     let mut as_run = parse(typed.clone())?;
+    let typed_matches = as_run.1.clone();
     let mut profile = match file::load(&args.config, &variables) {
         Ok(profile) => profile,
         Err(error) => {
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, Command
             None
         }
     };
-    match profile.as_mut().map(|profile| with_profile(profile, &as_run.1, &typed)) {
+    match profile.as_mut().map(|profile| with_profile(profile, &typed_matches, &typed)) {
         Some(Ok(with_profile)) => as_run = with_profile,
         Some(Err(error)) => {
             findings.push(Finding::error(Area::Settings, "profile", error.to_string()));
@@ -65,9 +67,10 @@ pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, Command
     let rows = some_rows(input, rows, &mut findings);
     findings.extend(examine(session, rows, legacy_get, &variables, &environment)?);
     let exit = doctor::exit(&findings);
-    let flags = set_flags(&matches, profile.as_ref());
-    let variables = settings::set_variables();
-    let page = DoctorPage { flags: &flags, variables: &variables, findings: &findings, exit };
+    let mut flags = flag_values(&matches, &typed_matches, profile.as_ref());
+    flags.retain(FlagValue::is_set);
+    let settings = SettingList { flags: &flags, variables: &settings::set_variables() };
+    let page = DoctorPage { settings, findings: &findings, exit };
     if args.json {
         writeln!(stdout(), "{}", page.json())?;
     } else {

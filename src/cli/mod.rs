@@ -25,7 +25,6 @@ mod resume;
 mod run;
 mod runs;
 mod screen;
-mod setting_list;
 mod settings;
 mod stages;
 mod stdout;

@@ -11,12 +11,12 @@ use super::drive::{EndOutputs, Face, Printed, Session};
 use super::monitoring::{Monitoring, Monitors, SessionResult};
 use super::notice::defer;
 use super::outside::{NoticeSink, Outside};
-use super::setting_list::setting_list;
 use super::settings::{Moment, SummaryForm};
 use super::{check, drive, logs, runs, settings, warnings};
 use crate::args::resume::ResumeArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
+use crate::config::flag_values::flag_values;
 use crate::config::{file, saved_flags};
 use crate::domain::record::AlreadyStarted;
 use crate::journal::InputState;
@@ -34,6 +34,7 @@ use crate::text::kept_run;
 use crate::text::location::RunLocation;
 use crate::text::plan::PlanText;
 use crate::text::runs::why_this;
+use crate::text::settings::SettingList;
 use crate::text::summary::SummaryContext;
 
 /// Runs the command; `typed` is what stands on the command line.
@@ -93,8 +94,8 @@ pub(crate) fn run(
         }
         Preview::DryRun => {
             let variables = settings::set_variables();
-            let list = setting_list(&resume.matches, typed, profile.as_ref(), &variables);
-            resume.dry_run(&list, &environment)
+            let flags = flag_values(&resume.matches, typed, profile.as_ref());
+            resume.dry_run(SettingList { flags: &flags, variables: &variables }, &environment)
         }
         Preview::Check => {
             let before = Before::read(&resume.run, resume.reopens())?;
@@ -219,7 +220,7 @@ impl Resume {
     /// Says what the resume would do, and sends nothing.
     fn dry_run(
         self,
-        setting_list: &str,
+        setting_list: SettingList<'_>,
         environment: Environment<'_>,
     ) -> Result<Exit, CommandError> {
         let before = Before::read(&self.run, self.reopens())?;

@@ -13,12 +13,12 @@ use super::drive::{EndOutputs, Face, Session};
 use super::monitoring::{Monitoring, Monitors};
 use super::notice::defer;
 use super::outside::{NoticeSink, Outside};
-use super::setting_list::setting_list;
 use super::settings::{ForWhat, Moment};
 use super::{check, drive, logs, settings, warnings};
 use crate::args::run::RunArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
+use crate::config::flag_values::flag_values;
 use crate::config::profile::Profile;
 use crate::config::variables::target_of_environment;
 use crate::config::{file, saved_flags};
@@ -38,6 +38,7 @@ use crate::store::{Lock, RunDir, SavedFlags};
 use crate::text::fold::folded;
 use crate::text::location::RunLocation;
 use crate::text::plan::PlanText;
+use crate::text::settings::SettingList;
 use crate::text::summary::SummaryContext;
 
 /// Runs the command; `matches` tell where each setting comes from.
@@ -73,8 +74,9 @@ pub(crate) fn run(
         Preview::None => {}
         Preview::DryRun => {
             let variables = settings::set_variables();
-            let list = setting_list(&matches, typed_matches, profile.as_ref(), &variables);
-            return dry_run(&settings, &list, &outside);
+            let flags = flag_values(&matches, typed_matches, profile.as_ref());
+            let list = SettingList { flags: &flags, variables: &variables };
+            return dry_run(&settings, list, &outside);
         }
         Preview::Check => return check_input(&settings),
     }
@@ -186,7 +188,7 @@ fn check_input(settings: &RunSettings) -> Result<Exit, CommandError> {
 /// Says what a run would do with the settings of `setting_list`, and sends nothing. A stream is read to its end.
 fn dry_run(
     settings: &RunSettings,
-    setting_list: &str,
+    setting_list: SettingList<'_>,
     outside: &Outside,
 ) -> Result<Exit, CommandError> {
     let (server, streams) = (&settings.session.server, &outside.machine.streams);

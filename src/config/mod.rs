@@ -4,12 +4,12 @@
 mod document;
 mod error;
 pub(crate) mod file;
+pub(crate) mod flag_values;
 mod known_flags;
 pub(crate) mod profile;
 pub(crate) mod profiles;
 pub(crate) mod saved_flags;
 mod secret_flags;
-pub(crate) mod set_flags;
 pub(crate) mod template;
 mod trust;
 pub(crate) mod variables;

@@ -7,15 +7,14 @@ use serde_json::{Value, json};
 use strum::VariantArray;
 
 use super::count::many;
-use crate::config::set_flags::SetFlag;
+use super::settings::SettingList;
+use crate::config::flag_values::FlagValue;
 use crate::doctor::{Area, Finding, Grade};
 use crate::session::exit::Exit;
 
 /// Everything that is shown.
 pub(crate) struct DoctorPage<'a> {
-    pub flags: &'a [SetFlag],
-    /// Variables that are set.
-    pub variables: &'a [&'static str],
+    pub settings: SettingList<'a>,
     pub findings: &'a [Finding],
     pub exit: Exit,
 }
@@ -29,7 +28,7 @@ impl DoctorPage<'_> {
         for area in Area::VARIANTS {
             let _ = writeln!(page, "{}", heading(*area));
             if *area == Area::Settings {
-                page += &self.set();
+                let _ = write!(page, "{}", self.settings);
             }
             for finding in self.findings.iter().filter(|finding| finding.area == *area) {
                 page += &line(finding, width);
@@ -37,17 +36,6 @@ impl DoctorPage<'_> {
             page.push('\n');
         }
         page + &self.conclusion()
-    }
-
-    fn set(&self) -> String {
-        let mut set = String::new();
-        for SetFlag { name, value, source } in self.flags {
-            let _ = writeln!(set, "  {name} = {value} ({source})");
-        }
-        for variable in self.variables {
-            let _ = writeln!(set, "  {variable} is set (environment)");
-        }
-        set
     }
 
     fn conclusion(&self) -> String {
@@ -70,7 +58,7 @@ impl DoctorPage<'_> {
 
     /// Returns the object for programs.
     pub(crate) fn json(&self) -> Value {
-        let flags = self.flags.iter().map(|SetFlag { name, value, source }| {
+        let flags = self.settings.flags.iter().map(|FlagValue { name, value, source }| {
             json!({"name": name, "value": value, "source": source.to_string()})
         });
         let findings = self.findings.iter().map(|finding| {
@@ -89,7 +77,7 @@ impl DoctorPage<'_> {
         json!({
             "exit": self.exit.code(),
             "settings": flags.collect::<Vec<_>>(),
-            "variables": self.variables,
+            "variables": self.settings.variables,
             "findings": findings.collect::<Vec<_>>(),
         })
     }

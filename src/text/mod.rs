@@ -13,6 +13,7 @@ pub(crate) mod plan;
 mod row_notes;
 pub(crate) mod run_page;
 pub(crate) mod runs;
+pub(crate) mod settings;
 pub(crate) mod stopping;
 pub(crate) mod summary;
 pub(crate) mod time;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::count::many;
 use super::row_notes::{nothing_to_start, row_notes};
+use super::settings::SettingList;
 use super::time::moment;
 use crate::domain::count::{counted, number};
 use crate::domain::duration::{briefly, roughly};
@@ -110,9 +111,8 @@ impl PlanText<'_> {
         }
     }
 
-    /// The page of `--dry-run`; `settings` has a line for each setting, and
-    /// `request` is the first one.
-    pub(crate) fn page(&self, settings: &str, request: Option<&str>) -> String {
+    /// The page of `--dry-run`; `request` is the first one.
+    pub(crate) fn page(&self, settings: SettingList<'_>, request: Option<&str>) -> String {
         let mut page = self.to_string();
         let rows = match self.0.rows {
             Rows::Known(checked) => Some(format!(

@@ -18,7 +18,10 @@ fn a_dry_run_tells_everything_and_sends_nothing() {
         "POST http://127.0.0.1",
         "\"bk_app_secret\":\"***\"",
     ]);
+    let page = plan.stdout();
     plan.never_prints(["s3cret", "t0ken"]).server_saw(|seen| seen.requests, 0);
+    let (chosen, defaults) = page.split_once("BK_TOKEN is set").unwrap();
+    assert!(!chosen.contains("(default)") && !defaults.contains("(command line)"), "defaults last");
     scene.file("bad.csv", "bk_biz_id,task_id\n2,x\n");
     let bad = scene.run_kept().input("bad.csv").with("--dry-run");
     bad.exits(2).says("bad.csv:2: task_id");
