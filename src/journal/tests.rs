@@ -3,6 +3,7 @@
 use super::about::*;
 use super::error::JournalError;
 use super::file::Journal;
+use super::look::Position;
 use super::read::Order;
 use super::session::Opening;
 use crate::domain::answer::{FailureClass, Reply};
@@ -280,6 +281,41 @@ fn a_row_that_is_taken_up_again_may_be_settled_again() {
     assert_eq!(lines(&journal), [1]);
     settle(&mut journal, &[record(2, STARTED)]).unwrap();
     assert_eq!(replayed(&journal, Order::Input), [record(1, STARTED), record(2, STARTED)]);
+}
+
+#[test]
+fn pages_hold_each_record_once_and_in_the_order_of_settling() {
+    const ROWS: u64 = 2_500;
+    let (_folder, mut journal) = journal();
+    begin(&mut journal, reading(1, 1, 7), &Doubts::new());
+    // The last row of the input is settled first.
+    let outcome = |line| if line % 7 == 0 { Outcome::Failed } else { STARTED };
+    let records: Vec<_> = (1..=ROWS).rev().map(|line| record(line, outcome(line))).collect();
+    settle(&mut journal, &records).unwrap();
+    let read = |journal: &Journal| {
+        let (mut pages, mut from) = (Vec::new(), Position::default());
+        loop {
+            let (page, last) = journal.page_after(from).unwrap();
+            if page.is_empty() {
+                assert_eq!(last, from, "whoever is at the end stays there");
+                return pages;
+            }
+            pages.push(page);
+            from = last;
+        }
+    };
+    let pages = read(&journal);
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [1_000, 1_000, 500]);
+    assert!(pages.concat() == records);
+
+    let at = reading(2, 2, 7);
+    let reopens = Some(AlreadyStarted::Ok);
+    let opening = Opening { at, target: "http://h", reopens, waits_until: None };
+    journal.begin(&opening, &Doubts::new()).unwrap();
+    settle(&mut journal, &[record(7, STARTED)]).unwrap();
+    let mut left: Vec<_> = records.into_iter().filter(|record| record.row.line % 7 > 0).collect();
+    left.push(record(7, STARTED));
+    assert!(read(&journal).concat() == left, "what is taken up again is not there");
 }
 
 #[test]

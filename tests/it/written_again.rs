@@ -7,7 +7,7 @@ use std::thread;
 
 use bk_launch::mock::{Behaviour, FaultKind};
 
-use crate::harness::{QUICK, Running, Scene, each, list, next, scene, until, well};
+use crate::harness::{QUICK, Running, Scene, each, list, next, rows, scene, slow, until, well};
 
 #[test]
 fn rows_that_are_picked_by_outcome_are_the_input_of_another_run() {
@@ -46,11 +46,12 @@ fn rows_that_are_picked_by_outcome_are_the_input_of_another_run() {
     assert_eq!(scene.seen().started, 6);
 }
 
-/// A run whose rows are typed.
-fn typed(scene: &Scene) -> Running {
-    let run = scene.command("run --rate unlimited -o r.csv").by_esb().typing(list(3));
-    let run = run.start().once_sent(3);
-    until("they are settled", || scene.has("r.csv") && scene.report("r.csv").lines.len() == 3);
+/// A run whose rows are typed; the first `count` of them are settled.
+fn typed(scene: &Scene, count: u64) -> Running {
+    let run = scene.command("run --rate unlimited -o r.csv").by_esb().typing(list(count));
+    let run = run.start().once_sent(count);
+    let written = || scene.read("r.csv").lines().count() as u64;
+    until("they are settled", || scene.has("r.csv") && written() == 1 + count);
     run
 }
 
@@ -65,7 +66,7 @@ fn lines(of: &mut Running) -> Receiver<String> {
 #[test]
 fn a_live_run_is_followed_row_by_row_to_its_end() {
     let scene = Scene::new();
-    let mut run = typed(&scene);
+    let mut run = typed(&scene, 3);
     let mut follow = scene.command("report -o - --follow").start();
     let told = lines(&mut follow);
     let mut all: Vec<_> = (0..4).map(|_| next("settled row", &told)).collect();
@@ -84,10 +85,54 @@ fn a_live_run_is_followed_row_by_row_to_its_end() {
     assert_eq!(all, report);
 }
 
+/// Number of rows that are more than one look reads from a journal, and more than a pipe holds.
+const MANY: u64 = 2_500;
+
+#[test]
+fn a_long_run_is_followed_in_the_order_of_settling() {
+    let scene = Scene::new();
+    let mut run = typed(&scene, MANY);
+    let mut follow = scene.command("report -o - --follow").start();
+    let told = lines(&mut follow);
+    let mut all: Vec<_> = (0..=MANY).map(|_| next("settled row", &told)).collect();
+    run.types(rows(2, MANY + 1, 1));
+    all.push(next("row that is settled now", &told));
+    run.hangs_up().exits(0);
+    follow.exits(0).says("2,501 rows: 2,501 started");
+    all.extend(told);
+    assert!(all.iter().eq(scene.read("r.csv").lines()), "it is what the run itself wrote");
+}
+
+#[test]
+fn whoever_follows_is_told_that_rows_were_taken_up_again() {
+    let scene = Scene::new().against(Behaviour { denied: [2].into(), ..well() });
+    let run = typed(&scene, MANY);
+    let mut follow = scene.command("report -o - --follow").start();
+    // Whoever reads slowly, as with a pager, holds it up in the middle of the first session.
+    let mut told = BufReader::new(follow.child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut all = vec![told.next().unwrap()];
+    run.hangs_up().exits(1);
+    scene.change(|behaviour| *behaviour = slow(60_000));
+    let resume = scene.resume().with("--retry-failed").start().once_sent(MANY + 1);
+
+    all.extend(told);
+    follow.exits(2).never_says("rows: ").says(
+        "error: a resume with --retry-failed took rows up again whose lines are written already; \
+         bk-launch report --follow begins anew\n",
+    );
+    let report = scene.read("r.csv");
+    assert!(all.len() < report.lines().count(), "{} lines", all.len());
+    assert!(all.iter().eq(report.lines().take(all.len())), "lines are whole, and no line is new");
+    resume.killed();
+    let anew = scene.command("report -o - --follow").exits(0).stdout();
+    assert_eq!(anew.lines().count(), report.lines().count());
+    assert!(anew.lines().last().unwrap().contains(",pending,"), "the row that was taken up");
+}
+
 #[test]
 fn whoever_follows_can_leave_at_any_time() {
     let scene = Scene::new();
-    let run = typed(&scene);
+    let run = typed(&scene, 3);
     // Nothing is settled meanwhile.
     let head = "PROGRAM report -o - --follow | head -2; test ${PIPESTATUS[0]} = 0";
     scene.shell(head).exits(0).never_says("3 rows");
