@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::harness::{HEADER, Outcome, Scene, launch, rows, scene};
+use crate::harness::{HEADER, Outcome, Scene, launch, list, rows, scene, slow};
 
 #[test]
 fn a_dry_run_tells_everything_and_sends_nothing() {
@@ -120,4 +120,23 @@ fn a_limit_launches_the_first_rows_and_leaves_the_others_pending() {
     scene.file("good.csv", format!("{HEADER}{}", rows(2, 11, 3)));
     let good = scene.run().input("good.csv").report("s.csv").with("--limit 2");
     good.exits(0).server_saw(|seen| seen.started, 5);
+}
+
+#[test]
+fn a_limit_is_explained_after_a_stop_too() {
+    // All that may be launched is on its way when the stop comes.
+    let run = launch(list(9)).against(slow(1_000)).with("--limit 3 --rate unlimited");
+    let stopped = run.start().once_sent(3).signal("TERM").exits(143);
+    stopped.reports(3, "started").reports(6, "pending").says([
+        "9 rows: 3 started, 6 pending",
+        "\n  --limit: 3 of 9 rows launched; 6 left pending\n",
+        "\nstopped: by SIGTERM\n",
+    ]);
+    // Rows within the limit wait for their turn when the stop comes.
+    let run = launch(list(9)).with("--limit 3 --rate 1/h");
+    let stopped = run.start().once_sent(1).signal("TERM").exits(143);
+    stopped
+        .says("9 rows: 1 started, 8 pending")
+        .says("\nstopped: by SIGTERM\n")
+        .never_says("rows launched");
 }

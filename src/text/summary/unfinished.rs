@@ -8,9 +8,16 @@ use crate::journal::JournalError;
 use crate::launch::{Ended, InputEnd, LimitReached, OutputFailure};
 use crate::rules::stats::Summary;
 
-/// Says what `--limit` left to be done, and why the exit code does not show it.
+/// Says what `--limit` left to be done, and why the exit code does not show it. If a stop cut off
+/// rows within the limit, fewer were launched than it says.
 pub(super) fn limited(ended: &Ended) -> Option<String> {
-    let LimitReached { limit, beyond } = ended.limit?;
+    let reached = |limit: &LimitReached| ended.summary.cut_off <= limit.beyond;
+    let LimitReached { limit, beyond } = ended.limit.filter(reached)?;
+    // The reason of a stop gives the exit code where anything is left.
+    let exit = match ended.stop_reason {
+        Some(_) => "",
+        None => ", which does not count in the exit code",
+    };
     match (beyond, &ended.input) {
         (0, InputEnd::NotReached) => {
             let launched = counted(limit, "row was launched", "rows were launched");
@@ -18,7 +25,7 @@ pub(super) fn limited(ended: &Ended) -> Option<String> {
         }
         (0, _) => None,
         (left, _) => Some(format!(
-            "  --limit: {} of {} launched; {} left pending, which does not count in the exit code",
+            "  --limit: {} of {} launched; {} left pending{exit}",
             number(limit),
             counted(limit.saturating_add(left), "row", "rows"),
             number(left)
