@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::monitor::console::{self, Release};
+use crate::session::command_group;
 use crate::session::exit::Exit;
 
 /// Whether a second signal ends the program.
@@ -39,4 +40,5 @@ pub(crate) fn abort(exit: Exit) -> ! {
 fn close(exit: Exit, patience: Duration) {
     let release = if exit == Exit::Good { Release::Drop } else { Release::Show };
     console::close(release, patience);
+    command_group::kill_all();
 }

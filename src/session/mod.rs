@@ -13,6 +13,7 @@
 
 mod error;
 
+pub(crate) mod command_group;
 pub(crate) mod credentials;
 pub(crate) mod exit;
 pub(crate) mod find;

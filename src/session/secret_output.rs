@@ -4,15 +4,15 @@
 //! of its standard error.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use thiserror::Error;
 
+use super::command_group::CommandGroup;
 use crate::domain::escape::escape_control;
 use crate::domain::secret::{Mask, Secret};
 use crate::domain::secret_command::SecretCommand;
@@ -86,25 +86,20 @@ impl EndedCommand {
 
 fn run(command: &SecretCommand, limit: Duration) -> Result<EndedCommand, Why> {
     let until = Instant::now() + limit;
-    // In a group of its own, so that a pipe of a script is killed with it.
-    let mut child = Command::new(command.program())
-        .args(command.arguments())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(Why::Start)?;
-    let output = read_aside(child.stdout.take(), |pipe| {
+    let mut program = Command::new(command.program());
+    program.args(command.arguments());
+    program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut group = CommandGroup::spawn(&mut program).map_err(Why::Start)?;
+    let output = read_aside(group.child.stdout.take(), |pipe| {
         let mut bytes = Vec::new();
         // What was read before an error counts.
         drop(pipe.take(MAX_OUTPUT + 1).read_to_end(&mut bytes));
         bytes
     });
-    let said = read_aside(child.stderr.take(), first_line);
-    let ended = wait(&mut child, &output, until);
+    let said = read_aside(group.child.stderr.take(), first_line);
+    let ended = wait(&mut group, &output, until);
     if ended.is_err() {
-        kill(&mut child);
+        group.kill();
     }
     let (status, output) = ended?;
     let said = if status.success() { String::new() } else { said_in(&said, until) };
@@ -123,9 +118,9 @@ fn first_line(pipe: &mut dyn Read) -> Vec<u8> {
     lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default()
 }
 
-/// Waits until the output of `child` and the program itself are at their end.
+/// Waits until the output of `group` and its program itself are at their end.
 fn wait(
-    child: &mut Child,
+    group: &mut CommandGroup,
     output: &Receiver<Vec<u8>>,
     until: Instant,
 ) -> Result<(ExitStatus, Vec<u8>), Why> {
@@ -135,7 +130,7 @@ fn wait(
         RecvTimeoutError::Disconnected => Why::Start(io::Error::other("its output was lost")),
     })?;
     loop {
-        if let Some(status) = child.try_wait().map_err(Why::Start)? {
+        if let Some(status) = group.try_wait().map_err(Why::Start)? {
             return Ok((status, output));
         }
         if Instant::now() >= until {
@@ -143,13 +138,6 @@ fn wait(
         }
         thread::sleep(POLL_INTERVAL);
     }
-}
-
-/// Kills `child` and all of its group. What is gone already needs no kill.
-fn kill(child: &mut Child) {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let _gone = group.map(|group| kill_process_group(group, Signal::KILL));
-    drop(child.wait());
 }
 
 /// Reads `pipe` on a thread of its own: what `read` takes of it, and then the rest, which passes by.

@@ -1,12 +1,15 @@
 //! Credentials from files: read again when they are refused, and seen by nobody.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use bk_launch::mock::{Behaviour, FaultKind};
+use bk_launch::mock::{Behaviour, FaultKind, FirstFault};
 use serde_json::json;
 
 use crate::harness::{
-    Launch, QUICK, Scene, Server, each, http, launch, list, scene, sometimes, until, well,
+    Launch, Outcome, QUICK, Running, Scene, Server, each, http, launch, list, scene, sometimes,
+    until, well,
 };
 
 fn knowing(secret: &str) -> Behaviour {
@@ -152,10 +155,51 @@ fn a_stop_does_not_wait_for_a_command() {
     scene.file("give", "#!/bin/sh\necho >>calls\nwhile [ ! -e done ]; do sleep 0.1; done\n");
     scene.change(|behaviour| behaviour.secret = Some("second".into()));
     until("it is called again", || calls(&scene) == 2);
-    let stopped = std::time::Instant::now();
+    let stopped = Instant::now();
     run.signal("INT").exits(130);
-    assert!(stopped.elapsed() < std::time::Duration::from_secs(5));
+    assert!(stopped.elapsed() < Duration::from_secs(5));
     scene.file("done", "");
+}
+
+/// A run whose command was called again and does not end.
+fn held_up_by_a_command(first: Vec<FirstFault>) -> Running {
+    let scene = with_a_giver(list(60));
+    scene.change(|behaviour| behaviour.first = first);
+    let run = without_secrets(scene.run()).with("--rate 60/s --app-secret-cmd ./give");
+    let run = run.environment("BK_TOKEN", "any").start();
+    let run = run.once("some are started", |seen| seen.starts >= 5);
+    let lines = "sleep 600 & echo $$ $! >pids.new; mv pids.new pids; wait";
+    scene.file("give", format!("#!/bin/sh\n{lines}\n"));
+    scene.change(|behaviour| behaviour.secret = Some("second".into()));
+    until("it is called again", || scene.has("pids"));
+    run
+}
+
+/// Neither the command nor what it started goes on.
+#[track_caller]
+fn nothing_is_left_of_a_command(run: &Outcome) {
+    for pid in run.scene().read("pids").split_whitespace() {
+        // A killed process takes a moment to go, and nobody may reap it.
+        until("it is gone", || {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat"));
+            state.is_err() || state.is_ok_and(|state| state.contains(") Z"))
+        });
+    }
+}
+
+#[test]
+fn a_command_ends_with_a_run_that_was_stopped() {
+    let run = held_up_by_a_command(Vec::new()).signal("TERM").exits(143);
+    nothing_is_left_of_a_command(&run.never_says("cannot be read again").reports_all(60));
+}
+
+#[test]
+fn a_command_ends_with_a_run_that_was_aborted() {
+    // A request is out, for which the first signal waits.
+    let run = held_up_by_a_command(each([2], FaultKind::Hang, 9)).signal("INT");
+    thread::sleep(Duration::from_millis(300));
+    let run = run.signal("TERM").exits(143).says("Aborted by SIGTERM");
+    nothing_is_left_of_a_command(&run.never_says("cannot be read again"));
 }
 
 #[test]
