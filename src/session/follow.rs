@@ -8,6 +8,7 @@ use super::error::{Refusal, SessionError};
 use super::replay::{ReplayError, write_unsettled};
 use super::rewrite::Rewrite;
 use super::run::Run;
+use crate::domain::request_id::RunId;
 use crate::journal::Position;
 use crate::store::Lock;
 
@@ -71,7 +72,7 @@ impl Followed {
             let sessions = run.journal.sessions()?;
             let first = *self.session.get_or_insert(sessions.last().map_or(0, |last| last.number));
             if sessions.iter().any(|session| session.number > first && session.retry_failed) {
-                return Err(TakenUpAgain.into());
+                return Err(TakenUpAgain { run: run.folder.id.clone() }.into());
             }
             let (page, last) = run.journal.page_after(self.written)?;
             if page.is_empty() {
@@ -104,10 +105,12 @@ fn is_between_sessions(run: &Run) -> Result<bool, SessionError> {
 /// Rows have a new last word, and their old one is written already.
 #[derive(Debug, Error)]
 #[error(
-    "a resume with --retry-failed took rows up again whose lines are written already; bk-launch \
-     report --follow begins anew"
+    "a resume with --retry-failed took rows up again whose lines are written already; begin anew: \
+     bk-launch report {run} -o - --follow"
 )]
-pub(crate) struct TakenUpAgain;
+pub(crate) struct TakenUpAgain {
+    run: RunId,
+}
 
 impl Refusal for TakenUpAgain {}
 

@@ -116,10 +116,11 @@ fn whoever_follows_is_told_that_rows_were_taken_up_again() {
     let resume = scene.resume().with("--retry-failed").start().once_sent(MANY + 1);
 
     all.extend(told);
-    follow.exits(2).never_says("rows: ").says(
+    follow.exits(2).never_says("rows: ").says([
         "error: a resume with --retry-failed took rows up again whose lines are written already; \
-         bk-launch report --follow begins anew\n",
-    );
+         begin anew: bk-launch report 2",
+        " -o - --follow\n",
+    ]);
     let report = scene.read("r.csv");
     assert!(all.len() < report.lines().count(), "{} lines", all.len());
     assert!(all.iter().eq(report.lines().take(all.len())), "lines are whole, and no line is new");
