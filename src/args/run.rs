@@ -15,7 +15,7 @@ use super::values::format;
 use crate::input::Format;
 use crate::rules::expected_rows::ExpectedRows;
 use crate::rules::selection::{
-    ColumnMap, ColumnMapping, Condition, LineRanges, MappedTwice, Selection, TaskIds,
+    ColumnMap, ColumnMapping, Condition, LineRanges, Selection, SelectionError, TaskIds,
 };
 use crate::store::RunName;
 
@@ -95,16 +95,17 @@ pub(crate) struct RowArgs {
 
 impl RowArgs {
     /// Returns the selection that the flags make.
-    pub(crate) fn selection(self) -> Result<Selection, MappedTwice> {
+    pub(crate) fn selection(self) -> Result<Selection, SelectionError> {
         let Self { conditions, only, skip, lines, map } = self;
         let all = |lists: Vec<TaskIds>| lists.iter().flat_map(TaskIds::iter).collect();
-        Ok(Selection {
+        let selection = Selection {
             map: ColumnMap::of(map)?,
             conditions,
             only: all(only),
             skip: all(skip),
             lines: lines.into_iter().collect(),
-        })
+        };
+        selection.checked()
     }
 }
 

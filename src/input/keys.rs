@@ -82,13 +82,8 @@ impl NamedKeys {
 
     /// Returns what the values of each condition's key are.
     pub(super) fn kinds(&self) -> Vec<FieldKind> {
-        let Selection { map, conditions, .. } = &*self.selection;
-        let kind = |column| match map.meant_by(column) {
-            Some(TaskColumn::BizId | TaskColumn::TaskId) => FieldKind::Id,
-            Some(TaskColumn::Scope) => FieldKind::Scope,
-            None => FieldKind::Text,
-        };
-        conditions.iter().map(|condition| kind(&condition.column)).collect()
+        let conditions = self.selection.conditions.iter();
+        conditions.map(|condition| self.selection.kind(condition)).collect()
     }
 
     /// Returns the value that a condition is about, by its position.

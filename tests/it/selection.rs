@@ -106,3 +106,24 @@ fn a_name_that_no_column_has_is_told_with_those_that_there_are() {
     }
     scene.run().input("t.jsonl").with("--where owner=1 --dry-run").exits(0).prints("1 task of");
 }
+
+#[test]
+fn a_prefix_of_an_id_with_leading_zeros_is_refused() {
+    let scene = scene("业务,task_id,name\n2,10,010\n2,0105,x\n2,20,x\n");
+    let run = |condition| scene.run().with("--map bk_biz_id=业务").arg("--where").arg(condition);
+    for (condition, digits) in [
+        ("task_id prefix 010", "write 10 in place of 010"),
+        // It would hold for every row.
+        ("task_id not prefix 1,020", "write 20 in place of 020"),
+        ("业务 prefix 02", "write 2 in place of 02"),
+        ("bk_biz_id prefix 0", "none begins with 0"),
+    ] {
+        let says = ["ids are compared without leading zeros", digits];
+        run(condition).exits(2).says(says);
+        let bench = scene.bench().with("--map bk_biz_id=业务").arg("--where").arg(condition);
+        bench.exits(2).says(says);
+    }
+    assert_eq!(scene.seen().requests, 0);
+    run("task_id prefix 10").with("--dry-run").exits(0).prints("2 tasks of");
+    run("name prefix 010").with("--dry-run").exits(0).prints("1 task of");
+}

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::api::base_url::TargetError;
 use crate::config::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
 use crate::input;
-use crate::rules::selection::MappedTwice;
+use crate::rules::selection::SelectionError;
 use crate::rules::window::WindowError;
 use crate::session::credentials::CredentialError;
 use crate::session::staging::SharesOfStream;
@@ -32,7 +32,7 @@ pub(crate) enum SettingsError {
     #[error("--expect-rows needs a file: standard input cannot be counted before it is launched")]
     ExpectOfStdin,
     #[error(transparent)]
-    Map(#[from] MappedTwice),
+    Selection(#[from] SelectionError),
     #[error("there is no folder to keep the run in: set HOME, or name one with --state-dir")]
     NoState,
     #[error(transparent)]

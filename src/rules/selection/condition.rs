@@ -82,6 +82,24 @@ impl Condition {
         });
         is_met == (sense == Sense::Plain)
     }
+
+    /// Refuses a prefix that no field of its column can begin with.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a prefix of an id has leading zeros: ids are compared without them.
+    pub(crate) fn check(&self, kind: FieldKind) -> Result<(), LeadingZeros> {
+        let has_zeros = |prefix: &&str| {
+            prefix.starts_with('0') && prefix.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let mut prefixes = self.values.iter().map(|value| value.trim());
+        match prefixes.find(has_zeros) {
+            Some(prefix) if self.operator.test == Test::Prefix && kind == FieldKind::Id => {
+                Err(LeadingZeros { condition: self.text.clone(), prefix: prefix.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Condition {
@@ -208,6 +226,26 @@ pub(crate) enum ConditionError {
     AfterQuote,
 }
 
+/// Prefix of an id that has leading zeros.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeadingZeros {
+    condition: String,
+    prefix: String,
+}
+
+impl fmt::Display for LeadingZeros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { condition, prefix } = self;
+        write!(f, "--where '{condition}': ids are compared without leading zeros; ")?;
+        match prefix.trim_start_matches('0') {
+            "" => f.write_str("none begins with 0"),
+            digits => write!(f, "write {digits} in place of {prefix}"),
+        }
+    }
+}
+
+impl std::error::Error for LeadingZeros {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +285,28 @@ mod tests {
             for field in fails {
                 assert!(!parsed.holds(field, kind), "{condition} does not hold for {field:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_an_id_has_no_leading_zeros() {
+        use FieldKind::{Id, Scope, Text};
+        for (condition, kind, refused) in [
+            ("task_id prefix 10", Id, None),
+            ("task_id prefix 010", Id, Some("write 10 in place of 010")),
+            ("task_id not prefix 20, '007 '", Id, Some("write 7 in place of 007")),
+            ("task_id prefix 00", Id, Some("none begins with 0")),
+            ("task_id in 010,7", Id, None),
+            ("task_id=010", Id, None),
+            ("task_id prefix 0x", Id, None),
+            ("name prefix 010", Text, None),
+            ("scope prefix 010", Scope, None),
+        ] {
+            let found = condition.parse::<Condition>().unwrap().check(kind);
+            let told = refused.map(|what| {
+                format!("--where '{condition}': ids are compared without leading zeros; {what}")
+            });
+            assert_eq!(found.err().map(|error| error.to_string()), told, "{condition}");
         }
     }
 

@@ -11,8 +11,9 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::domain::task::Id;
+use crate::domain::task_column::TaskColumn;
 pub(crate) use column_map::{ColumnMap, ColumnMapping, MappedTwice};
-pub(crate) use condition::{Condition, FieldKind};
+pub(crate) use condition::{Condition, FieldKind, LeadingZeros};
 pub(crate) use line_ranges::LineRanges;
 pub(crate) use task_ids::TaskIds;
 
@@ -52,6 +53,26 @@ impl Selection {
             skip: ids(skip)?,
             lines: ranges.into_iter().collect(),
         })
+    }
+
+    /// Returns the selection, unless a condition can never be met as it is written.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a prefix of an id has leading zeros.
+    pub(crate) fn checked(self) -> Result<Self, SelectionError> {
+        self.conditions.iter().try_for_each(|condition| condition.check(self.kind(condition)))?;
+        Ok(self)
+    }
+
+    /// Returns what the fields of a condition's column are.
+    #[must_use]
+    pub(crate) fn kind(&self, condition: &Condition) -> FieldKind {
+        match self.map.meant_by(&condition.column) {
+            Some(TaskColumn::BizId | TaskColumn::TaskId) => FieldKind::Id,
+            Some(TaskColumn::Scope) => FieldKind::Scope,
+            None => FieldKind::Text,
+        }
     }
 
     /// Whether every row of the input is one of the run.
@@ -107,6 +128,8 @@ pub(crate) enum SelectionError {
     Value { flag: &'static str, text: String, what: String },
     #[error(transparent)]
     Map(#[from] MappedTwice),
+    #[error(transparent)]
+    Prefix(#[from] LeadingZeros),
 }
 
 #[cfg(test)]
