@@ -111,6 +111,10 @@ impl<R: BufRead> JsonRows<R> {
             if self.new_keys == NewKeys::Ignore
                 && let Some(what) = named.missing()
             {
+                let what = format!(
+                    "{what}. Of a stream only the first object is looked at: write the key there, \
+                     if only as null, or give the list as a file"
+                );
                 return Err(BadRecord { line, what });
             }
         } else if self.new_keys == NewKeys::Add {

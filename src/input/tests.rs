@@ -258,7 +258,9 @@ fn rows_are_left_out_in_every_format() {
     }
     let late = format!("17\n{two}");
     let (_, rows) = selected(&late, Format::JsonLines, &[("where", "m!=a")]);
-    let error = "in:2: --where 'm!=a': there is no column m; there are biz_id, task_id, n";
+    let error = "in:2: --where 'm!=a': there is no column m; there are biz_id, task_id, n. Of a stream \
+                 only the first object is looked at: write the key there, if only as null, or give \
+                 the list as a file";
     assert_eq!(rows, ["1: is a JSON number, not an object", error]);
     let long = format!("biz_id,task_id,n\n2,1,{}\n2,2,b\n", "x".repeat(2 * MAX_RECORD_BYTES));
     let (_, rows) = selected(&long, Format::Csv, &[("where", "n=a")]);

@@ -127,3 +127,24 @@ fn a_prefix_of_an_id_with_leading_zeros_is_refused() {
     run("task_id prefix 10").with("--dry-run").exits(0).prints("2 tasks of");
     run("name prefix 010").with("--dry-run").exits(0).prints("1 task of");
 }
+
+#[test]
+fn of_a_stream_the_first_object_must_have_the_keys_and_the_message_says_so() {
+    let scene = Scene::new();
+    let lines =
+        "{\"bk_biz_id\":2,\"task_id\":1}\n{\"bk_biz_id\":2,\"task_id\":2,\"owner\":\"amy\"}\n";
+    let run = |lines: &str| scene.run().piped(lines).with("--format jsonl --force");
+    let hint = "Of a stream only the first object is looked at: write the key there, if only as \
+                null, or give the list as a file";
+    let refused = run(lines).with("--where owner!=bob").exits(2);
+    refused.says(["there is no column owner", hint]).server_saw(|seen| seen.starts, 0);
+    run(lines).with("--map scope=owner").exits(2).says(hint);
+    let null = lines.replacen("1}", "1,\"owner\":null}", 1);
+    run(&null).with("--where owner=amy").exits(0).says("1 row: 1 started");
+    scene.file("t.jsonl", lines);
+    let file = scene.run().input("t.jsonl").with("--force --where owner=amy --dry-run");
+    file.exits(0).prints("1 task of");
+    // Of a file all objects are looked at, so there is nothing to be done but to mend the name.
+    let misspelt = scene.run().input("t.jsonl").with("--where ownr=amy").exits(2);
+    misspelt.says("did you mean owner?").never_says("stream");
+}
