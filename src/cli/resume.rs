@@ -66,6 +66,7 @@ pub(crate) fn run(
     {
         (args, matches) = parse(profile.with_words(&matches, &words, &*variables))?;
     }
+    settings::check_window(&args.session.window, typed)?;
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }

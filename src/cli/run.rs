@@ -68,6 +68,7 @@ pub(crate) fn run(
     let face = Face::of(&args.session);
     let preview = args.session.preview.kind();
     let monitoring = Monitoring::new(args.session.monitors.clone(), &environment)?;
+    settings::check_window(&args.session.window, typed_matches)?;
     let moment = Moment::of(&mut outside.machine);
     let settings = settings::of_run(args, ForWhat::of(preview), &environment, moment)?;
     match preview {

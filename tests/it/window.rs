@@ -103,6 +103,8 @@ fn a_window_that_is_over_or_too_short_starts_nothing() {
             2,
             "rows would be left, slowed by --rate; nothing was started",
         ),
+        ("--cutoff 5m", 2, "--cutoff is about the end of a window, and there is none: add"),
+        ("--start-at +1s --require-fit", 2, "--require-fit is about the end of a window"),
         ("--stop-at 2020-01-01T00:00", 2, "--stop-at: the stop is not after the start"),
         ("--start-at +2h --stop-at +1h", 2, "the stop is not after the start"),
         ("--window 22:00", 2, "22:00-04:00"),
@@ -115,6 +117,22 @@ fn a_window_that_is_over_or_too_short_starts_nothing() {
     }
     assert_eq!(scene.seen().requests, 0);
     scene.run().with("--stop-at +1h --require-fit --rate 100/s").exits(0);
+}
+
+#[test]
+fn what_is_said_of_a_window_needs_one_only_if_it_is_typed() {
+    let scene = scene(list(10));
+    // A deployment may have a cutoff for whichever launch has a window.
+    scene.file("c.toml", "[profiles.p]\ncutoff = \"5m\"\nrequire_fit = true\n");
+    scene.run_kept().with("--config c.toml --profile p --limit 1").exits(0);
+    scene.resume().with("--limit 1").exits(0);
+    scene.resume().with("--cutoff 5m").exits(2).says("add --stop-at WHEN or --window HOURS");
+    scene.resume().with("--stop-at +1h --cutoff 5m --limit 1").exits(0);
+    let kept = scene.run_kept().with("--window 00:00-23:59 --tz UTC --rate 100/s --limit 1");
+    kept.exits(0);
+    scene.resume().with("--cutoff 1ms --limit 1").exits(0);
+    // A begin that is typed takes the place of the window that was kept.
+    scene.resume().with("--start-at +1ms --cutoff 1ms").exits(2).says("--cutoff is about");
 }
 
 #[test]

@@ -21,6 +21,10 @@ pub(crate) enum SettingsError {
     SameOutput(PathBuf),
     #[error("--json and --output - both want standard output; give the report a file")]
     TwoOnStdout,
+    #[error(
+        "{0} is about the end of a window, and there is none: add --stop-at WHEN or --window HOURS"
+    )]
+    NoWindow(&'static str),
     #[error("{flag}: {error}")]
     Window { flag: &'static str, error: WindowError },
     #[error("--no-journal keeps no run, so the report needs a place: name one with -o FILE")]

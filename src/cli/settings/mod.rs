@@ -39,6 +39,7 @@ pub(crate) use output::{Output, SummaryForm, check_outputs, existing, progress};
 pub(crate) use server::{ServerParts, parts, server};
 pub(crate) use store::{runs, state_folder};
 pub(crate) use variables::set_variables;
+pub(crate) use window::check as check_window;
 
 /// Whether a report must be named if no run is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! When a session may send, from the flags.
 
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -7,6 +9,17 @@ use super::error::SettingsError;
 use crate::args::session::WindowArgs;
 use crate::rules::window::{Window, WindowRequest};
 use crate::session::timing::{Misfit, Timing};
+
+/// Refuses flags of a window that were typed where none ends: they would do nothing.
+pub(crate) fn check(args: &WindowArgs, typed: &ArgMatches) -> Result<(), SettingsError> {
+    let is_typed = |flag| typed.value_source(flag) == Some(ValueSource::CommandLine);
+    let has_end = args.window.is_some() || args.stop_at.is_some();
+    let idle = [("cutoff", "--cutoff"), ("require_fit", "--require-fit")];
+    match idle.into_iter().find(|(id, _)| is_typed(*id)) {
+        Some((_, flag)) if !has_end => Err(SettingsError::NoWindow(flag)),
+        _ => Ok(()),
+    }
+}
 
 /// Returns when a session may send, as the flags say at `now`. It waits for `share` of the
 /// jitter, from 0 to 1.

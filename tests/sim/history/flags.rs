@@ -232,6 +232,7 @@ impl Draft<'_> {
         if !self.ground.is_stream && self.dice.chance(8) {
             self.bare("require-fit");
         }
+        self.drop_idle(None);
     }
 
     /// A window of a later session: nobody knows when it begins, so it is told from then on. A
@@ -253,6 +254,17 @@ impl Draft<'_> {
             self.value("cutoff", cutoff);
         }
         self.one_of("jitter", &["500ms", "5s", "30s"]);
+        self.drop_idle(kept);
+    }
+
+    /// Takes out the flags that are refused where no window ends; a begin that is typed takes the
+    /// place of a window that was kept.
+    fn drop_idle(&mut self, kept: Option<&str>) {
+        let has = |name| self.flags.iter().any(|flag| flag.name == name);
+        let has_end = has("stop-at") || has("window") || (kept.is_some() && !has("start-at"));
+        if !has_end {
+            self.flags.retain(|flag| !["cutoff", "require-fit"].contains(&flag.name));
+        }
     }
 
     fn begin_and_end(&mut self) {
