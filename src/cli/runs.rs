@@ -22,7 +22,7 @@ use crate::store::{Lock, RunDir, RunStore};
 use crate::text::count::many;
 use crate::text::location::RunLocation;
 use crate::text::run_page::RunPage;
-use crate::text::runs::{json, table, why_this};
+use crate::text::runs::{json, of_other_versions, table, why_this};
 
 /// Number of bad rows that are shown without `--bad`.
 const SHOWN_BAD: usize = 20;
@@ -114,7 +114,12 @@ fn list(runs: &RunStore, args: ListArgs, form: Form) -> Result<Exit, CommandErro
             writeln!(stdout(), "{}", Value::from(all.iter().map(json).collect::<Vec<_>>()))?;
         }
         Form::Text if all.is_empty() => notice(&none),
-        Form::Text => write!(stdout(), "{}", table(&all, &zone))?,
+        Form::Text => {
+            write!(stdout(), "{}", table(&all, &zone))?;
+            if let Some(note) = of_other_versions(&all) {
+                notice(&note);
+            }
+        }
     }
     Ok(Exit::Good)
 }

@@ -29,6 +29,15 @@ pub(crate) enum RunState {
     /// Its last session was cut off.
     Interrupted,
     Damaged,
+    /// A bk-launch that keeps its journal in another version wrote it.
+    OtherVersion(OtherWriter),
+}
+
+/// Which bk-launch wrote a journal of another version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherWriter {
+    Earlier,
+    Later,
 }
 
 impl RunState {
@@ -36,7 +45,18 @@ impl RunState {
     pub(crate) fn of(folder: &RunDir, now: Timestamp) -> Self {
         match Journal::open(&folder.journal()).and_then(|journal| journal.sessions()) {
             Ok(sessions) => Self::after(holder(folder).as_ref(), sessions.last(), now),
-            Err(_) => Self::Damaged,
+            Err(error) => Self::unreadable(&error),
+        }
+    }
+
+    /// Returns the state of a run whose journal cannot be read.
+    const fn unreadable(error: &JournalError) -> Self {
+        match error {
+            JournalError::Version { found, known, .. } if *found < *known => {
+                Self::OtherVersion(OtherWriter::Earlier)
+            }
+            JournalError::Version { .. } => Self::OtherVersion(OtherWriter::Later),
+            _ => Self::Damaged,
         }
     }
 
@@ -60,9 +80,14 @@ impl RunState {
         }
     }
 
-    /// Whether a resume would find nothing to do.
+    /// Whether a resume would find nothing that it could do.
     pub(crate) const fn is_over(&self) -> bool {
-        matches!(self, Self::Finished | Self::Damaged)
+        matches!(self, Self::Finished | Self::Damaged | Self::OtherVersion(_))
+    }
+
+    /// Whether the run died or cannot be read.
+    const fn is_broken(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Damaged | Self::OtherVersion(_))
     }
 
     /// Whether a process works on the run.
@@ -79,13 +104,19 @@ impl RunState {
             Self::Stopped(_) => "stopped",
             Self::Interrupted => "interrupted",
             Self::Damaged => "damaged",
+            Self::OtherVersion(OtherWriter::Earlier) => "earlier_version",
+            Self::OtherVersion(OtherWriter::Later) => "later_version",
         }
     }
 
     pub(crate) const fn pid(&self) -> Option<u32> {
         match self {
             Self::Waiting(pid, _) | Self::Running(pid) | Self::Draining(pid, _) => *pid,
-            Self::Finished | Self::Stopped(_) | Self::Interrupted | Self::Damaged => None,
+            Self::Finished
+            | Self::Stopped(_)
+            | Self::Interrupted
+            | Self::Damaged
+            | Self::OtherVersion(_) => None,
         }
     }
 }
@@ -118,10 +149,10 @@ pub(crate) struct RunSummary {
 impl RunSummary {
     /// Reads the run in `folder` at `now`, as far as that is possible.
     pub(crate) fn of(folder: &RunDir, now: Timestamp) -> Self {
-        Self::read(folder, now).unwrap_or_else(|_| Self {
+        Self::read(folder, now).unwrap_or_else(|error| Self {
             id: folder.id.clone(),
             folder: folder.path.clone(),
-            state: RunState::Damaged,
+            state: RunState::unreadable(&error),
             about: None,
             sessions: Vec::new(),
             already: AlreadyStarted::Ok,
@@ -184,9 +215,7 @@ impl RunSummary {
     pub(crate) fn has_failed(&self) -> bool {
         const FAILURES: [Exit; 4] = [Exit::Bad, Exit::Usage, Exit::Stopped, Exit::Output];
         let is_failure = |code| FAILURES.into_iter().any(|exit| exit.code() == code);
-        matches!(self.state, RunState::Interrupted | RunState::Damaged)
-            || self.bad().next().is_some()
-            || self.exit().is_some_and(is_failure)
+        self.state.is_broken() || self.bad().next().is_some() || self.exit().is_some_and(is_failure)
     }
 
     /// Rows that a resume would take up.

@@ -11,7 +11,7 @@ use crate::domain::duration::roughly;
 use crate::domain::record::OutcomeKind;
 use crate::journal::{InputState, PastSession};
 use crate::session::find::FoundBy;
-use crate::session::run_state::{RunState, RunSummary};
+use crate::session::run_state::{OtherWriter, RunState, RunSummary};
 
 /// `12 started, 2 failed, 6 pending`, as the summary of a session has it.
 pub(crate) fn outcomes(run: &RunSummary) -> String {
@@ -33,6 +33,8 @@ pub(crate) fn state(run: &RunSummary, zone: &TimeZone) -> String {
             let more: Vec<_> = more.into_iter().flatten().collect();
             if more.is_empty() { word.into() } else { format!("{word}, {}", more.join(", ")) }
         }
+        RunState::OtherVersion(OtherWriter::Earlier) => "of an earlier bk-launch".into(),
+        RunState::OtherVersion(OtherWriter::Later) => "of a later bk-launch".into(),
         RunState::Running(_) | RunState::Interrupted | RunState::Damaged => word.into(),
     }
 }
@@ -73,6 +75,15 @@ pub(crate) fn table(runs: &[RunSummary], zone: &TimeZone) -> String {
         let _ = writeln!(table, "{id:<21}{name}  {state:<of_state$}  {exit:>4}  {age:>10}  {rows}");
     }
     table
+}
+
+/// Says what to do with runs that this bk-launch cannot read, since another one wrote them.
+pub(crate) fn of_other_versions(runs: &[RunSummary]) -> Option<&'static str> {
+    let is_of_another = |run: &RunSummary| matches!(run.state, RunState::OtherVersion(_));
+    runs.iter().any(is_of_another).then_some(
+        "note: a run of another bk-launch is shown, resumed and reported by that one; without it, \
+         look at what the server already started, and launch the list as a new run",
+    )
 }
 
 /// Returns the same for programs.

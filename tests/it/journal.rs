@@ -67,8 +67,15 @@ fn a_journal_that_is_none_is_refused_in_words() {
         let id = &run.id;
         scene.command(format!("resume {id}")).exits(2).says(["journal.db", says]);
         scene.command(format!("report {id} -o r.csv")).exits(2).says(says);
-        scene.command("runs").exits(0).prints("damaged");
+        let state = if says.contains("version") { "bk-launch" } else { "damaged" };
+        scene.command("runs").exits(0).prints(state);
     }
+    let earlier = scene.command("runs").exits(0).prints("  of an earlier bk-launch  ");
+    earlier.says("launch the list as a new run").never_prints("damaged");
+    let json = scene.command("runs --failed --json").exits(0).json();
+    assert_eq!(json[0]["state"], "earlier_version");
+    Connection::open(run.journal()).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    scene.command("runs").exits(0).prints("  of a later bk-launch  ");
     fs::remove_file(run.journal()).unwrap();
     let gone = scene.command(format!("resume {}", run.id)).exits(2).says("is missing");
     gone.server_saw(|seen| seen.starts, 10);
