@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::command_error::CommandError;
 use super::notice::notice;
 use super::stdout::stdout;
+use super::terminal::columns;
 use super::watch;
 use super::{prune, settings};
 use crate::args::runs::{ListArgs, RunsArgs, ShowArgs, What};
@@ -102,8 +103,10 @@ fn list(runs: &RunStore, args: ListArgs, form: Form) -> Result<Exit, CommandErro
             let more = many(older.len() as u64, "older run", "older runs");
             Ok(match (latest, more) {
                 ([], _) => none.clone(),
-                (latest, None) => table(latest, &zone),
-                (latest, Some(more)) => format!("{more}, and:\n{}", table(latest, &zone)),
+                (latest, None) => table(latest, &zone, columns()),
+                (latest, Some(more)) => {
+                    format!("{more}, and:\n{}", table(latest, &zone, columns()))
+                }
             })
         };
         return watch::renew(&page, &|| false);
@@ -115,7 +118,7 @@ fn list(runs: &RunStore, args: ListArgs, form: Form) -> Result<Exit, CommandErro
         }
         Form::Text if all.is_empty() => notice(&none),
         Form::Text => {
-            write!(stdout(), "{}", table(&all, &zone))?;
+            write!(stdout(), "{}", table(&all, &zone, columns()))?;
             if let Some(note) = of_other_versions(&all) {
                 notice(&note);
             }

@@ -1,9 +1,15 @@
-//! Questions on the terminal.
+//! Questions on the terminal, and its width.
 
 use std::io;
 use std::time::Duration;
 
 use crate::monitor::console;
+
+/// Returns the width of the terminal that standard output is, if it is one and has any.
+pub(crate) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(size.ws_col.into()).filter(|columns| *columns > 0)
+}
 
 /// Time between the end of a terminal and the signal that tells of it.
 const HANGUP: Duration = Duration::from_millis(300);

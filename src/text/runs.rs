@@ -48,14 +48,17 @@ pub(crate) const fn why_this(by: FoundBy) -> &'static str {
     }
 }
 
-/// Returns a table of runs, with their names if any has one.
-pub(crate) fn table(runs: &[RunSummary], zone: &TimeZone) -> String {
+/// Returns a table of runs, with their names if any has one. If it is wider than the `columns` of a
+/// terminal, long names and states are shortened.
+pub(crate) fn table(runs: &[RunSummary], zone: &TimeZone, columns: Option<usize>) -> String {
     let name = |run: &RunSummary| run.about.as_ref().and_then(|about| about.name.clone());
     let names: Vec<_> = runs.iter().map(|run| name(run).unwrap_or_default()).collect();
     let states: Vec<_> = runs.iter().map(|run| state(run, zone)).collect();
-    let wide = |column: &[String], title: &str| {
-        column.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(title.len())
-    };
+    let rows: Vec<_> = runs.iter().map(outcomes).collect();
+    let widest = wide(&names, "") + wide(&states, "STATE") + wide(&rows, "ROWS") + OTHER_COLUMNS;
+    let excess = columns.map_or(0, |columns| widest.saturating_sub(columns));
+    let (names, excess) = shortened(names, MIN_NAME, excess);
+    let (states, _) = shortened(states, MIN_STATE, excess);
     let (of_name, of_state) = (wide(&names, ""), wide(&states, "STATE"));
     let second = |name: &str| match of_name {
         0 => String::new(),
@@ -68,13 +71,42 @@ pub(crate) fn table(runs: &[RunSummary], zone: &TimeZone) -> String {
         "STATE",
         "AGE"
     );
-    for ((run, name), state) in runs.iter().zip(&names).zip(&states) {
+    for (((run, name), state), rows) in runs.iter().zip(&names).zip(&states).zip(&rows) {
         let age = run.age().map(roughly).unwrap_or_default();
         let exit = run.exit().map(|exit| exit.to_string()).unwrap_or_default();
-        let (id, name, rows) = (run.id.as_str(), second(name), outcomes(run));
+        let (id, name) = (run.id.as_str(), second(name));
         let _ = writeln!(table, "{id:<21}{name}  {state:<of_state$}  {exit:>4}  {age:>10}  {rows}");
     }
     table
+}
+
+/// Width of the columns of a table that are never shortened, but for the last, and of the gaps.
+const OTHER_COLUMNS: usize = 45;
+
+/// Minimum width to which names are shortened.
+const MIN_NAME: usize = 12;
+
+/// Minimum width to which states are shortened.
+const MIN_STATE: usize = 20;
+
+fn wide(column: &[String], title: &str) -> usize {
+    column.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(title.len())
+}
+
+/// Makes a column narrower by `excess`, but leaves it `least` wide: of a longer text the middle is
+/// left out. Returns what is left of the excess, too.
+fn shortened(column: Vec<String>, least: usize, excess: usize) -> (Vec<String>, usize) {
+    let width = wide(&column, "");
+    let most = width.saturating_sub(excess).max(least).min(width);
+    let shorten = |text: String| {
+        let length = text.chars().count();
+        if length <= most {
+            return text;
+        }
+        let (head, tail) = (most / 2, most.saturating_sub(most / 2 + 1));
+        text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
+    };
+    (column.into_iter().map(shorten).collect(), excess - (width - most))
 }
 
 /// Says what to do with runs that this bk-launch cannot read, since another one wrote them.
@@ -135,4 +167,25 @@ fn session_json(session: &PastSession) -> Value {
         "ending": session.ending,
         "exit": session.exit,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_gives_up_no_more_than_it_must_and_can() {
+        for (text, excess, told, left) in [
+            ("nightly-launch-of-the-web", 0, "nightly-launch-of-the-web", 0),
+            ("nightly-launch-of-the-web", 1, "nightly-laun…-of-the-web", 0),
+            ("nightly-launch-of-the-web", 13, "nightl…e-web", 0),
+            ("nightly-launch-of-the-web", 20, "nightl…e-web", 7),
+            ("nightly", 5, "nightly", 5),
+            ("", 5, "", 5),
+        ] {
+            let column = vec![text.to_owned(), "web".into()];
+            let (column, rest) = shortened(column, MIN_NAME, excess);
+            assert_eq!((&*column[0], &*column[1], rest), (told, "web", left), "{excess}");
+        }
+    }
 }

@@ -124,6 +124,24 @@ fn of_a_live_run_the_page_tells_rate_window_and_end_and_is_renewed_until_it_ends
 }
 
 #[test]
+fn the_list_fits_a_terminal_and_is_whole_in_a_pipe() {
+    let scene = scene(list(3)).against(refusing());
+    let name = "nightly-launch-of-all-web-servers-and-their-databases";
+    scene.run_kept().with(format!("--limit 1 --name {name}")).exits(0);
+    let on_terminal = |columns: u32| {
+        let line = format!("script -qec 'stty cols {columns}; PROGRAM runs' /dev/null </dev/null");
+        scene.shell(&line).exits(0).stdout()
+    };
+    let narrow = on_terminal(100);
+    let widths: Vec<_> = narrow.lines().map(|line| line.trim_end().chars().count()).collect();
+    assert!(widths.iter().all(|width| *width <= 100), "{widths:?}: {narrow}");
+    let parts = ["  nightly-", "…", "atabases  stopped: limit  ", "1 started, 2 pending"];
+    assert!(parts.iter().all(|part| narrow.contains(part)), "{narrow}");
+    assert!(on_terminal(200).contains(name));
+    scene.command("runs").exits(0).prints(format!("  {name}  stopped: limit  "));
+}
+
+#[test]
 fn runs_are_listed_by_what_they_need() {
     let scene = scene(list(3)).against(refusing());
     scene.run_kept().with("--name bad").exits(1);
