@@ -21,8 +21,10 @@ pub(crate) const OF_A_MEASUREMENT: &str = "\
 Exit codes:
   0  measured, and all expectations hold
   1  an expectation was missed, requests could not be sent, this machine
-     was the bottleneck, or a figure became worse than --tolerance allows
-  2  nothing was sent: usage, settings or input
+     was the bottleneck, a figure became worse than --tolerance allows, or
+     what was measured cannot be compared with --baseline
+  2  nothing was sent: usage, settings, input, or a saved result that
+     cannot be compared
   3  stopped by an auth or config answer
   6  the result could not be written
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was measured

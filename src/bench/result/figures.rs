@@ -43,7 +43,7 @@ impl BenchResult {
     }
 
     /// Returns the complete seconds: the last one may be cut short.
-    fn whole_seconds(&self) -> impl Iterator<Item = &SecondResult> {
+    pub(super) fn whole_seconds(&self) -> impl Iterator<Item = &SecondResult> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

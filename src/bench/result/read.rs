@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::schema::{BenchResult, ROWS_USED_UP, SCHEMA, UNFINISHED};
+use crate::bench::compare::MIN_BLOCKS;
 use crate::bench::search::{LimitedBy, SearchDecision};
 use crate::domain::count::Digits;
 
@@ -46,10 +47,10 @@ impl BenchResult {
             && finished.all(|step| step.verdict == SearchDecision::Spoiled.as_str())
     }
 
-    /// Returns why the figures are not those of the server under the whole load, if the result
-    /// itself says so.
+    /// Returns why the result cannot be compared, if its own figures say so: they are not those of
+    /// the server under the whole load, or too few.
     #[must_use]
-    pub(crate) fn invalid(&self) -> Option<String> {
+    pub(crate) fn incomparable(&self) -> Option<String> {
         let early = || self.stopped.as_ref().filter(|why| *why != ROWS_USED_UP);
         if let Some(why) = &self.generator.bottleneck {
             Some(why.clone())
@@ -58,8 +59,13 @@ impl BenchResult {
             Some(format!("{due} and not sent"))
         } else if let Some(why) = early() {
             Some(format!("it ended early: {why}"))
+        } else if self.answered == 0 {
+            Some("nothing was answered".into())
         } else {
-            (self.answered == 0).then(|| "nothing was answered".into())
+            let seconds = self.whole_seconds().filter(|second| second.answered > 0).count();
+            let told = Digits::Plain.counted(seconds as u64, "whole second", "whole seconds");
+            (seconds < MIN_BLOCKS)
+                .then(|| format!("it has answers in {told}, and a comparison needs {MIN_BLOCKS}"))
         }
     }
 }

@@ -56,10 +56,10 @@ pub(crate) fn compare_files(files: &[PathBuf], tolerance: f64) -> Result<Exit, C
 }
 
 /// Reads a result for a comparison. Refuses one that is no measurement of the server by its own
-/// account: it is neither better nor worse nor noise.
+/// account, or too short: it is neither better nor worse nor noise.
 fn comparable(path: &Path) -> Result<BenchResult, CommandError> {
     let result = BenchResult::read(path)?;
-    match result.invalid() {
+    match result.incomparable() {
         None => Ok(result),
         Some(why) => Err(Incomparable { path: path.to_owned(), why: escape_control(&why) }.into()),
     }

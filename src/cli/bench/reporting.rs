@@ -23,7 +23,7 @@ pub(crate) fn report(
     form: SummaryForm,
 ) -> Result<Exit, CommandError> {
     let FinishedBench { mut result, response, mut exit } = finished;
-    let invalid = result.invalid().filter(|_| baseline.is_some());
+    let invalid = result.incomparable().filter(|_| baseline.is_some());
     let baseline = baseline.filter(|_| invalid.is_none());
     let comparison = baseline.map(|baseline| baseline.compare(&result));
     if exit == Exit::Good {

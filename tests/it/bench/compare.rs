@@ -71,9 +71,9 @@ fn results_are_compared_with_the_test_that_was_used() {
     let now = measure(&slower, "5s").exits(1);
     let is_compared = is_quiet(&now.json());
     now.says(if is_compared { "worse, more than --tolerance" } else { "not compared" });
-    let now = measure(&same, "1s");
+    let now = measure(&same, "1s").exits(1).says("not compared with --baseline: ");
     if is_quiet(&now.json()) {
-        now.exits(0).says("too short to tell");
+        now.says("it has answers in 1 whole second, and a comparison needs 5");
     }
     scene.file("no.json", "{}");
     compare("no.json", "base.json").exits(2);
@@ -92,6 +92,8 @@ fn a_result_that_is_no_measurement_of_the_server_is_never_within_noise() {
         ("/dropped", 7.into(), "7 requests were due and not sent"),
         ("/stopped", "by SIGINT".into(), "it ended early: by SIGINT"),
         ("/answered", 0.into(), "nothing was answered"),
+        ("/seconds", 4.9.into(), "it has answers in 4 whole seconds, and a comparison needs 5"),
+        ("/series/2/answered", 0.into(), "it has answers in 4 whole seconds"),
     ] {
         let mut bad: Value = serde_json::from_str(&base).unwrap();
         *bad.pointer_mut(pointer).unwrap() = value;
