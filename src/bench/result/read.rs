@@ -58,7 +58,8 @@ impl BenchResult {
             let due = Digits::Plain.counted(self.dropped, "request was due", "requests were due");
             Some(format!("{due} and not sent"))
         } else if let Some(why) = early() {
-            Some(format!("it ended early: {why}"))
+            // Further lines say what to do about it.
+            Some(format!("it ended early: {}", why.lines().next().unwrap_or_default()))
         } else if self.answered == 0 {
             Some("nothing was answered".into())
         } else {

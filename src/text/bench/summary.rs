@@ -41,7 +41,8 @@ pub(crate) fn summary(result: &BenchResult, response: &Histogram<u64>) -> String
     text.push_str(&rows(result));
     // What is said of the search says so of this machine.
     if let Some(stopped) = result.stopped.as_ref().filter(|_| !result.is_limited_by_machine()) {
-        let _ = write!(text, "\nstopped: {}", escape_control(stopped));
+        let lines: Vec<_> = stopped.lines().map(escape_control).collect();
+        let _ = write!(text, "\nstopped: {}", lines.join("\n"));
     }
     text
 }

@@ -5,16 +5,40 @@ use std::time::{Duration, Instant};
 use bk_launch::mock::Behaviour;
 use serde_json::Value;
 
-use super::{field, is_quiet};
-use crate::harness::{slow, well};
+use super::{field, is_quiet, measured};
+use crate::harness::{slow, sometimes, well};
 
 #[test]
 fn a_credential_that_is_refused_stops_it() {
     let scene = field(500).against(Behaviour { auth_after: Some(20), ..well() });
     let stopped = scene.bench().with("--rate 100/s").exits(3);
-    let found = stopped.says("stopped: the server refuses the credentials").json();
+    let found = stopped
+        .says(["stopped: the server refuses the credentials", "\n  check BK_APP_CODE"])
+        .json();
     assert_eq!((&found["rows"]["started"], &found["exit"]), (&20.into(), &3.into()));
     assert!(scene.seen().requests < 250, "and not all 500");
+}
+
+#[test]
+fn a_server_that_never_answers_fails_it() {
+    let scene = field(100);
+    let never = ["stopped: the server was never reached: ", "\n  check that it is up"];
+    let closed = |flags: &str| scene.bench().at("http://127.0.0.1:1").with(flags);
+    let found = closed("--rate 50/s --requests 20 -o r.json").exits(3).says(never).json();
+    assert_eq!((&found["exit"], &found["sent"]), (&3.into(), &20.into()));
+    let told = "never reached: no connection: Connection refused (os error 111); measure again";
+    scene.command("bench --compare r.json r.json").exits(2).says(told);
+    closed("--closed --concurrency 2 --requests 20").exits(3).says(never);
+    // What was expected is missed, too, and a search does not go on without an end.
+    closed("--rate 50/s --requests 20 --slo errors<1%").exits(1).says(never);
+    let search = closed("--find-max --rate 100/s --duration 1s").exits(1).says(never);
+    assert_eq!(search.json()["steps"].as_array().unwrap().len(), 1);
+    let dumb = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dumb = scene.bench().at(format!("http://{}", dumb.local_addr().unwrap()));
+    dumb.with("--rate 50/s --requests 5 --timeout 1s").exits(3).says(never);
+    // One answer, and be it a page of errors, is one of a server.
+    let down = Behaviour { faults: sometimes("502", 1.0), ..well() };
+    measured(field(100).against(down).bench().with("--rate 50/s --requests 20").ends());
 }
 
 #[test]
