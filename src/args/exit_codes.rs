@@ -25,7 +25,7 @@ Exit codes:
      what was measured cannot be compared with --baseline
   2  nothing was sent: usage, settings, input, or a saved result that
      cannot be compared
-  3  stopped by an auth or config answer, or no request got an answer
+  3  stopped by an auth or config answer, or the server was never reached
   6  the result could not be written
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was measured
      before is reported";

@@ -1,12 +1,10 @@
 //! What all requests of a measurement share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::feed::{RowFeed, Tasks};
 use super::started::StartedLines;
 use crate::api::Client;
-use crate::domain::answer::Answer;
 use crate::domain::connections::Connections;
 use crate::domain::request_id::RunId;
 use crate::shutdown::Shutdown;
@@ -19,7 +17,6 @@ pub(crate) struct BenchContext {
     pub(super) shutdown: Shutdown,
     pub(super) run: RunId,
     pub(super) started: Mutex<StartedLines>,
-    is_reached: AtomicBool,
 }
 
 impl BenchContext {
@@ -28,21 +25,8 @@ impl BenchContext {
     pub(crate) fn new(client: Client, tasks: Tasks, shutdown: Shutdown, run: RunId) -> Arc<Self> {
         let rows = tokio::sync::Mutex::new(RowFeed::start(tasks));
         let connections = client.connections();
-        let (client, started, is_reached) =
-            (Arc::new(client), Mutex::default(), AtomicBool::default());
-        Arc::new(Self { client, connections, rows, shutdown, run, started, is_reached })
-    }
-
-    /// Whether any request got an HTTP answer, those of the warm-up included.
-    #[must_use]
-    pub(super) fn is_reached(&self) -> bool {
-        self.is_reached.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn note_answer(&self, answer: &Answer) {
-        if answer.reply.http_status.is_some() {
-            self.is_reached.store(true, Ordering::Relaxed);
-        }
+        let (client, started) = (Arc::new(client), Mutex::default());
+        Arc::new(Self { client, connections, rows, shutdown, run, started })
     }
 
     pub(crate) fn started(&self) -> MutexGuard<'_, StartedLines> {

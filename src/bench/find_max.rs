@@ -75,9 +75,6 @@ pub(crate) async fn find_max(
     while let Some(planned) = search.next_step() {
         let measured = measure(context, &measurement(planned, steps), observer).await?;
         let unfinished = match measured.ended {
-            LoadEnd::LoadOver if context.shutdown.is_draining() && !context.is_reached() => {
-                Some(Unfinished::Stopped)
-            }
             LoadEnd::LoadOver => None,
             LoadEnd::Stopped => Some(Unfinished::Stopped),
             LoadEnd::RowsUsedUp => Some(Unfinished::RowsUsedUp),

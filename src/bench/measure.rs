@@ -10,8 +10,6 @@ use super::measurement::{Load, Measurement};
 use super::meter::{Meter, SharedMeter};
 use super::observers::{self, LoadObserver};
 use super::send;
-use crate::rules::retry::Stop;
-use crate::shutdown::StopReason;
 
 /// Time between the preparations and the first due request.
 const START_DELAY: Duration = Duration::from_millis(20);
@@ -38,17 +36,5 @@ pub(crate) async fn measure(
     };
     watching.abort();
     let cpu = before.share_since(since);
-    let measured = meter.into_measured(ended, sent_until, cpu, context.client.traffic());
-    stop_if_never_reached(context, &measured);
-    Ok(measured)
-}
-
-/// Stops a measurement if no request ever got an answer: its figures are of no server. Requests
-/// that failed for want of files or ports say nothing about one.
-fn stop_if_never_reached(context: &BenchContext, measured: &Measured) {
-    let Some(message) = measured.said.values().flatten().next() else { return };
-    if !context.is_reached() && measured.health.own_failures == 0 {
-        let (stop, message) = (Stop::NeverReached, message.clone());
-        context.shutdown.drain(StopReason::Answer { stop, message });
-    }
+    Ok(meter.into_measured(ended, sent_until, cpu, context.client.traffic()))
 }

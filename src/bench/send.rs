@@ -138,7 +138,6 @@ async fn send(
     let (verdict, said) = (answer.verdict.class().as_str(), &answer.reply.message);
     info!(line, client_request_id = %id, verdict, latency_ms, ?said, "attempt");
     context.started().add_answer(*line, &answer);
-    context.note_answer(&answer);
     meter.lock().add_answer(RequestTimes { due, sent, ended }, &answer);
     stop_if_hopeless(context, answer);
 }

@@ -12,11 +12,11 @@ use super::outside::NoticeSink;
 use super::warnings;
 use crate::api::target::Target;
 use crate::api::{Client, LegacyGet, Network};
-use crate::domain::answer::{Answer, Delivery, FailureClass, NotSent, StatusAnswer, Verdict};
+use crate::domain::answer::{FailureClass, StatusAnswer, Verdict};
 use crate::domain::count::counted;
 use crate::domain::escape::escape_control;
 use crate::domain::request_id::{RequestId, RunId};
-use crate::rules::proof::{Conclusion, Evidence, conclude};
+use crate::rules::proof::{Conclusion, Evidence, conclude, stop};
 use crate::rules::retry::Stop;
 use crate::rules::sample::{RowSample, SampledRow};
 use crate::session::exit::Exit;
@@ -217,20 +217,6 @@ impl CheckedServer {
             (_, None) => "check the URL given by --esb or --gateway (or its variable)",
             _ => "check again when the server is well",
         }
-    }
-}
-
-/// What an answer would stop a run for, and is called the same here; credentials apart,
-/// whose advice depends on the question.
-const fn stop(answer: &Answer) -> Option<Stop> {
-    let Verdict::Failed(failure) = &answer.verdict else { return None };
-    match (failure.class, failure.delivery) {
-        (FailureClass::Config, _)
-        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp) => {
-            Some(Stop::Config)
-        }
-        (_, Delivery::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
-        _ => None,
     }
 }
 

@@ -5,7 +5,10 @@
 //! to view it), and last the task again for its state (FACTS.md sections 3a and 4). How far it came
 //! says what is proved.
 
-use crate::domain::answer::{FailureClass, StatusAnswer, Verdict};
+use super::retry::Stop;
+use crate::domain::answer::{
+    Answer, Delivery, Failure, FailureClass, NotSent, StatusAnswer, Verdict,
+};
 
 /// What the answer to one question shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +93,40 @@ pub(crate) fn conclude(findings: &[Evidence]) -> Conclusion {
     }
 }
 
+/// Returns what an answer to a question would stop a run for; credentials apart, whose advice
+/// depends on the question.
+#[must_use]
+pub(crate) const fn stop(answer: &Answer) -> Option<Stop> {
+    let Verdict::Failed(failure) = &answer.verdict else { return None };
+    match (failure.class, failure.delivery) {
+        (FailureClass::Config, _)
+        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp) => {
+            Some(Stop::Config)
+        }
+        (_, Delivery::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
+        _ => None,
+    }
+}
+
+/// Returns why a load may not be sent after this answer to the one question before it. What only
+/// speaks against this question, as a missing right to view does, keeps no start from being
+/// measured.
+#[must_use]
+pub(crate) const fn stop_before_a_load(answer: &Answer) -> Option<Stop> {
+    match (stop(answer), &answer.verdict) {
+        (None, Verdict::Failed(Failure { delivery: Delivery::Lost, .. })) => {
+            Some(Stop::NeverReached)
+        }
+        (stop, _) => stop,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Conclusion::{Failed, NothingFound, Proved};
     use super::Evidence::{Denied, NoState, NotFound, Refused, State, Unanswered, Unclear};
     use super::*;
+    use crate::domain::answer::{Reply, Speaker, Taken};
 
     #[test]
     fn one_state_proves_all_unless_something_speaks_against_it() {
@@ -119,5 +151,34 @@ mod tests {
         ] {
             assert_eq!(conclude(findings), conclusion, "{findings:?}");
         }
+    }
+
+    #[test]
+    fn no_load_is_sent_where_nothing_of_bk_sops_answers() {
+        use FailureClass::{
+            Ambiguous, Auth, Config, NotFound, Permission, ThrottledApp, Transient,
+        };
+        let answered = Delivery::Answered;
+        for (class, delivery, expected) in [
+            (Transient, Delivery::NotSent(NotSent::Unreachable), Some(Stop::NeverReached)),
+            (Transient, Delivery::NotSent(NotSent::HostName), Some(Stop::Config)),
+            (Transient, Delivery::NotSent(NotSent::Certificate), Some(Stop::Config)),
+            (Ambiguous, Delivery::Lost, Some(Stop::NeverReached)),
+            (Ambiguous, Delivery::NotHttp, Some(Stop::Config)),
+            (Config, answered(Speaker::Stranger), Some(Stop::Config)),
+            (Transient, answered(Speaker::Proxy), None),
+            (ThrottledApp, answered(Speaker::Front), None),
+            // The legacy ESB says that of a question with the credentials in its header.
+            (Auth, answered(Speaker::Front), None),
+            (Permission, answered(Speaker::BkSops), None),
+            (NotFound, answered(Speaker::BkSops), None),
+        ] {
+            let (taken, hold, server) = (Taken::No, None, Box::default());
+            let failure = Failure { class, delivery, taken, hold, server };
+            let answer = Answer::new(Verdict::Failed(failure), Reply::default());
+            assert_eq!(stop_before_a_load(&answer), expected, "{class} {delivery:?}");
+        }
+        let answer = Answer::new(Verdict::Accepted, Reply::default());
+        assert_eq!(stop_before_a_load(&answer), None);
     }
 }

@@ -5,7 +5,6 @@ use crate::bench::measured::Measured;
 use crate::bench::measurement::LoadEnd;
 use crate::bench::result::schema::ROWS_USED_UP;
 use crate::bench::slo::SloJudgement;
-use crate::rules::retry::Stop;
 use crate::session::exit::Exit;
 use crate::shutdown::StopReason;
 use crate::text::summary::why;
@@ -50,16 +49,13 @@ impl EndReasons {
     /// Returns the exit code: that of the cause that stopped the measurement, or else of its
     /// figures.
     pub(crate) fn exit(&self, measured: &Measured, judged: &[SloJudgement]) -> Exit {
-        let is_missed = judged.iter().any(|judgement| !judgement.holds());
         match &self.cause {
             Some(StopReason::Signal(signal)) => return Exit::Signal(*signal),
-            Some(StopReason::Answer { stop: Stop::NeverReached, .. }) if is_missed => {
-                return Exit::Bad;
-            }
             Some(StopReason::Answer { .. }) => return Exit::Stopped,
             Some(StopReason::SloMissed(_)) => return Exit::Bad,
             _ => {}
         }
+        let is_missed = judged.iter().any(|judgement| !judgement.holds());
         let is_bad = match &self.sent {
             // Steps that fail belong to a search; one that found nothing has failed.
             SentWorkload::Search { unfinished } => unfinished.is_some() || is_missed,

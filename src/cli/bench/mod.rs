@@ -2,6 +2,7 @@
 
 mod comparing;
 mod ending;
+mod first_question;
 mod live_view;
 mod measuring;
 mod reporting;
@@ -13,12 +14,13 @@ mod workload;
 
 use super::command_error::CommandError;
 use super::logs;
-use super::notice::defer;
+use super::notice::{defer, notice};
 use super::settings::{self, SummaryForm};
 use crate::args::bench::{BenchArgs, ExpectArgs, ResultArgs};
 use crate::bench::measurement::OnMiss;
 use crate::report::IfExists;
 use crate::session::exit::Exit;
+use crate::text::summary::why;
 
 use comparing::Baseline;
 use measuring::measure_workload;
@@ -50,6 +52,11 @@ pub(crate) fn run(args: BenchArgs) -> Result<Exit, CommandError> {
     let look = settings::progress(display.progress, display.quiet.into());
     let setup = Setup::prepare(input, format, rows.selection()?, reuse, server)?;
     setup.permit(&workload, yes_start)?;
+    if let Some(cause) = first_question::ask(&setup)? {
+        let why = why(&cause, &setup.target().to_string());
+        notice(&format_args!("nothing was started: {why}"));
+        return Ok(Exit::Stopped);
+    }
     let files = result_file::open(&outputs, existing)?;
     match measure_workload(&setup, &workload, look) {
         Ok(measured) => report(measured, baseline, files, SummaryForm::from(json)),

@@ -1,44 +1,63 @@
 //! Stopped early: what was measured is reported, and the rows are named.
 
+use std::io::{BufReader, Write};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use bk_launch::mock::Behaviour;
+use bk_launch::mock::{Behaviour, View};
 use serde_json::Value;
 
 use super::{field, is_quiet, measured};
-use crate::harness::{slow, sometimes, well};
+use crate::harness::{Server, http, read_request, slow, sometimes, well};
 
 #[test]
 fn a_credential_that_is_refused_stops_it() {
+    // The first of the 20 is the question before the load.
     let scene = field(500).against(Behaviour { auth_after: Some(20), ..well() });
     let stopped = scene.bench().with("--rate 100/s").exits(3);
     let found = stopped
         .says(["stopped: the server refuses the credentials", "\n  check BK_APP_CODE"])
         .json();
-    assert_eq!((&found["rows"]["started"], &found["exit"]), (&20.into(), &3.into()));
+    assert_eq!((&found["rows"]["started"], &found["exit"]), (&19.into(), &3.into()));
     assert!(scene.seen().requests < 250, "and not all 500");
 }
 
 #[test]
-fn a_server_that_never_answers_fails_it() {
+fn a_url_that_leads_to_no_bk_sops_gets_one_question_and_no_load() {
     let scene = field(100);
-    let never = ["stopped: the server was never reached: ", "\n  check that it is up"];
-    let closed = |flags: &str| scene.bench().at("http://127.0.0.1:1").with(flags);
-    let found = closed("--rate 50/s --requests 20 -o r.json").exits(3).says(never).json();
-    assert_eq!((&found["exit"], &found["sent"]), (&3.into(), &20.into()));
-    let told = "never reached: no connection: Connection refused (os error 111); measure again";
-    scene.command("bench --compare r.json r.json").exits(2).says(told);
-    closed("--closed --concurrency 2 --requests 20").exits(3).says(never);
-    // What was expected is missed, too, and a search does not go on without an end.
-    closed("--rate 50/s --requests 20 --slo errors<1%").exits(1).says(never);
-    let search = closed("--find-max --rate 100/s --duration 1s").exits(1).says(never);
-    assert_eq!(search.json()["steps"].as_array().unwrap().len(), 1);
-    let dumb = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let dumb = scene.bench().at(format!("http://{}", dumb.local_addr().unwrap()));
-    dumb.with("--rate 50/s --requests 5 --timeout 1s").exits(3).says(never);
-    // One answer, and be it a page of errors, is one of a server.
-    let down = Behaviour { faults: sometimes("502", 1.0), ..well() };
-    measured(field(100).against(down).bench().with("--rate 50/s --requests 20").ends());
+    let load = "--rate 200/s --requests 20 -o r.json";
+    let page = Server::always("200 OK", "<html>login");
+    let dumb = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dumb = format!("http://{}", dumb.local_addr().unwrap());
+    for (url, flags, says) in [
+        (&*page.url, "", "the URL does not lead to bk-sops: "),
+        ("http://nowhere.invalid", "--yes-start 20", "the URL does not lead to bk-sops: "),
+        ("http://127.0.0.1:1", "--slo errors<1%", "the server was never reached: no connection: "),
+        (&dumb, "--timeout 1s", "the server was never reached: no answer "),
+    ] {
+        let nobody = scene.bench().at(url).with(load).with(flags).exits(3);
+        nobody.says(["nothing was started: ", says, "\n  check "]).never_says("response");
+    }
+    let search = scene.bench().at(&page.url).with("--find-max --rate 100/s --duration 1s");
+    search.exits(3).says("the URL does not lead to bk-sops");
+    let heard = page.heard();
+    assert_eq!(heard.len(), 2, "one question each");
+    assert!(heard.iter().all(|request| request.path().contains("get_task_status")));
+    assert!(!scene.path("r.json").exists());
+}
+
+#[test]
+fn an_answer_that_speaks_against_the_question_alone_keeps_no_load_back() {
+    for (behaviour, outcome) in [
+        (Behaviour { view: View::Denied, ..well() }, "accepted"),
+        (Behaviour { missing: (1..=100).collect(), ..well() }, "not_found"),
+        (Behaviour { faults: sometimes("502", 1.0), ..well() }, "ambiguous"),
+    ] {
+        let scene = field(100).against(behaviour);
+        let found = measured(scene.bench().with("--rate 200/s --requests 20").ends());
+        assert_eq!(found["classes"][outcome]["requests"], 20, "{}", found["classes"]);
+        assert_eq!((scene.seen().starts, scene.seen().requests), (20, 21));
+    }
 }
 
 #[test]
@@ -65,9 +84,15 @@ fn a_signal_stops_sending_and_what_was_measured_is_reported() {
 
 #[test]
 fn after_a_signal_nothing_waits_for_a_connection_any_more() {
-    // Nobody accepts, so after the first few every connection waits.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // After the question before the load nobody accepts, so that all but a few connections wait.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let bench = field(5_000).bench().at(format!("http://{}", listener.local_addr().unwrap()));
+    let asked = listener.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let (stream, _) = asked.accept().unwrap();
+        read_request(&mut BufReader::new(&stream)).unwrap();
+        (&stream).write_all(&http("502 Bad Gateway", "")).unwrap();
+    });
     let run = bench.with("--rate 400/s --timeout 2s --connect-timeout 2s").start();
     let run = run.once_it_handles_signals();
     std::thread::sleep(Duration::from_secs(1));
