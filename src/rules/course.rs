@@ -3,7 +3,7 @@
 //! Only arithmetic. Retries, holds and outages are not foreseen.
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::domain::rate::Rate;
@@ -13,6 +13,8 @@ use crate::domain::rate::Rate;
 pub struct Brakes {
     /// Rate of all requests.
     pub rate: Rate,
+    /// Number of requests that may leave at once, ahead of the rate.
+    pub burst: NonZeroU32,
     /// Rate of the starts of one business.
     pub rate_per_biz: Rate,
     /// Maximum number of requests in flight.
@@ -33,6 +35,16 @@ pub enum Confirmation {
     None,
     /// At least one for each row.
     EachRow,
+}
+
+impl Confirmation {
+    /// Names the runs of which none tells how long a row takes.
+    pub(crate) const fn no_earlier_run(self) -> &'static str {
+        match self {
+            Self::None => "no earlier run of this server",
+            Self::EachRow => "no earlier run of this server with --confirm",
+        }
+    }
 }
 
 /// Mean times that a server takes for its answers.
@@ -108,6 +120,9 @@ impl ExpectedAnswers {
         }
     }
 }
+
+/// Time in which no server answers a row.
+const SHORTEST_ROW: Duration = Duration::from_millis(1);
 
 /// Whether a launch fits into a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,7 +232,8 @@ impl Course {
         let mut begin = 0;
         for &CourseStage { end, at_risk } in &self.stages {
             let rows = end.min(to).saturating_sub(begin.max(from));
-            let (time, brake) = self.stage(count(rows), at_risk, answers);
+            let ahead = if from > begin { 0.0 } else { self.ahead(begin) };
+            let (time, brake) = self.stage(count(rows), ahead, at_risk, answers);
             active += time;
             if time > longest.0 {
                 longest = (time, brake);
@@ -259,6 +275,9 @@ impl Course {
             }
         }
         let row = Duration::try_from_secs_f64(worst.row * fits).unwrap_or(Duration::MAX);
+        if row < SHORTEST_ROW {
+            return CourseFit::Leaves(self.left_after(room, &least));
+        }
         CourseFit::IfRowTakes(row, slowest.brake)
     }
 
@@ -276,8 +295,28 @@ impl Course {
         (self.rows() - fits).max(1)
     }
 
-    /// Forecasts `rows` of a stage in which `at_risk` rows may be at risk.
-    fn stage(&self, rows: f64, at_risk: Option<u64>, answers: &AnswerTimes) -> (f64, Brake) {
+    /// Returns how many requests of the stage after row `begin` leave ahead of the rate.
+    fn ahead(&self, begin: u64) -> f64 {
+        let Brakes { rate, burst, pause, .. } = &self.brakes;
+        let most = f64::from(burst.get() - 1);
+        match rate.interval() {
+            // What the stage before has used up comes back during the pause.
+            Some(interval) if begin > 0 => {
+                most.min((pause.as_secs_f64() / interval.as_secs_f64()).floor())
+            }
+            _ => most,
+        }
+    }
+
+    /// Forecasts `rows` of a stage in which `at_risk` rows may be at risk, and `ahead` requests
+    /// leave ahead of the rate.
+    fn stage(
+        &self,
+        rows: f64,
+        ahead: f64,
+        at_risk: Option<u64>,
+        answers: &AnswerTimes,
+    ) -> (f64, Brake) {
         if rows <= 0.0 {
             return (0.0, Brake::None);
         }
@@ -295,7 +334,7 @@ impl Course {
                 slowest = (time, brake);
             }
         };
-        slow(requests * interval(rate), by_rate);
+        slow((requests - ahead) * interval(rate), by_rate);
         slow(of_largest * interval(rate_per_biz), Brake::RatePerBiz);
         let slots = slots.get() as u64;
         slow(in_parallel(requests, slots) * answers.request, Brake::Concurrency(slots));

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::domain::rate::Rate;
     use crate::rules::course::{Brakes, Confirmation, CourseStage};
-    use std::num::NonZeroUsize;
+    use std::num::{NonZeroU32, NonZeroUsize};
 
     const ANSWERS: AnswerTimes = AnswerTimes { request: 0.1, row: 0.1, requests: 1.0 };
 
@@ -188,6 +188,7 @@ mod tests {
         Course {
             brakes: Brakes {
                 rate: "20/s".parse().unwrap(),
+                burst: NonZeroU32::MIN,
                 rate_per_biz: Rate::Unlimited,
                 slots: many,
                 slots_per_biz: None,

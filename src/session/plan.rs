@@ -2,6 +2,7 @@
 //! whether it fits into its window.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,10 +20,15 @@ use crate::input::Checked;
 use crate::launch::Options;
 use crate::rules::budget::{Base, Ledger};
 use crate::rules::course::{
-    AnswerTimes, Brake, Brakes, Course, CourseFit, CourseStage, CourseTime, ExpectedAnswers,
+    AnswerTimes, Brake, Brakes, Confirmation, Course, CourseFit, CourseStage, CourseTime,
+    ExpectedAnswers,
 };
 use crate::rules::forecast::Forecast;
 use crate::rules::sample::RowSample;
+
+/// Time in seconds of an answer that is slow, but nothing to wonder at: `--concurrency` is named
+/// if it slows such ones.
+const SLOW_ANSWER: f64 = 0.5;
 
 /// The rows of a launch, as far as they are known before.
 pub(crate) enum Rows<'a> {
@@ -100,12 +106,13 @@ pub(crate) enum DoesNotFit {
     )]
     Leaves { rows: u64, brake: Brake },
     #[error(
-        "it fits only if a row takes at most {} (slowed by {brake}), and no earlier run of \
-         this server says how long a row takes; nothing was started, as --require-fit asks. To \
-         measure it, launch a few rows with --limit 5 and without --require-fit",
-        briefly(*row)
+        "it fits only if a row takes at most {} (slowed by {brake}), and {} says how long a \
+         row takes; nothing was started, as --require-fit asks. To measure it, launch a few rows \
+         with --limit 5 and without --require-fit",
+        briefly(*row),
+        questions.no_earlier_run()
     )]
-    Unknown { row: Duration, brake: Brake },
+    Unknown { row: Duration, brake: Brake, questions: Confirmation },
     #[error(
         "whether it fits is unknown: the rows of a stream cannot be counted before; nothing was \
          started, as --require-fit asks"
@@ -155,6 +162,7 @@ impl Plan<'_> {
         }
         let brakes = Brakes {
             rate: limits.rate,
+            burst: limits.burst.unwrap_or(NonZeroU32::MIN),
             rate_per_biz: limits.rate_per_biz,
             slots: limits.slots,
             slots_per_biz: limits.slots_per_biz,
@@ -220,10 +228,14 @@ impl Plan<'_> {
         }
         let course = self.course()?;
         let brake = |answers: &AnswerTimes| course.time(0, course.rows(), answers).brake;
-        if let ExpectedAnswers::AtMost(worst) = &self.answers
-            && let brake @ Brake::MaxFailures(_) = brake(worst)
-        {
-            return Some(brake);
+        if let ExpectedAnswers::AtMost(worst) = &self.answers {
+            let slow = AnswerTimes { request: SLOW_ANSWER, row: SLOW_ANSWER, ..*worst };
+            match (brake(worst), brake(&slow)) {
+                (brake @ Brake::MaxFailures(_), _) | (_, brake @ Brake::Concurrency(_)) => {
+                    return Some(brake);
+                }
+                _ => {}
+            }
         }
         Some(brake(&self.answers.least()))
     }
@@ -258,7 +270,9 @@ impl Plan<'_> {
                 let brake = self.time().map_or(Brake::None, |time| time.brake);
                 DoesNotFit::Leaves { rows, brake }
             }
-            Some(PlanFit::IfRowTakes(row, brake)) => DoesNotFit::Unknown { row, brake },
+            Some(PlanFit::IfRowTakes(row, brake)) => {
+                DoesNotFit::Unknown { row, brake, questions: self.options.confirmation() }
+            }
             None => DoesNotFit::Stream,
         })
     }

@@ -105,9 +105,10 @@ impl PlanText<'_> {
                 let row = briefly(Duration::try_from_secs_f64(row).unwrap_or_default());
                 Some(format!("slowed by {brake}; in the last run here a row took {row}"))
             }
-            (_, ExpectedAnswers::AtMost(_)) => Some(format!(
-                "slowed by {brake}; no earlier run of this server says how long a row takes"
-            )),
+            (_, ExpectedAnswers::AtMost(_)) => {
+                let none = self.0.options.confirmation().no_earlier_run();
+                Some(format!("slowed by {brake}; {none} says how long a row takes"))
+            }
         }
     }
 

@@ -108,6 +108,21 @@ fn a_name_that_no_column_has_is_told_with_those_that_there_are() {
 }
 
 #[test]
+fn a_condition_of_another_language_keeps_no_row_by_mistake() {
+    let scene = scene("2,10,cmdb_biz,amy\n2,11,cmdb_biz,bob\n");
+    for (condition, says) in [
+        ("column_4 not in (amy,bob)", "write a list with commas and without brackets"),
+        ("column_4!=amy and column_4!=bob", "give --where again for rows that meet both"),
+        ("column_4!==amy", "= and != are the only signs"),
+        ("column_4!=a*", "there are no patterns: write 'owner prefix am'"),
+        ("bk_biz_id not in 2 3", "no id is \"2 3\"; ids are whole numbers"),
+    ] {
+        scene.run().arg("--where").arg(condition).exits(2).says(["--where", says]);
+    }
+    assert_eq!(scene.seen().requests, 0);
+}
+
+#[test]
 fn a_prefix_of_an_id_with_leading_zeros_is_refused() {
     let scene = scene("业务,task_id,name\n2,10,010\n2,0105,x\n2,20,x\n");
     let run = |condition| scene.run().with("--map bk_biz_id=业务").arg("--where").arg(condition);

@@ -16,8 +16,14 @@ struct Launch {
     slowed_by: &'static str,
 }
 
-const LAUNCHES: [Launch; 9] = [
+const LAUNCHES: [Launch; 11] = [
     Launch { flags: &[("rate", "10/s")], answer: 100, slowed_by: "" },
+    Launch { flags: &[("rate", "10/s"), ("burst", "60")], answer: 100, slowed_by: "" },
+    Launch {
+        flags: &[("rate", "10/s"), ("burst", "60"), ("stages", "100,100%"), ("stage-pause", "4s")],
+        answer: 100,
+        slowed_by: "",
+    },
     Launch {
         flags: &[("rate", "10/s"), ("confirm", "1m")],
         answer: 100,

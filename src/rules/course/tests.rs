@@ -6,6 +6,7 @@ fn free() -> Course {
     Course {
         brakes: Brakes {
             rate: Rate::Unlimited,
+            burst: NonZeroU32::MIN,
             rate_per_biz: Rate::Unlimited,
             slots: many,
             slots_per_biz: None,
@@ -91,6 +92,26 @@ fn cases_of_one_limit() -> Vec<Case> {
     ]
 }
 
+fn cases_of_a_burst() -> Vec<Case> {
+    let bursting = |course: Course, rate: &str, burst| {
+        let (rate, burst) = (rate.parse().unwrap(), NonZeroU32::new(burst).unwrap());
+        Course { brakes: Brakes { rate, burst, ..course.brakes }, ..course }
+    };
+    let slots = braked(|b| b.slots = NonZeroUsize::new(4).unwrap());
+    let two = || staged(&[(200, None), (600, None)], 5);
+    vec![
+        ("a burst ahead of the rate", bursting(free(), "20/s", 201), ANSWERS, 20.5, Brake::Rate),
+        ("a burst of all", bursting(slots, "20/s", 1000), ANSWERS, 75.0, Brake::Concurrency(4)),
+        (
+            "stages, before each of which a part of the burst comes back",
+            bursting(two(), "10/s", 101),
+            ANSWERS,
+            10.5 + 5.0 + 35.5,
+            Brake::Rate,
+        ),
+    ]
+}
+
 fn cases_of_stages_and_shares() -> Vec<Case> {
     vec![
         ("stages", staged(&[(1, None), (60, None), (600, None)], 60), ANSWERS, 121.5, Brake::None),
@@ -117,7 +138,7 @@ fn cases_of_stages_and_shares() -> Vec<Case> {
 #[test]
 fn each_limit_slows_a_launch_and_is_named() {
     for (what, course, answers, took, brake) in
-        cases_of_one_limit().into_iter().chain(cases_of_stages_and_shares())
+        [cases_of_one_limit(), cases_of_a_burst(), cases_of_stages_and_shares()].concat()
     {
         let (found, slowest) = seconds(&course, &answers);
         assert!((found - took).abs() < 1e-6, "{what}: {found} s in place of {took} s");
@@ -158,6 +179,13 @@ fn what_is_not_known_is_said_only_where_it_matters() {
             9,
             ExpectedAnswers::AtMost(worst),
             CourseFit::Leaves(150),
+        ),
+        (
+            "room for the limits, and none for an answer",
+            rate(free()),
+            12,
+            ExpectedAnswers::AtMost(worst),
+            CourseFit::Leaves(1),
         ),
         ("room for the slowest", rate(free()), 60, ExpectedAnswers::AtMost(worst), CourseFit::Fits),
         (

@@ -3,6 +3,7 @@
 mod column_map;
 mod condition;
 mod line_ranges;
+mod notation;
 mod task_ids;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use thiserror::Error;
 use crate::domain::task::Id;
 use crate::domain::task_column::TaskColumn;
 pub(crate) use column_map::{ColumnMap, ColumnMapping, MappedTwice};
-pub(crate) use condition::{Condition, FieldKind, LeadingZeros};
+pub(crate) use condition::{Condition, FieldKind, NoSuchId};
 pub(crate) use line_ranges::LineRanges;
 pub(crate) use task_ids::TaskIds;
 
@@ -59,7 +60,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// Returns an error if a prefix of an id has leading zeros.
+    /// Returns an error if a value of a condition on ids is none.
     pub(crate) fn checked(self) -> Result<Self, SelectionError> {
         self.conditions.iter().try_for_each(|condition| condition.check(self.kind(condition)))?;
         Ok(self)
@@ -129,7 +130,7 @@ pub(crate) enum SelectionError {
     #[error(transparent)]
     Map(#[from] MappedTwice),
     #[error(transparent)]
-    Prefix(#[from] LeadingZeros),
+    Id(#[from] NoSuchId),
 }
 
 #[cfg(test)]
