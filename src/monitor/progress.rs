@@ -19,10 +19,25 @@ use crate::rules::forecast::{Estimate, Fit};
 pub enum ProgressMode {
     /// A bar that is redrawn all the time.
     Bar,
-    /// A line every ten seconds.
+    /// A line every ten seconds, and a few before the launch begins.
     Plain,
     /// Nothing is shown.
     None,
+}
+
+/// Time between two lines.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Whether the wait before the launch is worth a line: once an hour, and more often towards its
+/// end.
+const fn is_told(begins_in: Duration) -> bool {
+    let seconds = begins_in.as_secs();
+    let step = match seconds {
+        0..600 => 60,
+        600..3600 => 600,
+        _ => 3600,
+    };
+    seconds % step < PLAIN_INTERVAL.as_secs()
 }
 
 impl ProgressMode {
@@ -31,7 +46,7 @@ impl ProgressMode {
     pub const fn every(self) -> Option<Duration> {
         match self {
             Self::Bar => Some(Duration::from_millis(100)),
-            Self::Plain => Some(Duration::from_secs(10)),
+            Self::Plain => Some(PLAIN_INTERVAL),
             Self::None => None,
         }
     }
@@ -150,11 +165,14 @@ impl ProgressGoal {
         if snapshot.room == Room::AllWait {
             line.push_str("; all rows of --lookahead wait: a larger one would go on");
         }
-        match estimate.achieved {
-            Some(achieved) => {
+        match (estimate.begins_in, estimate.achieved) {
+            (Some(wait), _) => {
+                let _ = write!(line, "; begins in {}", roughly(wait));
+            }
+            (None, Some(achieved)) => {
                 let _ = write!(line, "; {} of {}", self.wanted.achieved(achieved), self.wanted);
             }
-            None => {
+            (None, None) => {
                 let _ = write!(line, "; at {}", self.wanted);
             }
         }
@@ -172,8 +190,10 @@ impl ProgressGoal {
         if let Some(brake) = estimate.slowed_by {
             let _ = write!(line, "; slowed by {brake}");
         }
-        let (in_flight, waiting) = (number(*in_flight), number(*waiting));
-        let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
+        if estimate.begins_in.is_none() {
+            let (in_flight, waiting) = (number(*in_flight), number(*waiting));
+            let _ = write!(line, "; {in_flight} in flight, {waiting} waiting");
+        }
         line
     }
 }
@@ -218,8 +238,10 @@ impl Progress {
                 position: snapshot.done,
                 message: self.goal.line(snapshot, estimate),
             }),
-            ProgressMode::Plain => self.screen.line(&self.goal.told(snapshot, estimate)),
-            ProgressMode::None => {}
+            ProgressMode::Plain if estimate.begins_in.is_none_or(is_told) => {
+                self.screen.line(&self.goal.told(snapshot, estimate));
+            }
+            ProgressMode::Plain | ProgressMode::None => {}
         }
     }
 
@@ -286,6 +308,22 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[test]
+    fn a_wait_before_the_launch_says_when_it_begins_and_is_seldom_told() {
+        let wait = Duration::from_mins(3);
+        let left = Some(Duration::from_mins(4));
+        let estimate = Estimate { begins_in: Some(wait), left, ..Estimate::default() };
+        assert_eq!(
+            told(Some(9), &snapshot(0, 0), &Estimate { fit: Some(Fit::Fits), ..estimate }),
+            "0 of 9 rows: 0 started, 0 bad; begins in 3 min, 4 min left, fits"
+        );
+        let all = (0..86_400).step_by(10).map(|left| Duration::from_millis(left * 1000 + 137));
+        let lines = |from: u64| {
+            all.clone().filter(|wait| wait.as_secs() >= from).filter(|wait| is_told(*wait)).count()
+        };
+        assert_eq!((lines(3600), lines(600), lines(0)), (23, 23 + 5, 23 + 5 + 10));
     }
 
     #[test]

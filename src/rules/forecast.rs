@@ -65,6 +65,8 @@ pub struct Estimator {
 /// Forecast of a launch that goes on as it did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
+    /// Time until the launch begins; `None` from then on.
+    pub begins_in: Option<Duration>,
     /// Requests per second over the last seconds; `None` before the first second is over.
     pub achieved: Option<f64>,
     /// Time left; `None` if unknown.
@@ -103,7 +105,14 @@ impl Estimator {
         }
         let left = self.left(counts, now);
         let fit = left.and_then(|left| self.fit(counts, left, now));
-        Estimate { achieved: self.achieved(), left, fit, slowed_by: self.slowed_by(counts) }
+        let wait = self.began.saturating_duration_since(now);
+        Estimate {
+            begins_in: (!wait.is_zero()).then_some(wait),
+            achieved: self.achieved(),
+            left,
+            fit,
+            slowed_by: self.slowed_by(counts),
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is told with few digits")]
@@ -253,8 +262,11 @@ mod tests {
         let now = Instant::now();
         let begin = now + Duration::from_mins(1);
         let mut estimator = estimator(Some(course(&[100])), begin, None);
-        let left = estimator.estimate(counts(0, 0), now).left;
-        assert_eq!(left, Some(Duration::from_secs(65)));
+        for (at, begins_in, left) in [(now, Some(60), 65), (begin, None, 5)] {
+            let estimate = estimator.estimate(counts(0, 0), at);
+            assert_eq!(estimate.begins_in, begins_in.map(Duration::from_secs));
+            assert_eq!(estimate.left, Some(Duration::from_secs(left)));
+        }
     }
 
     #[test]

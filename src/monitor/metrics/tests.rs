@@ -24,6 +24,7 @@ fn figures() -> Figures {
         in_flight: 2,
         wanted: "20/s".parse().unwrap(),
         estimate: Estimate {
+            begins_in: None,
             achieved: Some(19.5),
             left: Some(Duration::from_mins(1)),
             fit: Some(Fit::Leaves(3)),
