@@ -96,10 +96,6 @@ impl Monitoring {
         work: impl FnOnce(Monitors) -> Result<SessionResult, CommandError>,
     ) -> Result<Exit, CommandError> {
         let metrics = self.metrics.as_ref().and_then(|path| begin(path, name));
-        if let Some(file) = &metrics {
-            let now = Timestamp::now();
-            warn_of_metrics(file, file.write_within(MAX_WAIT, None, SessionState::Running, now));
-        }
         let notices = self.notices().map(Arc::new);
         let name = name.map(Into::into);
         let monitors = Monitors { metrics, notices, name, ended: Arc::default() };
@@ -156,6 +152,15 @@ impl Monitors {
         self.ended.get().copied()
     }
 
+    /// Says in the file of metrics that a session begins. Call it once nobody else works on the run:
+    /// the file is then that of this session.
+    pub(crate) fn begin(&self) {
+        if let Some(file) = &self.metrics {
+            let now = Timestamp::now();
+            warn_of_metrics(file, file.write_within(MAX_WAIT, None, SessionState::Running, now));
+        }
+    }
+
     /// Tells all of them at the same time how the session ended, for as long as `urgency`
     /// allows.
     pub(crate) fn tell(&self, result: &SessionResult, urgency: Urgency) {
@@ -165,8 +170,9 @@ impl Monitors {
         };
         let (exit, figures) = (result.exit, result.figures.clone());
         let state = SessionState::Ended(exit.code());
-        let writing =
-            self.metrics.as_ref().map(|file| file.write_aside(figures, state, Timestamp::now()));
+        // While another session goes on, the file tells of that one.
+        let metrics = self.metrics.as_ref().filter(|_| exit != Exit::Locked);
+        let writing = metrics.map(|file| file.write_aside(figures, state, Timestamp::now()));
         if let Some(notices) = &self.notices {
             let success = if exit == Exit::Good { Success::Yes } else { Success::No };
             let mut json = result.json.clone();

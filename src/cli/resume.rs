@@ -148,6 +148,7 @@ impl Resume {
         monitors: Monitors,
         environment: Environment<'_>,
     ) -> Result<SessionResult, CommandError> {
+        monitors.begin();
         let reopens = self.reopens();
         let before = Before::read(&self.run, reopens)?;
         if before.is_finished() {

@@ -125,6 +125,7 @@ pub(crate) fn launch(
     let Outside { mut machine, network, notices, driver, .. } = outside;
     let named = settings.name.as_ref();
     let _name_lock = named.map(|(name, runs)| lock_name(runs, name, machine.now())).transpose()?;
+    monitors.begin();
     let left_behind = named.and_then(|(name, runs)| left_behind(runs, name, machine.now()));
     warnings::warn(&settings.session.server, &notices);
     warnings::tell_of_pipe(&settings.input, &notices);

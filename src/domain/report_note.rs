@@ -17,13 +17,31 @@ pub struct BegunReport {
     pub in_place: Option<FileState>,
 }
 
+/// A report, as a session leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftReport {
+    pub path: PathBuf,
+    pub file: FileState,
+    pub extent: ReportExtent,
+}
+
+/// Whether every row has its line in a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportExtent {
+    Whole,
+    /// It could not be written any more, and lines are missing.
+    Torn,
+}
+
 /// What a run's journal knows about a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportNote {
-    Complete {
+    /// A session ended in order.
+    Left {
         bytes: u64,
         /// Time of the last write, in nanoseconds since 1970.
         modified: i64,
+        extent: ReportExtent,
     },
     /// A session died while it wrote the report in place.
     Unfinished {
@@ -43,7 +61,9 @@ impl ReportNote {
     #[must_use]
     pub fn is_of(&self, now: &FileState) -> bool {
         match *self {
-            Self::Complete { bytes, modified } => bytes == now.bytes && modified == now.modified,
+            Self::Left { bytes, modified, extent: _ } => {
+                bytes == now.bytes && modified == now.modified
+            }
             Self::Unfinished { device, inode, commit_before, last_commit } => {
                 let second = now.modified.div_euclid(1_000_000_000);
                 // The wall clock may have been put back between the two.
@@ -70,7 +90,8 @@ mod tests {
     #[test]
     fn a_complete_report_is_told_by_its_length_and_its_time_to_the_nanosecond() {
         let left = state(7, 100, "2026-12-01T22:00:00.123456789Z");
-        let note = ReportNote::Complete { bytes: left.bytes, modified: left.modified };
+        let (bytes, modified) = (left.bytes, left.modified);
+        let note = ReportNote::Left { bytes, modified, extent: ReportExtent::Whole };
         for (now, is_as_left) in [
             (left, true),
             // A copy with the same length and time counts as the same.

@@ -8,8 +8,7 @@ use rusqlite::{Connection, Row, named_params};
 use super::error::JournalError;
 use super::file::Journal;
 use super::rows::signed;
-use crate::domain::file_state::FileState;
-use crate::domain::report_note::{BegunReport, ReportNote};
+use crate::domain::report_note::{BegunReport, LeftReport, ReportExtent, ReportNote};
 
 /// A report, as the session that wrote it last noted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,15 +52,12 @@ impl Journal {
         write(&mut self.connection).map_err(|source| self.failed(source))
     }
 
-    /// Notes the state in which the last session leaves its reports.
+    /// Notes how the last session leaves its reports.
     ///
     /// # Errors
     ///
     /// Returns an error if the note cannot be written.
-    pub fn complete_reports(
-        &mut self,
-        complete: &[(PathBuf, FileState)],
-    ) -> Result<(), JournalError> {
+    pub fn leave_reports(&mut self, left: &[LeftReport]) -> Result<(), JournalError> {
         let write = |connection: &mut Connection| -> rusqlite::Result<()> {
             let commit = connection.transaction()?;
             let last = "(SELECT coalesce(max(session), 1) FROM session)";
@@ -69,20 +65,21 @@ impl Journal {
                 "DELETE FROM report WHERE session = {last} AND path = :path AND bytes IS NULL"
             );
             let add = format!(
-                "INSERT INTO report (session, path, device, inode, bytes, modified) \
-                 VALUES ({last}, :path, :device, :inode, :bytes, :modified)"
+                "INSERT INTO report (session, path, device, inode, bytes, modified, torn) \
+                 VALUES ({last}, :path, :device, :inode, :bytes, :modified, :torn)"
             );
-            for (path, state) in complete {
+            for LeftReport { path, file, extent } in left {
                 let path = absolute(path);
                 commit.execute(&forget, named_params! { ":path": path })?;
                 commit.execute(
                     &add,
                     named_params! {
                         ":path": path,
-                        ":device": state.device.cast_signed(),
-                        ":inode": state.inode.cast_signed(),
-                        ":bytes": signed(state.bytes),
-                        ":modified": state.modified,
+                        ":device": file.device.cast_signed(),
+                        ":inode": file.inode.cast_signed(),
+                        ":bytes": signed(file.bytes),
+                        ":modified": file.modified,
+                        ":torn": *extent == ReportExtent::Torn,
                     },
                 )?;
             }
@@ -98,7 +95,7 @@ impl Journal {
     /// Returns an error if the journal is damaged.
     pub fn report_notes(&self, path: &Path) -> Result<Vec<ReportNote>, JournalError> {
         let read = || -> rusqlite::Result<Vec<ReportNote>> {
-            let sql = "SELECT bytes, modified, device, inode, commit_before, last_commit \
+            let sql = "SELECT bytes, modified, torn, device, inode, commit_before, last_commit \
                        FROM report WHERE path = :path ORDER BY rowid";
             let mut select = self.connection.prepare(sql)?;
             let notes = select.query_map(named_params! { ":path": absolute(path) }, note)?;
@@ -110,7 +107,7 @@ impl Journal {
     /// Returns the reports that sessions wrote, each with the session that wrote it last.
     pub(crate) fn reports(&self) -> Result<Vec<SessionReport>, JournalError> {
         let read = || -> rusqlite::Result<Vec<SessionReport>> {
-            let sql = "SELECT path, session, bytes, modified, device, inode, commit_before, \
+            let sql = "SELECT path, session, bytes, modified, torn, device, inode, commit_before, \
                        last_commit FROM report \
                        WHERE rowid IN (SELECT max(rowid) FROM report GROUP BY path) ORDER BY rowid";
             let mut select = self.connection.prepare(sql)?;
@@ -145,7 +142,8 @@ impl Journal {
 fn note(row: &Row<'_>) -> rusqlite::Result<Option<ReportNote>> {
     if let Some(bytes) = row.get::<_, Option<i64>>("bytes")? {
         let (bytes, modified) = (bytes.unsigned_abs(), row.get("modified")?);
-        return Ok(Some(ReportNote::Complete { bytes, modified }));
+        let extent = if row.get("torn")? { ReportExtent::Torn } else { ReportExtent::Whole };
+        return Ok(Some(ReportNote::Left { bytes, modified, extent }));
     }
     let Some(last_commit) = row.get::<_, Option<i64>>("last_commit")? else { return Ok(None) };
     let time =

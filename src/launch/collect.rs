@@ -239,7 +239,7 @@ impl Collector {
             delay.await;
         }
         let views = self.shown.wait().await;
-        let (reports, states) = views.finish();
+        let (reports, left) = views.finish();
         let lines = views.records();
         if let Some(failure) = views.take_failure() {
             self.failed(failure);
@@ -252,7 +252,7 @@ impl Collector {
         } else if let Some(kept) = &mut journal
             && let Err(error) = kept
                 .end(&self.open, self.context.clocks.read().wall)
-                .and_then(|()| kept.complete_reports(&states))
+                .and_then(|()| kept.leave_reports(&left))
         {
             self.failed(OutputFailure::Journal(error));
             journal = None;

@@ -2,7 +2,6 @@
 //! it does not hold already.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,8 +13,8 @@ use tracing::debug;
 use super::batch::EventBatcher;
 use super::output_failure::OutputFailure;
 use crate::domain::executor::Executor;
-use crate::domain::file_state::FileState;
 use crate::domain::record::{OutcomeKind, Record};
+use crate::domain::report_note::LeftReport;
 use crate::journal::{Journal, JournalError};
 use crate::report::{Finished, OpenReport, ReportError};
 use crate::rules::stats::Summary;
@@ -44,7 +43,7 @@ pub(super) struct Views {
     backing: Backing,
     reports: Vec<OpenReport>,
     /// Failed reports, and how they were left.
-    left: Vec<(PathBuf, FileState)>,
+    left: Vec<LeftReport>,
     summary: Summary,
     /// Number of records of this session.
     now: u64,
@@ -126,15 +125,15 @@ impl Views {
 
     /// Ends all reports, and returns how each is left. Every settled row has its line, whatever
     /// became of its lookup.
-    pub(super) fn finish(&mut self) -> (Finished, Vec<(PathBuf, FileState)>) {
+    pub(super) fn finish(&mut self) -> (Finished, Vec<LeftReport>) {
         for record in std::mem::take(&mut self.without_link).into_values() {
             self.each(|report| report.record(&record));
         }
         self.flush();
         let reports = Finished::of(std::mem::take(&mut self.reports));
-        let mut states = std::mem::take(&mut self.left);
-        states.extend(reports.states());
-        (reports, states)
+        let mut left = std::mem::take(&mut self.left);
+        left.extend(reports.left());
+        (reports, left)
     }
 
     pub(super) const fn records(&self) -> u64 {

@@ -14,7 +14,7 @@ use super::error::ReportError;
 use super::name::{IfExists, ReportName};
 use super::part::PartFile;
 use crate::domain::file_state::FileState;
-use crate::domain::report_note::BegunReport;
+use crate::domain::report_note::{BegunReport, LeftReport, ReportExtent};
 use crate::domain::request_id::RunId;
 
 /// Where a report is written.
@@ -144,12 +144,13 @@ impl OutputFile {
         }
     }
 
-    /// Returns how the file is left that was written in place, if it is still there.
-    pub(super) fn left(self) -> Option<(PathBuf, FileState)> {
-        let left = FileState::of(&self.shared.file.metadata().ok()?);
-        let is_there = FileState::of_path(&self.path)? == left;
+    /// Returns how the file is left that was written in place and given up, if it is still there.
+    pub(super) fn torn(self) -> Option<LeftReport> {
+        let file = FileState::of(&self.shared.file.metadata().ok()?);
+        let is_there = FileState::of_path(&self.path)? == file;
         let is_in_place = matches!(self.kind, OutputKind::InPlace { .. });
-        (is_in_place && is_there).then_some((self.path, left))
+        let left = LeftReport { path: self.path, file, extent: ReportExtent::Torn };
+        (is_in_place && is_there).then_some(left)
     }
 
     /// Makes what was written last, and checks that it is still where it was written to.
@@ -187,10 +188,10 @@ pub(super) struct SealedFile {
 }
 
 impl SealedFile {
-    /// Returns the report as it was named, and the state that its file has and will keep
-    /// in its place; `None` for a pipe or a device.
-    pub(super) fn state(&self) -> Option<(PathBuf, FileState)> {
-        Some((self.path.clone(), self.state?))
+    /// Returns the report as it is, and will stay in its place; `None` for a pipe or a device.
+    pub(super) fn left(&self) -> Option<LeftReport> {
+        let (path, file) = (self.path.clone(), self.state?);
+        Some(LeftReport { path, file, extent: ReportExtent::Whole })
     }
 
     /// Puts the report in its place, if it is not there yet.

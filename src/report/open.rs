@@ -1,14 +1,13 @@
 //! A report that takes records, and reports that are finished.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::ReportError;
 use super::file::{OutputFile, SealedFile};
 use super::form::Report;
 use super::name::ReportName;
-use crate::domain::file_state::FileState;
 use crate::domain::record::Record;
-use crate::domain::report_note::BegunReport;
+use crate::domain::report_note::{BegunReport, LeftReport};
 
 /// A report that takes records.
 pub struct OpenReport {
@@ -55,11 +54,11 @@ impl OpenReport {
     /// Gives up a report that failed. Returns how its file is left, if it was written in
     /// place and is still there.
     #[must_use]
-    pub fn give_up(self) -> Option<(PathBuf, FileState)> {
+    pub fn give_up(self) -> Option<LeftReport> {
         let Self { report, file, .. } = self;
         // What it still had in a buffer may be written now, or not.
         drop(report);
-        file?.left()
+        file?.torn()
     }
 
     /// Ends the report and makes it last; a file is returned, to be put in its place.
@@ -91,9 +90,9 @@ impl Finished {
         finished
     }
 
-    /// Returns the files, with the states that they have and will keep in their places.
-    pub(crate) fn states(&self) -> impl Iterator<Item = (PathBuf, FileState)> {
-        self.files.iter().filter_map(SealedFile::state)
+    /// Returns the files as they are, and will stay in their places.
+    pub(crate) fn left(&self) -> impl Iterator<Item = LeftReport> {
+        self.files.iter().filter_map(SealedFile::left)
     }
 
     /// Puts each in its place.

@@ -60,7 +60,7 @@ fn difference(last: &ReportNote, now: &FileState) -> String {
     let written = time(of_nanos(now.modified));
     let changed = format!("now it has {}, written at {written}", counted(now.bytes));
     match *last {
-        ReportNote::Complete { bytes, modified } => {
+        ReportNote::Left { bytes, modified, extent: _ } => {
             let written = time(of_nanos(modified));
             format!("it had {}, written at {written}; {changed}", counted(bytes))
         }

@@ -153,7 +153,7 @@ pub(crate) fn finish(
         run.journal.note_copy(&run.copied)?;
     }
     let reports = Finished::of(reports);
-    run.journal.complete_reports(&reports.states().collect::<Vec<_>>())?;
+    run.journal.leave_reports(&reports.left().collect::<Vec<_>>())?;
     reports.put_in_place()?;
     let is_part = run.about.input == InputState::Incomplete;
     let exit = if summary.bad() > 0 || is_part { Exit::Bad } else { Exit::Good };

@@ -14,10 +14,11 @@ use super::timing::Timing;
 use super::zone::zone;
 use crate::domain::file_state::FileState;
 use crate::domain::rate::Rate;
-use crate::domain::record::{AlreadyStarted, Record};
-use crate::domain::report_note::ReportNote;
+use crate::domain::record::{AlreadyStarted, Doubt, Record};
+use crate::domain::report_note::{ReportExtent, ReportNote};
 use crate::journal::{InputState, Journal, JournalError, PastSession, SessionReport};
 use crate::rules::outcome_filter::{OutcomeFilter, OutcomeWord};
+use crate::rules::resume;
 use crate::rules::run_pace::{self, RunEnd, RunPace};
 use crate::rules::stats::Summary;
 use crate::store::{RunDir, SavedFlags};
@@ -33,6 +34,8 @@ pub(crate) struct RunView {
     pub failures: Summary,
     /// The first of them, in the order of the input.
     pub bad_rows: Vec<Record>,
+    /// Number of pending rows that may already have started; 0 while a session goes on.
+    pub in_doubt: u64,
     /// Rows per second that the last session settled.
     pub rate: Option<f64>,
     /// Rows per second that it settled of late, if it goes on.
@@ -90,6 +93,7 @@ impl RunView {
             flags: SavedFlags::read(folder).unwrap_or_default(),
             failures,
             bad_rows,
+            in_doubt: if run.state.is_alive() { 0 } else { in_doubt(&journal)? },
             rate: None,
             recent_rate: None,
             forecast: None,
@@ -163,6 +167,12 @@ impl RunView {
     }
 }
 
+/// Counts the rows without a result that the last session left in doubt.
+fn in_doubt(journal: &Journal) -> Result<u64, JournalError> {
+    let doubts = resume::doubts(journal.last_session()?, &journal.settled()?);
+    Ok(doubts.values().filter(|prior| prior.doubt != Doubt::None).count() as u64)
+}
+
 /// Reads the rows that ended bad: all of them by kind, and the first ones.
 fn failures(
     journal: &Journal,
@@ -187,11 +197,11 @@ fn seen(report: SessionReport, run: &RunState) -> ReportView {
     let now = FileState::of_path(&path);
     let state = match (&note, now) {
         (Some(_), None) => ReportState::Missing,
-        (Some(note @ ReportNote::Complete { .. }), Some(now)) => {
-            if note.is_of(&now) {
-                ReportState::Complete
-            } else {
-                ReportState::Changed
+        (Some(note @ ReportNote::Left { extent, .. }), Some(now)) => {
+            match (note.is_of(&now), extent) {
+                (true, ReportExtent::Whole) => ReportState::Complete,
+                (true, ReportExtent::Torn) => ReportState::Partial,
+                (false, _) => ReportState::Changed,
             }
         }
         (None, _) if run.is_alive() => ReportState::Beside,

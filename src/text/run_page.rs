@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::count::many;
 use super::failures;
 use super::runs::{self, outcomes, state};
 use super::time::{full_moment, moment};
@@ -70,7 +71,11 @@ impl RunPage<'_> {
         }));
         lines.extend(run.sessions.last().map(|last| ("server", last.target.clone())));
         let all: u64 = run.counts.values().sum();
-        lines.push(("rows", format!("{}: {}", number(all), outcomes(run))));
+        let doubt = match many(self.view.in_doubt, "pending row", "pending rows") {
+            Some(rows) => format!("; {rows} may already have started, and resume will check"),
+            None => String::new(),
+        };
+        lines.push(("rows", format!("{}: {}{doubt}", number(all), outcomes(run))));
         lines.extend(self.rate().map(|rate| ("rate", rate)));
         lines.extend(self.end().map(|end| ("end", end)));
         lines.extend(timing.as_ref().and_then(|timing| Some(("window", self.window(timing)?))));
@@ -183,7 +188,7 @@ impl RunPage<'_> {
     /// Returns what a list of runs has of it, and more, for programs.
     pub(crate) fn json(&self) -> Value {
         let RunView { run, flags, failures, bad_rows, rate, recent_rate, .. } = self.view;
-        let RunView { forecast, timing, reports, .. } = self.view;
+        let RunView { forecast, timing, reports, in_doubt, .. } = self.view;
         let mut page = runs::json(run);
         let (end, leaves) = match forecast {
             Some((_, RunEnd::Fits(at))) => (Some(format!("{at:.0}")), None),
@@ -202,6 +207,7 @@ impl RunPage<'_> {
         page["bad_rows"] = bad_rows.iter().map(bad_row_json).collect();
         page["rows_per_second"] = rounded(*rate);
         page["recent_rows_per_second"] = rounded(*recent_rate);
+        page["in_doubt"] = (*in_doubt).into();
         page["expected_end"] = end.into();
         page["expected_by"] = basis.into();
         page["window_leaves"] = leaves.into();

@@ -261,8 +261,12 @@ fn a_report_on_a_disk_that_was_full_needs_no_force() {
     let line = "unshare -Urm bash -c 'mkdir -p small && mount -t tmpfs -o size=200k none small && \
                 PROGRAM run tasks.csv -o small/r.csv --rate 5000/s --lookahead 100 --esb URL; \
                 test $? = 6 && cp $(ls -d state/runs/*/journal.db) then.db && \
-                mount -o remount,size=64m small && PROGRAM resume && cp small/r.csv new.csv'";
-    scene.shell(line).exits(0).says("cannot write the report small/r.csv: No space left");
+                PROGRAM runs show && mount -o remount,size=64m small && PROGRAM resume && \
+                PROGRAM runs show && cp small/r.csv new.csv'";
+    let told =
+        scene.shell(line).exits(0).says("cannot write the report small/r.csv: No space left");
+    let (torn, whole) = ("small/r.csv (not complete)\n", "small/r.csv\n");
+    assert_eq!([torn, whole].map(|line| told.stdout().matches(line).count()), [1, 1], "{told}");
     scene.report("new.csv").is_complete(3000);
     // Rows in flight may take minutes after that, so how it was left is noted.
     let journal = rusqlite::Connection::open(scene.path("then.db")).unwrap();

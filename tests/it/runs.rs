@@ -99,6 +99,20 @@ fn a_page_about_a_run_says_what_to_do_about_it_and_what_each_session_was_told() 
 }
 
 #[test]
+fn a_page_about_a_run_that_died_counts_what_may_have_started() {
+    let scene = scene(list(40)).against(slow(60_000));
+    let run = scene.run_kept().with("--rate unlimited --concurrency 6").start();
+    run.once("rows are out", |seen| seen.starts == 6).killed();
+    let page = scene.command("runs show").exits(0);
+    page.prints("  rows    40: 40 pending; 40 pending rows may already have started, and resume");
+    let page = scene.command("runs show --json").exits(0).json();
+    assert_eq!(page["in_doubt"], 40);
+    scene.change(|behaviour| *behaviour = well());
+    scene.resume().exits(0);
+    scene.command("runs show").exits(0).prints("  rows    40: ").never_prints("may already");
+}
+
+#[test]
 fn of_a_live_run_the_page_tells_rate_window_and_end_and_is_renewed_until_it_ends() {
     let scene = scene(list(400)).against(well());
     let run = scene.run_kept().with("--rate 50/s --stop-at +1h --limit 300").start();

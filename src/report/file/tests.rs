@@ -31,7 +31,7 @@ fn a_report_beside_comes_to_its_place_with_the_state_that_it_had_before() {
     assert_eq!(files(&folder), ["r.csv", "r.csv.20261201-220000-00001.part"]);
     let sealed = file.seal().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-    let state = sealed.state().map(|(_, state)| state);
+    let state = sealed.left().map(|left| left.file);
     sealed.put_in_place().unwrap();
     assert_eq!(state, FileState::of_path(&path));
     assert_eq!(fs::read_to_string(&path).unwrap(), "new and longer");
