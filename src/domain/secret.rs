@@ -5,7 +5,29 @@
 
 mod mask;
 
+use thiserror::Error;
+
 pub use mask::Mask;
+
+/// Maximum size of a secret, in bytes.
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
+
+/// What a file holds, or a command prints, in place of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum SecretFault {
+    #[error("nothing")]
+    Empty,
+    #[error("more than one line")]
+    Lines,
+    #[error("more than {} KiB", MAX_BYTES / 1024)]
+    TooLong,
+    #[error("what is no text (UTF-8)")]
+    NoText,
+    #[error("a NUL byte")]
+    Nul,
+    #[error("a control character")]
+    Control,
+}
 
 /// Text that nobody may see: an app secret or a token.
 ///
@@ -26,6 +48,23 @@ impl Secret {
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// Reads what a file holds or a command prints, less its line end.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Result<Self, SecretFault> {
+        if bytes.len() > MAX_BYTES {
+            return Err(SecretFault::TooLong);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| SecretFault::NoText)?;
+        if text.is_empty() {
+            return Err(SecretFault::Empty);
+        }
+        match text.chars().find(|c| c.is_control()) {
+            None => Ok(Self::new(text)),
+            Some('\n' | '\r') => Err(SecretFault::Lines),
+            Some('\0') => Err(SecretFault::Nul),
+            Some(_) => Err(SecretFault::Control),
+        }
     }
 
     /// Returns the text itself, for the one place that puts it into a request.

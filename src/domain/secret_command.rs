@@ -123,6 +123,7 @@ mod tests {
             (r#"a b"c d"'e f'g"#, &["a", "bc de fg"]),
             (r#"a 'x"y\' "x'y\"z\\n\n""#, &["a", r#"x"y\"#, r#"x'y"z\n\n"#]),
             ("a '$HOME | `x`' \"\\$x\"", &["a", "$HOME | `x`", "$x"]),
+            (r#"a "x | y; z > u""#, &["a", "x | y; z > u"]),
             ("a 密码 b~c #d", &["a", "密码", "b~c", "#d"]),
         ] {
             let command: SecretCommand = text.parse().unwrap();

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::error::Refusal;
 use super::secret_output::{CommandFailure, MAX_TIME, secret_of};
 use crate::api::credentials::{Credentials, User};
-use crate::domain::secret::Secret;
+use crate::domain::secret::{MAX_BYTES, Secret, SecretFault};
 use crate::domain::secret_command::SecretCommand;
 
 /// The variables of the environment, by name.
@@ -25,8 +25,8 @@ const APP_SECRET: [&str; 3] = ["BK_APP_SECRET", "BKPAAS_APP_SECRET", "SECRET_KEY
 const TOKEN: [&str; 1] = ["BK_TOKEN"];
 const USERNAME: [&str; 1] = ["BK_USERNAME"];
 
-/// Maximum size of a file with a credential, in bytes.
-const LONGEST: u64 = 64 * 1024;
+/// Maximum size of what is read of a file with a secret, in bytes: more than a secret may have.
+const MAX_READ: u64 = 2 * MAX_BYTES as u64;
 
 /// Every variable that credentials may come from.
 pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
@@ -240,16 +240,14 @@ impl SecretPlace {
             Self::Variable { secret, .. } => Ok(secret.clone()),
             Self::File(path) => {
                 let failed = |source| CredentialError::Read { path: path.clone(), source };
-                let mut text = String::new();
-                File::open(path)
-                    .map_err(failed)?
-                    .take(LONGEST)
-                    .read_to_string(&mut text)
-                    .map_err(failed)?;
-                match text.trim_end_matches(['\r', '\n']) {
-                    "" => Err(CredentialError::Empty { path: path.clone() }),
-                    secret => Ok(Secret::new(secret)),
-                }
+                let mut bytes = Vec::new();
+                let file = File::open(path).map_err(failed)?;
+                file.take(MAX_READ).read_to_end(&mut bytes).map_err(failed)?;
+                let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+                let length =
+                    bytes.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
+                Secret::of_bytes(&bytes[..length])
+                    .map_err(|fault| CredentialError::Content { path: path.clone(), fault })
             }
             Self::Command { flag, command } => secret_of(command, MAX_TIME)
                 .map_err(|failure| CredentialError::Command { flag, failure }),
@@ -268,8 +266,11 @@ pub(crate) enum CredentialError {
     Missing(Vec<&'static str>),
     #[error("cannot read the credential in {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{} is empty; it should hold a credential and nothing else", path.display())]
-    Empty { path: PathBuf },
+    #[error(
+        "the file {} holds {fault}; it should hold a token or an app secret, and nothing else",
+        path.display()
+    )]
+    Content { path: PathBuf, fault: SecretFault },
     #[error("{flag}: {failure}")]
     Command { flag: &'static str, failure: CommandFailure },
 }

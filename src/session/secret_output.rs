@@ -14,14 +14,15 @@ use thiserror::Error;
 
 use super::command_group::CommandGroup;
 use crate::domain::escape::escape_control;
-use crate::domain::secret::{Mask, Secret};
+use crate::domain::secret::{MAX_BYTES, Mask, Secret, SecretFault};
 use crate::domain::secret_command::SecretCommand;
 
 /// Time that a command may take.
 pub(super) const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Maximum size of a secret, in bytes.
-const MAX_OUTPUT: u64 = 64 * 1024;
+/// Maximum size of what is read of what a command prints, in bytes: enough to see that it is too long
+/// for a secret with its line end.
+const MAX_READ: u64 = MAX_BYTES as u64 + 3;
 
 /// Maximum size of what is read of the standard error of a command, in bytes.
 const MAX_SAID: u64 = 4 * 1024;
@@ -46,21 +47,13 @@ pub(super) fn secret_of(
             said: ended.said(),
         }));
     }
-    secret_in(&ended.output).map_err(failed)
+    secret_in(&ended.output).map_err(|fault| failed(Why::Output(fault)))
 }
 
 /// Returns the secret that a command has printed.
-fn secret_in(output: &[u8]) -> Result<Secret, Why> {
-    if output.len() as u64 > MAX_OUTPUT {
-        return Err(Why::TooLong);
-    }
-    let text = std::str::from_utf8(output).map_err(|_| Why::NoText)?;
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    match line.strip_suffix('\r').unwrap_or(line) {
-        "" => Err(Why::Empty),
-        line if line.contains(['\n', '\r']) => Err(Why::Lines),
-        line => Ok(Secret::new(line)),
-    }
+fn secret_in(output: &[u8]) -> Result<Secret, SecretFault> {
+    let line = output.strip_suffix(b"\n").unwrap_or(output);
+    Secret::of_bytes(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 /// A command that has ended in time.
@@ -93,7 +86,7 @@ fn run(command: &SecretCommand, limit: Duration) -> Result<EndedCommand, Why> {
     let output = read_aside(group.child.stdout.take(), |pipe| {
         let mut bytes = Vec::new();
         // What was read before an error counts.
-        drop(pipe.take(MAX_OUTPUT + 1).read_to_end(&mut bytes));
+        drop(pipe.take(MAX_READ).read_to_end(&mut bytes));
         bytes
     });
     let said = read_aside(group.child.stderr.take(), first_line);
@@ -175,14 +168,8 @@ enum Why {
         MAX_TIME.as_secs()
     )]
     TooSlow,
-    #[error("printed nothing; it should print the secret, and nothing else")]
-    Empty,
-    #[error("printed more than one line; it should print the secret, and nothing else")]
-    Lines,
-    #[error("printed more than {} KiB; it should print the secret, and nothing else", MAX_OUTPUT / 1024)]
-    TooLong,
-    #[error("printed what is no text (UTF-8)")]
-    NoText,
+    #[error("printed {0}; it should print the secret, and nothing else")]
+    Output(SecretFault),
 }
 
 /// End of a program that failed.
@@ -227,6 +214,8 @@ mod tests {
             ("echo", "echo printed nothing; it should print the secret, and nothing else"),
             (r"printf 's3cret\nother\n'", "printf printed more than one line; it should print"),
             (r"printf '\377'", "printf printed what is no text"),
+            (r"printf 's3\0cret\n'", "printf printed a NUL byte; it should print the secret"),
+            (r"printf 's3\033[Acret'", "printf printed a control character; it should print"),
             ("head -c 70000 /dev/zero", "head printed more than 64 KiB; it should print"),
             (
                 "sh -c 'echo s3cret; echo no s3cret >&2; exit 3'",

@@ -33,6 +33,17 @@ fn files_hold_credentials_and_others_must_not_read_them() {
     scene.mode("secret", 0o600);
     scene.mode("token", 0o600);
     run().never_says("warning");
+    let seen = scene.seen().requests;
+    for (name, content, says) in [
+        ("token", "k9q\nw7x\n", "the file token holds more than one line; it should hold a token"),
+        ("token", "k9q\0w7x\n", "the file token holds a NUL byte"),
+        ("secret", "k9q\x1bw7x\n", "the file secret holds a control character"),
+    ] {
+        scene.file("secret", "from-a-file\n");
+        scene.file(name, content);
+        let run = without_secrets(scene.run()).with("--force").with(FILES);
+        run.exits(2).says(says).never_says("k9q").server_saw(|seen| seen.requests, seen);
+    }
 }
 
 #[test]
@@ -125,8 +136,14 @@ fn a_command_gives_a_secret_and_gives_it_again_after_a_refusal() {
 #[test]
 fn a_resume_runs_the_command_of_its_run_and_what_is_typed_takes_its_place() {
     let scene = with_a_giver("2,1\n2,2\n2,3\n");
-    let run = without_secrets(scene.run_kept()).with("--app-secret-cmd ./give --limit 1");
-    run.environment("BK_TOKEN", "any").exits(0);
+    let run = |flags: &str| {
+        let run = without_secrets(scene.run_kept()).environment("BK_TOKEN", "any");
+        run.with("--app-secret-cmd ./give").with(flags).exits(0)
+    };
+    run("--dry-run");
+    assert_eq!(calls(&scene), 1, "a preview reads credentials, too");
+    fs::remove_file(scene.path("calls")).unwrap();
+    run("--limit 1");
     let resume =
         || without_secrets(scene.resume()).environment("BK_TOKEN", "any").with("--limit 1");
     resume().exits(0);

@@ -97,9 +97,37 @@ fn what_is_missing_is_named() {
     }
     let gone = NamedSecrets { app_secret: of_file("/no/such"), token: None };
     assert!(shown(read(gone, &all)).contains("/no/such"));
+}
+
+#[test]
+fn a_file_holds_one_line_of_text() {
     let folder = tempfile::tempdir().unwrap();
-    let empty = folder.path().join("empty");
-    std::fs::write(&empty, "\n").unwrap();
-    let empty = NamedSecrets { app_secret: of_file(empty), token: None };
-    assert!(shown(read(empty, &all)).contains("is empty"));
+    let path = folder.path().join("secret");
+    let variables = [("BK_APP_CODE", "app"), ("BK_TOKEN", "t")];
+    let long = vec![b's'; 64 * 1024 + 1];
+    for (content, told) in [
+        (&b"s3cret"[..], "app s3cret t"),
+        (b" s3 cret \r\n", "app  s3 cret  t"),
+        (b"s3cret\n\n", "app s3cret t"),
+        (&long[1..], "app sss"),
+        (b"\n", "holds nothing; it should hold a token or an app secret, and nothing else"),
+        (b"", "holds nothing"),
+        (b"s3cret\nother\n", "holds more than one line; it should hold"),
+        (b"s3cret\rother", "holds more than one line"),
+        (b"s3\0cret\n", "holds a NUL byte"),
+        (b"s3\x1b[Acret\n", "holds a control character"),
+        (b"s3\tcret", "holds a control character"),
+        (b"s3cret\xff", "holds what is no text (UTF-8)"),
+        (&long, "holds more than 64 KiB"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let named = NamedSecrets { app_secret: of_file(&path), token: None };
+        let said = shown(read(named, &variables));
+        if told.starts_with("app ") {
+            assert!(said.starts_with(told), "{content:?}: {said:.99}");
+        } else {
+            let told = format!("the file {} {told}", path.display());
+            assert!(said.starts_with(&told) && !said.contains("s3"), "{content:?}: {said}");
+        }
+    }
 }
