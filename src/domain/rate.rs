@@ -38,6 +38,12 @@ impl Unit {
         }
     }
 
+    /// Returns the units that are longer than this one, the shortest first.
+    fn longer_ones(self) -> impl Iterator<Item = Self> {
+        let is_longer = move |other: &Self| other.duration() > self.duration();
+        [Self::Minute, Self::Hour].into_iter().filter(is_longer)
+    }
+
     const fn letter(self) -> char {
         match self {
             Self::Second => 's',
@@ -106,8 +112,8 @@ impl FromStr for Rate {
             "h" => Unit::Hour,
             _ => return Err(RateError::Form),
         };
-        if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(RateError::Form);
+        if !is_number(count) {
+            return Err(fraction(count, per).unwrap_or(RateError::Form));
         }
         match count.parse::<u32>() {
             Ok(count) if count > Self::MAX => Err(RateError::TooFast),
@@ -119,6 +125,30 @@ impl FromStr for Rate {
     }
 }
 
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns what to write in place of `count` per `per`, if that is a fraction.
+fn fraction(count: &str, per: Unit) -> Option<RateError> {
+    let (whole, part) =
+        count.split_once('.').filter(|(one, two)| is_number(one) && is_number(two))?;
+    let rate = per.longer_ones().find_map(|longer| in_longer(whole, part, per, longer));
+    Some(rate.map_or(RateError::Fraction, RateError::FractionOf))
+}
+
+/// Returns the rate of `whole.part` requests per `per` as a whole number of requests per `longer`, if
+/// it is exactly one.
+fn in_longer(whole: &str, part: &str, per: Unit, longer: Unit) -> Option<Rate> {
+    let digits: u64 = format!("{whole}{part}").parse().ok()?;
+    let times = longer.duration().as_secs() / per.duration().as_secs();
+    let parts = 10_u64.checked_pow(u32::try_from(part.len()).ok()?)?;
+    let scaled = digits.checked_mul(times)?;
+    let count = scaled.is_multiple_of(parts).then_some(scaled / parts)?;
+    let count = u32::try_from(count).ok().filter(|count| *count <= Rate::MAX)?;
+    Some(Rate::Limited { count: NonZeroU32::new(count)?, per: longer })
+}
+
 impl Rate {
     /// One request per microsecond: beyond that, whole nanoseconds cannot space requests to 0.1 %.
     const MAX: u32 = 1_000_000;
@@ -128,6 +158,10 @@ impl Rate {
 pub enum RateError {
     #[error("write a rate as 20/s, 100/m, 5000/h or unlimited")]
     Form,
+    #[error("a rate is a whole number of requests; write {0}")]
+    FractionOf(Rate),
+    #[error("a rate is a whole number of requests; use /m or /h for less than one a second")]
+    Fraction,
     #[error("a rate of 0 would never send anything; the least is 1/h")]
     Zero,
     #[error("at most 1000000 per unit; write unlimited for no limit")]
@@ -169,7 +203,17 @@ mod tests {
             ("0/s", RateError::Zero),
             ("-1/s", RateError::Form),
             ("+1/s", RateError::Form),
-            ("1.5/s", RateError::Form),
+            ("0.5/s", RateError::FractionOf("30/m".parse().unwrap())),
+            ("1.5/s", RateError::FractionOf("90/m".parse().unwrap())),
+            ("0.01/s", RateError::FractionOf("36/h".parse().unwrap())),
+            ("2.50/m", RateError::FractionOf("150/h".parse().unwrap())),
+            ("0.33333/s", RateError::Fraction),
+            ("0.5/h", RateError::Fraction),
+            ("0.0/s", RateError::Fraction),
+            ("1000000.5/s", RateError::Fraction),
+            ("0.00000000000000000001/s", RateError::Fraction),
+            ("1.0.0/s", RateError::Form),
+            (".5/s", RateError::Form),
             ("fast", RateError::Form),
             ("20", RateError::Form),
             ("20/d", RateError::Form),

@@ -35,7 +35,7 @@ impl FromStr for When {
             return after.map(Self::After).ok_or(WindowError::When);
         }
         if !text.contains('T') {
-            return time_of_day(text).map(Self::Time).ok_or(WindowError::When);
+            return time_of_day(text).map(Self::Time).ok_or(mistaken(text, WindowError::When));
         }
         let moment = text.parse().map(Self::Moment);
         moment.or_else(|_| text.parse().map(Self::Local)).map_err(|_| WindowError::When)
@@ -54,12 +54,17 @@ impl FromStr for Daily {
 
     fn from_str(text: &str) -> Result<Self, WindowError> {
         let (from, to) = text.split_once('-').ok_or(WindowError::Daily)?;
-        let time = |text: &str| time_of_day(text.trim()).ok_or(WindowError::Daily);
+        let time = |text: &str| time_of_day(text.trim()).ok_or(mistaken(text, WindowError::Daily));
         match (time(from)?, time(to)?) {
             (from, to) if from == to => Err(WindowError::Empty),
             (from, to) => Ok(Self { from, to }),
         }
     }
+}
+
+/// Returns why `text` is no time of day.
+fn mistaken(text: &str, form: WindowError) -> WindowError {
+    if text.trim() == "24:00" { WindowError::Midnight } else { form }
 }
 
 fn time_of_day(text: &str) -> Option<Time> {
@@ -146,6 +151,8 @@ pub(crate) enum WindowError {
     When,
     #[error("write a window as 22:00-04:00")]
     Daily,
+    #[error("midnight is 00:00, and not 24:00")]
+    Midnight,
     #[error("a window that starts and stops at the same time has no length")]
     Empty,
     #[error("the stop is not after the start")]
@@ -231,10 +238,13 @@ mod tests {
         {
             assert_eq!(text.parse::<When>(), Err(WindowError::When), "{text}");
         }
+        assert_eq!("24:00".parse::<When>(), Err(WindowError::Midnight));
         for (text, error) in [
             ("22:00", WindowError::Daily),
             ("22:00-", WindowError::Daily),
             ("22:00-25:00", WindowError::Daily),
+            ("22:00-24:00", WindowError::Midnight),
+            ("24:00-04:00", WindowError::Midnight),
             ("22:00-22:00", WindowError::Empty),
         ] {
             assert_eq!(text.parse::<Daily>(), Err(error), "{text}");
