@@ -224,7 +224,8 @@ pub(crate) struct WindowArgs {
 #[command(next_help_heading = "Stages")]
 pub(crate) struct StageArgs {
     /// Launch in stages that end at these rows, or shares of all rows; each stage is settled before
-    /// the next begins.
+    /// the next begins. Rows behind the last end are one more stage: 1,10% launches all rows, as
+    /// 1,10%,100% does.
     #[arg(long, value_name = "1,10%,100%")]
     pub stages: Option<Stages>,
     /// Wait this long between two stages.
