@@ -10,7 +10,7 @@ use super::display::DisplayArgs;
 use super::exit_codes::OF_A_MEASUREMENT;
 use super::run::RowArgs;
 use super::server::ServerArgs;
-use super::values::{at_least_one, duration, duration_or_off, format};
+use super::values::{at_least_one, duration, duration_or_off, format, number_form, whole};
 use crate::bench::schedule::{MAX_DURATION, Schedule};
 use crate::bench::slo::Slo;
 use crate::bench::wake_ups::MAX_SLACK;
@@ -39,7 +39,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, help_heading = "Input")]
     pub reuse: bool,
     /// Start N tasks without asking; N must be the number that would be started.
-    #[arg(long, value_name = "N", help_heading = "Input")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>, help_heading = "Input")]
     pub yes_start: Option<u64>,
     #[command(flatten)]
     pub load: LoadArgs,
@@ -63,7 +63,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "requests")]
     pub duration: Option<Duration>,
     /// Number of requests, in place of --duration.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    #[arg(long, value_name = "N", value_parser = requests, allow_negative_numbers = true)]
     pub requests: Option<u64>,
     /// Steps and ramps in place of --rate and --duration: 50/s:30s,50..500/s:2m,500/s:30s.
     #[arg(long, value_name = "STEPS", conflicts_with_all = ["rate", "duration", "requests", "closed", "find_max"])]
@@ -72,7 +72,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ArrivalsArg::Even, conflicts_with = "closed")]
     pub arrivals: ArrivalsArg,
     /// Seed of poisson arrivals; the same seed gives the same arrivals.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>)]
     pub seed: u64,
     /// Send requests that are due within this time of each other in one go, when the last of them
     /// is due; off sends each by itself. More slack saves CPU time, and delays sends by up to that
@@ -83,11 +83,11 @@ pub(crate) struct LoadArgs {
     #[arg(long, conflicts_with_all = ["rate", "find_max"])]
     pub closed: bool,
     /// Number of senders of a closed loop.
-    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, requires = "closed", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one::<NonZeroUsize>, requires = "closed", allow_negative_numbers = true)]
     pub concurrency: NonZeroUsize,
     /// Maximum number of requests in flight; what is due beyond it is not sent, and fails the
     /// measurement.
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one::<NonZeroUsize>, allow_negative_numbers = true)]
     pub max_in_flight: NonZeroUsize,
     /// Time to send before anything is measured.
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "find_max")]
@@ -140,6 +140,14 @@ pub(crate) struct ResultArgs {
     /// Print the result as JSON on standard output.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Maximum number of requests of a load.
+const MAX_REQUESTS: u64 = 1_000_000_000_000;
+
+fn requests(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_REQUESTS).contains(number));
+    number.ok_or_else(|| number_form(1, MAX_REQUESTS))
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -39,7 +39,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, help_heading = "Server")]
     pub esb_legacy_get: bool,
     /// Number of requests in flight that the limit of open files must allow.
-    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, allow_negative_numbers = true, help_heading = "Limits")]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one::<NonZeroUsize>, allow_negative_numbers = true, help_heading = "Limits")]
     pub concurrency: NonZeroUsize,
     #[command(flatten)]
     pub config: ConfigArgs,

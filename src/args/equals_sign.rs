@@ -14,18 +14,30 @@ pub(super) fn parsed<T>(
     words: &[OsString],
     parse: impl Fn(&[OsString]) -> Result<T, clap::Error>,
 ) -> Result<T, clap::Error> {
+    let is_of = |name: &str| words.get(1).is_some_and(|command| command == name);
     let found = words.windows(2).enumerate().find_map(|(at, pair)| {
         let flag = FLAGS.iter().find(|flag| pair[0] == ***flag)?;
-        let mut joined = words.to_vec();
-        joined[at].push("=");
-        joined[at].push(&pair[1]);
-        joined.remove(at + 1);
-        parse(&joined).is_ok().then_some((flag, pair[1].display()))
+        let typed = &pair[1];
+        let is_taken = |value: &OsString| {
+            let mut joined = words.to_vec();
+            joined[at].push("=");
+            joined[at].push(value);
+            joined.remove(at + 1);
+            parse(&joined).is_ok()
+        };
+        if is_taken(typed) {
+            return Some((flag, typed, typed.clone()));
+        }
+        // A number may lack its unit, but `resume --confirm 2026` names a run.
+        let mut in_seconds = typed.clone();
+        in_seconds.push("s");
+        let may_lack_unit = !is_of("resume") || parse(words).is_err();
+        (may_lack_unit && is_taken(&in_seconds)).then_some((flag, typed, in_seconds))
     });
-    let Some((flag, value)) = found else { return parse(words) };
-    let mut told = format!("write {flag}={value}, with an equals sign");
-    if words.get(1).is_some_and(|command| command == "run") {
-        let _ = write!(told, " (for an INPUT of this name: ./{value})");
+    let Some((flag, typed, value)) = found else { return parse(words) };
+    let mut told = format!("write {flag}={}, with an equals sign", value.display());
+    if is_of("run") {
+        let _ = write!(told, " (for an INPUT of this name: ./{})", typed.display());
     }
     told.push('\n');
     Err(clap::Error::raw(ErrorKind::UnknownArgument, told))
@@ -55,6 +67,15 @@ mod tests {
             ("run --confirm 30s t.csv", Some("write --confirm=30s")),
             ("run --confirm 30s", Some("write --confirm=30s")),
             ("resume --confirm off", Some("write --confirm=off")),
+            ("init --esb http://h --confirm 30s", Some("write --confirm=30s,")),
+            ("init --esb http://h --confirm 90", Some("write --confirm=90s,")),
+            ("run t.csv --confirm 90", Some("write --confirm=90s,")),
+            (
+                "run --confirm 90",
+                Some("write --confirm=90s, with an equals sign (for an INPUT of this name: ./90)"),
+            ),
+            ("run t.csv --confirm soon", Some("unexpected argument 'soon'")),
+            ("resume --confirm 20261201", None),
             ("run --confirm t.csv", None),
             ("run --confirm -- t.csv", None),
             ("run --confirm=30s t.csv", None),

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit_codes::OF_AN_AID;
+use super::values::duration_or_off;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,7 +84,13 @@ pub(crate) struct AnswerArgs {
     /// Number or share of rows that may fail before a run stops.
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<String>,
-    /// Ask until each started task runs, for up to TIMEOUT.
-    #[arg(long, value_name = "TIMEOUT")]
+    /// Ask until each started task runs, for up to TIMEOUT [default without a value: 60s].
+    #[arg(long, value_name = "TIMEOUT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "60s", value_parser = confirm)]
     pub confirm: Option<String>,
+}
+
+/// Takes what `run` takes, as it is written.
+fn confirm(text: &str) -> Result<String, String> {
+    duration_or_off(text).map(|_| text.to_owned())
 }

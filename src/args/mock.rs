@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::duration;
+use super::values::{duration, whole};
 use crate::domain::rate::Rate;
 use crate::mock::{FaultChance, Gone, Latency, MockBusiness, Span, ThrottleRule};
 
@@ -28,7 +28,7 @@ that it could not begin.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct MockArgs {
     /// Port to listen on; 0 takes a free one and prints it.
-    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    #[arg(long, value_name = "PORT", default_value_t = 8080, value_parser = whole::<u16>)]
     pub port: u16,
     /// Act as the legacy ESB: credentials in the body only, one code for all failures.
     #[arg(long)]
@@ -56,7 +56,7 @@ pub(crate) struct FaultArgs {
     #[arg(long = "question-fault", value_name = "KIND=CHANCE")]
     pub question_faults: Vec<FaultChance>,
     /// Seed of the chances.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>)]
     pub seed: u64,
     /// Take bk-sops away, for ever or for a time, and let something else answer: nginx (its page
     /// for 502), nginx-404 (an ingress without the route), esb (1306201, not connected), esb-502
@@ -73,7 +73,7 @@ pub(crate) struct FaultArgs {
     #[arg(long, value_name = "FROM+DURATION")]
     pub broker_forgets: Option<Span>,
     /// Refuse the credentials after N requests.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub auth_after: Option<u64>,
 }
 
@@ -111,21 +111,21 @@ pub(crate) struct TaskArgs {
     #[arg(long)]
     pub no_view: bool,
     /// A task that somebody else started; repeatable.
-    #[arg(long = "already-started", value_name = "TASK")]
+    #[arg(long = "already-started", value_name = "TASK", value_parser = whole::<u64>)]
     pub started: Vec<u64>,
     /// A task that the user may not start; repeatable.
-    #[arg(long, value_name = "TASK")]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
     pub denied: Vec<u64>,
     /// A task that does not exist; repeatable.
-    #[arg(long, value_name = "TASK")]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
     pub missing: Vec<u64>,
     /// A deleted task: it is started and runs, but its state cannot be asked; repeatable.
-    #[arg(long, value_name = "TASK")]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
     pub deleted: Vec<u64>,
     /// A function task that nobody claimed: starts are accepted, and it stays CREATED; repeatable.
-    #[arg(long, value_name = "TASK")]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
     pub unclaimed: Vec<u64>,
     /// A task with a plugin that is missing: it is RUNNING for ever; repeatable.
-    #[arg(long, value_name = "TASK")]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
     pub no_plugin: Vec<u64>,
 }

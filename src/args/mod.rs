@@ -102,7 +102,41 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
+    use std::any::TypeId;
+    use std::num::{NonZeroU32, NonZeroUsize};
+
     use super::*;
+
+    #[test]
+    fn a_flag_that_takes_a_number_says_which_ones() {
+        let numbers = [
+            TypeId::of::<u16>(),
+            TypeId::of::<u32>(),
+            TypeId::of::<u64>(),
+            TypeId::of::<usize>(),
+            TypeId::of::<NonZeroU32>(),
+            TypeId::of::<NonZeroUsize>(),
+        ];
+        let mut program = Cli::command();
+        program.build();
+        let commands = program.get_subcommands();
+        let mut found = 0;
+        for command in commands.flat_map(|command| command.get_subcommands().chain([command])) {
+            for arg in command.get_arguments() {
+                let kind = arg.get_value_parser().type_id();
+                let Some(long) = arg.get_long().filter(|_| numbers.iter().any(|n| kind == *n))
+                else {
+                    continue;
+                };
+                let typed = [format!("--{long}=-1")];
+                let read = command.clone().no_binary_name(true).try_get_matches_from(typed);
+                let error = read.unwrap_err().to_string();
+                assert!(error.contains(": must be a whole number from "), "{long}: {error}");
+                found += 1;
+            }
+        }
+        assert!(found > 15, "{found} flags take a number");
+    }
 
     #[test]
     fn the_flags_are_consistent() {

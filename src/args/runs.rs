@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::exit_codes::OF_KEPT_RUNS;
-use super::values::{RunRef, age};
+use super::values::{RunRef, age, whole};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,7 +101,7 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
     /// Keep the latest N runs.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub keep: Option<usize>,
     /// Remove only runs that began this long ago, such as 30d, 4w or 720h.
     #[arg(long, value_name = "TIME", value_parser = age)]

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use super::display::DisplayArgs;
 use super::server::ServerArgs;
-use super::values::{ProfileName, at_least_one, duration, duration_or_off, zone};
+use super::values::{ProfileName, at_least_one, duration, duration_or_off, whole, zone};
 use crate::domain::rate::Rate;
 use crate::rules::budget::Budget;
 use crate::rules::retry::Backoff;
@@ -26,7 +26,7 @@ use crate::rules::window::{Daily, When};
 pub(crate) struct SessionArgs {
     /// Launch only the first N rows that can be launched; the others stay pending, come last in the
     /// report, and do not count in the exit code.
-    #[arg(long, value_name = "N", help_heading = "Input")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>, allow_negative_numbers = true, help_heading = "Input")]
     pub limit: Option<u64>,
     #[command(flatten)]
     pub preview: PreviewArgs,
@@ -115,19 +115,19 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "RATE", default_value = "20/s", allow_hyphen_values = true)]
     pub rate: Rate,
     /// Maximum number of requests that may leave at once, ahead of the even pace.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU32>, allow_negative_numbers = true)]
     pub burst: Option<NonZeroU32>,
     /// Maximum rate of starts per business.
     #[arg(long, value_name = "RATE", default_value = "unlimited", allow_hyphen_values = true)]
     pub rate_per_biz: Rate,
     /// Maximum number of requests in flight.
-    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = at_least_one::<NonZeroUsize>, allow_negative_numbers = true)]
     pub concurrency: NonZeroUsize,
     /// Maximum number of starts in flight per business.
-    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>, allow_negative_numbers = true)]
     pub concurrency_per_biz: Option<NonZeroUsize>,
     /// Maximum number of open rows: those that wait for a limit, a hold or a retry, or are in flight.
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one::<NonZeroUsize>, allow_negative_numbers = true)]
     pub lookahead: NonZeroUsize,
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct LimitArgs {
 #[command(next_help_heading = "Retries")]
 pub(crate) struct RetryArgs {
     /// Maximum number of retries per row; throttled answers and those of an outage do not count.
-    #[arg(long, value_name = "N", default_value = "4", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = whole::<u32>, allow_negative_numbers = true)]
     pub retries: u32,
     /// Wait before a retry: FROM, doubled with each retry, up to TO.
     #[arg(long, value_name = "FROM..TO", default_value = "500ms..30s")]

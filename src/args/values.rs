@@ -1,6 +1,6 @@
 //! How single words of the command line are read.
 
-use std::num::NonZeroUsize;
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -69,11 +69,21 @@ pub(crate) fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| "name a zone as Asia/Shanghai, Europe/Berlin or UTC".to_owned())
 }
 
-pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
-    match text.parse::<u32>() {
-        Ok(number) => NonZeroUsize::new(number as usize).ok_or_else(|| "must be at least 1".into()),
-        Err(_) => Err("must be a whole number from 1 to 4294967295".into()),
-    }
+/// Reads a whole number from 1.
+pub(crate) fn at_least_one<T: TryFrom<NonZeroU32>>(text: &str) -> Result<T, String> {
+    let number = text.parse::<NonZeroU32>().ok().and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| number_form(1, u32::MAX.into()))
+}
+
+/// Reads a whole number from 0 to the maximum of its type.
+pub(crate) fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    let number = text.parse::<u64>().ok().and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| number_form(0, u64::MAX >> (64 - 8 * size_of::<T>())))
+}
+
+/// Says which numbers are taken.
+pub(crate) fn number_form(min: u64, max: u64) -> String {
+    format!("must be a whole number from {min} to {max}")
 }
 
 /// Reads how old something is; a day has 24 hours.
@@ -99,6 +109,23 @@ mod tests {
         for text in ["", "35", "-1s", "0s", "soon"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_the_bounds() {
+        let from_one = "must be a whole number from 1 to 4294967295";
+        for text in ["0", "-1", "1.5", "ten", "", "4294967296"] {
+            assert_eq!(at_least_one::<NonZeroU32>(text), Err(from_one.to_owned()), "{text}");
+        }
+        assert_eq!(at_least_one("4294967295"), Ok(NonZeroU32::MAX));
+        let port = "must be a whole number from 0 to 65535";
+        for text in ["65536", "-1", "http"] {
+            assert_eq!(whole::<u16>(text), Err(port.to_owned()), "{text}");
+        }
+        assert_eq!(whole("0"), Ok(0_u16));
+        assert_eq!(whole("18446744073709551615"), Ok(u64::MAX));
+        let all = whole::<u64>("18446744073709551616").unwrap_err();
+        assert!(all.ends_with(" from 0 to 18446744073709551615"), "{all}");
     }
 
     #[test]

@@ -47,6 +47,19 @@ fn both_forms_of_help_show_examples_and_the_long_one_exit_codes() {
     }
 }
 
+#[test]
+fn help_says_what_a_reader_would_guess_otherwise() {
+    for (command, says) in [
+        ("run", "Rows behind the last end are one more stage: 1,10% launches all rows"),
+        ("run", "--confirm[=<TIMEOUT>]"),
+        ("init", "--confirm[=<TIMEOUT>]"),
+    ] {
+        let help = help(command, "--help");
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(says), "{command}: {says}");
+    }
+}
+
 /// The headings of the flags of a command, in their order.
 fn headings(command: &str) -> Vec<String> {
     let help = help(command, "-h");

@@ -166,7 +166,7 @@ fn what_is_missing_is_named() {
         ("tasks.csv -o r.csv -o no/r.csv --esb http://h", "no/r.csv"),
         ("tasks.csv -o r.csv --esb http://h --rate fast", "20/s"),
         ("tasks.csv -o r.csv --esb http://h --rate -1/s", "20/s"),
-        ("tasks.csv -o r.csv --esb http://h --concurrency 0", "at least 1"),
+        ("tasks.csv -o r.csv --esb http://h --concurrency 0", "a whole number from 1 to"),
         ("tasks.csv -o r.csv --esb me:pw@h", "--esb"),
         ("tasks.csv -o r.csv --esb http://h --cacert no.pem", "no.pem"),
         ("tasks.csv -o r.csv --esb http://h --cacert tasks.csv", "PEM"),
