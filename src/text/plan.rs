@@ -181,14 +181,11 @@ impl fmt::Display for PlanText<'_> {
                 if rows < all {
                     write!(f, "{} of ", number(rows))?;
                 }
-                write!(f, "{} of ", many(all, "task", "tasks").unwrap_or("no task".into()))?;
+                write!(f, "{} of ", counted(all, "task", "tasks"))?;
                 let businesses = many(businesses, "business", "businesses");
                 let projects = many(projects, "project", "projects");
-                match (businesses, projects) {
-                    (Some(businesses), Some(projects)) => write!(f, "{businesses} and {projects}")?,
-                    (Some(some), None) | (None, Some(some)) => f.write_str(&some)?,
-                    (None, None) => f.write_str("no business")?,
-                }
+                let both: Vec<_> = [businesses, projects].into_iter().flatten().collect();
+                f.write_str(&both.join(" and "))?;
             }
         }
         write!(f, " at {} as {} ", self.0.target, self.0.user)?;

@@ -11,13 +11,17 @@ use crate::session::plan::Rows;
 /// Maximum number of absent task ids listed individually.
 const MAX_ABSENT: usize = 10;
 
-/// Says why there is nothing to start, if the list has no row.
-pub(super) fn nothing_to_start(rows: &Rows<'_>) -> Option<String> {
-    let Rows::Known(checked) = rows else { return None };
-    match (checked.rows, checked.left_out) {
-        (0, 0) => Some("the list is empty: nothing to start".into()),
-        (0, _) => Some("nothing to start".into()),
-        _ => None,
+/// Says why there is nothing to start, if no row can be launched.
+pub(super) fn nothing_to_start(rows: &Rows<'_>) -> Option<&'static str> {
+    match rows {
+        Rows::Known(checked) => match (checked.rows, checked.left_out) {
+            (0, 0) => Some("the list is empty: nothing to start"),
+            (0, _) => Some("nothing to start"),
+            _ if checked.launchable() == 0 => Some("no row can be used: nothing to start"),
+            _ => None,
+        },
+        Rows::Left(left) if left.launchable() == 0 => Some("no row is left to start"),
+        Rows::Left(_) | Rows::Unknown(_) => None,
     }
 }
 

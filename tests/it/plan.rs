@@ -78,6 +78,17 @@ fn before_a_launch_one_line_says_what_will_happen() {
 }
 
 #[test]
+fn a_list_of_which_no_row_can_be_launched_is_called_that() {
+    let bad = launch(format!("{HEADER}2,x\ny,3\n")).with("--on-invalid skip");
+    let bad = bad.exits(1).reports(2, "invalid");
+    let first = bad.stderr().lines().next().unwrap().to_owned();
+    assert_eq!(first, "no row can be used: nothing to start", "{bad}");
+    let scene = scene("2,1\n");
+    scene.run_kept().exits(0);
+    scene.resume().with("--dry-run").exits(0).prints("no row is left to start\n");
+}
+
+#[test]
 fn what_keeps_a_check_and_a_run_from_the_server_is_called_the_same() {
     let scene = scene("2,3\n");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
