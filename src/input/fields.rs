@@ -58,11 +58,24 @@ fn fault(column: &'static str, error: &dyn std::fmt::Display, found: &str) -> Fa
             "is {found:.40}: Excel shortened it; give the column the number format 0, check the ids, \
              and save it again"
         )
+    } else if let Some(unseen) = unseen(found) {
+        format!("{error}; it holds {unseen}")
     } else {
         let found: String = found.chars().take(40).collect();
         format!("{error}, not {found:?}")
     };
     Fault { column: Some(column), reason }
+}
+
+/// Names the first character of a text that nobody sees there.
+fn unseen(text: &str) -> Option<String> {
+    let hidden = text.chars().find(|c| matches!(c.escape_debug().nth(1), Some('u')))?;
+    Some(match hidden {
+        '\u{a0}' | '\u{202f}' => "a no-break space".to_owned(),
+        '\u{3000}' => "a full-width space".to_owned(),
+        '\u{200b}' => "a space without width".to_owned(),
+        other => format!("a character that does not print (U+{:04X})", u32::from(other)),
+    })
 }
 
 /// Whether a text is a long number as Excel shortens it, such as 1.23E+05.
@@ -101,6 +114,31 @@ mod tests {
             ("", "1", "", "bk_biz_id is empty; a whole number from 1 is needed"),
             ("２", "1", "", "bk_biz_id must be written with the digits 0 to 9 alone, not \"２\""),
             ("2", "0", "", "task_id must be at least 1, not \"0\""),
+            (
+                "2",
+                "\u{a0}7",
+                "",
+                "task_id must be written with the digits 0 to 9 alone; it holds a no-break space",
+            ),
+            (
+                "2\u{3000}",
+                "7",
+                "",
+                "bk_biz_id must be written with the digits 0 to 9 alone; it holds a full-width space",
+            ),
+            (
+                "2",
+                "7",
+                "project\u{200e}",
+                "scope must be cmdb_biz, project or empty (which means cmdb_biz); it holds a character that \
+                 does not print (U+200E)",
+            ),
+            (
+                "2",
+                "\"7\n\\",
+                "",
+                "task_id must be written with the digits 0 to 9 alone, not \"\\\"7\\n\\\\\"",
+            ),
             (
                 "2",
                 "99999999999999999999",
