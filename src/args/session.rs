@@ -255,7 +255,7 @@ pub(crate) struct MonitorArgs {
 }
 
 /// Whose settings are taken if a flag is not given.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Config file")]
 pub(crate) struct ConfigArgs {
     /// File with profiles [default: bk-launch.toml here, if it is yours or root's and nobody else may

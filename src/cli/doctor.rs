@@ -18,6 +18,7 @@ use crate::args::{self, Command};
 use crate::config::file;
 use crate::config::flag_values::{FlagValue, flag_values};
 use crate::config::profile::Profile;
+use crate::config::profiles::unchosen;
 use crate::doctor::{self, Area, Finding, ServerLook};
 use crate::domain::count::counted;
 use crate::domain::request_id::RunId;
@@ -54,7 +55,10 @@ pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, Command
     if let Some(profile) = &profile {
         findings.insert(0, Finding::ok(Area::Settings, "profile", profile.to_string()));
     } else if findings.is_empty() {
-        findings.push(Finding::ok(Area::Settings, "profile", "none is used"));
+        findings.push(match unchosen(&args.config, &variables) {
+            Some(profiles) => Finding::warning(Area::Settings, "profile", profiles.to_string()),
+            None => Finding::ok(Area::Settings, "profile", "none is used"),
+        });
     }
     let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
     let environment = |name: &str| variables(name).or_else(|| of_profile(name));

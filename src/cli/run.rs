@@ -20,6 +20,7 @@ use crate::args::session::Preview;
 use crate::args::{self, Command};
 use crate::config::flag_values::flag_values;
 use crate::config::profile::Profile;
+use crate::config::profiles::unchosen;
 use crate::config::variables::target_of_environment;
 use crate::config::{file, saved_flags};
 use crate::domain::count::counted;
@@ -70,7 +71,9 @@ pub(crate) fn run(
     let monitoring = Monitoring::new(args.session.monitors.clone(), &environment)?;
     settings::check_window(&args.session.window, typed_matches)?;
     let moment = Moment::of(&mut outside.machine);
-    let settings = settings::of_run(args, ForWhat::of(preview), &environment, moment)?;
+    let config = args.session.config.clone();
+    let settings = settings::of_run(args, ForWhat::of(preview), &environment, moment)
+        .map_err(|error| error.or_in(|| unchosen(&config, &*variables)))?;
     match preview {
         Preview::None => {}
         Preview::DryRun => {

@@ -61,7 +61,7 @@ impl ConfigFile {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         match self {
             Self::Named(path) | Self::Here(path) | Self::OfUser(path) => path,
         }

@@ -40,6 +40,31 @@ fn a_profile_has_the_settings_of_a_deployment() {
 }
 
 #[test]
+fn profiles_of_which_none_was_chosen_are_named() {
+    let scene = scene("2,1\n");
+    scene.file("one.toml", "[profiles.\"my prod\"]\nrate = \"3/s\"\n");
+    scene.file(
+        "bk-launch.toml",
+        format!("[profiles.test]\nrate = \"3/s\"\n[profiles.prod]\nesb = \"{}\"\n", scene.url()),
+    );
+    let two = "./bk-launch.toml has the profiles prod, test, and none was chosen: --profile prod";
+    let one = "one.toml has the profile my prod, and it was not chosen: --profile 'my prod'";
+    let nowhere = |flags: &str| scene.run_kept().nowhere().with(flags);
+    nowhere("").exits(2).says(["no server: give --esb URL", two]);
+    nowhere("--check --config one.toml").exits(2).says(one);
+    nowhere("--no-config").exits(2).says("no server").never_says("none was chosen");
+    nowhere("--profile test").exits(2).says("no server").never_says("none was chosen");
+    let missing = || scene.run_kept().without("BK_TOKEN");
+    missing().exits(2).says(["credentials are missing: the user", two]);
+    // Where nothing is missing, nothing is said.
+    scene.run_kept().exits(0).never_says("none was chosen");
+    nowhere("--profile prod --name x").exits(0);
+    let doctor = |flags: &str| scene.command("doctor").with(flags);
+    doctor("").exits(2).prints(["warning  profile", two]);
+    doctor("--no-config").exits(2).prints("none is used");
+}
+
+#[test]
 fn mistakes_in_the_file_are_named_with_file_and_line() {
     let scene = scene("2,1\n");
     scene.file("c.toml", "[profiles.p]\nesb = \"http://h\"\nmax-failure = 3\n");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::api::base_url::TargetError;
+use crate::config::profiles::UnchosenProfiles;
 use crate::config::variables::{ESB_VARIABLE, GATEWAY_VARIABLE};
 use crate::input;
 use crate::rules::selection::SelectionError;
@@ -54,4 +55,18 @@ pub(crate) enum SettingsError {
     Target { source_name: &'static str, error: TargetError },
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    #[error("{missing}\n{profiles}")]
+    NoProfile { missing: Box<Self>, profiles: UnchosenProfiles },
+}
+
+impl SettingsError {
+    /// Adds the profiles that may have what is missing, if none of them was chosen.
+    pub(crate) fn or_in(self, profiles: impl FnOnce() -> Option<UnchosenProfiles>) -> Self {
+        let is_missing =
+            matches!(self, Self::NoTarget | Self::Credentials(CredentialError::Missing(_)));
+        match is_missing.then(profiles).flatten() {
+            Some(profiles) => Self::NoProfile { missing: Box::new(self), profiles },
+            None => self,
+        }
+    }
 }
