@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
-use super::known_flags::{KnownFlag, KnownFlags, Refused, Takes};
+use super::known_flags::{KnownFlag, KnownFlags, Refused, Takes, is_for_one_run};
 use super::profile::{Profile, ProfileFlag};
 use super::secret_flags::{COMMANDS, rival_keys};
 use crate::domain::escape::escape_control;
@@ -145,6 +145,9 @@ impl Document<'_> {
                  --config {path} takes it, else put the profile into $XDG_CONFIG_HOME/bk-launch/\
                  config.toml"
             ));
+        }
+        if is_for_one_run(word) {
+            return Some(format!("{word} is for one run: type it on the command line"));
         }
         let has = |other: &&str| table.keys().any(|key| key.get_ref().replace('-', "_") == **other);
         let other = rival_keys(word).find(has)?;

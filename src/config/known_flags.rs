@@ -11,13 +11,11 @@ use crate::api::esb::Esb;
 use crate::api::gateway::Gateway;
 use crate::args::Cli;
 
-/// Flags that make no sense in a profile.
-const NEVER: [&str; 15] = [
+/// Flags that are meant for one run, and not for a profile.
+const FOR_ONE_RUN: [&str; 13] = [
     "config",
     "profile",
     "no_config",
-    "help",
-    "version",
     "force",
     "dry_run",
     "check",
@@ -29,6 +27,9 @@ const NEVER: [&str; 15] = [
     "skip",
     "lines",
 ];
+
+/// Flags that end the program.
+const PAGES: [&str; 2] = ["help", "version"];
 
 /// Stands for the stage of a gateway, which is another key.
 const ANY_STAGE: &str = "prod";
@@ -44,7 +45,8 @@ impl KnownFlags {
     }
 
     fn flags(&self) -> impl Iterator<Item = (String, &Arg)> {
-        let flags = self.0.get_arguments().filter(|arg| !NEVER.contains(&arg.get_id().as_str()));
+        let is_meant = |id: &str| !FOR_ONE_RUN.contains(&id) && !PAGES.contains(&id);
+        let flags = self.0.get_arguments().filter(move |arg| is_meant(arg.get_id().as_str()));
         flags.filter_map(|arg| Some((arg.get_long()?.replace('-', "_"), arg)))
     }
 
@@ -56,6 +58,11 @@ impl KnownFlags {
         let (_, arg) = self.flags().find(|(known, _)| known == key)?;
         Some(KnownFlag { key, arg, takes: Takes::of(arg), run: &self.0 })
     }
+}
+
+/// Whether `key` is a flag that is meant for one run.
+pub(super) fn is_for_one_run(key: &str) -> bool {
+    FOR_ONE_RUN.contains(&key)
 }
 
 /// A flag that a profile may have.

@@ -63,7 +63,8 @@ const PARTS: [(&str, &[TemplateKey]); 3] = [
 
 const HEAD: &str = "\
 # Settings of bk-launch, for run, resume and doctor. What is typed beats the environment, and that
-# beats this file. Every flag of bk-launch run is a key, by its long name with _ (run --help).
+# beats this file. A flag of bk-launch run is a key by its long name with _ (run --help), but not one
+# that is for one run, such as --limit, --where or --stop-at.
 #
 # Secrets do not belong here: name files or commands, or set BK_APP_SECRET and BK_TOKEN. Commands
 # count only in your own file and in one that --config names.
@@ -141,6 +142,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::known_flags::is_for_one_run;
     use super::*;
 
     fn read(profile: &NewProfile) -> Result<(), String> {
@@ -170,6 +172,19 @@ mod tests {
             Document { path: Path::new("c"), text: &text, mode: 0o600, choice: FileChoice::OfUser };
         let found = document.profile(None).ok().flatten().unwrap();
         assert_eq!(found.credential("BK_APP_CODE").as_deref(), Some("a \"quoted\" \\ one\u{7}"));
+    }
+
+    #[test]
+    fn flags_that_the_head_names_are_no_keys() {
+        let flags: Vec<_> = HEAD
+            .split("--")
+            .skip(1)
+            .filter_map(|rest| rest.split([' ', ',', '.']).next())
+            .collect();
+        assert_eq!(flags[..4], ["help)", "limit", "where", "stop-at"]);
+        for flag in &flags[1..] {
+            assert!(is_for_one_run(&flag.replace('-', "_")), "{flag}");
+        }
     }
 
     #[test]

@@ -86,7 +86,12 @@ fn what_is_wrong_is_named_with_its_line() {
             "[profiles.p]\nrate = \"1/s\"\nretires = 3\n",
             "c.toml:3: unknown key retires; retries is the nearest",
         ),
-        ("[profiles.p]\nforce = true\n", "c.toml:2: unknown key force"),
+        (
+            "[profiles.p]\nforce = true\n",
+            "c.toml:2: force is for one run: type it on the command line",
+        ),
+        ("[profiles.p]\nstop-at = \"04:00\"\n", "c.toml:2: stop_at is for one run: type it"),
+        ("[profiles.p]\nhelp = true\n", "c.toml:2: unknown key help"),
         (
             "[profile.p]\n",
             "c.toml:1: profile = \"NAME\" names a profile, and a line [profiles.NAME]",
