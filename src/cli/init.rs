@@ -10,6 +10,7 @@ use super::notice::notice;
 use crate::args::init::{AnswerArgs, InitArgs};
 use crate::config::file::{HERE, user_file};
 use crate::config::template::{NewProfile, refusal};
+use crate::domain::shell_word::shell_word;
 use crate::monitor::console;
 use crate::session::exit::Exit;
 
@@ -31,14 +32,30 @@ pub(crate) fn run(args: InitArgs) -> Result<Exit, CommandError> {
     let place = Place::of(file, user, &profile)?;
     profile.check(place.path())?;
     write(place.path(), &profile.text(), force)?;
+    for key in FILES {
+        if profile.answer(key).is_some_and(|path| !Path::new(path).exists()) {
+            let flag = key.replace('_', "-");
+            notice(&format_args!(
+                "warning: --{flag}: there is no such file yet; make it before a run"
+            ));
+        }
+    }
     let path = place.path().display();
+    let is_hidden = matches!(place, Place::OfUser(_)) && Path::new(HERE).is_file();
+    let named = format!("--config {}", shell_word(&path.to_string()));
     let next = match place {
-        Place::Named(_) => format!("bk-launch doctor --config {path}"),
-        Place::Here(_) | Place::OfUser(_) => "bk-launch doctor".to_owned(),
+        Place::Here(_) | Place::OfUser(_) if !is_hidden => "bk-launch doctor".to_owned(),
+        _ => format!("bk-launch doctor {named}"),
     };
+    if is_hidden {
+        notice(&format_args!("{HERE} here comes first: a run here takes the new file by {named}"));
+    }
     notice(&format_args!("{path} is written, with the profile {}; next: {next}", profile.name));
     Ok(Exit::Good)
 }
+
+/// Keys that name files.
+const FILES: [&str; 3] = ["cacert", "app_secret_file", "token_file"];
 
 /// A key of the profile with its value.
 type Given = (&'static str, String);

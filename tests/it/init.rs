@@ -33,6 +33,12 @@ fn what_is_written_from_flags_is_what_a_run_and_doctor_take() {
     init().with("--concurrency 3 --force").exits(0);
     assert!(scene.read("bk-launch.toml").contains("\nconcurrency = \"3\"\n"));
     assert_eq!(mode(&scene, "bk-launch.toml"), 0o600);
+    let early = init().with("--app-secret-file k9q-w7x --cacert token --confirm --force").exits(0);
+    early
+        .says("warning: --app-secret-file: there is no such file yet; make it before a run\n")
+        .says_times(1, "warning")
+        .never_says("k9q");
+    assert!(scene.read("bk-launch.toml").contains("\nconfirm = \"60s\"\n"));
 }
 
 #[test]
@@ -47,6 +53,16 @@ fn a_command_goes_into_a_file_from_which_it_is_run() {
     assert_eq!(mode(&scene, "home/bk-launch/config.toml"), 0o600);
     let run = scene.run().nowhere().without("BK_TOKEN").environment("XDG_CONFIG_HOME", &home);
     run.exits(0).server_saw(|seen| seen.started, 1);
+
+    // A file of the working folder hides the own one, which doctor then has to be told.
+    scene.file("bk-launch.toml", "profile = \"p\"\n[profiles.p]\nrate = \"3/s\"\n");
+    let hidden =
+        init("--force").exits(0).says("./bk-launch.toml here comes first: a run here takes");
+    let named = format!("--config {}", scene.path("home/bk-launch/config.toml").display());
+    let next = format!("with the profile default; next: bk-launch doctor {named}\n");
+    hidden.says([&*named, &*next]);
+    let doctor = scene.command(format!("doctor {named}")).without("BK_TOKEN");
+    doctor.exits(0).prints("printed by printf");
 
     init("bk-launch.toml").exits(2).says("may name no command; write your own file with --user");
     init("other.toml").exits(0).says("next: bk-launch doctor --config other.toml");
