@@ -42,7 +42,8 @@ pub(crate) const OF_KEPT_RUNS: &str = "\
 Exit codes:
   0  done, whatever the runs came to
   2  usage or settings, or there is no such run
-  6  a report, or standard output, could not be written";
+  6  a report, or standard output, could not be written
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM";
 
 /// Of commands that print or write what a package brings.
 pub(crate) const OF_AN_AID: &str = "\

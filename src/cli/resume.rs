@@ -152,7 +152,7 @@ impl Resume {
         let reopens = self.reopens();
         let before = Before::read(&self.run, reopens)?;
         if before.is_finished() {
-            return self.finish(face);
+            return self.finish(face, &location);
         }
         let other_target = self.other_target();
         let Self { args, matches, typed, why_this, run, outside } = self;
@@ -194,7 +194,11 @@ impl Resume {
     }
 
     /// Writes the reports of a run that has nothing left to do.
-    fn finish(mut self, face: &Face) -> Result<SessionResult, CommandError> {
+    fn finish(
+        mut self,
+        face: &Face,
+        location: &RunLocation,
+    ) -> Result<SessionResult, CommandError> {
         let already = self.already();
         let output = &self.args.session.output;
         let existing = settings::existing(output.force);
@@ -202,10 +206,11 @@ impl Resume {
         let done = resume::finish(run, &output.outputs, existing, already, &self.outside.machine)?;
         let is_part = run.about.input == InputState::Incomplete;
         let text = format!(
-            "run {}{} is finished; nothing was sent\n{}",
+            "run {}{} is finished; nothing was sent\n{}{}",
             run.folder.id,
             self.why_this,
-            kept_run::text(&done.summary, is_part, &done.reports, None)
+            kept_run::text(&done.summary, is_part, &done.reports, None),
+            kept_run::again(&done.summary, location)
         );
         let Outside { notices, machine, .. } = &self.outside;
         let outputs = EndOutputs { notices, stdout: &machine.streams.output };

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::command_error::CommandError;
 use super::notice::notice;
 use super::stdout::stdout;
-use super::terminal::columns;
+use super::terminal::{columns, screen};
 use super::watch;
 use super::{prune, settings};
 use crate::args::runs::{ListArgs, RunsArgs, ShowArgs, What};
@@ -21,6 +21,7 @@ use crate::session::run_state::RunSummary;
 use crate::session::run_view::RunView;
 use crate::store::{Lock, RunDir, RunStore};
 use crate::text::count::many;
+use crate::text::fold::cut;
 use crate::text::location::RunLocation;
 use crate::text::run_page::RunPage;
 use crate::text::runs::{json, of_other_versions, table, why_this};
@@ -57,8 +58,11 @@ fn is_watched(list: ListArgs, what: Option<&What>) -> bool {
         }
 }
 
-/// Maximum number of runs in a list that is renewed: a terminal cuts off what is below its end.
+/// Maximum number of runs in a list that is renewed.
 const MAX_WATCHED: usize = 20;
+
+/// Lines of a list that is renewed beside its runs: those above them, and one for the cursor.
+const OTHER_LINES: usize = 3;
 
 /// For whom something is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,15 +103,16 @@ fn list(runs: &RunStore, args: ListArgs, form: Form) -> Result<Exit, CommandErro
     if watch {
         let page = || -> Result<String, CommandError> {
             let all = read()?;
-            let (older, latest) = all.split_at(all.len().saturating_sub(MAX_WATCHED));
+            // A terminal shows no line that is below its end, and the latest runs stand last.
+            let (width, height) = screen().unwrap_or((usize::MAX, usize::MAX));
+            let most = height.saturating_sub(OTHER_LINES).clamp(1, MAX_WATCHED);
+            let (older, latest) = all.split_at(all.len().saturating_sub(most));
+            if latest.is_empty() {
+                return Ok(none.clone());
+            }
             let more = many(older.len() as u64, "older run", "older runs");
-            Ok(match (latest, more) {
-                ([], _) => none.clone(),
-                (latest, None) => table(latest, &zone, columns()),
-                (latest, Some(more)) => {
-                    format!("{more}, and:\n{}", table(latest, &zone, columns()))
-                }
-            })
+            let more = more.map(|more| format!("{more}, and:\n")).unwrap_or_default();
+            Ok(more + &cut(&table(latest, &zone, Some(width)), width))
         };
         return watch::renew(&page, &|| false);
     }

@@ -1,4 +1,4 @@
-//! Questions on the terminal, and its width.
+//! Questions on the terminal, and its size.
 
 use std::io;
 use std::time::Duration;
@@ -9,6 +9,12 @@ use crate::monitor::console;
 pub(crate) fn columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     Some(size.ws_col.into()).filter(|columns| *columns > 0)
+}
+
+/// Returns the width and height of the terminal that standard error is, if it is one.
+pub(crate) fn screen() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    Some((size.ws_col.into(), size.ws_row.into())).filter(|(columns, rows)| *columns * *rows > 0)
 }
 
 /// Time between the end of a terminal and the signal that tells of it.

@@ -8,7 +8,8 @@ use crate::rules::proof::{Conclusion, Evidence, conclude};
 
 const PATH: &str = "path";
 const CREDENTIALS: &str = "credentials";
-const RIGHT: &str = "right to view";
+/// Name of the finding about the right to view.
+pub(crate) const RIGHT: &str = "right to view";
 
 /// A question that was answered, or not.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::api::credentials::Credentials;
 use crate::api::target::Target;
 use crate::session::credentials::{Environment, Search};
 
-pub(crate) use answer::nothing_asked;
+pub(crate) use answer::{RIGHT, nothing_asked};
 pub(crate) use finding::{Area, Finding, Grade, exit};
 pub(crate) use server::ServerLook;
 

@@ -9,7 +9,7 @@ use strum::VariantArray;
 use super::count::many;
 use super::settings::SettingList;
 use crate::config::flag_values::FlagValue;
-use crate::doctor::{Area, Finding, Grade};
+use crate::doctor::{Area, Finding, Grade, RIGHT};
 use crate::session::exit::Exit;
 
 /// Everything that is shown.
@@ -47,7 +47,12 @@ impl DoctorPage<'_> {
         let warnings = many(count(Grade::Warning), "warning", "warnings");
         let unknown = many(count(Grade::Unknown), "thing", "things");
         let unknown = unknown.map(|unknown| format!("{unknown} could not be seen"));
+        let mut faults = self.findings.iter().filter(|finding| finding.grade == Grade::Error);
         let meaning = match errors {
+            // Tasks can be started without that right.
+            Some(_) if faults.all(|fault| fault.name == RIGHT) => {
+                "A run would begin, but not all of it would work"
+            }
             Some(_) => "A run would not begin, or stop at once",
             None => "A run would begin",
         };

@@ -1,4 +1,4 @@
-//! Long lines in several, at their semicolons.
+//! Long lines: in several, at their semicolons, or cut off.
 
 /// Maximum number of columns of a line.
 const MAX_COLUMNS: usize = 100;
@@ -27,9 +27,21 @@ fn folded_line(line: &str) -> String {
     text
 }
 
+/// Cuts off what is beyond `columns` in each line.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    let line = |line: &str| line.chars().take(columns).collect::<String>();
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_line_is_cut_at_the_edge() {
+        assert_eq!(cut("größer\nab\n\nabcd", 3), "grö\nab\n\nabc");
+        assert_eq!(cut("größer", usize::MAX), "größer");
+    }
 
     #[test]
     fn a_line_is_broken_only_where_it_is_too_long() {

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::count::many;
+use super::location::RunLocation;
 use super::summary::counts;
 use super::summary::unfinished::read_so_far;
 use crate::domain::count::{Digits, counted};
+use crate::domain::record::OutcomeKind;
 use crate::rules::outcome_filter::OutcomeWord;
 use crate::rules::stats::Summary;
 use crate::session::run::Run;
@@ -39,6 +42,18 @@ pub(crate) fn text(
         let _ = write!(text, "\nreport: {}", report.display());
     }
     text
+}
+
+/// Says how rows that ended bad can be sent again; nothing if there are none. Invalid ones cannot.
+pub(crate) fn again(summary: &Summary, location: &RunLocation) -> String {
+    let bad = summary.bad() - summary.by_outcome()[OutcomeKind::Invalid];
+    let resume = location.resume();
+    match many(bad, "row", "rows") {
+        Some(rows) => {
+            format!("\nnext: {resume} --retry-failed sends the {rows} that ended bad again")
+        }
+        None => String::new(),
+    }
 }
 
 /// Returns the same for programs.

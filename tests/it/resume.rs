@@ -116,7 +116,8 @@ fn bad_rows_are_taken_up_again_and_their_last_word_wins() {
         .with("--retries 0 --on-invalid skip")
         .exits(1)
         .reports_in_order(before);
-    run.resume().exits(1).says("is finished; nothing was sent");
+    let next = "--retry-failed sends the";
+    run.resume().exits(1).says(["is finished; nothing was sent", "next: bk-launch resume 2", next]);
 
     run.scene().change(|behaviour| behaviour.denied.clear());
     let again = run.resume().with("--retry-failed").exits(1).says("3 tasks of 1 business");

@@ -156,6 +156,21 @@ fn the_list_fits_a_terminal_and_is_whole_in_a_pipe() {
 }
 
 #[test]
+fn a_list_that_is_renewed_shows_the_latest_runs_on_a_small_terminal() {
+    let scene = scene("2,1\n").against(well());
+    for number in 1..=6 {
+        scene.run_kept().with(format!("--limit 0 --name night-{number}")).exits(0);
+    }
+    let line = "script -qec 'stty cols 40 rows 6; TERM=xterm timeout -s INT 2 PROGRAM runs --watch' /dev/null \
+                </dev/null";
+    let seen = scene.shell(line).stdout();
+    assert!(seen.contains("3 older runs, and:"), "{seen}");
+    for (name, is_seen) in [("night-6", true), ("night-4", true), ("night-3", false)] {
+        assert_eq!(seen.contains(name), is_seen, "{name}: {seen}");
+    }
+}
+
+#[test]
 fn runs_are_listed_by_what_they_need() {
     let scene = scene(list(3)).against(refusing());
     scene.run_kept().with("--name bad").exits(1);
