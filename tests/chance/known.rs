@@ -178,6 +178,11 @@ const FACE: &[Known] = &[
         &["io::stderr", "io::stdout", "is_terminal"],
         "prints about a launch against a mock",
     ),
+    (
+        "src/cli/terminal.rs",
+        &["io::stderr", "io::stdout"],
+        "asks how large the terminal is on which a list of runs is shown",
+    ),
     ("src/cli/stdout.rs", &["io::stdout"], "is what commands print to"),
     ("src/cli/docs.rs", &["io::stdout"], "prints manuals; launches nothing"),
     (
