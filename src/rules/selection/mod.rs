@@ -2,9 +2,11 @@
 
 mod column_map;
 mod condition;
+mod field_kind;
 mod line_ranges;
 mod notation;
 mod task_ids;
+mod value_doubt;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -14,7 +16,8 @@ use thiserror::Error;
 use crate::domain::task::Id;
 use crate::domain::task_column::TaskColumn;
 pub(crate) use column_map::{ColumnMap, ColumnMapping, MappedTwice};
-pub(crate) use condition::{Condition, FieldKind, NoSuchId};
+pub(crate) use condition::{Condition, DoubtfulCondition};
+pub(crate) use field_kind::FieldKind;
 pub(crate) use line_ranges::LineRanges;
 pub(crate) use task_ids::TaskIds;
 
@@ -56,11 +59,11 @@ impl Selection {
         })
     }
 
-    /// Returns the selection, unless a condition can never be met as it is written.
+    /// Returns the selection, unless a condition is probably not meant as it is written.
     ///
     /// # Errors
     ///
-    /// Returns an error if a value of a condition on ids is none.
+    /// Returns an error if a condition has a doubtful value.
     pub(crate) fn checked(self) -> Result<Self, SelectionError> {
         self.conditions.iter().try_for_each(|condition| condition.check(self.kind(condition)))?;
         Ok(self)
@@ -130,7 +133,7 @@ pub(crate) enum SelectionError {
     #[error(transparent)]
     Map(#[from] MappedTwice),
     #[error(transparent)]
-    Id(#[from] NoSuchId),
+    Doubtful(#[from] DoubtfulCondition),
 }
 
 #[cfg(test)]
