@@ -98,9 +98,11 @@ fn meaning(http: &HttpAnswer<'_>, body: Option<&Body<'_>>) -> Meaning {
     if let Extent::CutOff(_) = http.extent {
         return Ambiguous.into();
     }
-    let Some(body) = body else { return without_json(http).into() };
+    let Some(body) = body else { return without_result(http).into() };
     match body.result {
         Some(true) => return Meaning::Accepted,
+        // An object of somebody else says as little as a page of theirs.
+        None if (400..500).contains(&http.status) => return without_result(http).into(),
         None => return Ambiguous.into(),
         Some(false) => {}
     }
@@ -114,7 +116,7 @@ fn meaning(http: &HttpAnswer<'_>, body: Option<&Body<'_>>) -> Meaning {
 }
 
 /// Classifies answers that no API gave: proxies, login pages, a crash.
-fn without_json(http: &HttpAnswer<'_>) -> FailureClass {
+fn without_result(http: &HttpAnswer<'_>) -> FailureClass {
     let text = String::from_utf8_lossy(http.body);
     match http.status {
         403 if text.contains("only be accessed through API gateway") => Config,

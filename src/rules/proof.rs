@@ -7,7 +7,7 @@
 
 use super::retry::Stop;
 use crate::domain::answer::{
-    Answer, Delivery, Failure, FailureClass, NotSent, StatusAnswer, Verdict,
+    Answer, Delivery, Failure, FailureClass, NotSent, Speaker, StatusAnswer, Verdict,
 };
 
 /// What the answer to one question shows.
@@ -100,9 +100,8 @@ pub(crate) const fn stop(answer: &Answer) -> Option<Stop> {
     let Verdict::Failed(failure) = &answer.verdict else { return None };
     match (failure.class, failure.delivery) {
         (FailureClass::Config, _)
-        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp) => {
-            Some(Stop::Config)
-        }
+        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp)
+        | (_, Delivery::Answered(Speaker::Stranger)) => Some(Stop::Config),
         (_, Delivery::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
         _ => None,
     }
@@ -126,7 +125,7 @@ mod tests {
     use super::Conclusion::{Failed, NothingFound, Proved};
     use super::Evidence::{Denied, NoState, NotFound, Refused, State, Unanswered, Unclear};
     use super::*;
-    use crate::domain::answer::{Reply, Speaker, Taken};
+    use crate::domain::answer::{Reply, Taken};
 
     #[test]
     fn one_state_proves_all_unless_something_speaks_against_it() {
@@ -166,6 +165,7 @@ mod tests {
             (Ambiguous, Delivery::Lost, Some(Stop::NeverReached)),
             (Ambiguous, Delivery::NotHttp, Some(Stop::Config)),
             (Config, answered(Speaker::Stranger), Some(Stop::Config)),
+            (Ambiguous, answered(Speaker::Stranger), Some(Stop::Config)),
             (Transient, answered(Speaker::Proxy), None),
             (ThrottledApp, answered(Speaker::Front), None),
             // The legacy ESB says that of a question with the credentials in its header.

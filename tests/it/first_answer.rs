@@ -17,6 +17,7 @@ fn what_is_no_answer_of_theirs_stops_the_run_after_one_request() {
         ("403 Forbidden", "<html>403", "sure"),
         ("405 Method Not Allowed", "", "sure"),
         ("400 Bad Request", PLAIN_HTTP, "sure"),
+        ("404 Not Found", r#"{"detail":"Not Found"}"#, "sure"),
     ] {
         let server = Server::always(status, body);
         let run = launch(list(30))

@@ -27,10 +27,16 @@ fn a_url_that_leads_to_no_bk_sops_gets_one_question_and_no_load() {
     let scene = field(100);
     let load = "--rate 200/s --requests 20 -o r.json";
     let page = Server::always("200 OK", "<html>login");
+    let other = Server::always("404 Not Found", r#"{"detail":"Not Found"}"#);
+    let refusing = Server::always("400 Bad Request", "<html>400");
+    let json = Server::always("200 OK", r#"{"status":"ok"}"#);
     let dumb = TcpListener::bind("127.0.0.1:0").unwrap();
     let dumb = format!("http://{}", dumb.local_addr().unwrap());
     for (url, flags, says) in [
         (&*page.url, "", "the URL does not lead to bk-sops: "),
+        (&other.url, "", "the URL does not lead to bk-sops: "),
+        (&refusing.url, "", "the URL does not lead to bk-sops: "),
+        (&json.url, "", "the URL does not lead to bk-sops: "),
         ("http://nowhere.invalid", "--yes-start 20", "the URL does not lead to bk-sops: "),
         ("http://127.0.0.1:1", "--slo errors<1%", "the server was never reached: no connection: "),
         (&dumb, "--timeout 1s", "the server was never reached: no answer "),
