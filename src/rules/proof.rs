@@ -100,8 +100,12 @@ pub(crate) const fn stop(answer: &Answer) -> Option<Stop> {
     let Verdict::Failed(failure) = &answer.verdict else { return None };
     match (failure.class, failure.delivery) {
         (FailureClass::Config, _)
-        | (_, Delivery::NotSent(NotSent::HostName | NotSent::Certificate) | Delivery::NotHttp)
-        | (_, Delivery::Answered(Speaker::Stranger)) => Some(Stop::Config),
+        | (
+            _,
+            Delivery::NotSent(NotSent::HostName | NotSent::Certificate)
+            | Delivery::NotHttp
+            | Delivery::Answered(Speaker::Stranger),
+        ) => Some(Stop::Config),
         (_, Delivery::NotSent(NotSent::Unreachable)) => Some(Stop::NeverReached),
         _ => None,
     }

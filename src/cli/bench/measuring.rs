@@ -11,6 +11,7 @@ use super::super::command_error::CommandError;
 use super::super::end::{abort, begin_to_abort};
 use super::super::notice::notice;
 use super::ending::{EndReasons, SentWorkload};
+use super::first_question;
 use super::live_view::LiveView;
 use super::row_file::RowFile;
 use super::setup::Setup;
@@ -39,11 +40,17 @@ pub(crate) struct FinishedBench {
     pub exit: Exit,
 }
 
+pub(crate) enum BenchEnd {
+    Measured(Box<FinishedBench>),
+    /// The program ends so.
+    NothingSent(Exit),
+}
+
 pub(crate) fn measure_workload(
     setup: &Setup,
     workload: &Workload,
     look: ProgressMode,
-) -> Result<FinishedBench, CommandError> {
+) -> Result<BenchEnd, CommandError> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = setup.tasks()?;
@@ -51,9 +58,17 @@ pub(crate) fn measure_workload(
     let began = Timestamp::now();
     let run = RunId::new(began, fastrand::u32(..));
     let shutdown = Shutdown::default();
+    let context = BenchContext::new(client, tasks, shutdown.clone(), run.clone());
+    let asked = runtime.block_on(async {
+        listen(&context, setup.timeout())?;
+        first_question::ask(setup, &run, &shutdown).await
+    })?;
+    if let Some(exit) = asked {
+        runtime.shutdown_background();
+        return Ok(BenchEnd::NothingSent(exit));
+    }
     let observer = LiveView::begin(look, workload.duration()).observer();
-    let context = BenchContext::new(client, tasks, shutdown.clone(), run);
-    let sent = runtime.block_on(send(&context, workload, observer.as_ref(), setup.timeout()))?;
+    let sent = runtime.block_on(send(&context, workload, observer.as_ref()))?;
     console::clear();
     // The thread that reads rows may block for ever.
     runtime.shutdown_background();
@@ -84,7 +99,8 @@ pub(crate) fn measure_workload(
         result.limited_by = limit.map(|limit| limit.as_str().into());
         result.steps = steps;
     }
-    Ok(FinishedBench { result, response: measured.all.response, exit })
+    let finished = FinishedBench { result, response: measured.all.response, exit };
+    Ok(BenchEnd::Measured(Box::new(finished)))
 }
 
 /// What was measured, before it is judged.
@@ -107,9 +123,7 @@ async fn send(
     context: &Arc<BenchContext>,
     workload: &Workload,
     observer: Option<&LoadObserver>,
-    timeout: Duration,
 ) -> Result<SentLoad, CommandError> {
-    listen(context, timeout)?;
     let (measured, search) = match workload {
         Workload::Once(measurement) => (measure(context, measurement, observer).await?, None),
         Workload::FindMax(search, settings) => {

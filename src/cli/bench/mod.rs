@@ -14,16 +14,15 @@ mod workload;
 
 use super::command_error::CommandError;
 use super::logs;
-use super::notice::{defer, notice};
+use super::notice::defer;
 use super::settings::{self, SummaryForm};
 use crate::args::bench::{BenchArgs, ExpectArgs, ResultArgs};
 use crate::bench::measurement::OnMiss;
 use crate::report::IfExists;
 use crate::session::exit::Exit;
-use crate::text::summary::why;
 
 use comparing::Baseline;
-use measuring::measure_workload;
+use measuring::{BenchEnd, measure_workload};
 use reporting::report;
 use result_file::ResultFile;
 use row_file::Reuse;
@@ -52,14 +51,15 @@ pub(crate) fn run(args: BenchArgs) -> Result<Exit, CommandError> {
     let look = settings::progress(display.progress, display.quiet.into());
     let setup = Setup::prepare(input, format, rows.selection()?, reuse, server)?;
     setup.permit(&workload, yes_start)?;
-    if let Some(cause) = first_question::ask(&setup)? {
-        let why = why(&cause, &setup.target().to_string());
-        notice(&format_args!("nothing was started: {why}"));
-        return Ok(Exit::Stopped);
-    }
     let files = result_file::open(&outputs, existing)?;
     match measure_workload(&setup, &workload, look) {
-        Ok(measured) => report(measured, baseline, files, SummaryForm::from(json)),
+        Ok(BenchEnd::Measured(measured)) => {
+            report(*measured, baseline, files, SummaryForm::from(json))
+        }
+        Ok(BenchEnd::NothingSent(exit)) => {
+            ResultFile::give_up(&files, existing);
+            Ok(exit)
+        }
         Err(error) => {
             ResultFile::give_up(&files, existing);
             Err(error)

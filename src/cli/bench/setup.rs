@@ -15,6 +15,7 @@ use super::row_file::{self, Reuse, RowFile};
 use super::start_consent::{Locality, StartConsent};
 use super::workload::Workload;
 use crate::api::Client;
+use crate::api::credentials::Credentials;
 use crate::api::target::Target;
 use crate::args::server::ServerArgs;
 use crate::bench::feed::Tasks;
@@ -29,6 +30,8 @@ pub(crate) struct Setup {
     pub rows: Option<RowFile>,
     reuse: Reuse,
     server: ServerSettings,
+    /// Read once: unlike a launch, a measurement does not read them again after a refusal.
+    credentials: Credentials,
     /// Keeps the mock inside alive.
     _mock: Option<Mock>,
 }
@@ -53,14 +56,16 @@ impl Setup {
         let server = settings::server(server, &variables)?;
         warnings::warn(&server, &NoticeSink::Console);
         let rows = Some(RowFile::of(&path, format, selection)?);
-        Ok(Self { rows, reuse, server, _mock: None })
+        let credentials = server.credentials.read()?;
+        Ok(Self { rows, reuse, server, credentials, _mock: None })
     }
 
     fn of_the_mock() -> Result<Self, CommandError> {
         let mock = Mock::start(Behaviour { memory: Memory::Counts, ..Behaviour::default() }, 0)?;
         let ServerCommand { server } = ServerCommand::try_parse_from(["--esb", &mock.url()])?;
         let server = settings::server(server, &credentials_of_the_mock)?;
-        Ok(Self { rows: None, reuse: Reuse::Never, server, _mock: Some(mock) })
+        let credentials = server.credentials.read()?;
+        Ok(Self { rows: None, reuse: Reuse::Never, server, credentials, _mock: Some(mock) })
     }
 
     pub(crate) const fn target(&self) -> &Target {
@@ -103,9 +108,9 @@ impl Setup {
 
     /// Returns a client that keeps up to `connections` connections open.
     pub(crate) fn client(&self, connections: usize) -> Result<Client, CommandError> {
-        // Unlike a launch, a measurement does not read credentials again after a refusal.
-        let ServerSettings { target, http_options, credentials, legacy_get: _ } = &self.server;
-        Ok(Client::new(target.clone(), credentials.read()?, http_options, connections)?)
+        let ServerSettings { target, http_options, credentials: _, legacy_get: _ } = &self.server;
+        let credentials = self.credentials.clone();
+        Ok(Client::new(target.clone(), credentials, http_options, connections)?)
     }
 }
 

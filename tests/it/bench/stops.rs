@@ -53,6 +53,20 @@ fn a_url_that_leads_to_no_bk_sops_gets_one_question_and_no_load() {
 }
 
 #[test]
+fn a_signal_during_the_question_before_a_load_stops_it_in_order() {
+    let dumb = TcpListener::bind("127.0.0.1:0").unwrap();
+    let scene = field(10);
+    scene.file("token", "t0ken");
+    let bench = scene.bench().at(format!("http://{}", dumb.local_addr().unwrap()));
+    let run = bench.without("BK_TOKEN").with("-o r.json").arg("--token-cmd");
+    let run = run.arg("sh -c 'echo >>calls; cat token'").start();
+    let _asked = dumb.accept().unwrap();
+    run.signal("INT").exits(130).says("nothing was started: stopped by SIGINT");
+    assert!(!scene.path("r.json").exists());
+    assert_eq!(scene.read("calls"), "\n", "the credentials are read once");
+}
+
+#[test]
 fn an_answer_that_speaks_against_the_question_alone_keeps_no_load_back() {
     for (behaviour, outcome) in [
         (Behaviour { view: View::Denied, ..well() }, "accepted"),
