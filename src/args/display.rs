@@ -11,7 +11,8 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display")]
 pub(crate) struct DisplayArgs {
-    /// How to show progress: auto is a bar on a terminal, else a line every ten seconds.
+    /// How to show progress: auto is a bar on a terminal, else a line every ten seconds, and
+    /// fewer before the window opens.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArg::Auto)]
     pub progress: ProgressArg,
     /// Say nothing, unless the exit code is not 0: then show everything at the end.
@@ -32,7 +33,7 @@ pub(crate) enum ProgressArg {
     Auto,
     /// A bar.
     Bar,
-    /// A line every ten seconds.
+    /// A line every ten seconds, and fewer before the window opens.
     Plain,
     /// Nothing.
     None,

@@ -87,7 +87,13 @@ pub(crate) fn run(
     let mut flags = saved_flags::keep(&matches, target_of_environment(&environment));
     flags.note_session(FIRST_SESSION, saved_flags::of_session(&matches));
     let name = settings.name.as_ref().map(|(name, _)| name.to_string());
+    // Held until monitors were told: no other launch of this name says anything to them meanwhile.
+    let mut name_lock = None;
     monitoring.around(name.as_deref(), |monitors| {
+        if let Some((name, runs)) = &settings.name {
+            name_lock = Some(lock_name(runs, name, outside.machine.now())?);
+        }
+        monitors.begin();
         let (now, notices) = (outside.machine.now(), outside.notices.clone());
         let stdout = Arc::clone(&outside.machine.streams.output);
         if let Some(missed) = drive::missed(&settings.session.timing, now, &notices) {
@@ -126,10 +132,8 @@ pub(crate) fn launch(
     outside: Outside,
 ) -> Result<(Ended, SummaryContext, Option<Lock>), CommandError> {
     let Outside { mut machine, network, notices, driver, .. } = outside;
-    let named = settings.name.as_ref();
-    let _name_lock = named.map(|(name, runs)| lock_name(runs, name, machine.now())).transpose()?;
-    monitors.begin();
-    let left_behind = named.and_then(|(name, runs)| left_behind(runs, name, machine.now()));
+    let left_behind =
+        settings.name.as_ref().and_then(|(name, runs)| left_behind(runs, name, machine.now()));
     warnings::warn(&settings.session.server, &notices);
     warnings::tell_of_pipe(&settings.input, &notices);
     let checked = start::check(settings, &mut machine)?;

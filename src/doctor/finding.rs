@@ -39,7 +39,7 @@ pub(crate) enum Grade {
     Ok,
     /// A run would begin, and may come to harm by it.
     Warning,
-    /// A run would not begin, or stop at once.
+    /// A run would not begin, stop at once, or lack a part.
     Error,
     /// Something else keeps it from being looked at.
     Unknown,

@@ -99,7 +99,9 @@ fn metrics_are_there_from_the_start_to_the_end() {
     assert!(has(r#"bk_launch_running{name="nightly"} 1"#) && !text().contains("last_success"));
     assert!(text().contains("bk_launch_forecast_end_timestamp_seconds"));
     // A launch that is refused since this one goes on says nothing there.
-    scene.run_kept().with("--name nightly --metrics-file m.prom").exits(5);
+    let again = || scene.run_kept().with("--name nightly --metrics-file m.prom");
+    again().exits(5);
+    again().with("--stop-at +1s --jitter 10h").exits(5);
     assert!(has(r#"bk_launch_running{name="nightly"} 1"#), "{}", text());
     assert!(has(r#"bk_launch_input_rows{name="nightly"} 30"#), "{}", text());
     run.signal("TERM").exits(143);
