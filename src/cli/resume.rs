@@ -57,7 +57,7 @@ pub(crate) fn run(
     let run = Run::open(&found.folder)?;
     let name = run.about.name.as_ref().and_then(|name| name.parse().ok());
     let _name_lock = name.map(|name| lock_name(&all, &name, now)).transpose()?;
-    let words = saved_flags::with_saved(&run.flags, typed, &outside.words);
+    let words = saved_flags::with_saved(&run.flags, typed, &outside.words, &*variables);
     let (mut args, mut matches) = parse(words.clone())?;
     // Flags were kept; of a profile only credentials are taken.
     let mut profile = file::load(&args.session.config, &*variables)?;
@@ -174,7 +174,7 @@ impl Resume {
         let flags = match target_is {
             TargetIs::Same => run.flags.clone(),
             TargetIs::Another => {
-                saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None))
+                saved_flags::with_target(&run.flags, &saved_flags::keep(&matches, None, None))
             }
         };
         let asked = Asked { reopens, flags: &flags, typed: &typed, forecast };

@@ -84,7 +84,8 @@ pub(crate) fn run(
         }
         Preview::Check => return check_input(&settings),
     }
-    let mut flags = saved_flags::keep(&matches, target_of_environment(&environment));
+    let target = target_of_environment(&environment);
+    let mut flags = saved_flags::keep(&matches, target, profile.as_ref());
     flags.note_session(FIRST_SESSION, saved_flags::of_session(&matches));
     let name = settings.name.as_ref().map(|(name, _)| name.to_string());
     // Held until monitors were told: no other launch of this name says anything to them meanwhile.

@@ -13,10 +13,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 
 use super::error::ConfigError;
-use super::secret_flags::rivals;
+use super::secret_flags::{is_in, rivals};
 use super::variables::{STATE_VARIABLE, target_of_environment};
 use crate::domain::secret::Secret;
-use crate::session::credentials::{self, Environment};
+use crate::session::credentials::Environment;
 
 /// Flags and credentials of a profile.
 pub(crate) struct Profile {
@@ -57,13 +57,10 @@ impl Profile {
             || ["esb", "gateway"].into_iter().any(is_typed);
         let has_window = ["start_at", "stop_at"].into_iter().any(is_typed);
         let has_state = environment(STATE_VARIABLE).is_some_and(|state| !state.is_empty());
-        let has_app_secret = credentials::has_app_secret(environment);
-        let has_token = credentials::has_token(environment);
         let is_beaten = |id: &str| {
             is_typed(id)
                 || rivals(id).into_iter().flatten().any(is_typed)
-                || (has_app_secret && matches!(id, "app_secret_cmd" | "app_secret_file"))
-                || (has_token && matches!(id, "token_cmd" | "token_file"))
+                || is_in(environment, id)
                 || (has_target && matches!(id, "esb" | "gateway"))
                 || (has_window && id == "window")
                 || (has_state && id == "state_dir")

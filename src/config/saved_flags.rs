@@ -11,9 +11,11 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use super::secret_flags::rivals;
+use super::profile::Profile;
+use super::secret_flags::{is_in, rivals};
 use crate::args::resume::ResumeArgs;
 use crate::args::run::RunArgs;
+use crate::session::credentials::Environment;
 use crate::store::{Flags, SavedFlags};
 
 /// Flags that a run keeps for its later sessions. A test lists all others, too.
@@ -99,11 +101,22 @@ fn resume() -> Command {
 }
 
 /// Returns the flags of `run` that are kept; `target` is where the environment says that
-/// the server is, if no flag does.
-pub(crate) fn keep(matches: &ArgMatches, target: Option<(&str, String)>) -> SavedFlags {
+/// the server is, if no flag does, and `profile` gave some of the flags.
+pub(crate) fn keep(
+    matches: &ArgMatches,
+    target: Option<(&str, String)>,
+    profile: Option<&Profile>,
+) -> SavedFlags {
     let mut kept =
         SavedFlags { program: env!("CARGO_PKG_VERSION").into(), ..SavedFlags::default() };
-    kept.flags.extend(flags(&run()).filter_map(|arg| given(arg, matches)));
+    for arg in flags(&run()) {
+        let Some((long, values)) = given(arg, matches) else { continue };
+        let id = arg.get_id().as_str();
+        if rivals(id).is_some() && profile.is_some_and(|profile| profile.gave(id)) {
+            kept.of_profile.insert(long.clone());
+        }
+        kept.flags.insert(long, values);
+    }
     if let Some((flag, url)) = target
         && !TARGET.iter().any(|flag| kept.flags.contains_key(*flag))
     {
@@ -152,11 +165,13 @@ fn absolute(value: String) -> String {
 }
 
 /// Returns the words of a `resume` that was typed as `words`, with the flags of the run put
-/// before those that `typed` has.
+/// before those that `typed` has. The environment beats those that a profile gave to the run, as
+/// it beats the profile itself.
 pub(crate) fn with_saved(
     kept: &SavedFlags,
     typed: &ArgMatches,
     words: &[OsString],
+    environment: Environment<'_>,
 ) -> Vec<OsString> {
     let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
     let other_target = TARGET.into_iter().any(is_typed);
@@ -169,6 +184,7 @@ pub(crate) fn with_saved(
         let is_replaced = (other_target && TARGET.contains(&id))
             || (other_window && id == "window")
             || rivals(id).into_iter().flatten().any(is_typed)
+            || (kept.of_profile.contains(long) && is_in(environment, id))
             || (other_config && id == "no_config")
             || (no_config && CONFIG.contains(&id));
         if is_typed(id) || is_replaced {

@@ -1,5 +1,7 @@
 //! Flags that say what gives a secret. Two that give the same one take each other's place.
 
+use crate::session::credentials::{Environment, has_app_secret, has_token};
+
 /// The flags by their ids, those of the same secret side by side.
 const SAME_SECRET: [[&str; 2]; 2] =
     [["app_secret_cmd", "app_secret_file"], ["token_cmd", "token_file"]];
@@ -14,6 +16,16 @@ pub(super) const COMMANDS: [&str; 2] = ["app_secret_cmd", "token_cmd"];
 /// Returns the flags that give the same secret as `id`, itself among them.
 pub(super) fn rivals(id: &str) -> Option<[&'static str; 2]> {
     SAME_SECRET.into_iter().find(|same| same.contains(&id))
+}
+
+/// Whether the environment holds what the flag `id` gives. It beats a flag of a profile, but none
+/// that was typed.
+pub(super) fn is_in(environment: Environment<'_>, id: &str) -> bool {
+    match id {
+        "app_secret_cmd" | "app_secret_file" => has_app_secret(environment),
+        "token_cmd" | "token_file" => has_token(environment),
+        _ => false,
+    }
 }
 
 /// Returns the other keys of a profile that give the same secret as `key`.

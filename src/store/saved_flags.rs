@@ -1,7 +1,7 @@
 //! The settings of a run, as they are kept for its next session: what was typed
 //! and what stood in the environment, but nothing secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 
@@ -22,6 +22,10 @@ pub(crate) struct SavedFlags {
     /// The version of bk-launch that wrote them.
     pub program: String,
     pub flags: Flags,
+    /// Those of the flags with a secret that a profile gave: the environment of a later session
+    /// beats them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub of_profile: BTreeSet<String>,
     /// Flags of single sessions that differ from those of the run: of one session alone, or typed
     /// at a resume. They are kept to be shown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -1,25 +1,16 @@
 //! `--check`: what the answers to a few questions prove, and what is said of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bk_launch::internals::rules::proof::Evidence;
 use bk_launch::mock::{Behaviour, EsbKind, View};
-use serde_json::Value;
 
 use crate::harness::{HEADER, Launch, Server, launch, list, scene, sometimes, well};
-use crate::wire::{answer_bytes, judge_state};
+use crate::wire::{capture, judge_state};
 
 /// A check of a list against a bk-sops that behaves like this.
 fn check(behaviour: Behaviour, list: &str) -> Launch {
     launch(list).against(behaviour).with("--check")
-}
-
-/// A captured answer, or one that was written, as it goes over the wire.
-fn capture(file: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(file);
-    let capture: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    answer_bytes(&capture)
 }
 
 /// A server that answers each question by its task; other tasks have a state.

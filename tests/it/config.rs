@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::{chown, lchown, symlink};
 
-use crate::harness::{Scene, scene};
+use crate::harness::{Scene, Server, scene};
+use crate::wire::capture;
 
 fn private(scene: &Scene, name: &str, text: &str) {
     scene.file(name, text);
@@ -173,4 +174,43 @@ fn a_resume_takes_credentials_from_a_trusted_file_alone() {
     resume("--limit 1 --no-config").exits(0);
     let named = resume("--config bk-launch.toml").exits(0).says("config: bk-launch.toml");
     named.server_saw(|seen| seen.started, 4);
+}
+
+/// A server that knows the user by the token `new` alone.
+fn knowing_the_new_token() -> Server {
+    Server::answering(|request| {
+        let knows = request.body.contains("\"new\"");
+        capture(if knows { "esb1_start_success.json" } else { "esb1_start_no_user.json" })
+    })
+}
+
+#[test]
+fn a_resume_takes_the_token_of_the_environment_before_that_of_the_profile_of_its_run() {
+    for (key, value) in [("token_file", "token"), ("token_cmd", "cat token")] {
+        let (scene, server) = (scene("2,1\n"), knowing_the_new_token());
+        scene.file("token", "expired\n");
+        let text = format!("profile = \"p\"\n[profiles.p]\n{key} = \"{value}\"\n");
+        private(&scene, "c.toml", &text);
+        let flags = "--config c.toml";
+        let run = || scene.run_kept().at(&server.url).without("BK_TOKEN").with(flags);
+        run().exits(3).says("refuses the credentials");
+        let resume = || scene.resume().without("BK_TOKEN");
+        resume().exits(3).says("refuses the credentials");
+        let count = server.heard().len();
+        resume().environment("BK_TOKEN", "new").exits(0);
+        assert!(server.heard()[count..].iter().all(|request| request.body.contains("\"new\"")));
+    }
+}
+
+#[test]
+fn a_resume_takes_the_file_that_was_typed_for_its_run_before_the_environment() {
+    let (scene, server) = (scene("2,1\n"), knowing_the_new_token());
+    scene.file("token", "expired\n");
+    scene.mode("token", 0o600);
+    private(&scene, "c.toml", "profile = \"p\"\n[profiles.p]\ntoken_cmd = \"false\"\n");
+    let flags = "--config c.toml --token-file token";
+    scene.run_kept().at(&server.url).with(flags).exits(3).says("refuses the credentials");
+    scene.resume().environment("BK_TOKEN", "new").exits(3).says("refuses the credentials");
+    scene.file("token", "new\n");
+    scene.resume().environment("BK_TOKEN", "old").exits(0);
 }

@@ -19,8 +19,15 @@ use serde_json::Value;
 
 use crate::harness::answer_once;
 
+/// A captured answer, or one that was written, as it goes over the wire.
+pub fn capture(file: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(file);
+    let capture: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    answer_bytes(&capture)
+}
+
 /// One answer, as the bytes that go over the wire.
-pub fn answer_bytes(capture: &Value) -> Vec<u8> {
+fn answer_bytes(capture: &Value) -> Vec<u8> {
     let status = capture["status"].as_u64().unwrap();
     let body = capture["body"].as_str().unwrap();
     let mut head = format!("HTTP/1.1 {status} Captured\r\nConnection: close\r\n");

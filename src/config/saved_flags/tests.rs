@@ -11,9 +11,9 @@ fn parse(words: &[&str]) -> (ArgMatches, Vec<OsString>) {
 
 fn resumed(run: &[&str], resume: &[&str]) -> Vec<String> {
     let run = [&["bk-launch", "run", "tasks.csv"], run].concat();
-    let kept = keep(&parse(&run).0, None);
+    let kept = keep(&parse(&run).0, None, None);
     let (typed, words) = parse(&[&["bk-launch", "resume"], resume].concat());
-    let words = with_saved(&kept, &typed, &words);
+    let words = with_saved(&kept, &typed, &words, &|_| None);
     let (matches, _) = parse(&words.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>());
     let mut flags: Vec<_> = matches
         .ids()
@@ -76,7 +76,7 @@ fn a_config_file_and_none_take_each_others_place() {
 #[test]
 fn paths_are_kept_as_absolute_ones() {
     let (matches, _) = parse(&["bk-launch", "run", "tasks.csv", "-o", "r.csv"]);
-    let kept = keep(&matches, Some(("esb", "http://h".into())));
+    let kept = keep(&matches, Some(("esb", "http://h".into())), None);
     assert!(kept.flags["output"][0].starts_with('/'));
     assert_eq!(kept.flags["esb"], ["http://h"]);
 }
@@ -88,7 +88,7 @@ fn of_a_session_the_flags_are_told_that_differ_from_those_of_its_run() {
     };
     let run = ["bk-launch", "run", "t.csv", "--esb", "http://h", "--rate", "5/s", "--limit", "3"];
     let (matches, _) = parse(&run);
-    let mut kept = keep(&matches, None);
+    let mut kept = keep(&matches, None, None);
     kept.note_session(1, of_session(&matches));
     assert_eq!(told(&kept.sessions[&1]), ["limit=3"]);
     let resume = ["--rate", "5/s", "--lookup", "--stop-at", "+1h", "-q", "-o", "r.csv", "--json"];
