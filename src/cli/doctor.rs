@@ -17,7 +17,7 @@ use crate::args::session::SessionArgs;
 use crate::args::{self, Command};
 use crate::config::file;
 use crate::config::flag_values::{FlagValue, flag_values};
-use crate::config::profile::Profile;
+use crate::config::profile::{self, Profile};
 use crate::config::profiles::unchosen;
 use crate::doctor::{self, Area, Finding, ServerLook};
 use crate::domain::count::counted;
@@ -60,8 +60,7 @@ pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, Command
             None => Finding::ok(Area::Settings, "profile", "none is used"),
         });
     }
-    let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
-    let environment = |name: &str| variables(name).or_else(|| of_profile(name));
+    let environment = |name: &str| profile::variable(profile.as_ref(), name, &variables);
     let legacy_get = if run.session.confirmation.esb_legacy_get {
         LegacyGet::Allowed
     } else {

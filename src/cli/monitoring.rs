@@ -17,16 +17,11 @@ use super::notice::notice;
 use super::outside;
 use super::warnings::warn_of_readers;
 use crate::args::session::MonitorArgs;
+use crate::config::variables::{NOTIFY_VARIABLE, PING_VARIABLE};
 use crate::monitor::metrics::{Figures, SessionState, Textfile, Writing};
 use crate::monitor::notify::{Address, Addresses, MAX_WAIT, Notices, SessionEnd, Success, Urgency};
 use crate::session::credentials::Environment;
 use crate::session::exit::Exit;
-
-const PING_VARIABLE: &str = "BK_LAUNCH_PING_URL";
-const NOTIFY_VARIABLE: &str = "BK_LAUNCH_NOTIFY_URL";
-
-/// The variables that are read.
-pub(crate) const VARIABLES: [&str; 2] = [PING_VARIABLE, NOTIFY_VARIABLE];
 
 #[derive(Default)]
 pub(crate) struct Monitoring {

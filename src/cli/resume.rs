@@ -17,7 +17,7 @@ use crate::args::resume::ResumeArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
 use crate::config::flag_values::flag_values;
-use crate::config::{file, saved_flags};
+use crate::config::{file, profile, saved_flags};
 use crate::domain::record::AlreadyStarted;
 use crate::journal::InputState;
 use crate::monitor::{console, systemd};
@@ -71,8 +71,7 @@ pub(crate) fn run(
         outside.notices.say(&format_args!("config: {profile}"));
     }
     let (choice, why_this) = (runs::told(&found), why_this(found.by));
-    let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
-    let environment = |name: &str| variables(name).or_else(|| of_profile(name));
+    let environment = |name: &str| profile::variable(profile.as_ref(), name, &*variables);
     let face = Face::of(&args.session);
     let location = RunLocation { folder: found.folder, state_dir: face.state_dir.clone() };
     let preview = args.session.preview.kind();

@@ -19,7 +19,7 @@ use crate::args::run::RunArgs;
 use crate::args::session::Preview;
 use crate::args::{self, Command};
 use crate::config::flag_values::flag_values;
-use crate::config::profile::Profile;
+use crate::config::profile::{self, Profile};
 use crate::config::profiles::unchosen;
 use crate::config::variables::target_of_environment;
 use crate::config::{file, saved_flags};
@@ -61,8 +61,7 @@ pub(crate) fn run(
     if let Some(profile) = &profile {
         outside.notices.say(&format_args!("config: {profile}"));
     }
-    let of_profile = |name: &str| profile.as_ref().and_then(|profile| profile.credential(name));
-    let environment = |name: &str| variables(name).or_else(|| of_profile(name));
+    let environment = |name: &str| profile::variable(profile.as_ref(), name, &*variables);
     if matches!(outside.notices, NoticeSink::Console) {
         logs::begin(args.session.display.log_format, args.session.display.verbose);
     }

@@ -16,7 +16,7 @@ use super::error::ConfigError;
 use super::secret_flags::{is_in, rivals};
 use super::variables::{STATE_VARIABLE, target_of_environment};
 use crate::domain::secret::Secret;
-use crate::session::credentials::Environment;
+use crate::session::credentials::{Environment, has_credential};
 
 /// Flags and credentials of a profile.
 pub(crate) struct Profile {
@@ -85,7 +85,7 @@ impl Profile {
     }
 
     /// Returns a credential in place of the variable `name`.
-    pub(crate) fn credential(&self, name: &str) -> Option<String> {
+    pub(super) fn credential(&self, name: &str) -> Option<String> {
         self.credentials.get(name).map(|secret| secret.expose().to_owned())
     }
 
@@ -113,6 +113,18 @@ impl Profile {
     pub(crate) fn gave(&self, id: &str) -> bool {
         self.flags.contains_key(id)
     }
+}
+
+/// Returns the value of the variable `name`, in whose place a credential of the profile stands if
+/// the environment has it under no name.
+pub(crate) fn variable(
+    profile: Option<&Profile>,
+    name: &str,
+    environment: Environment<'_>,
+) -> Option<String> {
+    let profile = profile.filter(|_| !has_credential(name, environment));
+    let of_profile = profile.and_then(|profile| profile.credential(name));
+    of_profile.or_else(|| environment(name))
 }
 
 /// Returns the names of the flags that an error of clap speaks of, as `stage-pause` of

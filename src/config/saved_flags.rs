@@ -12,7 +12,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
 use super::profile::Profile;
-use super::secret_flags::{is_in, rivals};
+use super::secret_flags::{has_variable, is_in, rivals};
 use crate::args::resume::ResumeArgs;
 use crate::args::run::RunArgs;
 use crate::session::credentials::Environment;
@@ -112,7 +112,7 @@ pub(crate) fn keep(
     for arg in flags(&run()) {
         let Some((long, values)) = given(arg, matches) else { continue };
         let id = arg.get_id().as_str();
-        if rivals(id).is_some() && profile.is_some_and(|profile| profile.gave(id)) {
+        if has_variable(id) && profile.is_some_and(|profile| profile.gave(id)) {
             kept.of_profile.insert(long.clone());
         }
         kept.flags.insert(long, values);

@@ -27,7 +27,7 @@ pub(crate) fn credentials(
     search: &Search,
     environment: Environment<'_>,
 ) -> (Vec<Finding>, Option<Credentials>) {
-    credentials::look(search, &|name| environment(name).is_some())
+    credentials::look(search, &|name| environment(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// Looks at this machine: the state folder, open files and proxies.

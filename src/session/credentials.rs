@@ -46,6 +46,14 @@ pub(crate) fn has_token(environment: Environment<'_>) -> bool {
     variable(&TOKEN, environment).is_some()
 }
 
+/// Whether the environment holds the credential of the variable `name`, under this name or another
+/// one.
+pub(crate) fn has_credential(name: &str, environment: Environment<'_>) -> bool {
+    let all: [&[&str]; 4] = [&APP_CODE, &APP_SECRET, &TOKEN, &USERNAME];
+    let same = all.into_iter().find(|same| same.contains(&name));
+    same.is_some_and(|same| variable(same, environment).is_some())
+}
+
 fn variable(
     names: &[&'static str],
     environment: Environment<'_>,

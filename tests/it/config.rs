@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{chown, lchown, symlink};
 
-use crate::harness::{Scene, Server, scene};
+use crate::harness::{Launch, Scene, Server, scene};
 use crate::wire::capture;
 
 fn private(scene: &Scene, name: &str, text: &str) {
@@ -213,4 +213,58 @@ fn a_resume_takes_the_file_that_was_typed_for_its_run_before_the_environment() {
     scene.resume().environment("BK_TOKEN", "new").exits(3).says("refuses the credentials");
     scene.file("token", "new\n");
     scene.resume().environment("BK_TOKEN", "old").exits(0);
+}
+
+#[test]
+fn the_older_names_of_the_environment_beat_a_profile_too() {
+    let scene = scene("2,1\n2,2\n");
+    let server = Server::answering(|_| capture("esb1_start_success.json"));
+    let text = "profile = \"p\"\n[profiles.p]\napp_code = \"of-profile\"\n\
+                app_secret = \"k9q-of-profile\"\n";
+    private(&scene, "c.toml", text);
+    let bare = |launch: Launch| launch.without("BK_APP_CODE").without("BK_APP_SECRET");
+    let run = || bare(scene.run_kept().at(&server.url)).with("--config c.toml --limit 1");
+    let sent = || server.next().body;
+    run().exits(0);
+    let body = sent();
+    assert!(body.contains("of-profile") && body.contains("k9q-of-profile"), "{body}");
+    // An empty variable is none.
+    run().environment("BK_APP_CODE", "").exits(0);
+    assert!(sent().contains("\"of-profile\""));
+    for (code, secret) in [("BKPAAS_APP_ID", "BKPAAS_APP_SECRET"), ("APP_CODE", "SECRET_KEY")] {
+        let with = |launch: Launch| launch.environment(code, "own").environment(secret, "w7x");
+        with(run()).exits(0);
+        let body = sent();
+        assert!(body.contains("\"own\"") && body.contains("\"w7x\""), "{code}: {body}");
+        with(bare(scene.resume())).exits(0);
+        let body = sent();
+        assert!(body.contains("\"own\"") && body.contains("\"w7x\""), "{code}: {body}");
+        let doctor = bare(scene.command("doctor --config c.toml").by_esb());
+        let from = [format!("own, from {code}"), format!("from {secret}")];
+        with(doctor).ends().prints([from[0].as_str(), from[1].as_str()]);
+    }
+}
+
+#[test]
+fn the_urls_of_the_environment_beat_the_files_of_a_profile() {
+    let (scene, old, new) =
+        (scene("2,1\n2,2\n"), Server::always("200 OK", ""), Server::always("200 OK", ""));
+    scene.file("url", &old.url);
+    let text =
+        "profile = \"p\"\n[profiles.p]\nping_url_file = \"url\"\nnotify_url_file = \"url\"\n";
+    private(&scene, "c.toml", text);
+    let with = |launch: Launch| {
+        let launch = launch.environment("BK_LAUNCH_PING_URL", &new.url);
+        launch.environment("BK_LAUNCH_NOTIFY_URL", &new.url).exits(0)
+    };
+    let run = || scene.run_kept().with("--config c.toml --limit 1");
+    with(run());
+    assert_eq!((old.heard().len(), new.heard().len()), (0, 3));
+    // Those of the run are still of the profile at its resume.
+    run().exits(0);
+    assert_eq!(old.heard().len(), 3);
+    with(scene.resume());
+    assert_eq!((old.heard().len(), new.heard().len()), (3, 6));
+    with(run().with("--ping-url-file url"));
+    assert_eq!((old.heard().len(), new.heard().len()), (5, 7));
 }

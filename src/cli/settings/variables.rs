@@ -1,7 +1,8 @@
 //! The variables of the environment that are read.
 
-use crate::cli::monitoring;
-use crate::config::variables::{ESB_VARIABLE, GATEWAY_VARIABLE, STATE_VARIABLE};
+use crate::config::variables::{
+    ESB_VARIABLE, GATEWAY_VARIABLE, NOTIFY_VARIABLE, PING_VARIABLE, STATE_VARIABLE,
+};
 use crate::session::credentials;
 
 /// The variables that are read.
@@ -9,7 +10,7 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     [ESB_VARIABLE, GATEWAY_VARIABLE, STATE_VARIABLE]
         .into_iter()
         .chain(credentials::variables())
-        .chain(monitoring::VARIABLES)
+        .chain([PING_VARIABLE, NOTIFY_VARIABLE])
 }
 
 /// Those of them that are set.
