@@ -200,6 +200,7 @@ impl Resume {
     ) -> Result<SessionResult, CommandError> {
         let already = self.already();
         let output = &self.args.session.output;
+        settings::check_outputs(&output.outputs, output.json.into())?;
         let existing = settings::existing(output.force);
         let run = &mut self.run;
         let done = resume::finish(run, &output.outputs, existing, already, &self.outside.machine)?;

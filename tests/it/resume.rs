@@ -54,6 +54,18 @@ fn stopped_by_a_signal_the_rest_is_finished_and_old_lines_stay_as_they_are() {
 }
 
 #[test]
+fn a_finished_run_refuses_reports_that_one_with_something_left_refuses() {
+    let scene = launch("2,1\n").exits(0).scene();
+    for (flags, says) in [
+        ("--json -o -", "--json and --output - both want standard output"),
+        ("-o s.csv -o ./s.csv", "--output ./s.csv is given twice"),
+    ] {
+        scene.resume().with(flags).exits(2).says(says).prints_only("");
+        assert!(!scene.has("s.csv"));
+    }
+}
+
+#[test]
 fn the_doubt_survives_stops_and_crashes() {
     for view in [View::Allowed, View::Denied] {
         // Ten tasks are started, and their answers are lost.
