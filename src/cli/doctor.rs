@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::command_error::CommandError;
 use super::outside;
-use super::settings::{self, ServerParts, state_folder};
+use super::settings::{self, ServerParts, SettingsError, state_folder};
 use super::stdout::stdout;
 use crate::api::LegacyGet;
 use crate::args::doctor::DoctorArgs;
@@ -18,7 +18,7 @@ use crate::args::{self, Command};
 use crate::config::file;
 use crate::config::flag_values::{FlagValue, flag_values};
 use crate::config::profile::{self, Profile};
-use crate::config::profiles::unchosen;
+use crate::config::profiles::{UnchosenProfiles, unchosen};
 use crate::doctor::{self, Area, Finding, ServerLook};
 use crate::domain::count::counted;
 use crate::domain::request_id::RunId;
@@ -52,14 +52,7 @@ pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, Command
         None => {}
     }
     let (run, matches) = as_run;
-    if let Some(profile) = &profile {
-        findings.insert(0, Finding::ok(Area::Settings, "profile", profile.to_string()));
-    } else if findings.is_empty() {
-        findings.push(match unchosen(&args.config, &variables) {
-            Some(profiles) => Finding::warning(Area::Settings, "profile", profiles.to_string()),
-            None => Finding::ok(Area::Settings, "profile", "none is used"),
-        });
-    }
+    let is_told = profile.is_none() && !findings.is_empty();
     let environment = |name: &str| profile::variable(profile.as_ref(), name, &variables);
     let legacy_get = if run.session.confirmation.esb_legacy_get {
         LegacyGet::Allowed
@@ -68,7 +61,12 @@ pub(crate) fn run(args: &DoctorArgs, words: &[OsString]) -> Result<Exit, Command
     };
     let RunArgs { input, rows, session, cron: _, no_journal: _ } = run;
     let rows = some_rows(input, rows, &mut findings);
-    findings.extend(examine(session, rows, legacy_get, &variables, &environment)?);
+    let (found, missing) = examine(session, rows, legacy_get, &variables, &environment)?;
+    findings.extend(found);
+    if !is_told {
+        let unchosen = || unchosen(&args.config, &variables);
+        findings.insert(0, profile_finding(profile.as_ref(), unchosen, missing));
+    }
     let exit = doctor::exit(&findings);
     let mut flags = flag_values(&matches, &typed_matches, profile.as_ref());
     flags.retain(FlagValue::is_set);
@@ -100,6 +98,31 @@ fn with_profile(
         (Command::Run(args), matches) => Ok((*args, matches)),
         _ => Err(format!("{profile} makes another command of this one").into()),
     }
+}
+
+/// Whether a server or credentials are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    Nothing,
+    Something,
+}
+
+/// Says which profile is used. If there are some and none is, that is a warning only where one of
+/// them may give what is missing.
+fn profile_finding(
+    profile: Option<&Profile>,
+    unchosen: impl FnOnce() -> Option<UnchosenProfiles>,
+    missing: Missing,
+) -> Finding {
+    let says = match (profile, unchosen()) {
+        (Some(profile), _) => profile.to_string(),
+        (None, None) => "none is used".into(),
+        (None, Some(profiles)) if missing == Missing::Something => {
+            return Finding::warning(Area::Settings, "profile", profiles.to_string());
+        }
+        (None, Some(profiles)) => profiles.to_string(),
+    };
+    Finding::ok(Area::Settings, "profile", says)
 }
 
 /// Returns some rows of the input, if there is one that can be read.
@@ -149,10 +172,12 @@ fn examine(
     legacy_get: LegacyGet,
     variables: Environment<'_>,
     environment: Environment<'_>,
-) -> Result<Vec<Finding>, CommandError> {
+) -> Result<(Vec<Finding>, Missing), CommandError> {
     let ServerParts { target, secrets } = settings::parts(session.server, environment);
     let search = Search::of(secrets, environment);
     let (mut findings, credentials) = doctor::credentials(&search, variables);
+    let has_all = search.is_complete() && !matches!(target, Err(SettingsError::NoTarget));
+    let missing = if has_all { Missing::Nothing } else { Missing::Something };
     let state = state_folder(session.state, environment);
     let mut error = |name, error: &dyn std::fmt::Display| {
         findings.push(Finding::error(Area::Settings, name, error.to_string()));
@@ -180,5 +205,5 @@ fn examine(
     let state = state.ok();
     let concurrency = session.limits.concurrency;
     findings.extend(doctor::machine(state.as_deref(), concurrency, server, variables));
-    Ok(findings)
+    Ok((findings, missing))
 }

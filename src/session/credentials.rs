@@ -129,6 +129,11 @@ impl Search {
         }
     }
 
+    /// Whether every credential has a source.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.app_code.is_some() && self.app_secret.is_some() && self.user.is_some()
+    }
+
     /// Returns the sources, or an error that names each credential that has none.
     pub(crate) fn finish(self) -> Result<Origin, CredentialError> {
         let Self { app_code, app_secret, user } = self;

@@ -62,6 +62,8 @@ fn profiles_of_which_none_was_chosen_are_named() {
     nowhere("--profile prod --name x").exits(0);
     let doctor = |flags: &str| scene.command("doctor").with(flags);
     doctor("").exits(2).prints(["warning  profile", two]);
+    doctor("").by_esb().without("BK_TOKEN").exits(2).prints(["warning  profile", two]);
+    doctor("").by_esb().exits(0).prints(["ok       profile", two]);
     doctor("--no-config").exits(2).prints("none is used");
 }
 
