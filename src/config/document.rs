@@ -79,7 +79,7 @@ impl Document<'_> {
         let mut found = Vec::new();
         for (name, value) in profiles {
             let DeValue::Table(table) = value.get_ref() else {
-                let name = name.get_ref();
+                let name = escape_control(name.get_ref());
                 let what = format!(
                     "a line [profiles.{name}] begins the profile {name}, with its keys below"
                 );
@@ -88,7 +88,7 @@ impl Document<'_> {
             found.push(self.read(name.get_ref(), table)?);
         }
         let Some(name) = named.map(str::to_owned).or(default) else { return Ok(None) };
-        let all: Vec<_> = found.iter().map(|profile| profile.name.clone()).collect();
+        let all: Vec<_> = found.iter().map(|profile| escape_control(&profile.name)).collect();
         let profile = found.into_iter().find(|profile| profile.name == name);
         profile.map(Some).ok_or_else(|| ConfigError::NoProfile {
             path: self.path.to_owned(),
@@ -203,7 +203,7 @@ impl Document<'_> {
             }
             _ => String::new(),
         };
-        self.fault(at, format!("unknown key {key}{hint}"))
+        self.fault(at, format!("unknown key {}{hint}", escape_control(key)))
     }
 }
 

@@ -6,6 +6,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::profile::Profile;
+use crate::domain::escape::escape_control;
 
 /// A flag that has a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub(crate) fn flag_values(
             (ValueSource::DefaultValue, _) => FlagSource::Default,
             (ValueSource::EnvVariable, _) => FlagSource::Environment,
             _ if is_typed => FlagSource::CommandLine,
-            (_, Some(profile)) => FlagSource::Profile(profile.name.clone()),
+            (_, Some(profile)) => FlagSource::Profile(escape_control(&profile.name)),
             (_, None) => FlagSource::Run,
         })
     };

@@ -15,6 +15,7 @@ use clap::parser::ValueSource;
 use super::error::ConfigError;
 use super::secret_flags::{is_in, rivals};
 use super::variables::{STATE_VARIABLE, target_of_environment};
+use crate::domain::escape::escape_control;
 use crate::domain::secret::Secret;
 use crate::session::credentials::{Environment, has_credential};
 
@@ -38,7 +39,7 @@ pub(super) struct ProfileFlag {
 impl fmt::Display for Profile {
     /// Names the file and the profile.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, profile {}", self.path.display(), self.name)
+        write!(f, "{}, profile {}", self.path.display(), escape_control(&self.name))
     }
 }
 
@@ -95,7 +96,7 @@ impl Profile {
         let named = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| error.get(kind));
         let named: Vec<_> = named.into_iter().flatten().flat_map(long_names).collect();
         let (path, line) = (self.path.clone(), |id: &str| Some(self.flags.get(id)?.line));
-        let profile = self.name.clone();
+        let profile = escape_control(&self.name);
         if error.kind() == ErrorKind::MissingRequiredArgument {
             let keys = named.iter().map(|name| name.replace('-', "_")).collect::<Vec<_>>();
             return ConfigError::Lacks { path, profile, keys: keys.join(", ") };

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::ConfigFile;
 use crate::args::session::ConfigArgs;
+use crate::domain::escape::escape_control;
 use crate::domain::shell_word::shell_word;
 use crate::session::credentials::Environment;
 
@@ -36,14 +37,22 @@ pub(crate) struct UnchosenProfiles {
 impl fmt::Display for UnchosenProfiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
-        let first = self.names.first().map(|name| shell_word(name)).unwrap_or_default();
         let (profiles, none) = match self.names.len() {
             1 => ("profile", "it was not chosen"),
             _ => ("profiles", "none was chosen"),
         };
-        let names = self.names.join(", ");
-        write!(f, "{path} has the {profiles} {names}, and {none}: --profile {first}")
+        let names: Vec<_> = self.names.iter().map(|name| escape_control(name)).collect();
+        write!(f, "{path} has the {profiles} {}, and {none}", names.join(", "))?;
+        match self.names.iter().find(|name| is_plain(name)) {
+            Some(name) => write!(f, ": --profile {}", shell_word(name)),
+            None => Ok(()),
+        }
     }
+}
+
+/// Whether a name can be shown, and typed as it is shown.
+fn is_plain(name: &str) -> bool {
+    escape_control(name) == name
 }
 
 /// What a config file says of its profiles.
@@ -72,5 +81,24 @@ impl Listed {
         };
         let has_default = table.contains_key("profile");
         Some(Self { path: file.path().to_owned(), names, has_default })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_terminal_would_obey_is_escaped_and_not_offered() {
+        let told = |names: &[&str]| {
+            let names = names.iter().map(ToString::to_string).collect();
+            UnchosenProfiles { path: "c.toml".into(), names }.to_string()
+        };
+        let bad = "a\u{1b}[2J";
+        assert_eq!(
+            told(&[bad, "my prod"]),
+            "c.toml has the profiles a\\u{1b}[2J, my prod, and none was chosen: --profile 'my prod'"
+        );
+        assert_eq!(told(&[bad]), "c.toml has the profile a\\u{1b}[2J, and it was not chosen");
     }
 }
