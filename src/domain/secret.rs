@@ -7,6 +7,7 @@ mod mask;
 
 use thiserror::Error;
 
+use super::escape::unseen;
 pub use mask::Mask;
 
 /// Maximum size of a secret, in bytes.
@@ -27,6 +28,10 @@ pub(crate) enum SecretFault {
     Nul,
     #[error("a control character")]
     Control,
+    #[error("a byte order mark (save it as UTF-8 without one)")]
+    ByteOrderMark,
+    #[error("a character that nobody sees, such as a no-break space")]
+    Unseen,
 }
 
 /// Text that nobody may see: an app secret or a token.
@@ -60,7 +65,11 @@ impl Secret {
             return Err(SecretFault::Empty);
         }
         match text.chars().find(|c| c.is_control()) {
-            None => Ok(Self::new(text)),
+            None => match unseen(text) {
+                None => Ok(Self::new(text)),
+                Some('\u{feff}') => Err(SecretFault::ByteOrderMark),
+                Some(_) => Err(SecretFault::Unseen),
+            },
             Some('\n' | '\r') => Err(SecretFault::Lines),
             Some('\0') => Err(SecretFault::Nul),
             Some(_) => Err(SecretFault::Control),

@@ -3,6 +3,7 @@
 //! Pure, and the same for every format.
 
 use super::null::NullWords;
+use crate::domain::escape;
 use crate::domain::row::{BadRow, Fault};
 use crate::domain::task::{Business, Id, Scope, Task};
 
@@ -69,8 +70,7 @@ fn fault(column: &'static str, error: &dyn std::fmt::Display, found: &str) -> Fa
 
 /// Names the first character of a text that nobody sees there.
 fn unseen(text: &str) -> Option<String> {
-    let hidden = text.chars().find(|c| matches!(c.escape_debug().nth(1), Some('u')))?;
-    Some(match hidden {
+    Some(match escape::unseen(text)? {
         '\u{a0}' | '\u{202f}' => "a no-break space".to_owned(),
         '\u{3000}' => "a full-width space".to_owned(),
         '\u{200b}' => "a space without width".to_owned(),

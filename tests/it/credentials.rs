@@ -38,6 +38,12 @@ fn files_hold_credentials_and_others_must_not_read_them() {
         ("token", "k9q\nw7x\n", "the file token holds more than one line; it should hold a token"),
         ("token", "k9q\0w7x\n", "the file token holds a NUL byte"),
         ("secret", "k9q\x1bw7x\n", "the file secret holds a control character"),
+        (
+            "token",
+            "\u{feff}k9q\n",
+            "the file token holds a byte order mark (save it as UTF-8 without one); it should hold",
+        ),
+        ("token", "k9q\u{200b}\n", "the file token holds a character that nobody sees"),
     ] {
         scene.file("secret", "from-a-file\n");
         scene.file(name, content);
