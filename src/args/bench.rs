@@ -39,7 +39,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, help_heading = "Input")]
     pub reuse: bool,
     /// Start N tasks without asking; N must be the number that would be started.
-    #[arg(long, value_name = "N", value_parser = whole::<u64>, help_heading = "Input")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>, allow_negative_numbers = true, help_heading = "Input")]
     pub yes_start: Option<u64>,
     #[command(flatten)]
     pub load: LoadArgs,
@@ -72,7 +72,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ArrivalsArg::Even, conflicts_with = "closed")]
     pub arrivals: ArrivalsArg,
     /// Seed of poisson arrivals; the same seed gives the same arrivals.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub seed: u64,
     /// Send requests that are due within this time of each other in one go, when the last of them
     /// is due; off sends each by itself. More slack saves CPU time, and delays sends by up to that

@@ -28,7 +28,7 @@ that it could not begin.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct MockArgs {
     /// Port to listen on; 0 takes a free one and prints it.
-    #[arg(long, value_name = "PORT", default_value_t = 8080, value_parser = whole::<u16>)]
+    #[arg(long, value_name = "PORT", default_value_t = 8080, value_parser = whole::<u16>, allow_negative_numbers = true)]
     pub port: u16,
     /// Act as the legacy ESB: credentials in the body only, one code for all failures.
     #[arg(long)]
@@ -56,7 +56,7 @@ pub(crate) struct FaultArgs {
     #[arg(long = "question-fault", value_name = "KIND=CHANCE")]
     pub question_faults: Vec<FaultChance>,
     /// Seed of the chances.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub seed: u64,
     /// Take bk-sops away, for ever or for a time, and let something else answer: nginx (its page
     /// for 502), nginx-404 (an ingress without the route), esb (1306201, not connected), esb-502
@@ -73,7 +73,7 @@ pub(crate) struct FaultArgs {
     #[arg(long, value_name = "FROM+DURATION")]
     pub broker_forgets: Option<Span>,
     /// Refuse the credentials after N requests.
-    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub auth_after: Option<u64>,
 }
 
@@ -111,21 +111,21 @@ pub(crate) struct TaskArgs {
     #[arg(long)]
     pub no_view: bool,
     /// A task that somebody else started; repeatable.
-    #[arg(long = "already-started", value_name = "TASK", value_parser = whole::<u64>)]
+    #[arg(long = "already-started", value_name = "TASK", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub started: Vec<u64>,
     /// A task that the user may not start; repeatable.
-    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub denied: Vec<u64>,
     /// A task that does not exist; repeatable.
-    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub missing: Vec<u64>,
     /// A deleted task: it is started and runs, but its state cannot be asked; repeatable.
-    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub deleted: Vec<u64>,
     /// A function task that nobody claimed: starts are accepted, and it stays CREATED; repeatable.
-    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub unclaimed: Vec<u64>,
     /// A task with a plugin that is missing: it is RUNNING for ever; repeatable.
-    #[arg(long, value_name = "TASK", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "TASK", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub no_plugin: Vec<u64>,
 }

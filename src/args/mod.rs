@@ -128,10 +128,12 @@ mod tests {
                 else {
                     continue;
                 };
-                let typed = [format!("--{long}=-1")];
-                let read = command.clone().no_binary_name(true).try_get_matches_from(typed);
-                let error = read.unwrap_err().to_string();
-                assert!(error.contains(": must be a whole number from "), "{long}: {error}");
+                let flag = format!("--{long}");
+                for typed in [vec![format!("{flag}=-1")], vec![flag, "-1".into()]] {
+                    let read = command.clone().no_binary_name(true).try_get_matches_from(&typed);
+                    let error = read.unwrap_err().to_string();
+                    assert!(error.contains(": must be a whole number from "), "{typed:?}: {error}");
+                }
                 found += 1;
             }
         }

@@ -101,7 +101,7 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
     /// Keep the latest N runs.
-    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub keep: Option<usize>,
     /// Remove only runs that began this long ago, such as 30d, 4w or 720h.
     #[arg(long, value_name = "TIME", value_parser = age)]
