@@ -133,8 +133,16 @@ fn is_number(text: &str) -> bool {
 fn fraction(count: &str, per: Unit) -> Option<RateError> {
     let (whole, part) =
         count.split_once('.').filter(|(one, two)| is_number(one) && is_number(two))?;
+    let is_zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
+    if is_zero(whole) && is_zero(part) {
+        return Some(RateError::Zero);
+    }
     let rate = per.longer_ones().find_map(|longer| in_longer(whole, part, per, longer));
-    Some(rate.map_or(RateError::Fraction, RateError::FractionOf))
+    Some(match rate {
+        Some(rate) => RateError::FractionOf(rate),
+        None if per == Unit::Second && is_zero(whole) => RateError::BelowOneASecond,
+        None => RateError::Fraction,
+    })
 }
 
 /// Returns the rate of `whole.part` requests per `per` as a whole number of requests per `longer`, if
@@ -160,8 +168,12 @@ pub enum RateError {
     Form,
     #[error("a rate is a whole number of requests; write {0}")]
     FractionOf(Rate),
-    #[error("a rate is a whole number of requests; use /m or /h for less than one a second")]
+    #[error("a rate is a whole number of requests, at least 1/h")]
     Fraction,
+    #[error(
+        "a rate is a whole number of requests, at least 1/h; use /m or /h for less than one a second"
+    )]
+    BelowOneASecond,
     #[error("a rate of 0 would never send anything; the least is 1/h")]
     Zero,
     #[error("at most 1000000 per unit; write unlimited for no limit")]
@@ -207,11 +219,14 @@ mod tests {
             ("1.5/s", RateError::FractionOf("90/m".parse().unwrap())),
             ("0.01/s", RateError::FractionOf("36/h".parse().unwrap())),
             ("2.50/m", RateError::FractionOf("150/h".parse().unwrap())),
-            ("0.33333/s", RateError::Fraction),
+            ("0.33333/s", RateError::BelowOneASecond),
+            ("0.33333/m", RateError::Fraction),
             ("0.5/h", RateError::Fraction),
-            ("0.0/s", RateError::Fraction),
+            ("0.0/s", RateError::Zero),
+            ("00.00/h", RateError::Zero),
             ("1000000.5/s", RateError::Fraction),
-            ("0.00000000000000000001/s", RateError::Fraction),
+            ("1.33333/s", RateError::Fraction),
+            ("0.00000000000000000001/s", RateError::BelowOneASecond),
             ("1.0.0/s", RateError::Form),
             (".5/s", RateError::Form),
             ("fast", RateError::Form),
