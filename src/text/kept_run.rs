@@ -50,7 +50,7 @@ pub(crate) fn again(summary: &Summary, location: &RunLocation) -> String {
     let resume = location.resume();
     match many(bad, "row", "rows") {
         Some(rows) => {
-            format!("\nnext: {resume} --retry-failed sends the {rows} that ended bad again")
+            format!("\nnext: {resume} --retry-failed sends again the {rows} that ended bad")
         }
         None => String::new(),
     }

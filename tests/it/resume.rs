@@ -128,7 +128,8 @@ fn bad_rows_are_taken_up_again_and_their_last_word_wins() {
         .with("--retries 0 --on-invalid skip")
         .exits(1)
         .reports_in_order(before);
-    let next = "--retry-failed sends the";
+    // The invalid row does not count: it would be invalid again.
+    let next = "--retry-failed sends again the 3 rows that ended bad\n";
     run.resume().exits(1).says(["is finished; nothing was sent", "next: bk-launch resume 2", next]);
 
     run.scene().change(|behaviour| behaviour.denied.clear());
@@ -153,6 +154,12 @@ fn bad_rows_are_taken_up_again_and_their_last_word_wins() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(history, ["failed", "started"]);
+}
+
+#[test]
+fn nothing_is_sent_again_where_only_invalid_rows_ended_bad() {
+    let run = launch("2,1\n2,x\n").with("--on-invalid skip").exits(1);
+    run.resume().exits(1).says("is finished; nothing was sent").never_says("--retry-failed");
 }
 
 #[test]
