@@ -1,7 +1,6 @@
 //! Credentials from files: read again when they are refused, and seen by nobody.
 
 use std::fs;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use bk_launch::mock::{Behaviour, FaultKind, FirstFault};
@@ -220,8 +219,11 @@ fn a_command_ends_with_a_run_that_was_stopped() {
 fn a_command_ends_with_a_run_that_was_aborted() {
     // A request is out, for which the first signal waits.
     let run = held_up_by_a_command(each([2], FaultKind::Hang, 9)).signal("INT");
-    thread::sleep(Duration::from_millis(300));
-    let run = run.signal("TERM").exits(143).says("Aborted by SIGTERM");
+    let run = run
+        .once_it_says("Ctrl-C again to abort")
+        .signal("TERM")
+        .exits(143)
+        .says("Aborted by SIGTERM");
     nothing_is_left_of_a_command(&run.never_says("cannot be read again"));
 }
 

@@ -52,7 +52,7 @@ fn rows_whose_intents_cannot_be_committed_are_not_sent() {
 }
 
 /// The lines of rows that `sql` finds of a session of the only run: packed, or one by one.
-fn lines(scene: &Scene, sql: &str, session: u32) -> Vec<u64> {
+pub fn lines(scene: &Scene, sql: &str, session: u32) -> Vec<u64> {
     let journal = scene.database();
     let mut select = journal.prepare(sql).unwrap();
     let read = |row: &rusqlite::Row<'_>| match row.get_ref(0)? {

@@ -4,6 +4,7 @@ use bk_launch::mock::{Behaviour, FaultKind};
 use serde_json::{Value, json};
 
 use crate::harness::{Scene, each, launch, list, scene, slow, until, well};
+use crate::intents::lines;
 
 /// What `runs` says of the only run, for people and for programs.
 fn told(scene: &Scene) -> (String, Value) {
@@ -102,7 +103,10 @@ fn a_page_about_a_run_says_what_to_do_about_it_and_what_each_session_was_told() 
 fn a_page_about_a_run_that_died_counts_what_may_have_started() {
     let scene = scene(list(40)).against(slow(60_000));
     let run = scene.run_kept().with("--rate unlimited --concurrency 6").start();
-    run.once("rows are out", |seen| seen.starts == 6).killed();
+    let run = run.once_sent(1);
+    let noted = "SELECT lines FROM intent WHERE session = ?";
+    until("every row is noted", || lines(&scene, noted, 1).len() == 40);
+    run.killed();
     let page = scene.command("runs show").exits(0);
     page.prints("  rows    40: 40 pending; 40 pending rows may already have started, and resume");
     let page = scene.command("runs show --json").exits(0).json();
@@ -161,13 +165,15 @@ fn a_list_that_is_renewed_shows_the_latest_runs_on_a_small_terminal() {
     for number in 1..=6 {
         scene.run_kept().with(format!("--limit 0 --name night-{number}")).exits(0);
     }
-    let line = "script -qec 'stty cols 40 rows 6; TERM=xterm timeout -s INT 2 PROGRAM runs --watch' /dev/null \
-                </dev/null";
-    let seen = scene.shell(line).stdout();
-    assert!(seen.contains("3 older runs, and:"), "{seen}");
-    for (name, is_seen) in [("night-6", true), ("night-4", true), ("night-3", false)] {
-        assert_eq!(seen.contains(name), is_seen, "{name}: {seen}");
-    }
+    let terminal = scene.command("runs --watch").on_a_terminal_of(40, 6);
+    terminal.until("the list", |seen| {
+        ["3 older runs, and:", "night-6", "night-5", "night-4"]
+            .iter()
+            .all(|part| seen.contains(part))
+    });
+    terminal.signal("INT");
+    let (_, seen) = terminal.ends();
+    assert!(!seen.contains("night-3"), "{seen}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use bk_launch::internals::launch::{Deadline, SendWindow};
 use bk_launch::internals::shutdown::StopReason;
 use bk_launch::internals::system_clocks::SystemClocks;
 use bk_launch::mock::{Behaviour, FaultKind, Mock, MockCounts};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::harness::{
@@ -128,8 +129,13 @@ fn what_is_said_of_a_window_needs_one_only_if_it_is_typed() {
     scene.resume().with("--limit 1").exits(0);
     scene.resume().with("--cutoff 5m").exits(2).says("add --stop-at WHEN or --window HOURS");
     scene.resume().with("--stop-at +1h --cutoff 5m --limit 1").exits(0);
-    let kept = scene.run_kept().with("--window 00:00-23:59 --tz UTC --rate 100/s --limit 1");
-    kept.exits(0);
+    let now = Timestamp::now();
+    let at = |hours| {
+        let then = now + SignedDuration::from_hours(hours);
+        then.to_zoned_datetime(TimeZone::UTC).strftime("%H:%M").to_string()
+    };
+    let window = format!("--window {}-{} --tz UTC", at(-1), at(2));
+    scene.run_kept().with(window).with("--rate 100/s --limit 1").exits(0);
     scene.resume().with("--cutoff 1ms --limit 1").exits(0);
     // A begin that is typed takes the place of the window that was kept.
     scene.resume().with("--start-at +1ms --cutoff 1ms").exits(2).says("--cutoff is about");

@@ -182,9 +182,19 @@ impl Launch {
 
     /// Starts it on a terminal of its own.
     pub fn on_a_terminal(self) -> Terminal {
+        self.on_a_terminal_after("")
+    }
+
+    /// Starts it on a terminal of its own, of this size.
+    pub fn on_a_terminal_of(self, columns: u32, rows: u32) -> Terminal {
+        self.on_a_terminal_after(&format!("stty cols {columns} rows {rows}; "))
+    }
+
+    /// Starts it on a terminal of its own, on which the shell does something `first`.
+    fn on_a_terminal_after(self, first: &str) -> Terminal {
         let words: Vec<_> =
             self.words().into_iter().map(|word| word.into_string().unwrap()).collect();
-        let line = format!("echo pid $$ .; exec {PROGRAM} {}", words.join(" "));
+        let line = format!("{first}echo pid $$ .; exec {PROGRAM} {}", words.join(" "));
         let mut script = Command::new("script");
         self.prepare(&mut script);
         let set = |name: &str| self.environment.iter().any(|(known, _)| known == name);

@@ -49,6 +49,14 @@ impl Running {
         self.once("rows are sent", |seen| seen.starts >= starts)
     }
 
+    /// Waits until it said something on standard error.
+    #[track_caller]
+    pub fn once_it_says(mut self, what: &str) -> Self {
+        let (_, stderr) = self.read();
+        until(what, || String::from_utf8_lossy(&stderr.so_far()).contains(what));
+        self
+    }
+
     pub fn signal(self, name: &str) -> Self {
         signal(self.pid(), name);
         self
