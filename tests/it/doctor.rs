@@ -115,10 +115,7 @@ fn tls_and_proxies_are_steps_of_the_way() {
 fn a_right_to_view_that_is_missing_does_not_keep_a_run_from_beginning() {
     let scene = scene("2,1\n").against(Behaviour { view: View::Denied, ..well() });
     let page = doctor(&scene, "tasks.csv").exits(3);
-    page.prints([
-        "error    right to view",
-        "A run would begin, but not all of it would work: 1",
-    ]);
+    page.prints(["error    right to view", "A run would begin, but not all of it would work: 1"]);
     scene.run().exits(0);
 }
 
