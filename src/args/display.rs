@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display")]
 pub(crate) struct DisplayArgs {
-    /// How to show progress: auto is a bar on a terminal, else a line every ten seconds, and
-    /// fewer before the window opens.
+    /// Show progress: auto is a bar on a terminal, else a line every ten seconds (fewer before the
+    /// window opens).
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArg::Auto)]
     pub progress: ProgressArg,
     /// Say nothing, unless the exit code is not 0: then show everything at the end.

@@ -23,7 +23,7 @@ const MAX_BLOCKS: usize = 10;
 /// Factor on the tolerance of a figure that is itself a share: its change is in points.
 const ABSOLUTE_TOLERANCE_FACTOR: f64 = 0.1;
 
-/// Minimum number of blocks per measurement for a comparison.
+/// Minimum number of seconds with answers of a measurement that is compared.
 pub(crate) const MIN_BLOCKS: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +70,6 @@ pub(crate) enum Difference {
     Worse,
     /// A repetition may show the same change.
     WithinNoise,
-    /// A measurement has fewer than [`MIN_BLOCKS`] seconds.
-    TooShort,
 }
 
 impl Difference {
@@ -81,7 +79,6 @@ impl Difference {
             Self::Better => "better",
             Self::Worse => "worse",
             Self::WithinNoise => "within noise",
-            Self::TooShort => "too short to tell",
         }
     }
 }
@@ -127,18 +124,16 @@ fn one(
 ) -> ComparedFigure {
     let change = pair.change.from(pair.whole.0, pair.whole.1);
     let typical = pair.change.from(median(base), median(now));
-    let is_too_short = base.len() < MIN_BLOCKS || now.len() < MIN_BLOCKS;
     let tolerance = match pair.change {
         ChangeKind::Relative => tolerance,
         ChangeKind::Absolute => tolerance * ABSOLUTE_TOLERANCE_FACTOR,
     };
     let matters = probability < SIGNIFICANCE_LEVEL && typical.abs() >= tolerance / 2.0;
     let is_worse = (typical > 0.0) == (pair.better == Better::Lower);
-    let finding = match (is_too_short, matters, is_worse) {
-        (true, ..) => Difference::TooShort,
-        (false, false, _) => Difference::WithinNoise,
-        (false, true, true) => Difference::Worse,
-        (false, true, false) => Difference::Better,
+    let finding = match (matters, is_worse) {
+        (false, _) => Difference::WithinNoise,
+        (true, true) => Difference::Worse,
+        (true, false) => Difference::Better,
     };
     let is_regression = finding == Difference::Worse && typical.abs() > tolerance;
     let FigurePair { name, whole: (base, now), change: unit, .. } = *pair;

@@ -55,7 +55,7 @@ fn is_plain(name: &str) -> bool {
     escape_control(name) == name
 }
 
-/// What a config file says of its profiles.
+/// Profiles of a config file.
 struct Listed {
     path: PathBuf,
     names: Vec<String>,

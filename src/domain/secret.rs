@@ -13,7 +13,7 @@ pub use mask::Mask;
 /// Maximum size of a secret, in bytes.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// What a file holds, or a command prints, in place of a secret.
+/// Fault of a text that should be a secret; said after "holds" or "printed".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum SecretFault {
     #[error("nothing")]

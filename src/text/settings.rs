@@ -13,7 +13,7 @@ pub(crate) struct SettingList<'a> {
 }
 
 impl fmt::Display for SettingList<'_> {
-    /// What was chosen stands first, and defaults last.
+    /// Writes chosen flags first, and defaults last.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (defaults, chosen): (Vec<_>, Vec<_>) =
             self.flags.iter().partition(|flag| flag.source == FlagSource::Default);

@@ -1,8 +1,8 @@
-//! What the fields of a column are.
+//! Kinds of fields, each with its own comparison.
 
 use crate::domain::task::Scope;
 
-/// What the fields of a column are, which says when two of them are the same.
+/// Kind of the fields of a column: it decides when two of them are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldKind {
     /// A number: leading zeros do not count.

@@ -1,4 +1,4 @@
-//! How a condition is written: a column, an operator, and one value or a list.
+//! Takes a condition apart: a column, an operator, and one value or a list.
 
 use thiserror::Error;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::units::time;
-use crate::bench::compare::{ChangeKind, ComparedFigure, Difference, MIN_BLOCKS, TEST_NAME};
+use crate::bench::compare::{ChangeKind, ComparedFigure, TEST_NAME};
 use crate::bench::result::schema::BenchResult;
 use crate::domain::escape::escape_control;
 
@@ -45,9 +45,6 @@ pub(crate) fn table(compared: &[ComparedFigure]) -> String {
             change(one.typical),
             one.probability
         );
-    }
-    if compared.iter().any(|one| one.finding == Difference::TooShort) {
-        let _ = write!(text, "\neach result must have at least {MIN_BLOCKS} seconds");
     }
     let _ = write!(
         text,

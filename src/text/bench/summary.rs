@@ -194,21 +194,22 @@ const MAX_LINE_LIST_CHARS: usize = 60;
 
 fn rows(result: &BenchResult) -> String {
     let Some(input) = &result.rows.input else { return String::new() };
-    let lines = |lines: &str| match lines.char_indices().nth(MAX_LINE_LIST_CHARS) {
-        None => lines.to_owned(),
-        Some((at, _)) => format!("{}..., all of them in the result as .json", &lines[..at]),
+    let lines = |count: u64, lines: &str| match lines.char_indices().nth(MAX_LINE_LIST_CHARS) {
+        None if count == 1 => format!("line {lines}"),
+        None => format!("lines {lines}"),
+        Some((at, _)) => format!("lines {}..., all of them in the result as .json", &lines[..at]),
     };
     let started = counted(result.rows.started, "row", "rows");
     let mut text = format!("\nstarted {started} of {input}");
     if result.rows.started > 0 {
-        let _ = write!(text, ": lines {}", lines(&result.rows.started_lines));
+        let _ = write!(text, ": {}", lines(result.rows.started, &result.rows.started_lines));
     }
     if result.rows.perhaps > 0 {
         let _ = write!(
             text,
-            "\n{} more may have been started: lines {}",
+            "\n{} more may have been started: {}",
             number(result.rows.perhaps),
-            lines(&result.rows.perhaps_lines)
+            lines(result.rows.perhaps, &result.rows.perhaps_lines)
         );
     }
     text
